@@ -1,0 +1,32 @@
+//! The resources of `firedrill.dev/v1alpha1`: their shape, defaults, bounds and rules.
+//!
+//! The schema is the one place where an input is judged: the API server, the CLI and the tests all
+//! read the same rules. Nothing here talks to a cluster.
+
+pub mod conditions;
+pub mod debrief;
+pub mod experiment;
+pub mod lever;
+pub mod names;
+pub mod run;
+pub mod value;
+
+pub use debrief::{Debrief, DebriefSpec, DebriefStatus};
+pub use experiment::{Experiment, ExperimentSpec, ExperimentStatus};
+pub use lever::{SafetyLever, SafetyLeverSpec};
+pub use run::{ExperimentRun, ExperimentRunSpec, ExperimentRunStatus};
+pub use value::{Duration, Moment, Name};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// The custom resource definitions of this version, in the order in which they are installed.
+#[must_use]
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![
+        Experiment::crd(),
+        ExperimentRun::crd(),
+        Debrief::crd(),
+        SafetyLever::crd(),
+    ]
+}

@@ -1,0 +1,412 @@
+//! `Experiment`: a reusable definition of what is broken, where, and what should happen then.
+
+use k8s_openapi::{
+    apimachinery::pkg::{apis::meta::v1::Condition, util::intstr::IntOrString},
+    schemars as _,
+};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::value::{Duration, Moment, Name};
+
+/// One reusable fault experiment: the hypothesis, what is broken, and how fast the response must be.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "firedrill.dev",
+    version = "v1alpha1",
+    kind = "Experiment",
+    namespaced,
+    status = "ExperimentStatus",
+    shortname = "fdexp",
+    category = "firedrill",
+    derive = "PartialEq",
+    cel,
+    doc = "A reusable definition: hypothesis, target, fault, steady state, objectives, guards.",
+    validation = Rule::new("self.metadata.name.size() <= 50")
+        .message("an Experiment's name has at most 50 characters, so that its runs' names fit 63"),
+    printcolumn(name = "Fault", type_ = "string", json_path = ".status.fault"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status.target"),
+    printcolumn(name = "Last", type_ = "string", json_path = ".status.lastRun.verdict"),
+    printcolumn(name = "Noticed", type_ = "string", json_path = ".status.answers.detected"),
+    printcolumn(name = "Back", type_ = "string", json_path = ".status.answers.recovered"),
+    printcolumn(name = "Debrief", type_ = "string", json_path = ".status.openDebrief"),
+    printcolumn(name = "Ready", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ExperimentSpec {
+    /// One sentence: what people expect to happen.
+    #[schemars(length(min = 1, max = 512))]
+    pub hypothesis: String,
+    /// The team that answers for the target; a role, never a person.
+    #[schemars(length(min = 1, max = 63))]
+    pub owner: String,
+    /// The workload that is broken: exactly one of deployment, statefulSet, daemonSet, service.
+    pub target: Target,
+    /// What is broken: exactly one fault.
+    pub fault: Fault,
+    /// When the fault is reverted at the latest, counted from the journal; 1s to 1h.
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('1h')").message("duration is between 1s and 1h"))]
+    pub duration: Duration,
+    /// Whether the hypothesis is that users notice nothing; a visible impact is then a miss.
+    #[serde(default)]
+    pub tolerates: bool,
+    /// What a user of the service would notice: 1 to 8 probes, all good when the service is healthy.
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub steady_state: Vec<Probe>,
+    /// How fast an alarm must notice.
+    pub detection: Detection,
+    /// How fast the service must be completely back.
+    #[serde(default)]
+    pub recovery: Recovery,
+    /// What must hold before anything is broken.
+    #[serde(default)]
+    pub guards: Guards,
+}
+
+/// The workload named in the spec, in the experiment's own namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// Name of a Deployment.
+    Deployment(Name),
+    /// Name of a StatefulSet.
+    StatefulSet(Name),
+    /// Name of a DaemonSet.
+    DaemonSet(Name),
+    /// Name of a Service: the pods that it selects.
+    Service(Name),
+}
+
+impl Target {
+    /// Kind and name as `kubectl` writes them, lower case: `deployment`, `checkout`.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &Name) {
+        match self {
+            Self::Deployment(name) => ("deployment", name),
+            Self::StatefulSet(name) => ("statefulset", name),
+            Self::DaemonSet(name) => ("daemonset", name),
+            Self::Service(name) => ("service", name),
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, name) = self.parts();
+        write!(f, "{kind}/{name}")
+    }
+}
+
+/// What is broken; each fault with its own parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Fault {
+    /// Evicts or deletes chosen pods of the target.
+    PodKill(PodKill),
+}
+
+impl Fault {
+    /// The fault's key in the spec.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PodKill(_) => "podKill",
+        }
+    }
+}
+
+/// Evicts or deletes chosen pods of the target, each by its UID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.count) != has(self.percent)").message("exactly one of count, percent"))]
+#[x_kube(validation = Rule::new("!has(self.every) || duration(self.every) >= duration('1s')").message("every is at least 1s").field_path(".every"))]
+pub struct PodKill {
+    /// How many pods; 1 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: Option<i32>,
+    /// How many percent of the target's pods, rounded down; 0 pods are refused; 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub percent: Option<i32>,
+    /// `Evict` respects disruption budgets, `Delete` does not; default `Evict`.
+    #[serde(default)]
+    pub method: KillMethod,
+    /// How long a pod has to end; default the pod's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_period: Option<Duration>,
+    /// Which pods: `Random` (the seed is recorded), `Oldest` or `Newest`; default `Random`.
+    #[serde(default)]
+    pub order: KillOrder,
+    /// Again after each such period, with new victims, until `duration`; default once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Duration>,
+}
+
+/// How a pod is taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KillMethod {
+    /// By the eviction API, which respects disruption budgets.
+    #[default]
+    Evict,
+    /// By deletion, which does not.
+    Delete,
+}
+
+/// Which pods are taken first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KillOrder {
+    /// Any, by the run's recorded seed.
+    #[default]
+    Random,
+    /// The ones created first.
+    Oldest,
+    /// The ones created last.
+    Newest,
+}
+
+/// One way to sample what a user of the service would notice: exactly one of http, tcp, workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.workload)].filter(x, x).size() == 1").message("exactly one of http, tcp, workload"))]
+pub struct Probe {
+    /// Name of the probe, one of a kind in this list.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub name: String,
+    /// A GET through a Service; a status from 200 to 399 is good, redirects are not followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpProbe>,
+    /// A connection through a Service; accepted is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<TcpProbe>,
+    /// The target itself: good while every desired replica is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WorkloadProbe>,
+}
+
+/// A GET to `http://<ClusterIP of the Service>:<port><path>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
+#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) > duration('0s') && duration(self.timeout) <= duration('1m'))").message("timeout is more than 0s and at most 1m").field_path(".timeout"))]
+pub struct HttpProbe {
+    /// Name of a Service of this namespace.
+    pub service: Name,
+    /// Port of the Service; 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Path of the request; default `/`.
+    #[serde(default = "root_path")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^/[!-~]*$"))]
+    pub path: String,
+    /// Time from one request to the next; default 1s, at least 100ms.
+    #[serde(default = "one_second")]
+    pub interval: Duration,
+    /// How long an answer may take; default the smaller of the interval and 1s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How many failures in a row are an impact, which then began with the first; default 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failure_threshold: i32,
+}
+
+/// A TCP connection to `<ClusterIP of the Service>:<port>`, closed at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
+#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) > duration('0s') && duration(self.timeout) <= duration('1m'))").message("timeout is more than 0s and at most 1m").field_path(".timeout"))]
+pub struct TcpProbe {
+    /// Name of a Service of this namespace.
+    pub service: Name,
+    /// Port of the Service; 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Time from one connection to the next; default 1s, at least 100ms.
+    #[serde(default = "one_second")]
+    pub interval: Duration,
+    /// How long a connection may take; default the smaller of the interval and 1s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How many failures in a row are an impact, which then began with the first; default 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failure_threshold: i32,
+}
+
+/// The target wholly ready, by watch; it has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkloadProbe {}
+
+/// How fast an alarm must notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.within) >= duration('1s') && duration(self.within) <= duration('24h')").message("within is between 1s and 24h").field_path(".within"))]
+pub struct Detection {
+    /// The time allowed; default 5m.
+    #[serde(default = "five_minutes")]
+    pub within: Duration,
+    /// Where the clock starts: `Injection`, or `Impact` for faults that bite later; default `Injection`.
+    #[serde(default)]
+    pub from: DetectionFrom,
+    /// Where the clock stops: `Firing` or `Notified`; default `Firing`.
+    #[serde(default)]
+    pub until: DetectionUntil,
+    /// The alerts that count, in Alertmanager's matcher syntax: any one of 1 to 16 is enough.
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = MATCHERS)))]
+    pub alerts: Vec<String>,
+}
+
+/// One or more `label="value"` separated by commas, with or without braces; operators `= != =~ !~`.
+const MATCHERS: &str = r#"^\s*(\{\s*([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+\}|([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+)\s*$"#;
+
+/// Where the detection clock starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DetectionFrom {
+    /// At the instant of the injection.
+    #[default]
+    Injection,
+    /// At the first visible impact.
+    Impact,
+}
+
+/// Where the detection clock stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DetectionUntil {
+    /// When the alert fires.
+    #[default]
+    Firing,
+    /// When its notification is delivered.
+    Notified,
+}
+
+/// How fast the service must be completely back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.within) >= duration('1s') && duration(self.within) <= duration('24h')").message("within is between 1s and 24h").field_path(".within"))]
+#[x_kube(validation = Rule::new("duration(self.stableFor) >= duration('1s') && duration(self.stableFor) <= duration('1h')").message("stableFor is between 1s and 1h").field_path(".stableFor"))]
+pub struct Recovery {
+    /// The time allowed from the injection on; default 1h.
+    #[serde(default = "one_hour")]
+    pub within: Duration,
+    /// How long the steady state must hold before it counts; default 1m.
+    #[serde(default = "one_minute")]
+    pub stable_for: Duration,
+    /// Whether a recovery that began after our own revert counts, timed from the revert; default false.
+    #[serde(default)]
+    pub count_fault_ended: bool,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            within: one_hour(),
+            stable_for: one_minute(),
+            count_fault_ended: false,
+        }
+    }
+}
+
+/// What must hold before anything is broken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.steadyFor) <= duration('1h')").message("steadyFor is at most 1h").field_path(".steadyFor"))]
+#[x_kube(validation = Rule::new("!has(self.maxUnavailable) || (type(self.maxUnavailable) == string ? self.maxUnavailable.matches('^(100|[1-9]?[0-9])%$') : (self.maxUnavailable >= 0 && self.maxUnavailable <= 1000))").message("maxUnavailable is a number from 0 to 1000 or a percentage from 0% to 100%").field_path(".maxUnavailable"))]
+pub struct Guards {
+    /// How many ready pods the fault must leave; default 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub min_ready: i32,
+    /// How many pods, or percent of the desired ones, may be unavailable; default no limit of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<IntOrString>,
+    /// How long every probe must have been good; default 10s.
+    #[serde(default = "ten_seconds")]
+    pub steady_for: Duration,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            min_ready: one(),
+            max_unavailable: None,
+            steady_for: ten_seconds(),
+        }
+    }
+}
+
+/// What the operator concludes about an experiment from its runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExperimentStatus {
+    /// Generation of the spec that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The fault's key, for people who list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// The target as `kind/name`, for people who list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The run that ended last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<LastRun>,
+    /// Yes of Yes and No, over the runs that exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerCounts>,
+    /// Name of the debrief that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_debrief: Option<String>,
+    /// `Ready`: the spec is valid; its message warns of sources that cannot be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// The run that ended last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastRun {
+    /// Name of the run.
+    pub name: String,
+    /// Its verdict.
+    pub verdict: String,
+    /// When it was complete.
+    pub at: Moment,
+}
+
+/// Yes of Yes and No per question, such as `4/5`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerCounts {
+    /// Runs whose detection was in time, of those that asked.
+    pub detected: String,
+    /// Runs whose recovery was in time, of those that asked.
+    pub recovered: String,
+}
+
+fn root_path() -> String {
+    "/".to_owned()
+}
+const fn one() -> i32 {
+    1
+}
+const fn one_second() -> Duration {
+    Duration::seconds(1)
+}
+const fn ten_seconds() -> Duration {
+    Duration::seconds(10)
+}
+const fn one_minute() -> Duration {
+    Duration::minutes(1)
+}
+const fn five_minutes() -> Duration {
+    Duration::minutes(5)
+}
+const fn one_hour() -> Duration {
+    Duration::minutes(60)
+}
