@@ -1,3 +1,22 @@
 //! The rules: synchronous functions from what was seen to one thing to do.
 //!
 //! Nothing here reads a clock, draws a random number or talks to anybody.
+
+pub mod alarms;
+pub mod attribution;
+pub mod conditions;
+pub mod decide;
+pub mod guards;
+pub mod hash;
+pub mod matcher;
+pub mod measure;
+pub mod plan;
+pub mod pods;
+pub mod selection;
+pub mod series;
+pub mod sight;
+pub mod span;
+pub mod stage;
+pub mod summary;
+pub mod verdict;
+pub mod world;

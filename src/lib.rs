@@ -5,6 +5,9 @@
 
 pub mod api;
 pub mod cli;
+pub mod config;
 pub mod core;
 pub mod debrief;
+pub mod detectors;
+pub mod faults;
 pub mod shell;

@@ -127,9 +127,12 @@ pub struct Journal {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["uid".into()]))]
     pub workloads: Vec<Workload>,
-    /// How many pods the target had.
+    /// How many pods the target should have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<i32>,
+    /// The target as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetRef>,
     /// Number of this fault in the run's marks on targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i32>,
@@ -154,6 +157,27 @@ pub struct ExperimentRef {
     pub spec_hash: String,
     /// SHA-256 of target and fault alone, 16 hexadecimal digits.
     pub fault_hash: String,
+}
+
+/// The target as it was before anything was broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetRef {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its generation; absent for a Service, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// SHA-256 of its pod template, 16 hexadecimal digits; absent for a Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_hash: Option<String>,
+    /// Its `restartedAt` annotation, by which `kubectl rollout restart` works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<String>,
 }
 
 /// One exact object that is broken.
@@ -479,6 +503,9 @@ pub struct Impact {
     pub probes: ProbeCounts,
     /// Seconds during which a desired pod was not ready, added up over the pods.
     pub unavailable_pod_seconds: f64,
+    /// Since when every probe is good again, not yet proven by `stableFor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_since: Option<Since>,
     /// Times during which something was not observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -505,6 +532,16 @@ pub struct ProbeCounts {
     /// When these numbers were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Moment>,
+}
+
+/// The start of something that lasts: it lies in `[notBefore, at]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Since {
+    /// The last instant at which it was known not to be so.
+    pub not_before: Moment,
+    /// The earliest instant at which it was known to be so.
+    pub at: Moment,
 }
 
 /// A time during which something was not observed.
@@ -563,9 +600,7 @@ impl ExperimentRun {
     /// Whether the run is over.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| {
-            status.verdict.is_some() || status.fact(FactName::Completed).is_some()
-        })
+        self.status.as_ref().is_some_and(|status| status.fact(FactName::Completed).is_some())
     }
 
     /// The run's UID; empty only for an object that no API server has seen.

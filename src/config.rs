@@ -1,0 +1,184 @@
+//! The operator's configuration: one YAML file; unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::api::Duration;
+
+/// The whole file; every key has a default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Where Prometheus is; absent means that it is not asked.
+    pub prometheus: Option<Endpoint>,
+    /// Where Alertmanager is; absent means that it is not asked.
+    pub alertmanager: Option<Alertmanager>,
+    /// Where notifications are received; absent means nowhere.
+    pub webhook: Option<Webhook>,
+    /// Whether namespaces must opt in; default true.
+    pub opt_in: bool,
+    /// Namespaces that are never touched; a `*` at the end stands for anything; default `kube-*`.
+    pub protected_namespaces: Vec<String>,
+    /// Limits that refuse and never clamp.
+    pub caps: Caps,
+    /// How many finished runs of an experiment are kept; default 20.
+    pub keep_runs: usize,
+}
+
+/// A polled HTTP source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoint {
+    /// Its base URL, such as `http://prometheus.monitoring:9090`.
+    pub url: String,
+    /// A CA certificate in PEM that its TLS certificate must be signed by; default the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// A file with a bearer token, read anew for each request.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// How long an answer may take; default 3s.
+    #[serde(default = "three_seconds")]
+    pub timeout: Duration,
+}
+
+/// Alertmanager.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Alertmanager {
+    /// Its base URL, such as `http://alertmanager.monitoring:9093`.
+    pub url: String,
+    /// A CA certificate in PEM that its TLS certificate must be signed by; default the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// A file with a bearer token, read anew for each request.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// How long an answer may take; default 3s.
+    #[serde(default = "three_seconds")]
+    pub timeout: Duration,
+    /// The label that names an alert's namespace; empty switches that off; default `namespace`.
+    #[serde(default = "namespace_label")]
+    pub namespace_label: String,
+}
+
+impl Alertmanager {
+    /// Its address without what is special to Alertmanager.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            url: self.url.clone(),
+            ca_file: self.ca_file.clone(),
+            token_file: self.token_file.clone(),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// The receiver of notifications, at `/v1/alertmanager`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Webhook {
+    /// Address and port, such as `0.0.0.0:9480`.
+    pub listen: std::net::SocketAddr,
+    /// A file with the bearer token that senders must show.
+    pub token_file: PathBuf,
+}
+
+/// Limits that refuse and never clamp.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Caps {
+    /// Pods per fault; default 10.
+    pub count: i32,
+    /// Percent of the target's pods; default 100.
+    pub percent: i32,
+    /// Duration of a fault; default 1h.
+    pub duration: Duration,
+    /// Runs under way at once; default 20.
+    pub concurrency: i32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { count: 10, percent: 100, duration: Duration::minutes(60), concurrency: 20 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            prometheus: None,
+            alertmanager: None,
+            webhook: None,
+            opt_in: true,
+            protected_namespaces: vec!["kube-*".to_owned()],
+            caps: Caps::default(),
+            keep_runs: 20,
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// The file is no valid configuration.
+    #[error("the configuration {0} is not valid: {1}")]
+    Parse(PathBuf, serde_yaml::Error),
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no YAML, or has an unknown key or an impossible value.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::Read(path.to_owned(), error))?;
+        serde_yaml::from_str(&text).map_err(|error| Error::Parse(path.to_owned(), error))
+    }
+
+    /// The label that names an alert's namespace.
+    #[must_use]
+    pub fn namespace_label(&self) -> &str {
+        self.alertmanager.as_ref().map_or("namespace", |alertmanager| &alertmanager.namespace_label)
+    }
+
+    /// Whether the configuration protects `namespace`.
+    #[must_use]
+    pub fn protects(&self, namespace: &str) -> bool {
+        self.protected_namespaces.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => namespace.starts_with(prefix),
+            None => namespace == pattern,
+        })
+    }
+}
+
+const fn three_seconds() -> Duration {
+    Duration::seconds(3)
+}
+
+fn namespace_label() -> String {
+    "namespace".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = serde_yaml::from_str::<Config>("caps: {counts: 3}").unwrap_err().to_string();
+        assert!(error.contains("counts"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_has_every_default() {
+        let config: Config = serde_yaml::from_str("{}").unwrap();
+        assert!(config.opt_in && config.protects("kube-system") && !config.protects("shop"));
+        assert_eq!((config.caps.count, config.caps.concurrency, config.keep_runs), (10, 20, 20));
+    }
+}

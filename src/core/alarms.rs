@@ -1,0 +1,243 @@
+//! What the alert sources said, and which of it counts as noticing the fault.
+
+use super::{matcher::Labels, plan::Plan, span::Span};
+use crate::api::{Duration, Moment, run::AlertRef};
+
+/// Where something about an alert came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// Prometheus' own series, by polling.
+    Prometheus,
+    /// Alertmanager's API, by polling.
+    Alertmanager,
+    /// Alertmanager's notification, by push.
+    Webhook,
+}
+
+impl Channel {
+    /// Its name as facts have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Alertmanager => "alertmanager",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+/// One alert as one channel reports it; a later report of the same one replaces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who reports it.
+    pub channel: Channel,
+    /// Its labels.
+    pub labels: Labels,
+    /// Alertmanager's fingerprint.
+    pub fingerprint: Option<String>,
+    /// Whether it is silenced or inhibited.
+    pub suppressed: bool,
+    /// When its condition became true, where the channel tells.
+    pub condition_true: Option<Span>,
+    /// When it fired; absent while it is pending.
+    pub firing: Option<Span>,
+    /// When its notification was delivered.
+    pub notified: Option<Span>,
+}
+
+impl Sighting {
+    /// The alert by its labels.
+    #[must_use]
+    pub fn reference(&self, note: Option<&str>) -> AlertRef {
+        AlertRef {
+            labels: self.labels.clone(),
+            fingerprint: self.fingerprint.clone(),
+            source: self.channel.name().to_owned(),
+            note: note.map(str::to_owned),
+        }
+    }
+
+    /// The earliest instant at which the alert is known to have been pending or firing.
+    fn began(&self) -> Option<Moment> {
+        [self.condition_true, self.firing].into_iter().flatten().map(|span| span.at).min()
+    }
+}
+
+/// How long one polled source has answered without a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// The earliest instant that its answers speak of.
+    pub since: Moment,
+    /// The latest one.
+    pub until: Moment,
+}
+
+/// The longest time between two answers of Alertmanager in which an alert cannot come and go unseen.
+const POLL_GAP: Duration = Duration::seconds(15);
+
+/// Everything that was reported during one run.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    sightings: Vec<Sighting>,
+    prometheus: Option<Coverage>,
+    alertmanager: Option<Coverage>,
+    failures: Vec<(Channel, String)>,
+}
+
+/// How many different alerts are kept; only expected and other firing ones are ever reported.
+const SIGHTINGS_MAX: usize = 256;
+
+impl Book {
+    /// Takes up what one channel reports; the earliest notification stays.
+    pub fn report(&mut self, sighting: Sighting) {
+        let same = |old: &&mut Sighting| {
+            old.channel == sighting.channel
+                && old.labels == sighting.labels
+                && (old.channel == Channel::Prometheus || old.firing == sighting.firing)
+        };
+        let room = self.sightings.len() < SIGHTINGS_MAX;
+        if let Some(old) = self.sightings.iter_mut().find(same) {
+            let notified = old.notified.or(sighting.notified);
+            *old = Sighting { notified, ..sighting };
+        } else if room {
+            self.sightings.push(sighting);
+        }
+    }
+
+    /// Notes that Prometheus answered for the whole time since `since`.
+    pub fn prometheus_answered(&mut self, since: Moment, now: Moment) {
+        self.prometheus = Some(Coverage { since, until: now });
+        self.failures.retain(|(channel, _)| *channel != Channel::Prometheus);
+    }
+
+    /// Notes that Alertmanager answered for this instant.
+    pub fn alertmanager_answered(&mut self, now: Moment) {
+        let continued =
+            self.alertmanager.filter(|old| Duration::between(old.until, now) <= POLL_GAP);
+        let since = continued.map_or(now, |old| old.since);
+        self.alertmanager = Some(Coverage { since, until: now });
+        self.failures.retain(|(channel, _)| *channel != Channel::Alertmanager);
+    }
+
+    /// Notes that a polled source did not answer.
+    pub fn failed(&mut self, channel: Channel, error: String) {
+        self.failures.retain(|(other, _)| *other != channel);
+        self.failures.push((channel, error));
+    }
+
+    /// The polled sources that did not answer last time, with their error.
+    #[must_use]
+    pub fn failures(&self) -> &[(Channel, String)] {
+        &self.failures
+    }
+
+    /// How many polled sources have answered or failed to.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        let failed = |channel| self.failures.iter().any(|(other, _)| *other == channel);
+        let prometheus = self.prometheus.is_some() || failed(Channel::Prometheus);
+        let alertmanager = self.alertmanager.is_some() || failed(Channel::Alertmanager);
+        usize::from(prometheus) + usize::from(alertmanager)
+    }
+
+    /// Whether one polled source speaks of the whole time from `from` to `to`.
+    #[must_use]
+    pub fn covers(&self, from: Moment, to: Moment) -> bool {
+        let covers = |coverage: Coverage| coverage.since <= from && coverage.until >= to;
+        [self.prometheus, self.alertmanager].into_iter().flatten().any(covers)
+    }
+
+    /// The alerts that `plan` expects and that are pending or firing now, suppressed ones apart.
+    #[must_use]
+    pub fn noisy<'a>(&'a self, watcher: &'a Watcher<'a>) -> Vec<&'a Sighting> {
+        self.sightings.iter().filter(|sighting| watcher.expects(sighting) && !sighting.suppressed).collect()
+    }
+
+    /// Forgets what was seen before the injection; what is still on is reported again.
+    pub fn forget(&mut self) {
+        self.sightings.clear();
+    }
+
+    /// The first alert that counts as noticing, by its firing.
+    #[must_use]
+    pub fn noticed(&self, watcher: &Watcher<'_>, injected: Moment) -> Option<&Sighting> {
+        let counted = self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
+        counted.filter(|sighting| sighting.firing.is_some()).min_by_key(|sighting| {
+            sighting.firing.map(|firing| (firing.at, firing.not_before))
+        })
+    }
+
+    /// When the condition of a counted alert became true; of `labels`' alert where that is known.
+    #[must_use]
+    pub fn condition_true(&self, watcher: &Watcher<'_>, injected: Moment) -> Option<(Span, &Sighting)> {
+        let counted = self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
+        counted
+            .filter_map(|sighting| Some((sighting.condition_true?, sighting)))
+            .min_by_key(|(span, _)| span.at)
+    }
+
+    /// When the first notification of a counted alert was delivered.
+    #[must_use]
+    pub fn notified(&self, watcher: &Watcher<'_>, injected: Moment) -> Option<(Span, &Sighting)> {
+        let counted = self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
+        counted
+            .filter_map(|sighting| Some((sighting.notified?, sighting)))
+            .min_by_key(|(span, _)| span.at)
+    }
+
+    /// Alerts that fired since the injection and do not count, at most 16, each with the reason.
+    #[must_use]
+    pub fn also_fired(&self, watcher: &Watcher<'_>, injected: Moment) -> Vec<AlertRef> {
+        let mut seen: Vec<AlertRef> = Vec::new();
+        let fired = |sighting: &&Sighting| sighting.firing.is_some_and(|firing| firing.at >= injected);
+        for sighting in self.sightings.iter().filter(fired) {
+            let reason = match (watcher.expects(sighting), sighting.suppressed) {
+                (true, true) => Some("silenced or inhibited"),
+                (true, false) if !self.counts(sighting, watcher, injected) => Some("began before the injection"),
+                (true, false) => None,
+                (false, _) => Some("not among detection.alerts"),
+            };
+            let new = |alert: &AlertRef| seen.iter().all(|old| old.labels != alert.labels);
+            if let Some(alert) = reason.map(|reason| sighting.reference(Some(reason))).filter(new) {
+                seen.push(alert);
+            }
+        }
+        seen.truncate(16);
+        seen
+    }
+
+    /// An alert counts when it is expected, not suppressed, and began after the injection in every
+    /// channel that tells when it began.
+    fn counts(&self, sighting: &Sighting, watcher: &Watcher<'_>, injected: Moment) -> bool {
+        let older = |other: &Sighting| {
+            is_part_of(&other.labels, &sighting.labels)
+                && other.began().is_some_and(|began| began <= injected)
+        };
+        watcher.expects(sighting) && !sighting.suppressed && !self.sightings.iter().any(older)
+    }
+}
+
+/// Prometheus' own labels lack the external ones that Alertmanager adds.
+fn is_part_of(a: &Labels, b: &Labels) -> bool {
+    a.iter().all(|(label, value)| b.get(label) == Some(value))
+        || b.iter().all(|(label, value)| a.get(label) == Some(value))
+}
+
+/// For whom alerts are judged: the plan, its namespace, and the label that names namespaces.
+#[derive(Clone, Copy, Debug)]
+pub struct Watcher<'a> {
+    /// The experiment.
+    pub plan: &'a Plan,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// `alertmanager.namespaceLabel` of the configuration.
+    pub namespace_label: &'a str,
+}
+
+impl Watcher<'_> {
+    /// Whether the experiment expects this alert.
+    #[must_use]
+    pub fn expects(&self, sighting: &Sighting) -> bool {
+        self.plan.expects(&sighting.labels, self.namespace, self.namespace_label)
+    }
+}

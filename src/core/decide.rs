@@ -1,0 +1,246 @@
+//! From everything that was seen to one thing to do.
+//!
+//! Every harmful effect is legal only when the fact that announces it is already persisted, and
+//! every path out of an intent leads through the revert.
+
+mod before;
+mod during;
+mod ending;
+mod reverting;
+
+use super::{
+    alarms::Watcher,
+    plan::{Plan, Problem},
+    sight::Sight,
+    span::Span,
+    stage::{self, Stage},
+    world::{Lever, World},
+};
+use crate::{
+    api::{
+        Duration, Moment, names,
+        run::{ExperimentRun, ExperimentRunStatus, FactName},
+    },
+    config::Config,
+    faults::{Call, Outcome},
+};
+
+/// Everything that a decision may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The present instant.
+    pub now: Moment,
+    /// The run as last read or written.
+    pub run: &'a ExperimentRun,
+    /// The experiment that runs, or what is wrong with it; see [`Subject`].
+    pub subject: &'a Subject,
+    /// The operator's configuration.
+    pub config: &'a Config,
+    /// Whether the namespace is the operator's own, which is always protected.
+    pub own_namespace: bool,
+    /// The lever as last heard by watch.
+    pub lever: &'a Lever,
+    /// Live reads, once they were asked for.
+    pub world: Option<&'a World>,
+    /// What was seen so far.
+    pub sight: &'a Sight,
+    /// What became of the calls that this process sent last.
+    pub report: Option<&'a Report>,
+    /// Name of the debrief, once it was opened or joined.
+    pub debrief: Option<&'a str>,
+}
+
+/// The experiment that a run executes.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// It is valid.
+    Valid {
+        /// The experiment.
+        plan: Box<Plan>,
+        /// Generation of the Experiment; absent for a template.
+        generation: Option<i64>,
+    },
+    /// There is no Experiment of that name.
+    Missing(String),
+    /// It is not valid.
+    Invalid(Vec<Problem>),
+}
+
+/// What became of the calls that were sent together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// From the first call sent to the last one answered.
+    pub span: Span,
+    /// By UID of the object.
+    pub outcomes: Vec<(String, Outcome)>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Write the status.
+    Record(Box<ExperimentRunStatus>),
+    /// Do something to the cluster.
+    Act(Effect),
+    /// Read something anew.
+    Look(Need),
+    /// Nothing to do before that instant, unless something is seen.
+    WaitUntil(Moment),
+    /// Nothing to do at all.
+    Rest,
+}
+
+/// What a live read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Everything that guards look at.
+    World,
+    /// The other runs of the namespace.
+    Rivals,
+    /// The target alone.
+    Target,
+}
+
+/// Something done to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Put our finalizer on the run.
+    AddFinalizer,
+    /// Send the calls of the fault.
+    Send(Vec<Call>),
+    /// Open or join the debrief.
+    OpenDebrief,
+    /// Take our finalizer off the run.
+    ReleaseFinalizer,
+}
+
+/// How soon to look again where only time or somebody else can change something.
+const AGAIN: Duration = Duration::seconds(1);
+
+/// Decides one thing.
+#[must_use]
+pub fn decide(observed: &Observed<'_>) -> Decision {
+    let empty = ExperimentRunStatus::default();
+    let status = observed.run.status.as_ref().unwrap_or(&empty);
+    match stage::of(status) {
+        Stage::Waiting => before::decide(observed, status),
+        Stage::Intended => during::intended(observed, status),
+        Stage::Injected => during::injected(observed, status),
+        Stage::Reverting => reverting::decide(observed, status),
+        Stage::Measured => ending::close(observed, status),
+        Stage::Complete if observed.has_finalizer() => Decision::Act(Effect::ReleaseFinalizer),
+        Stage::Complete => Decision::Rest,
+    }
+}
+
+impl<'a> Observed<'a> {
+    fn has_finalizer(&self) -> bool {
+        let finalizers = self.run.metadata.finalizers.as_deref().unwrap_or_default();
+        finalizers.iter().any(|finalizer| finalizer == names::FINALIZER)
+    }
+
+    fn namespace(&self) -> &'a str {
+        self.run.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn watcher(&self, plan: &'a Plan) -> Watcher<'a> {
+        Watcher {
+            plan,
+            namespace: self.namespace(),
+            namespace_label: self.config.namespace_label(),
+        }
+    }
+
+    fn generation(&self) -> Option<i64> {
+        self.run.metadata.generation
+    }
+
+    /// Why the run must end now, if it must: deletion, `spec.stop` and the lever are one input.
+    fn stop(&self) -> Option<Cause> {
+        if self.run.metadata.deletion_timestamp.is_some() {
+            Some(Cause::Deleted)
+        } else if self.run.spec.stop {
+            Some(Cause::Stopped)
+        } else if self.lever.refusal().is_some() {
+            Some(Cause::Lever)
+        } else {
+            None
+        }
+    }
+
+    fn record(&self, mut status: ExperimentRunStatus) -> Decision {
+        super::conditions::update(&mut status, None, self.generation(), self.now);
+        Decision::Record(Box::new(status))
+    }
+
+    /// The fact that something is so as of now.
+    fn now_fact(&self, name: FactName, detail: impl Into<String>) -> crate::api::run::Fact {
+        Span::new(self.now, self.now).fact(name, "operator", detail)
+    }
+}
+
+/// Why a run is reverted; written as the detail of `revertStarted` and read back from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The run is over.
+    Ended,
+    /// `spec.stop` was set.
+    Stopped,
+    /// The run was deleted.
+    Deleted,
+    /// The safety lever was engaged.
+    Lever,
+    /// A guard closed after the journal.
+    Guard,
+    /// Another run was first.
+    TargetFree,
+    /// The disruption budgets refused every eviction until the start deadline.
+    DisruptionBudget,
+    /// The API server refused the injection for good.
+    InjectionDenied,
+    /// The deadline passed before anything was injected.
+    DeadlinePassed,
+}
+
+impl Cause {
+    const ALL: [Self; 9] = [
+        Self::Ended,
+        Self::Stopped,
+        Self::Deleted,
+        Self::Lever,
+        Self::Guard,
+        Self::TargetFree,
+        Self::DisruptionBudget,
+        Self::InjectionDenied,
+        Self::DeadlinePassed,
+    ];
+
+    /// The cause as a CamelCase reason.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Ended => "Ended",
+            Self::Stopped => "Stopped",
+            Self::Deleted => "Deleted",
+            Self::Lever => "Lever",
+            Self::Guard => "Guard",
+            Self::TargetFree => "TargetFree",
+            Self::DisruptionBudget => "DisruptionBudget",
+            Self::InjectionDenied => "InjectionDenied",
+            Self::DeadlinePassed => "DeadlinePassed",
+        }
+    }
+
+    /// Reads the cause from the start of a recorded detail.
+    #[must_use]
+    pub fn read(detail: &str) -> Self {
+        let word = detail.split(':').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|cause| cause.reason() == word).unwrap_or(Self::Stopped)
+    }
+
+    /// Whether the run was ended early by somebody or something outside the experiment.
+    #[must_use]
+    pub const fn aborts(self) -> bool {
+        matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
+    }
+}

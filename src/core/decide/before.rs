@@ -1,0 +1,250 @@
+//! Before the journal: guards, refusals, and the journal itself.
+
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject};
+use crate::{
+    api::{
+        Moment,
+        run::{
+            ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, Verdict, Victim,
+        },
+    },
+    core::{
+        conditions,
+        guards::{self, Scene},
+        plan::{Plan, Problem},
+        selection,
+        span::crop,
+        world::{Target, World},
+    },
+};
+
+pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    if let Some(cause) = observed.stop().filter(|cause| *cause != Cause::Lever) {
+        let summary = format!("ended before anything was broken ({})", cause.reason());
+        return finish(observed, status, (Verdict::Aborted, cause.reason()), summary);
+    }
+    let (plan, generation) = match observed.subject {
+        Subject::Valid { plan, generation } => (plan, *generation),
+        Subject::Missing(name) => {
+            let summary = format!("refused: there is no Experiment {name} in this namespace");
+            return finish(observed, status, (Verdict::Error, "ExperimentNotFound"), summary);
+        }
+        Subject::Invalid(problems) => {
+            return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
+        }
+    };
+    if !observed.run.spec.dry_run && !observed.has_finalizer() {
+        return Decision::Act(Effect::AddFinalizer);
+    }
+    let Some(world) = observed.world else { return Decision::Look(Need::World) };
+    let scene = scene(observed, plan, world);
+    let (results, victims) = guards::judge(&scene);
+    let accepted = accepted(observed, status, plan, generation);
+    match guards::first_closed(&results) {
+        Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => Decision::Look(Need::World),
+        None if observed.run.spec.dry_run => plan_only(observed, accepted, results, victims),
+        None => journal(observed, accepted, world, results, victims),
+        Some(closed) if closed.name.opens_with_time() => {
+            let closed = closed.clone();
+            wait(observed, accepted, (results, victims), &closed)
+        }
+        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, results, victims),
+        Some(closed) => {
+            let summary = refusal(closed);
+            let verdict = (Verdict::Error, guard_reason(closed.name));
+            let mut status = accepted;
+            put_guards(&mut status, &results);
+            finish(observed, &status, verdict, summary)
+        }
+    }
+}
+
+/// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
+fn needs_fresh(results: &[GuardResult]) -> bool {
+    let watched = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
+    !results.iter().any(|result| !result.passed && watched(result.name))
+}
+
+/// The scene for the guards of this run.
+pub(super) fn scene<'a>(observed: &Observed<'a>, plan: &'a Plan, world: &'a World) -> Scene<'a> {
+    Scene {
+        now: observed.now,
+        uid: observed.run.uid(),
+        watcher: observed.watcher(plan),
+        config: observed.config,
+        protected: observed.own_namespace || observed.config.protects(observed.namespace()),
+        world,
+        sight: observed.sight,
+        round: 1,
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
+    format!("refused: {}", lines.collect::<Vec<_>>().join("; "))
+}
+
+fn refusal(closed: &GuardResult) -> String {
+    format!("refused: guard {} ({})", closed.name, closed.detail)
+}
+
+fn guard_reason(guard: Guard) -> &'static str {
+    match guard {
+        Guard::Enabled => "Enabled",
+        Guard::NotProtected => "NotProtected",
+        Guard::Lever => "Lever",
+        Guard::Caps => "Caps",
+        Guard::TargetFound => "TargetFound",
+        Guard::MinReady => "MinReady",
+        Guard::MaxUnavailable => "MaxUnavailable",
+        Guard::DisruptionBudget => "DisruptionBudget",
+        Guard::NoRollout => "NoRollout",
+        Guard::Steady => "BaselineNotSteady",
+        Guard::AlertsQuiet => "AlertAlreadyFiring",
+        Guard::TargetFree => "TargetFree",
+        Guard::Concurrency => "Concurrency",
+    }
+}
+
+fn put_guards(status: &mut ExperimentRunStatus, results: &[GuardResult]) {
+    let plan = status.plan.get_or_insert_default();
+    let crop = |result: &GuardResult| GuardResult {
+        detail: crop(result.detail.clone(), 512),
+        ..result.clone()
+    };
+    plan.guards = results.iter().map(crop).collect();
+}
+
+/// The status of a run that was taken up: what runs, with which seed.
+fn accepted(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    plan: &Plan,
+    generation: Option<i64>,
+) -> ExperimentRunStatus {
+    let mut status = status.clone();
+    if status.fact(FactName::Accepted).is_none() {
+        status.facts.push(observed.now_fact(FactName::Accepted, ""));
+        status.plan = Some(Journal {
+            experiment: Some(plan.reference(generation)),
+            spec: Some(plan.spec.clone()),
+            seed: Some(selection::seed(observed.run.uid())),
+            ..Journal::default()
+        });
+    }
+    status
+}
+
+/// Writes down which guard is waited for when that changes; gives up at the start deadline.
+fn wait(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+    (results, victims): (Vec<GuardResult>, Vec<Victim>),
+    closed: &GuardResult,
+) -> Decision {
+    let start_by = start_by(observed);
+    if observed.now >= start_by {
+        if observed.run.spec.dry_run {
+            return plan_only(observed, status, results, victims);
+        }
+        let verdict = match closed.name {
+            Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
+            _ => Verdict::Error,
+        };
+        let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
+        put_guards(&mut status, &results);
+        return finish(observed, &status, (verdict, guard_reason(closed.name)), summary);
+    }
+    let known = observed.run.status.as_ref().and_then(|status| {
+        crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
+    });
+    if known.is_some_and(|condition| condition.reason == closed.name.to_string()) {
+        return Decision::WaitUntil((observed.now + AGAIN).min(start_by));
+    }
+    conditions::update(&mut status, Some(closed), observed.generation(), observed.now);
+    Decision::Record(Box::new(status))
+}
+
+/// Until when guards that time can open are waited for. A plan waits only as long as its steady
+/// state needs, and a little for the first answers.
+fn start_by(observed: &Observed<'_>) -> Moment {
+    let spec = &observed.run.spec;
+    let began = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
+    let began = began.map_or(observed.now, |fact: &Fact| fact.at);
+    match observed.subject {
+        Subject::Valid { plan, .. } if spec.dry_run => {
+            began + plan.spec.guards.steady_for + AGAIN + AGAIN + AGAIN
+        }
+        _ => began + spec.start_within,
+    }
+}
+
+fn put_journal(
+    observed: &Observed<'_>,
+    status: &mut ExperimentRunStatus,
+    world: &World,
+    victims: Vec<Victim>,
+) {
+    let plan = status.plan.get_or_insert_default();
+    plan.victims = victims;
+    plan.workloads.clone_from(&world.workloads);
+    if let Target::Found { reference, desired, .. } = &world.target {
+        plan.count = Some(*desired);
+        plan.target = Some(reference.clone());
+    }
+    plan.epoch = Some(1);
+    if let Some(spec) = &plan.spec {
+        plan.deadline = Some(observed.now + spec.duration);
+    }
+}
+
+/// The intent, before anything harmful.
+fn journal(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+    world: &World,
+    results: Vec<GuardResult>,
+    victims: Vec<Victim>,
+) -> Decision {
+    put_guards(&mut status, &results);
+    let detail = format!("{} of {} pods", victims.len(), world.pods.len());
+    put_journal(observed, &mut status, world, victims);
+    status.facts.push(observed.now_fact(FactName::Journaled, detail));
+    observed.record(status)
+}
+
+/// The end of a dry run: every guard and the victims, no verdict.
+fn plan_only(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+    results: Vec<GuardResult>,
+    victims: Vec<Victim>,
+) -> Decision {
+    let summary = match guards::first_closed(&results) {
+        Some(closed) => refusal(closed),
+        None => format!("planned: {} pods would be taken, every guard is open", victims.len()),
+    };
+    put_guards(&mut status, &results);
+    if let Some(world) = observed.world {
+        put_journal(observed, &mut status, world, victims);
+    }
+    status.reason = Some("DryRun".to_owned());
+    status.summary = Some(crop(summary, 1024));
+    status.facts.push(observed.now_fact(FactName::Completed, "DryRun"));
+    observed.record(status)
+}
+
+/// Ends a run that has broken nothing.
+fn finish(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    (verdict, reason): (Verdict, &str),
+    summary: String,
+) -> Decision {
+    let mut status = status.clone();
+    status.verdict = Some(verdict);
+    status.reason = Some(reason.to_owned());
+    status.summary = Some(crop(summary, 1024));
+    status.facts.push(observed.now_fact(FactName::Completed, reason));
+    observed.record(status)
+}

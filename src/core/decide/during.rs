@@ -1,0 +1,255 @@
+//! From the journal to the end: inject exactly what was journaled, then observe.
+
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, before, ending};
+use crate::{
+    api::{
+        Moment,
+        run::{ExperimentRunStatus, Fact, FactName, Since, Victim},
+    },
+    core::{
+        alarms::{Sighting, Watcher},
+        guards,
+        matcher,
+        pods::Pod,
+        span::Span,
+        world::{Namespace, World},
+    },
+    faults::{self, Outcome},
+};
+
+/// The intent is written down, the fault not known to be there.
+pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let Some((journaled, journal)) = status.fact(FactName::Journaled).zip(status.plan.as_ref()) else {
+        return Decision::Rest;
+    };
+    if let Some(cause) = observed.stop() {
+        return start_revert(observed, status, cause, "");
+    }
+    if let Some(report) = observed.report {
+        return read_report(observed, status, report);
+    }
+    if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
+        return start_revert(observed, status, Cause::DeadlinePassed, "");
+    }
+    let Subject::Valid { plan, .. } = observed.subject else {
+        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+    };
+    let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
+        return Decision::Look(Need::World);
+    };
+    if world.rivals_read_at <= journaled.at {
+        return Decision::Look(Need::Rivals);
+    }
+    if let Some((cause, detail)) = closed_since(observed, world) {
+        return start_revert(observed, status, cause, &detail);
+    }
+    let scene = before::scene(observed, plan, world);
+    if let Some(rival) = guards::holders(&scene).first() {
+        // Both have journaled: the one with the higher UID gives way, the other waits for that.
+        return if rival.injected || rival.uid.as_str() < observed.run.uid() {
+            let detail = format!("run {} has the same target", rival.name);
+            start_revert(observed, status, Cause::TargetFree, &detail)
+        } else {
+            Decision::WaitUntil(observed.now + AGAIN)
+        };
+    }
+    send(observed, status, &journal.victims, world)
+}
+
+/// Sends the journaled calls for the victims that are still there, exactly as they were journaled.
+fn send(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    victims: &[Victim],
+    world: &World,
+) -> Decision {
+    let Some(spec) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) else {
+        return Decision::Rest;
+    };
+    let alive = |victim: &Victim| {
+        world.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending)
+    };
+    let pending: Vec<(&Victim, &Pod)> =
+        victims.iter().filter_map(|victim| Some((victim, alive(victim)?))).collect();
+    if pending.is_empty() {
+        return found_gone(observed, status);
+    }
+    if pending.iter().any(|(victim, pod)| victim.resource_version != pod.resource_version) {
+        return journal_again(observed, status, &pending);
+    }
+    let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
+    Decision::Act(Effect::Send(faults::of(&spec.fault).inject(&pending)))
+}
+
+/// Every victim is gone although no answer is recorded: an earlier process sent the calls.
+fn found_gone(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
+    let mut status = status.clone();
+    let detail = "the victims were gone when this operator looked";
+    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
+    observed.record(status)
+}
+
+/// The victims have changed since: journal their present versions, the same objects.
+fn journal_again(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    pending: &[(&Victim, &Pod)],
+) -> Decision {
+    let mut status = status.clone();
+    for victim in status.plan.iter_mut().flat_map(|plan| &mut plan.victims) {
+        if let Some((_, pod)) = pending.iter().find(|(_, pod)| pod.uid == victim.uid) {
+            victim.resource_version.clone_from(&pod.resource_version);
+        }
+    }
+    observed.record(status)
+}
+
+/// The guards that are read live before each batch of harmful calls.
+fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Cause, String)> {
+    if let Some(why) = world.lever.refusal() {
+        return Some((Cause::Lever, why));
+    }
+    match &world.namespace {
+        Namespace::Found { terminating: true, .. } => Some((Cause::Deleted, "the namespace is being deleted".to_owned())),
+        Namespace::Found { enabled: false, .. } if observed.config.opt_in => {
+            Some((Cause::Guard, "the namespace has opted out".to_owned()))
+        }
+        Namespace::Found { protected: true, .. } => Some((Cause::Guard, "the namespace is protected".to_owned())),
+        Namespace::Unreadable(error) => Some((Cause::Guard, format!("the namespace cannot be read: {error}"))),
+        Namespace::Found { .. } => None,
+    }
+}
+
+/// What became of the injection.
+fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &Report) -> Decision {
+    let count = |wanted: fn(&Outcome) -> bool| {
+        report.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
+    };
+    let accepted = count(|outcome| matches!(outcome, Outcome::Accepted));
+    if accepted > 0 && count(|outcome| matches!(outcome, Outcome::Unknown(_))) == 0 {
+        let mut status = status.clone();
+        let of = report.outcomes.len();
+        let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+        let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
+        let mut detail = format!("{accepted} of {of} × {verb} accepted");
+        if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
+            detail = format!("{PARTIAL}{detail}; {refusal}");
+        }
+        status.facts.push(report.span.fact(FactName::Injected, "api", detail));
+        return observed.record(status);
+    }
+    let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
+        Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
+            Some((Cause::DisruptionBudget, words))
+        }
+        _ => None,
+    });
+    match denied {
+        Some((cause, words)) => start_revert(observed, status, cause, words),
+        None => Decision::Look(Need::World),
+    }
+}
+
+/// How the detail of `injected` begins when some victims were refused.
+pub(super) const PARTIAL: &str = "partial: ";
+
+fn words(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Accepted => None,
+        Outcome::Gone => Some("a victim was gone"),
+        Outcome::Changed => Some("a victim had changed"),
+        Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => Some(words),
+    }
+}
+
+fn start_deadline(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Moment {
+    let accepted = status.fact(FactName::Accepted).map_or(observed.now, |fact| fact.at);
+    accepted + observed.run.spec.start_within
+}
+
+pub(super) fn start_revert(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    cause: Cause,
+    detail: &str,
+) -> Decision {
+    let mut status = status.clone();
+    let detail = match detail {
+        "" => cause.reason().to_owned(),
+        detail => format!("{}: {detail}", cause.reason()),
+    };
+    status.facts.push(observed.now_fact(FactName::RevertStarted, detail));
+    observed.record(status)
+}
+
+/// The fault was accepted: write down what is seen, until the run ends.
+pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    if let Some(cause) = observed.stop() {
+        return start_revert(observed, status, cause, "");
+    }
+    let Subject::Valid { plan, .. } = observed.subject else {
+        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+    };
+    let watcher = observed.watcher(plan);
+    let seen = see(observed, status, &watcher);
+    match ending::decide(observed, &seen, &watcher) {
+        Some(decision) => decision,
+        None if worth_writing(status, &seen) => observed.record(seen),
+        None => Decision::WaitUntil(observed.now + AGAIN),
+    }
+}
+
+/// A fact, or the tentative good window: what must not be lost. Counters alone wait for the next one.
+pub(super) fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
+    let window = |status: &ExperimentRunStatus| status.impact.as_ref().and_then(|impact| impact.good_since);
+    old.facts.len() != new.facts.len() || window(old) != window(new)
+}
+
+/// The status with every fact that is seen by now.
+fn see(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    watcher: &Watcher<'_>,
+) -> ExperimentRunStatus {
+    let mut status = status.clone();
+    let Some(injected) = status.fact(FactName::Injected).map(Span::from) else { return status };
+    let sight = observed.sight;
+    let victims = status.plan.as_ref().map(|plan| plan.victims.clone()).unwrap_or_default();
+    let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
+    if let Some(gone) = sight.pods.first_gone(&victims) {
+        note(&mut status, after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"));
+    }
+    if let Some(impact) = sight.impact_since().filter(|impact| impact.at > injected.not_before) {
+        let detail = sight.impact(observed.now).probes.last_failure.unwrap_or_default();
+        note(&mut status, after(impact).fact(FactName::ImpactStarted, "probe", detail));
+    }
+    let book = &sight.book;
+    let alert = |(span, sighting): (Span, &Sighting), name| {
+        after(span).fact(name, sighting.channel.name(), matcher::print(&sighting.labels))
+    };
+    if let Some(seen) = book.condition_true(watcher, injected.not_before) {
+        note(&mut status, alert(seen, FactName::ConditionTrue));
+    }
+    let noticed = book.noticed(watcher, injected.not_before);
+    if let Some(seen) = noticed.and_then(|sighting| Some((sighting.firing?, sighting))) {
+        note(&mut status, alert(seen, FactName::Firing));
+    }
+    if let Some(seen) = book.notified(watcher, injected.not_before) {
+        note(&mut status, alert(seen, FactName::Notified));
+    }
+    let mut impact = sight.impact(observed.now);
+    if status.fact(FactName::ImpactStarted).is_some() {
+        impact.good_since = sight.good_since().map(Since::from);
+    }
+    status.impact = Some(impact);
+    status
+}
+
+/// Adds a fact unless one of that name is there: facts are written once.
+pub(super) fn note(status: &mut ExperimentRunStatus, fact: Fact) {
+    if status.fact(fact.name).is_none() {
+        status.facts.push(fact);
+    }
+}

@@ -1,0 +1,216 @@
+//! The end of a run: when it is over, what the answers are, and the debrief before the last write.
+
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, during};
+use crate::{
+    api::{
+        Duration, Moment,
+        experiment::Fault,
+        run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
+    },
+    core::{
+        alarms::Watcher,
+        attribution,
+        measure::{self, Basis},
+        span::{Span, crop},
+        summary, verdict,
+        world::World,
+    },
+};
+
+/// How long to wait for an alert source that is alive but has not spoken of the whole time yet.
+const LAST_WORD: Duration = Duration::seconds(5);
+
+/// Ends the run if it is over; `status` has every fact that is seen by now.
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    watcher: &Watcher<'_>,
+) -> Option<Decision> {
+    let over = over(observed, status)?;
+    if observed.now < over.at {
+        let again = over.at.min(observed.now + AGAIN);
+        return during_wait(observed, status, again);
+    }
+    if awaits_alerts(observed, status, over.at) {
+        return during_wait(observed, status, observed.now + Duration::millis(200));
+    }
+    // What brought it back is judged by the target as it is then.
+    let world = observed.world.filter(|world| world.target_read_at >= over.at);
+    if over.recovered.is_some() && world.is_none() {
+        return Some(Decision::Look(Need::Target));
+    }
+    let mut status = status.clone();
+    if let Some((mitigated, restored)) = over.recovered {
+        during::note(&mut status, mitigated.fact(FactName::Mitigated, "probe", ""));
+        during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
+        let recovered = mitigated.later(restored);
+        during::note(&mut status, recovered.fact(FactName::Recovered, "operator", ""));
+    } else if let Some(restored) = over.restored {
+        during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
+    }
+    measured(observed, &mut status, watcher, world);
+    Some(end(observed, status))
+}
+
+/// Nothing ends yet: the caller writes what is new, or waits.
+fn during_wait(observed: &Observed<'_>, status: &ExperimentRunStatus, until: Moment) -> Option<Decision> {
+    let old = observed.run.status.as_ref();
+    let unchanged = old.is_some_and(|old| !during::worth_writing(old, status));
+    unchanged.then_some(Decision::WaitUntil(until))
+}
+
+/// When the run is over and what was back by then.
+struct Over {
+    at: Moment,
+    recovered: Option<(Span, Span)>,
+    restored: Option<Span>,
+}
+
+fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
+    let plan = status.plan.as_ref()?;
+    let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
+    let Fault::PodKill(kill) = &spec.fault;
+    let earliest = if kill.every.is_some() { plan.deadline? } else { injected.at };
+    let limit = injected.at + spec.recovery.within;
+    let stable = spec.recovery.stable_for;
+    let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
+    let restored = since(observed.sight.pods.whole_since());
+    if status.fact(FactName::ImpactStarted).is_none() {
+        let at = restored.map_or(limit, |span| (span.at + stable).max(earliest));
+        return Some(Over { at, recovered: None, restored });
+    }
+    let recovered = since(observed.sight.good_since()).zip(restored);
+    let back = recovered.map(|(mitigated, restored)| mitigated.later(restored));
+    Some(match back.filter(|back| back.at <= limit || observed.now < limit) {
+        Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
+        None => Over { at: limit.max(earliest), recovered: None, restored: None },
+    })
+}
+
+/// Whether a source that is alive may still tell of an alert in time.
+fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Moment) -> bool {
+    let Some(plan) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) else { return false };
+    let Some((from, to)) = measure::window(plan, status) else { return false };
+    let (config, book) = (observed.config, &observed.sight.book);
+    let asked = config.prometheus.is_some() || config.alertmanager.is_some();
+    status.fact(plan.detection.until_fact()).is_none()
+        && status.fact(FactName::ImpactStarted).is_some()
+        && asked
+        && !book.covers(from, to.min(over))
+        && Duration::between(over, observed.now) < LAST_WORD
+}
+
+/// Adds the answers, the verdict and the sentence.
+fn measured(
+    observed: &Observed<'_>,
+    status: &mut ExperimentRunStatus,
+    watcher: &Watcher<'_>,
+    world: Option<&World>,
+) {
+    let spec = &watcher.plan.spec;
+    let injected = status.fact(FactName::Injected).map_or(observed.now, |fact| fact.not_before);
+    let window = measure::window(spec, status);
+    let book = &observed.sight.book;
+    let basis = Basis {
+        spec,
+        status,
+        covered: window.is_some_and(|(from, to)| book.covers(from, to.min(observed.now))),
+        alert: measure::counted_alert(book, watcher, injected),
+        also_fired: book.also_fired(watcher, injected),
+    };
+    let by = status.fact(FactName::Recovered).and(world).map(|world| attribution::of(status, world));
+    let (detection, detection_reason) = measure::detection(&basis);
+    let (recovery, recovery_reason) = measure::recovery(&basis, by);
+    let impact = status.fact(FactName::ImpactStarted).is_some();
+    let case = verdict::Case {
+        aborted: None,
+        partial: is_partial(status),
+        effect_observed: status.fact(FactName::EffectObserved).is_some(),
+        impact,
+        blind: blind(observed.sight.gaps(), injected),
+        tolerates: spec.tolerates,
+        back: status.fact(FactName::Recovered).is_some(),
+        detection: Some((detection.answer, detection_reason)),
+        recovery: Some((recovery.answer, recovery_reason)),
+    };
+    status.tolerance = spec
+        .tolerates
+        .then(|| ToleranceResult { answer: if impact { Answer::No } else { Answer::Yes } });
+    (status.detection, status.recovery) = (Some(detection), Some(recovery));
+    let (verdict, reason) = verdict::of(&case);
+    conclude(status, verdict, reason);
+}
+
+fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
+    status.verdict = Some(verdict);
+    status.reason = Some(reason.to_owned());
+    let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
+    let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
+    status.summary = sentence.map(|sentence| crop(sentence, 1024));
+}
+
+fn is_partial(status: &ExperimentRunStatus) -> bool {
+    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(during::PARTIAL))
+}
+
+fn blind(gaps: Vec<Gap>, injected: Moment) -> bool {
+    gaps.iter().any(|gap| gap.to > injected)
+}
+
+/// Writes the end: a kill has nothing to restore unless a call may still be on its way.
+fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
+    let survivors = status.plan.as_ref().is_some_and(|plan| {
+        plan.victims.iter().any(|victim| observed.sight.pods.is_alive(&victim.uid))
+    });
+    status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
+    if survivors {
+        return observed.record(status);
+    }
+    status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));
+    complete_unless_debrief(observed, status)
+}
+
+/// The revert was read back.
+pub(super) fn reverted(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    cause: Cause,
+) -> Decision {
+    let mut status = status.clone();
+    status.facts.push(observed.now_fact(FactName::Reverted, "read back, nothing is left"));
+    if status.verdict.is_none() {
+        let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
+        conclude(&mut status, verdict, cause.reason());
+        if status.fact(FactName::Injected).is_none() {
+            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
+            status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
+        }
+    }
+    complete_unless_debrief(observed, status)
+}
+
+fn complete_unless_debrief(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
+    if !opens_debrief(&status) {
+        status.facts.push(observed.now_fact(FactName::Completed, ""));
+    }
+    observed.record(status)
+}
+
+/// Whether the outcome opens a debrief.
+fn opens_debrief(status: &ExperimentRunStatus) -> bool {
+    matches!(status.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
+}
+
+/// Reverted and measured: the debrief first, so that its name is in the last write.
+pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let mut status = status.clone();
+    match observed.debrief {
+        None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
+        None => {}
+        Some("") => status.debrief = None,
+        Some(name) => status.debrief = Some(name.to_owned()),
+    }
+    status.facts.push(observed.now_fact(FactName::Completed, ""));
+    observed.record(status)
+}
+

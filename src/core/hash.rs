@@ -1,0 +1,19 @@
+//! Short names for values: equal values have equal hashes, on every machine.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// The first 16 hexadecimal digits of the SHA-256 of the value's JSON with sorted keys.
+///
+/// A value that cannot be written as JSON hashes like `null`; no type of ours is one.
+#[must_use]
+pub fn of(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    digest(json.to_string().as_bytes())
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of `bytes`.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

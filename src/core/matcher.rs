@@ -1,0 +1,169 @@
+//! Alertmanager's matcher syntax: `{alertname="CheckoutDown",severity=~"page|critical"}`.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+/// The labels of an alert.
+pub type Labels = BTreeMap<String, String>;
+
+/// Matchers that must all hold.
+#[derive(Clone, Debug)]
+pub struct Matchers(Vec<Matcher>);
+
+#[derive(Clone, Debug)]
+struct Matcher {
+    label: String,
+    negated: bool,
+    test: Test,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Equals(String),
+    Like(Regex),
+}
+
+/// Why a text is no matcher list.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ParseError {
+    /// The text does not follow the syntax.
+    #[error("{0:?} is no matcher list such as {{alertname=\"CheckoutDown\",severity=~\"page|critical\"}}")]
+    Syntax(String),
+    /// A regular expression does not compile.
+    #[error("{0:?} is no regular expression: {1}")]
+    Expression(String, String),
+}
+
+impl Matchers {
+    /// Reads a matcher list, with or without braces.
+    ///
+    /// # Errors
+    /// When the text does not follow the syntax or a regular expression does not compile.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let refuse = || ParseError::Syntax(text.to_owned());
+        let trimmed = text.trim();
+        let mut rest = match trimmed.strip_prefix('{') {
+            Some(inner) => inner.strip_suffix('}').ok_or_else(refuse)?,
+            None => trimmed,
+        }
+        .trim();
+        let mut matchers = Vec::new();
+        while !rest.is_empty() {
+            let (matcher, after) = one(rest).ok_or_else(refuse)?;
+            matchers.push(matcher?);
+            rest = after.trim_start();
+            rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        }
+        if matchers.is_empty() { Err(refuse()) } else { Ok(Self(matchers)) }
+    }
+
+    /// Whether every matcher holds; a label that is missing counts as empty.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|matcher| {
+            let value = labels.get(&matcher.label).map_or("", String::as_str);
+            let holds = match &matcher.test {
+                Test::Equals(expected) => value == expected,
+                Test::Like(expression) => expression.is_match(value),
+            };
+            holds != matcher.negated
+        })
+    }
+
+    /// The labels that are compared for equality, as they would stand on an alert.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        let equal = |matcher: &Matcher| match &matcher.test {
+            Test::Equals(value) if !matcher.negated => Some((matcher.label.clone(), value.clone())),
+            _ => None,
+        };
+        self.0.iter().filter_map(equal).collect()
+    }
+}
+
+/// The labels in matcher syntax; [`Matchers::parse`] reads it back.
+#[must_use]
+pub fn print(labels: &Labels) -> String {
+    let pairs: Vec<_> = labels.iter().map(|(label, value)| format!("{label}={value:?}")).collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+    let (label, rest) = text.split_at(end);
+    let rest = rest.trim_start();
+    let operators = [("=~", false, true), ("!~", true, true), ("!=", true, false), ("=", false, false)];
+    let (rest, negated, like) = operators
+        .into_iter()
+        .find_map(|(sign, negated, like)| Some((rest.strip_prefix(sign)?, negated, like)))?;
+    let (value, rest) = quoted(rest.trim_start())?;
+    if label.is_empty() || label.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let test = if like {
+        Regex::new(&format!("^(?:{value})$"))
+            .map(Test::Like)
+            .map_err(|error| ParseError::Expression(value, error.to_string()))
+    } else {
+        Ok(Test::Equals(value))
+    };
+    Some((test.map(|test| Matcher { label: label.to_owned(), negated, test }), rest))
+}
+
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.strip_prefix('"')?.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 2..])),
+            '\\' => match chars.next()?.1 {
+                'n' => value.push('\n'),
+                escaped @ ('"' | '\\') => value.push(escaped),
+                other => value.extend(['\\', other]),
+            },
+            _ => value.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        [("alertname", "CheckoutDown"), ("severity", "page")]
+            .map(|(label, value)| (label.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        assert_eq!(Matchers::parse(text).unwrap().matches(&labels()), expected, "{text}");
+    }
+
+    #[test]
+    fn matchers_read_as_alertmanager_reads_them() {
+        check(r#"{alertname="CheckoutDown"}"#, true);
+        check(r#"alertname = "CheckoutDown", severity=~"page|critical""#, true);
+        check(r#"{alertname=~"Checkout"}"#, false);
+        check(r#"{alertname="CheckoutDown",severity!="page"}"#, false);
+        check(r#"{team=""}"#, true);
+        check(r#"{team!~".+",}"#, true);
+    }
+
+    #[test]
+    fn what_is_no_matcher_list_is_refused() {
+        for text in ["", "{}", "alertname", r#"{alertname="x"#, r#"{a~"x"}"#, r#"{a=~"("}"#, r#"1a="x""#] {
+            assert!(Matchers::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn printed_labels_are_read_back() {
+        let mut labels = labels();
+        labels.insert("note".into(), "a \"quoted\" \\ value".into());
+        assert_eq!(Matchers::parse(&print(&labels)).unwrap().labels(), labels);
+    }
+}

@@ -1,0 +1,206 @@
+//! From the facts to the answers: were we in time, and how well is that known?
+
+use super::{alarms::Watcher, matcher::Matchers, span::Span};
+use crate::api::{
+    Duration, ExperimentSpec, Moment,
+    experiment::DetectionFrom,
+    run::{
+        AlertRef, Answer, Chain, DetectionResult, DetectionTier, ExperimentRunStatus, FactName,
+        RecoveredBy, RecoveryResult, RecoveryTier, Took,
+    },
+};
+
+/// What the answers depend on beside the facts.
+#[derive(Clone, Debug)]
+pub struct Basis<'a> {
+    /// The spec that ran.
+    pub spec: &'a ExperimentSpec,
+    /// The facts.
+    pub status: &'a ExperimentRunStatus,
+    /// Whether one alert source speaks of the whole time that matters; see [`window`].
+    pub covered: bool,
+    /// The alert that counted, where this process saw it.
+    pub alert: Option<AlertRef>,
+    /// Alerts that did not count.
+    pub also_fired: Vec<AlertRef>,
+}
+
+impl Basis<'_> {
+    fn span(&self, name: FactName) -> Option<Span> {
+        self.status.fact(name).map(Span::from)
+    }
+}
+
+/// Whether `took` lies within `limit`; `Inconclusive` when the limit lies inside the bounds.
+#[must_use]
+pub fn within(took: Took, limit: Duration) -> Answer {
+    if took.max <= limit {
+        Answer::Yes
+    } else if took.min > limit {
+        Answer::No
+    } else {
+        Answer::Inconclusive
+    }
+}
+
+/// The time that an alert source must speak of before its silence is a miss.
+#[must_use]
+pub fn window(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<(Moment, Moment)> {
+    let injected = Span::from(status.fact(FactName::Injected)?);
+    let from = match spec.detection.from {
+        DetectionFrom::Injection => injected,
+        DetectionFrom::Impact => Span::from(status.fact(FactName::ImpactStarted)?),
+    };
+    Some((injected.not_before, from.at + spec.detection.within))
+}
+
+/// The answer to "was it noticed in time?" with its reason where it is `Inconclusive`.
+#[must_use]
+pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<&'static str>) {
+    let spec = &basis.spec.detection;
+    let injected = basis.span(FactName::Injected);
+    let impact = basis.span(FactName::ImpactStarted);
+    let start = match spec.from {
+        DetectionFrom::Injection => injected,
+        DetectionFrom::Impact => impact,
+    };
+    let took = basis.span(spec.until_fact()).zip(start).map(|(end, start)| end.since(start));
+    let over_before = over_before_objective(basis, start);
+    let (answer, reason) = match took.map(|took| within(took, spec.within)) {
+        Some(Answer::Yes) => (Answer::Yes, None),
+        Some(Answer::Inconclusive) => (Answer::Inconclusive, Some("WithinError")),
+        _ if impact.is_none() => (Answer::NotExercised, None),
+        late => match over_before {
+            Answer::Yes => (Answer::NotExercised, None),
+            Answer::Inconclusive => (Answer::Inconclusive, Some("WithinError")),
+            _ if late.is_none() && !basis.covered => (Answer::Inconclusive, Some("SourceLost")),
+            _ => (Answer::No, None),
+        },
+    };
+    let result = DetectionResult {
+        answer,
+        tier: detection_tier(took),
+        headline: headline(took, answer),
+        took,
+        alert: basis.alert.clone().or_else(|| recorded_alert(basis.status)),
+        chain: injected.and_then(|injected| chain(basis, injected)),
+        also_fired: basis.also_fired.clone(),
+    };
+    (result, reason)
+}
+
+/// Whether the impact was over before the detection objective.
+fn over_before_objective(basis: &Basis<'_>, start: Option<Span>) -> Answer {
+    let (Some(start), Some(back)) = (start, basis.span(FactName::Mitigated)) else {
+        return Answer::No;
+    };
+    within(back.since(start), basis.spec.detection.within)
+}
+
+fn recorded_alert(status: &ExperimentRunStatus) -> Option<AlertRef> {
+    let fact = status.fact(FactName::Firing)?;
+    let labels = Matchers::parse(&fact.detail).ok()?.labels();
+    Some(AlertRef { labels, fingerprint: None, source: fact.source.clone(), note: None })
+}
+
+fn chain(basis: &Basis<'_>, injected: Span) -> Option<Chain> {
+    let after = |name| basis.span(name).map(|span| span.since(injected).max);
+    let chain = Chain {
+        condition_true: after(FactName::ConditionTrue),
+        firing: after(FactName::Firing),
+        notified: after(FactName::Notified),
+    };
+    (chain != Chain::default()).then_some(chain)
+}
+
+fn detection_tier(took: Option<Took>) -> DetectionTier {
+    match took {
+        None => DetectionTier::None,
+        Some(took) if took.max <= Duration::seconds(30) => DetectionTier::Within30s,
+        Some(took) if took.max <= Duration::minutes(5) => DetectionTier::Within5m,
+        Some(_) => DetectionTier::Over5m,
+    }
+}
+
+/// The answer to "was it completely back in time?" with its reason where it is `Inconclusive`.
+#[must_use]
+pub fn recovery(
+    basis: &Basis<'_>,
+    by: Option<(RecoveredBy, String)>,
+) -> (RecoveryResult, Option<&'static str>) {
+    let spec = &basis.spec.recovery;
+    let fault_ended = by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::FaultEnded);
+    let start = if fault_ended && spec.count_fault_ended { FactName::Reverted } else { FactName::Injected };
+    let took = basis
+        .span(FactName::Recovered)
+        .zip(basis.span(start))
+        .map(|(recovered, start)| recovered.since(start));
+    let in_time = took.map(|took| within(took, spec.within));
+    let (answer, reason) = match in_time {
+        _ if basis.span(FactName::ImpactStarted).is_none() => (Answer::NotExercised, None),
+        Some(_) if fault_ended && !spec.count_fault_ended => (Answer::No, None),
+        Some(Answer::Inconclusive) => (Answer::Inconclusive, Some("WithinError")),
+        Some(answer) => (answer, None),
+        None => (Answer::No, None),
+    };
+    let result = RecoveryResult {
+        answer,
+        tier: recovery_tier(took),
+        automatic: by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::Automatic),
+        headline: headline(took, answer),
+        took,
+        by: by.as_ref().map(|(by, _)| *by),
+        evidence: by.map(|(_, evidence)| evidence),
+    };
+    (result, reason)
+}
+
+fn recovery_tier(took: Option<Took>) -> RecoveryTier {
+    match took {
+        None => RecoveryTier::None,
+        Some(took) if took.max <= Duration::minutes(1) => RecoveryTier::Within1m,
+        Some(took) if took.max <= Duration::minutes(10) => RecoveryTier::Within10m,
+        Some(took) if took.max <= Duration::minutes(60) => RecoveryTier::Within1h,
+        Some(_) => RecoveryTier::Over1h,
+    }
+}
+
+fn headline(took: Option<Took>, answer: Answer) -> String {
+    took.map_or_else(|| answer.to_string(), |took| tenths(took.max).to_string())
+}
+
+/// The length rounded up to tenths of a second: what a headline shows is never too short.
+#[must_use]
+pub fn tenths(duration: Duration) -> Duration {
+    Duration::millis(u64::try_from(duration.std().as_micros().div_ceil(100_000) * 100).unwrap_or(0))
+}
+
+/// The alert that counted, by the recorded firing.
+#[must_use]
+pub fn counted_alert(
+    book: &super::alarms::Book,
+    watcher: &Watcher<'_>,
+    injected: Moment,
+) -> Option<AlertRef> {
+    book.noticed(watcher, injected).map(|sighting| sighting.reference(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_inside_the_bounds_is_inconclusive() {
+        let took = |min, max| Took { min: Duration::seconds(min), max: Duration::seconds(max) };
+        let limit = Duration::seconds(20);
+        assert_eq!(within(took(10, 20), limit), Answer::Yes);
+        assert_eq!(within(took(21, 22), limit), Answer::No);
+        assert_eq!(within(took(20, 21), limit), Answer::Inconclusive);
+    }
+
+    #[test]
+    fn a_headline_is_never_shorter_than_the_measurement() {
+        assert_eq!(tenths(Duration::micros(35_000_001)).to_string(), "35.1s");
+        assert_eq!(tenths(Duration::seconds(35)).to_string(), "35s");
+    }
+}

@@ -1,0 +1,220 @@
+//! The target's pods: which are ready, since when, and what it cost that some were not.
+
+use std::collections::BTreeMap;
+
+use super::span::Span;
+use crate::api::{Duration, Moment, run::Victim};
+
+/// One pod as the API server has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its version.
+    pub resource_version: String,
+    /// The node that it runs on.
+    pub node: Option<String>,
+    /// Whether its `Ready` condition is true and it is not ending.
+    pub ready: bool,
+    /// The whole second in which it became ready, by the clock of its node.
+    pub ready_since: Option<Moment>,
+    /// Whether it has been asked to end, or has ended.
+    pub ending: bool,
+    /// When it was created.
+    pub created_at: Option<Moment>,
+    /// UID, kind and name of its controller.
+    pub owner: Option<(String, String, String)>,
+    /// Its labels, by which disruption budgets find it.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Pod {
+    /// The pod as a victim of `round`.
+    #[must_use]
+    pub fn victim(&self, round: i32) -> Victim {
+        Victim {
+            kind: "Pod".to_owned(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            node: self.node.clone(),
+            ready: self.ready,
+            created_at: self.created_at,
+            round,
+        }
+    }
+}
+
+/// The pods over time, from a watch.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker {
+    pods: BTreeMap<String, Pod>,
+    gone: BTreeMap<String, Span>,
+    desired: Option<usize>,
+    missing: usize,
+    missing_micros: u128,
+    whole_since: Option<Span>,
+    updated_at: Option<Moment>,
+}
+
+impl Tracker {
+    /// Replaces everything, after a list.
+    pub fn reset(&mut self, pods: impl IntoIterator<Item = Pod>, now: Moment) {
+        let mut old = std::mem::take(&mut self.pods);
+        for pod in pods {
+            old.remove(&pod.uid);
+            self.take(pod, now);
+        }
+        for uid in old.keys() {
+            self.leave(uid, now);
+        }
+        self.settle(now);
+    }
+
+    /// Takes up one pod that was added or changed.
+    pub fn apply(&mut self, pod: Pod, now: Moment) {
+        self.take(pod, now);
+        self.settle(now);
+    }
+
+    /// Takes one pod away.
+    pub fn remove(&mut self, uid: &str, now: Moment) {
+        self.pods.remove(uid);
+        self.leave(uid, now);
+        self.settle(now);
+    }
+
+    /// Sets how many pods there should be, and counts what is missing from `now` on; once.
+    pub fn expect(&mut self, desired: usize, now: Moment) {
+        if self.desired.is_none() {
+            self.desired = Some(desired);
+            self.settle(now);
+        }
+    }
+
+    /// How many pods are ready.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.pods.values().filter(|pod| pod.ready).count()
+    }
+
+    /// Since when every desired pod has been ready without a break.
+    #[must_use]
+    pub const fn whole_since(&self) -> Option<Span> {
+        self.whole_since
+    }
+
+    /// When the first of `victims` was seen to end.
+    #[must_use]
+    pub fn first_gone(&self, victims: &[Victim]) -> Option<Span> {
+        let gone = victims.iter().filter_map(|victim| self.gone.get(&victim.uid));
+        gone.min_by_key(|span| span.at).copied()
+    }
+
+    /// Whether that pod is there and not ending.
+    #[must_use]
+    pub fn is_alive(&self, uid: &str) -> bool {
+        self.pods.get(uid).is_some_and(|pod| !pod.ending)
+    }
+
+    /// Seconds during which a desired pod was not ready, added up over the pods, until `now`.
+    #[must_use]
+    pub fn unavailable_pod_seconds(&self, now: Moment) -> f64 {
+        let micros = self.missing_micros + self.missing_until(now);
+        #[expect(clippy::cast_precision_loss, reason = "the microseconds of days fit")]
+        let millis = (micros / 1_000) as f64;
+        millis / 1e3
+    }
+
+    fn take(&mut self, pod: Pod, now: Moment) {
+        if pod.ending {
+            self.leave(&pod.uid, now);
+        }
+        self.pods.insert(pod.uid.clone(), pod);
+    }
+
+    fn leave(&mut self, uid: &str, now: Moment) {
+        let known_alive = self.updated_at.unwrap_or(now);
+        self.gone.entry(uid.to_owned()).or_insert_with(|| Span::new(known_alive, now));
+    }
+
+    fn missing_until(&self, now: Moment) -> u128 {
+        let time = self.updated_at.map_or(Duration::ZERO, |since| Duration::between(since, now));
+        self.missing as u128 * time.std().as_micros()
+    }
+
+    fn settle(&mut self, now: Moment) {
+        self.missing_micros += self.missing_until(now);
+        self.missing = self.desired.map_or(0, |desired| desired.saturating_sub(self.ready()));
+        self.whole_since = match (self.desired, self.missing) {
+            (Some(_), 0) => self.whole_since.or_else(|| Some(self.became_whole(now))),
+            _ => None,
+        };
+        self.updated_at = Some(now);
+    }
+
+    /// The last pod became ready after the last observation without it, and in the second that its
+    /// node wrote down.
+    fn became_whole(&self, now: Moment) -> Span {
+        let stamped = self.pods.values().filter(|pod| pod.ready).filter_map(|pod| pod.ready_since).max();
+        Span::new(self.updated_at.max(stamped).unwrap_or(now), now)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub fn at(seconds: f64) -> Moment {
+        Moment::from_unix_seconds(1_800_000_000.0 + seconds).unwrap()
+    }
+
+    pub fn pod(number: u32, ready: bool) -> Pod {
+        Pod {
+            name: format!("pod-{number}"),
+            uid: format!("uid-{number}"),
+            resource_version: "1".into(),
+            node: Some("n1".into()),
+            ready,
+            ready_since: None,
+            ending: false,
+            created_at: Some(at(f64::from(number) - 1000.0)),
+            owner: None,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn missing_pods_cost_pod_seconds_until_they_are_back() {
+        let mut tracker = Tracker::default();
+        tracker.reset([pod(0, true), pod(1, true)], at(0.0));
+        tracker.expect(2, at(0.0));
+        tracker.remove("uid-0", at(1.0));
+        tracker.remove("uid-1", at(2.0));
+        tracker.apply(pod(2, true), at(4.0));
+        tracker.apply(pod(3, true), at(5.0));
+        assert!((tracker.unavailable_pod_seconds(at(9.0)) - 6.0).abs() < 1e-9);
+        assert_eq!(tracker.whole_since(), Some(Span::new(at(4.0), at(5.0))));
+    }
+
+    #[test]
+    fn a_pod_that_is_ending_is_not_ready_and_counts_as_gone() {
+        let mut tracker = Tracker::default();
+        tracker.reset([pod(0, true)], at(0.0));
+        tracker.expect(1, at(0.0));
+        tracker.apply(Pod { ready: false, ending: true, ..pod(0, false) }, at(3.0));
+        assert_eq!(tracker.first_gone(&[pod(0, true).victim(1)]), Some(Span::new(at(0.0), at(3.0))));
+        assert_eq!(tracker.whole_since(), None);
+    }
+
+    #[test]
+    fn the_second_that_the_node_wrote_down_narrows_the_instant() {
+        let mut tracker = Tracker::default();
+        tracker.reset([], at(0.0));
+        tracker.expect(1, at(0.0));
+        tracker.apply(Pod { ready_since: Some(at(8.0)), ..pod(0, true) }, at(8.4));
+        assert_eq!(tracker.whole_since(), Some(Span::new(at(8.0), at(8.4))));
+    }
+}

@@ -1,0 +1,206 @@
+//! The samples of one probe, reduced to what a run needs to know.
+
+use super::span::Span;
+use crate::api::{Duration, Moment};
+
+/// One sample of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was sent.
+    pub started: Moment,
+    /// When its answer was there, or its timeout over.
+    pub ended: Moment,
+    /// Whether the service was healthy.
+    pub good: bool,
+    /// What a failed one said.
+    pub detail: String,
+}
+
+/// The samples of one probe.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Name of the probe.
+    pub name: String,
+    /// The longest time between two samples that is no gap.
+    patience: Duration,
+    threshold: usize,
+    last: Option<Sample>,
+    good_since: Option<Span>,
+    failing_since: Option<Span>,
+    failures_in_a_row: usize,
+    counting: bool,
+    counts: Counts,
+    gaps: Vec<Span>,
+}
+
+/// What was counted since the injection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All samples.
+    pub total: i64,
+    /// The failed ones.
+    pub failed: i64,
+    /// When the first failed one ended.
+    pub first_failure_at: Option<Moment>,
+    /// When the last failed one ended.
+    pub last_failure_at: Option<Moment>,
+    /// What the last failed one said.
+    pub last_failure: Option<String>,
+}
+
+impl Series {
+    /// An empty series; `threshold` failures in a row are an impact.
+    #[must_use]
+    pub fn new(name: &str, interval: Duration, timeout: Duration, threshold: i32) -> Self {
+        Self {
+            name: name.to_owned(),
+            patience: interval + interval + timeout + Duration::seconds(1),
+            threshold: usize::try_from(threshold).unwrap_or(1).max(1),
+            last: None,
+            good_since: None,
+            failing_since: None,
+            failures_in_a_row: 0,
+            counting: false,
+            counts: Counts::default(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Takes up a sample; samples come in order.
+    pub fn push(&mut self, sample: Sample) {
+        self.note_gap(&sample);
+        if self.counting {
+            self.count(&sample);
+        }
+        // Before the sample that differs, the last other one shows how it was when that was sent.
+        let change = Span::new(
+            self.last.as_ref().map_or(sample.started, |last| last.started),
+            sample.ended,
+        );
+        if sample.good {
+            self.good_since = self.good_since.or(Some(change));
+            self.failing_since = None;
+            self.failures_in_a_row = 0;
+        } else {
+            self.failing_since = self.failing_since.or(Some(change));
+            self.failures_in_a_row += 1;
+            if self.failures_in_a_row >= self.threshold {
+                self.good_since = None;
+            }
+        }
+        self.last = Some(sample);
+    }
+
+    /// Counts samples from here on: the fault is about to be injected.
+    pub fn start_counting(&mut self) {
+        self.counting = true;
+    }
+
+    /// Since when it has been good without an impact.
+    #[must_use]
+    pub const fn good_since(&self) -> Option<Span> {
+        self.good_since
+    }
+
+    /// Since when it has been failing, once the failures are an impact.
+    #[must_use]
+    pub fn impact_since(&self) -> Option<Span> {
+        self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
+    }
+
+    /// Whether its last sample is recent enough to speak of now.
+    #[must_use]
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        self.last.as_ref().is_some_and(|last| Duration::between(last.ended, now) <= self.patience)
+    }
+
+    /// What was counted since the injection.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The last sample.
+    #[must_use]
+    pub const fn last(&self) -> Option<&Sample> {
+        self.last.as_ref()
+    }
+
+    /// Times during which no sample was taken although one was due.
+    #[must_use]
+    pub fn gaps(&self) -> &[Span] {
+        &self.gaps
+    }
+
+    fn note_gap(&mut self, sample: &Sample) {
+        let Some(last) = &self.last else { return };
+        if Duration::between(last.ended, sample.ended) > self.patience && self.gaps.len() < 16 {
+            self.gaps.push(Span::new(last.ended, sample.started));
+        }
+    }
+
+    fn count(&mut self, sample: &Sample) {
+        self.counts.total += 1;
+        if !sample.good {
+            self.counts.failed += 1;
+            self.counts.first_failure_at = self.counts.first_failure_at.or(Some(sample.ended));
+            self.counts.last_failure_at = Some(sample.ended);
+            self.counts.last_failure = Some(format!("{}: {}", self.name, sample.detail));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::pods::tests::at;
+
+    fn series(threshold: i32, pattern: &str) -> Series {
+        let mut series =
+            Series::new("answers", Duration::seconds(1), Duration::seconds(1), threshold);
+        series.start_counting();
+        for (second, c) in pattern.chars().enumerate() {
+            #[expect(clippy::cast_precision_loss, reason = "a handful of samples")]
+            let started = second as f64;
+            series.push(Sample {
+                started: at(started),
+                ended: at(started + 0.1),
+                good: c == '+',
+                detail: "refused".into(),
+            });
+        }
+        series
+    }
+
+    #[test]
+    fn an_impact_lies_between_the_last_good_sample_and_the_end_of_the_first_failed_one() {
+        assert_eq!(series(1, "++-").impact_since(), Some(Span::new(at(1.0), at(2.1))));
+    }
+
+    #[test]
+    fn too_few_failures_in_a_row_are_no_impact_and_the_impact_began_with_the_first() {
+        assert_eq!(series(3, "++--").impact_since(), None);
+        assert_eq!(series(3, "++---").impact_since(), Some(Span::new(at(1.0), at(2.1))));
+        assert_eq!(series(3, "++--+").good_since(), Some(Span::new(at(0.0), at(0.1))));
+    }
+
+    #[test]
+    fn it_is_good_again_between_the_last_failed_sample_and_the_end_of_the_first_good_one() {
+        assert_eq!(series(1, "+--++").good_since(), Some(Span::new(at(2.0), at(3.1))));
+    }
+
+    #[test]
+    fn every_sample_since_the_injection_is_counted() {
+        let counts = series(1, "+--+-").counts().clone();
+        assert_eq!((counts.total, counts.failed), (5, 3));
+        assert_eq!(counts.last_failure_at, Some(at(4.1)));
+        assert_eq!(counts.last_failure.as_deref(), Some("answers: refused"));
+    }
+
+    #[test]
+    fn a_time_without_samples_is_a_gap() {
+        let mut series = series(1, "++");
+        series.push(Sample { started: at(20.0), ended: at(20.1), good: true, detail: String::new() });
+        assert_eq!(series.gaps(), [Span::new(at(1.1), at(20.0))]);
+    }
+}

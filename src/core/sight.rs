@@ -1,0 +1,164 @@
+//! What one run has seen so far: its probes, the target's pods and the alert sources.
+
+use super::{
+    alarms::Book,
+    pods::Tracker,
+    series::Series,
+    span::Span,
+};
+use crate::api::{
+    Duration, ExperimentSpec, Moment,
+    run::{Gap, Impact, ProbeCounts, Since},
+};
+
+/// Everything that was seen; filled by the shell, read by the rules.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// The probes that are sampled.
+    pub probes: Vec<Series>,
+    /// Whether the target itself is one of the probes.
+    pub workload: bool,
+    /// The target's pods.
+    pub pods: Tracker,
+    /// What the alert sources said.
+    pub book: Book,
+    /// When this process began to look.
+    pub since: Moment,
+    /// Gaps that lie before, from a process that looked earlier.
+    earlier: Vec<Gap>,
+    /// The good window that an earlier process had seen begin.
+    inherited: Option<Since>,
+    baseline: Baseline,
+}
+
+/// What an earlier process had counted.
+#[derive(Clone, Debug, Default)]
+struct Baseline {
+    probes: ProbeCounts,
+    pod_seconds: f64,
+}
+
+impl Sight {
+    /// Begins to look at `now`, for the probes of `spec`.
+    #[must_use]
+    pub fn new(spec: &ExperimentSpec, now: Moment) -> Self {
+        let mut probes = Vec::new();
+        for probe in &spec.steady_state {
+            let timing = match (&probe.http, &probe.tcp) {
+                (Some(http), _) => Some((http.interval, http.timeout, http.failure_threshold)),
+                (_, Some(tcp)) => Some((tcp.interval, tcp.timeout, tcp.failure_threshold)),
+                (None, None) => None,
+            };
+            if let Some((interval, timeout, threshold)) = timing {
+                let timeout = timeout.unwrap_or_else(|| default_timeout(interval));
+                probes.push(Series::new(&probe.name, interval, timeout, threshold));
+            }
+        }
+        Self {
+            probes,
+            workload: spec.steady_state.iter().any(|probe| probe.workload.is_some()),
+            pods: Tracker::default(),
+            book: Book::default(),
+            since: now,
+            earlier: Vec::new(),
+            inherited: None,
+            baseline: Baseline::default(),
+        }
+    }
+
+    /// Continues what an earlier process had seen; the time between is a gap.
+    pub fn inherit(&mut self, impact: &Impact) {
+        self.earlier.clone_from(&impact.gaps);
+        if let Some(from) = impact.probes.as_of {
+            self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
+        }
+        self.inherited = impact.good_since;
+        self.baseline =
+            Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
+    }
+
+    /// The fault is about to be injected: count from here on.
+    pub fn start_counting(&mut self, desired: usize, now: Moment) {
+        self.pods.expect(desired, now);
+        self.probes.iter_mut().for_each(Series::start_counting);
+    }
+
+    /// Whether every probe speaks of now.
+    #[must_use]
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        self.probes.iter().all(|series| series.is_fresh(now))
+    }
+
+    /// Since when everything has been good, if it is.
+    #[must_use]
+    pub fn good_since(&self) -> Option<Span> {
+        let mut since: Option<Span> = None;
+        for good in self.probes.iter().map(Series::good_since).chain(self.workload_good()) {
+            since = Some(since.map_or(good?, |span| span.later(good.unwrap_or(span))));
+            good?;
+        }
+        let since = since.or_else(|| self.pods.whole_since())?;
+        Some(self.with_inherited(since))
+    }
+
+    fn workload_good(&self) -> Option<Option<Span>> {
+        self.workload.then(|| self.pods.whole_since())
+    }
+
+    /// A window that an earlier process saw begin goes on when the first look of this one is good.
+    fn with_inherited(&self, since: Span) -> Span {
+        match self.inherited {
+            Some(inherited) if self.never_failed() => inherited.into(),
+            _ => since,
+        }
+    }
+
+    fn never_failed(&self) -> bool {
+        self.probes.iter().all(|series| series.counts().failed == 0)
+    }
+
+    /// When the impact began that is on now, if one is.
+    #[must_use]
+    pub fn impact_since(&self) -> Option<Span> {
+        self.probes.iter().filter_map(Series::impact_since).min_by_key(|span| span.at)
+    }
+
+    /// The counted samples and what it cost, until `now`.
+    #[must_use]
+    pub fn impact(&self, now: Moment) -> Impact {
+        let old = &self.baseline.probes;
+        let counts: Vec<_> = self.probes.iter().map(Series::counts).collect();
+        let last = counts.iter().max_by_key(|counts| counts.last_failure_at);
+        let first_failure_at = counts.iter().filter_map(|counts| counts.first_failure_at).min();
+        let last_failure_at = last.and_then(|counts| counts.last_failure_at);
+        let last_failure = last.and_then(|counts| counts.last_failure.clone());
+        Impact {
+            probes: ProbeCounts {
+                total: old.total + counts.iter().map(|counts| counts.total).sum::<i64>(),
+                failed: old.failed + counts.iter().map(|counts| counts.failed).sum::<i64>(),
+                first_failure_at: old.first_failure_at.or(first_failure_at),
+                last_failure_at: last_failure_at.or(old.last_failure_at),
+                last_failure: last_failure.or_else(|| old.last_failure.clone()),
+                as_of: Some(now),
+            },
+            unavailable_pod_seconds: self.baseline.pod_seconds
+                + self.pods.unavailable_pod_seconds(now),
+            good_since: None,
+            gaps: self.gaps(),
+        }
+    }
+
+    /// Every time during which the probes were not sampled.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        let own = self.probes.iter().flat_map(Series::gaps);
+        let own = own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
+        self.earlier.iter().cloned().chain(own).take(32).collect()
+    }
+}
+
+/// The smaller of the interval and one second.
+#[must_use]
+pub fn default_timeout(interval: Duration) -> Duration {
+    interval.min(Duration::seconds(1))
+}

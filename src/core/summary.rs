@@ -1,0 +1,69 @@
+//! One sentence with numbers that stands alone, for chats, lists and last lines.
+
+use super::measure::tenths;
+use crate::api::{
+    ExperimentSpec,
+    run::{Answer, ExperimentRunStatus, FactName, RecoveredBy, Verdict},
+};
+
+/// The sentence for a run that was injected.
+#[must_use]
+pub fn of(spec: &ExperimentSpec, status: &ExperimentRunStatus, verdict: Verdict, reason: &str) -> String {
+    let mut parts = Vec::new();
+    match verdict {
+        Verdict::Aborted => parts.push(format!("ended early ({reason})")),
+        Verdict::Inconclusive => parts.push(explain(reason).to_owned()),
+        _ => {}
+    }
+    if status.fact(FactName::ImpactStarted).is_none() {
+        parts.push("no visible impact".to_owned());
+    } else {
+        parts.extend(noticed(spec, status));
+        parts.extend(back(spec, status));
+    }
+    parts.join(", ")
+}
+
+fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
+    let detection = status.detection.as_ref()?;
+    let objective = spec.detection.within;
+    Some(match (detection.took, detection.answer) {
+        (Some(took), _) => {
+            let name = detection.alert.as_ref().and_then(|alert| alert.labels.get("alertname"));
+            let by = name.map(|name| format!(", by {name}")).unwrap_or_default();
+            format!("noticed after {} (objective {objective}{by})", tenths(took.max))
+        }
+        (None, Answer::NotExercised) => format!("over before anybody had to notice (objective {objective})"),
+        (None, _) => format!("not noticed (objective {objective})"),
+    })
+}
+
+fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
+    let recovery = status.recovery.as_ref()?;
+    let objective = spec.recovery.within;
+    let how = match recovery.by {
+        Some(RecoveredBy::Automatic) => " by itself",
+        Some(RecoveredBy::FaultEnded) => " when the fault ended",
+        Some(RecoveredBy::Rollback) => " by a rollback",
+        Some(RecoveredBy::Scale) => " by scaling",
+        Some(RecoveredBy::Restart) => " by a restart",
+        Some(RecoveredBy::Manual) => " by hand",
+        None => "",
+    };
+    Some(match recovery.took {
+        Some(took) => format!("back{how} after {} (objective {objective})", tenths(took.max)),
+        None => format!("not back (objective {objective})"),
+    })
+}
+
+fn explain(reason: &str) -> &str {
+    match reason {
+        "NoImpact" => "the fault had no visible impact, so nothing was exercised",
+        "FaultNotObserved" => "no sign of the fault was seen on the target",
+        "FaultPartial" => "some victims were refused",
+        "SourceLost" => "no alert source could be asked, so silence proves nothing",
+        "ObservationGap" => "the probes were not sampled all the time",
+        "WithinError" => "an objective lies within the error of the measurement",
+        other => other,
+    }
+}

@@ -1,0 +1,131 @@
+//! What the API server said in answer to live reads, just before something is decided.
+
+use super::pods::Pod;
+use crate::api::{
+    Duration, Moment,
+    run::{TargetRef, Workload},
+};
+
+/// The cluster as it was at `read_at`.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// When the reads began.
+    pub read_at: Moment,
+    /// When the target was read.
+    pub target_read_at: Moment,
+    /// When the other runs were read.
+    pub rivals_read_at: Moment,
+    /// The safety lever.
+    pub lever: Lever,
+    /// The namespace of the run.
+    pub namespace: Namespace,
+    /// The target.
+    pub target: Target,
+    /// Its pods.
+    pub pods: Vec<Pod>,
+    /// The workloads that own them.
+    pub workloads: Vec<Workload>,
+    /// The disruption budgets of the namespace.
+    pub budgets: Vec<Budget>,
+    /// The other runs, of this namespace live, of others as last heard.
+    pub rivals: Vec<Rival>,
+}
+
+/// How old a read may be when something harmful is decided on it.
+pub const FRESH: Duration = Duration::seconds(1);
+
+impl World {
+    /// Whether something harmful may be decided on this.
+    #[must_use]
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        Duration::between(self.read_at, now) <= FRESH
+    }
+}
+
+/// The safety lever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lever {
+    /// Not engaged, or absent.
+    Open,
+    /// Engaged for this namespace.
+    Engaged {
+        /// Who engaged it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody knows; treated as engaged.
+    Unreadable(String),
+}
+
+impl Lever {
+    /// Why it stops everything, if it does.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Open => None,
+            Self::Engaged { by, reason } => Some(format!("engaged by {by}: {reason}")),
+            Self::Unreadable(error) => Some(format!("unreadable, which counts as engaged: {error}")),
+        }
+    }
+}
+
+/// The namespace of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// It was read.
+    Found {
+        /// It carries the label that opts in.
+        enabled: bool,
+        /// It carries the label that forbids everything.
+        protected: bool,
+        /// It is being deleted.
+        terminating: bool,
+    },
+    /// It could not be read.
+    Unreadable(String),
+}
+
+/// The target of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// It was read.
+    Found {
+        /// The target as it is.
+        reference: TargetRef,
+        /// How many pods it should have; for a Service how many it selects.
+        desired: i32,
+        /// Why a rollout is under way, if one is.
+        rollout: Option<String>,
+    },
+    /// There is none of that name.
+    Missing,
+    /// It could not be read.
+    Unreadable(String),
+}
+
+/// A disruption budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its name.
+    pub name: String,
+    /// How many pods it allows to be evicted now.
+    pub allowed: i32,
+    /// UIDs of the target's pods that it protects.
+    pub pods: Vec<String>,
+}
+
+/// Another run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Whether it has injected.
+    pub injected: bool,
+    /// UIDs of the workloads that it has journaled; only journaled, incomplete runs are rivals.
+    pub workloads: Vec<String>,
+}

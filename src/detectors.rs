@@ -1,0 +1,3 @@
+//! The alert sources: what to ask, and what the answers mean.
+//!
+//! Reading is pure; the asking is `shell`'s.
