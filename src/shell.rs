@@ -1,1 +1,148 @@
 //! The only part that talks to the world: it observes, asks `core` what to do, does it, records it.
+
+pub mod alerts;
+pub mod clock;
+pub mod debrief;
+pub mod events;
+pub mod lookout;
+pub mod net;
+pub mod observe;
+pub mod operator;
+pub mod perform;
+pub mod probes;
+pub mod reconcile;
+pub mod record;
+pub mod registry;
+pub mod webhook;
+
+use std::sync::{Arc, OnceLock};
+
+use kube::{Client, runtime::reflector::{ObjectRef, Store}};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    api::{ExperimentRun, SafetyLever},
+    config::Config,
+    core::world::Rival,
+};
+
+/// How long one call to the API server may take; then its outcome is unknown and is read again.
+pub const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Everything that the parts of the shell share.
+pub struct Context {
+    /// For reads and watches; retries by itself.
+    pub reads: Client,
+    /// For writes; never retries by itself.
+    pub writes: Client,
+    /// The one reader of the clock.
+    pub clock: clock::Clock,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The network beside the API server.
+    pub net: Arc<dyn net::Net>,
+    /// What is kept in memory per run.
+    pub registry: registry::Registry,
+    /// The lever as last heard by watch.
+    pub lever: watch::Receiver<Option<SafetyLever>>,
+    /// Asks for a run to be looked at again.
+    pub triggers: mpsc::UnboundedSender<ObjectRef<registry::Run>>,
+    /// Every run as last heard by watch, once the controller has listed them.
+    pub runs: OnceLock<Store<registry::Run>>,
+    /// The operator's own namespace, which is always protected; absent outside a cluster.
+    pub own_namespace: Option<String>,
+    /// Writes Kubernetes events.
+    pub events: events::Events,
+}
+
+impl Context {
+    /// Asks for `run` to be looked at again.
+    pub fn trigger(&self, run: &ExperimentRun) {
+        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+        self.trigger_named(namespace, run.metadata.name.as_deref().unwrap_or_default());
+    }
+
+    /// Asks for the run of that namespace and name to be looked at again.
+    pub fn trigger_named(&self, namespace: &str, name: &str) {
+        // The receiver lives as long as the controller; after that nobody needs to look.
+        self.triggers.send(ObjectRef::new(name).within(namespace)).ok();
+    }
+}
+
+impl Context {
+    /// The runs of all namespaces that have journaled and are not over, as last heard.
+    #[must_use]
+    pub fn known_rivals(&self) -> Vec<Rival> {
+        let runs = self.runs.get().map(Store::state).unwrap_or_default();
+        let run = |run: &Arc<registry::Run>| observe::rival(run.0.as_ref().ok()?);
+        runs.iter().filter_map(run).collect()
+    }
+}
+
+/// Why something that was asked of the API server is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused, or the connection failed.
+    #[error("{what}: {source}")]
+    Call {
+        /// What was asked.
+        what: &'static str,
+        /// Its answer.
+        source: Box<kube::Error>,
+    },
+    /// There was no answer in time.
+    #[error("{0}: no answer within 5s")]
+    Timeout(&'static str),
+    /// The status changed meanwhile; the next look continues from there.
+    #[error("the run has changed meanwhile")]
+    Conflict,
+    /// A run took more steps in one go than any run needs.
+    #[error("more than {0} steps in one go")]
+    TooManySteps(usize),
+}
+
+impl Error {
+    /// The failed operation as a CamelCase reason.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "CallFailed",
+            Self::Timeout(_) => "CallTimedOut",
+            Self::Conflict => "Conflict",
+            Self::TooManySteps(_) => "TooManySteps",
+        }
+    }
+
+    /// The API server's status code, where it answered.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Call { source, .. } => code(source),
+            _ => None,
+        }
+    }
+}
+
+/// The API server's status code, where it answered.
+#[must_use]
+pub fn code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+/// Asks the API server something, with an end to the waiting.
+///
+/// # Errors
+/// When the API server refuses, cannot be reached, or does not answer within [`CALL_TIMEOUT`].
+pub async fn call<T>(
+    what: &'static str,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(source)) => Err(Error::Call { what, source: Box::new(source) }),
+        Err(_) => Err(Error::Timeout(what)),
+    }
+}

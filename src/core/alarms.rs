@@ -37,6 +37,8 @@ pub struct Sighting {
     pub fingerprint: Option<String>,
     /// Whether it is silenced or inhibited.
     pub suppressed: bool,
+    /// Whether it is pending or firing by the channel's last word.
+    pub active: bool,
     /// When its condition became true, where the channel tells.
     pub condition_true: Option<Span>,
     /// When it fired; absent while it is pending.
@@ -104,6 +106,24 @@ impl Book {
         }
     }
 
+    /// Takes up everything that a polled channel knows: what it no longer names is over.
+    pub fn replace(&mut self, channel: Channel, sightings: Vec<Sighting>) {
+        for old in self.sightings.iter_mut().filter(|old| old.channel == channel) {
+            old.active = false;
+        }
+        sightings.into_iter().for_each(|sighting| self.report(sighting));
+    }
+
+    /// A digest that differs when something was reported that others must hear of.
+    #[must_use]
+    pub fn state(&self) -> (usize, usize, usize, usize) {
+        let count = |wanted: fn(&Sighting) -> bool| {
+            self.sightings.iter().filter(|sighting| wanted(sighting)).count()
+        };
+        let active = count(|sighting| sighting.active);
+        (count(|sighting| sighting.firing.is_some()), active, self.asked(), self.failures.len())
+    }
+
     /// Notes that Prometheus answered for the whole time since `since`.
     pub fn prometheus_answered(&mut self, since: Moment, now: Moment) {
         self.prometheus = Some(Coverage { since, until: now });
@@ -150,7 +170,10 @@ impl Book {
     /// The alerts that `plan` expects and that are pending or firing now, suppressed ones apart.
     #[must_use]
     pub fn noisy<'a>(&'a self, watcher: &'a Watcher<'a>) -> Vec<&'a Sighting> {
-        self.sightings.iter().filter(|sighting| watcher.expects(sighting) && !sighting.suppressed).collect()
+        let noisy = |sighting: &&Sighting| {
+            sighting.active && !sighting.suppressed && watcher.expects(sighting)
+        };
+        self.sightings.iter().filter(noisy).collect()
     }
 
     /// Forgets what was seen before the injection; what is still on is reported again.

@@ -24,6 +24,8 @@ pub struct Sight {
     pub book: Book,
     /// When this process began to look.
     pub since: Moment,
+    /// Since when alerts matter: the start of the look, or the injection if that was earlier.
+    pub alerts_since: Moment,
     /// Gaps that lie before, from a process that looked earlier.
     earlier: Vec<Gap>,
     /// The good window that an earlier process had seen begin.
@@ -39,11 +41,12 @@ struct Baseline {
 }
 
 impl Sight {
-    /// Begins to look at `now`, for the probes of `spec`.
+    /// Begins to look at `now`, for the probes of `spec`; without one nothing is sampled.
     #[must_use]
-    pub fn new(spec: &ExperimentSpec, now: Moment) -> Self {
+    pub fn new(spec: Option<&ExperimentSpec>, now: Moment) -> Self {
         let mut probes = Vec::new();
-        for probe in &spec.steady_state {
+        let declared = spec.map_or(&[][..], |spec| &spec.steady_state);
+        for probe in declared {
             let timing = match (&probe.http, &probe.tcp) {
                 (Some(http), _) => Some((http.interval, http.timeout, http.failure_threshold)),
                 (_, Some(tcp)) => Some((tcp.interval, tcp.timeout, tcp.failure_threshold)),
@@ -56,10 +59,11 @@ impl Sight {
         }
         Self {
             probes,
-            workload: spec.steady_state.iter().any(|probe| probe.workload.is_some()),
+            workload: declared.iter().any(|probe| probe.workload.is_some()),
             pods: Tracker::default(),
             book: Book::default(),
             since: now,
+            alerts_since: now,
             earlier: Vec::new(),
             inherited: None,
             baseline: Baseline::default(),

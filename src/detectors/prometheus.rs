@@ -1,0 +1,209 @@
+//! Prometheus: its own series of alerts, by an instant query with a range, whose samples carry the
+//! exact stamps of the rule evaluations.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    api::{Duration, Moment},
+    core::{
+        alarms::{Channel, Sighting},
+        matcher::Labels,
+        span::Span,
+    },
+};
+
+/// Path of the instant query.
+pub const QUERY: &str = "/api/v1/query";
+/// Path of the rules.
+pub const RULES: &str = "/api/v1/rules";
+
+/// Every alert that was pending or firing in the last `range`.
+#[must_use]
+pub fn query(range: Duration) -> String {
+    let seconds = range.std().as_secs() + 1;
+    format!("{{__name__=~\"ALERTS|ALERTS_FOR_STATE\"}}[{seconds}s]")
+}
+
+/// Why an answer could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("Prometheus answered something else than a matrix: {0}")]
+pub struct ReadError(#[from] serde_json::Error);
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Matrix,
+}
+
+#[derive(Deserialize)]
+struct Matrix {
+    result: Vec<Series>,
+}
+
+#[derive(Deserialize)]
+struct Series {
+    metric: Labels,
+    values: Vec<(f64, String)>,
+}
+
+/// The samples of one alert.
+#[derive(Default)]
+struct Samples {
+    /// Stamp and state, in order of time.
+    states: Vec<(f64, bool)>,
+    /// Stamp and the whole second in which the condition became true.
+    active_at: Vec<(f64, f64)>,
+}
+
+/// How often each alert's rule is evaluated, by `alertname`.
+pub type Intervals = BTreeMap<String, Duration>;
+
+/// Reads how often each rule is evaluated from an answer to [`RULES`].
+#[must_use]
+pub fn read_intervals(answer: &Value) -> Intervals {
+    let groups = answer["data"]["groups"].as_array().into_iter().flatten();
+    let rules = groups.flat_map(|group| {
+        let interval = group["interval"].as_f64().unwrap_or_default();
+        let rules = group["rules"].as_array().into_iter().flatten();
+        rules.filter_map(move |rule| Some((rule["name"].as_str()?.to_owned(), interval)))
+    });
+    rules.map(|(name, seconds)| (name, from_seconds(seconds))).collect()
+}
+
+fn from_seconds(seconds: f64) -> Duration {
+    std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().into()
+}
+
+/// Reads the alerts from an answer to [`query`], sent at `asked`; `previous` is when Prometheus was
+/// asked before.
+///
+/// An evaluation is an instant: an alert that fires at one did not at the one before it.
+///
+/// # Errors
+/// When the answer has another shape.
+pub fn read(
+    answer: Value,
+    intervals: &Intervals,
+    asked: Moment,
+    previous: Option<Moment>,
+) -> Result<Vec<Sighting>, ReadError> {
+    let answer: Answer = serde_json::from_value(answer)?;
+    let mut alerts: BTreeMap<Labels, Samples> = BTreeMap::new();
+    for mut series in answer.data.result {
+        let name = series.metric.remove("__name__");
+        let firing = series.metric.remove("alertstate").is_some_and(|state| state == "firing");
+        let samples = alerts.entry(series.metric).or_default();
+        if name.as_deref() == Some("ALERTS") {
+            samples.states.extend(series.values.iter().map(|(at, _)| (*at, firing)));
+        } else {
+            let value = |(at, value): &(f64, String)| Some((*at, value.parse().ok()?));
+            samples.active_at.extend(series.values.iter().filter_map(value));
+        }
+    }
+    let sighting = |(labels, samples)| sighting(labels, samples, intervals, (asked, previous));
+    Ok(alerts.into_iter().filter_map(sighting).collect())
+}
+
+/// The last episode of an alert: from its condition becoming true on.
+fn sighting(
+    labels: Labels,
+    mut samples: Samples,
+    intervals: &Intervals,
+    (asked, previous): (Moment, Option<Moment>),
+) -> Option<Sighting> {
+    samples.states.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let began = samples.active_at.iter().map(|(_, active)| *active).fold(0.0, f64::max);
+    let interval = labels.get("alertname").and_then(|name| intervals.get(name)).copied();
+    // `ALERTS_FOR_STATE` has whole seconds; the first sample of the episode has the exact stamp.
+    let first = |wanted: fn(bool) -> bool| {
+        samples.states.iter().find(|(at, firing)| *at >= began && wanted(*firing)).map(|(at, _)| *at)
+    };
+    let span = |stamp: f64| {
+        let at = Moment::from_unix_seconds(stamp)?;
+        let evaluated = interval.map(|interval| at.minus(interval));
+        let asked = previous.filter(|previous| *previous <= at);
+        Some(Span::new(evaluated.max(asked).unwrap_or(at), at))
+    };
+    let active = first(|_| true)?;
+    // An episode that began before the first sample that was asked for began at its recorded second.
+    let known = if began > 0.0 && active - began > 1.0 { began } else { active };
+    // An alert that is over has no sample at the last evaluations.
+    let last = samples.states.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
+    let patience = interval.map_or(Duration::seconds(60), |interval| interval + interval);
+    Some(Sighting {
+        channel: Channel::Prometheus,
+        labels: labels.clone(),
+        fingerprint: None,
+        suppressed: false,
+        active: Duration::between(last, asked) <= patience,
+        condition_true: span(known),
+        firing: first(|firing| firing).and_then(span),
+        notified: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(seconds: f64) -> Moment {
+        Moment::from_unix_seconds(seconds).unwrap()
+    }
+
+    fn answer(pending: &[f64], firing: &[f64], active_at: f64) -> Value {
+        let series = |name: &str, state: Option<&str>, values: Vec<(f64, String)>| {
+            let mut metric = json!({"__name__": name, "alertname": "Slow", "namespace": "shop"});
+            if let Some(state) = state {
+                metric["alertstate"] = state.into();
+            }
+            json!({"metric": metric, "values": values})
+        };
+        let ones = |stamps: &[f64]| stamps.iter().map(|at| (*at, "1".to_owned())).collect();
+        let all = pending.iter().chain(firing).map(|at| (*at, active_at.to_string())).collect();
+        json!({"status": "success", "data": {"resultType": "matrix", "result": [
+            series("ALERTS", Some("pending"), ones(pending)),
+            series("ALERTS", Some("firing"), ones(firing)),
+            series("ALERTS_FOR_STATE", None, all),
+        ]}})
+    }
+
+    fn intervals() -> Intervals {
+        [("Slow".to_owned(), Duration::seconds(5))].into()
+    }
+
+    #[test]
+    fn an_alert_fires_at_an_evaluation_and_did_not_at_the_one_before() {
+        let seen = read(answer(&[100.25, 105.25], &[110.25], 100.0), &intervals(), at(115.0), None).unwrap();
+        assert_eq!(seen[0].condition_true, Some(Span::new(at(95.25), at(100.25))));
+        assert_eq!(seen[0].firing, Some(Span::new(at(105.25), at(110.25))));
+    }
+
+    #[test]
+    fn an_alert_that_was_pending_before_the_range_began_at_its_recorded_second() {
+        let seen = read(answer(&[105.25], &[110.25], 40.0), &intervals(), at(115.0), None).unwrap();
+        assert_eq!(seen[0].condition_true.unwrap().at, at(40.0));
+    }
+
+    #[test]
+    fn an_alert_that_fires_again_counts_from_its_last_episode() {
+        let mut body = answer(&[], &[100.25, 140.25], 140.0);
+        body["data"]["result"][2]["values"][0] = json!([100.25, "100"]);
+        let seen = read(body, &intervals(), at(115.0), None).unwrap();
+        assert_eq!(seen[0].firing.unwrap().at, at(140.25));
+    }
+
+    #[test]
+    fn a_pending_alert_has_not_fired() {
+        let seen = read(answer(&[100.25], &[], 100.0), &intervals(), at(115.0), None).unwrap();
+        assert_eq!(seen[0].firing, None);
+    }
+
+    #[test]
+    fn another_shape_is_an_error() {
+        assert!(read(json!({"status": "error"}), &intervals(), at(115.0), None).is_err());
+    }
+}

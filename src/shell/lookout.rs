@@ -1,0 +1,93 @@
+//! Begins to look at a run: its probes, its pods and the alert sources, each in a task of its own.
+
+use std::{pin::pin, sync::Arc};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{WatchEvent, WatchParams},
+    runtime::watcher::{self, Event, watcher},
+};
+
+use super::{
+    Context, alerts, call,
+    observe::{Scope, read_pod},
+    probes,
+    registry::{Entry, Lookout},
+};
+use crate::api::{ExperimentRun, ExperimentSpec};
+
+/// How long one watch lasts before it is taken up again; the server may end it earlier.
+const WATCH_SECONDS: u32 = 240;
+
+/// Starts the tasks that look, once per run and process.
+pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
+    let run = Arc::new(run.clone());
+    let sampled = spec.steady_state.iter().filter(|probe| probe.workload.is_none());
+    for (index, probe) in sampled.enumerate() {
+        let task = probes::sample(
+            context.clone(),
+            entry.lookout.clone(),
+            run.clone(),
+            probe.clone(),
+            index,
+        );
+        entry.keep(tokio::spawn(task).abort_handle());
+    }
+    for task in alerts::poll(context, &entry.lookout, &run) {
+        entry.keep(tokio::spawn(task).abort_handle());
+    }
+}
+
+/// Watches the target's pods from that version on, until the task is aborted.
+pub async fn watch_pods(
+    context: Arc<Context>,
+    lookout: Arc<Lookout>,
+    run: Arc<ExperimentRun>,
+    scope: Scope,
+    version: String,
+) {
+    let pods: Api<Pod> = Api::namespaced(context.reads.clone(), &lookout.run.0);
+    // The list that the run was decided on is the start of this watch: one read less, nothing missed.
+    let params = WatchParams::default().labels(&scope.selector).timeout(WATCH_SECONDS);
+    let first = match call("watch the pods", pods.watch(&params, &version)).await {
+        Ok(events) => events.left_stream(),
+        Err(_) => stream::empty().right_stream(),
+    };
+    let usable = |event: &_| std::future::ready(matches!(event, Ok(event) if !matches!(event, WatchEvent::Error(_))));
+    let first = first.take_while(usable).filter_map(async |event| match event {
+        Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => Some(Ok(Event::Apply(pod))),
+        Ok(WatchEvent::Deleted(pod)) => Some(Ok(Event::Delete(pod))),
+        _ => None,
+    });
+    let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
+    let again = watcher(pods.clone(), config);
+    let mut events = pin!(first.chain(again));
+    let mut listed = Vec::new();
+    while let Some(event) = events.next().await {
+        let now = context.clock.now();
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(pod)) => listed.extend(scope.owns(&pod).then(|| read_pod(&pod))),
+            Ok(Event::InitDone) => {
+                let pods = std::mem::take(&mut listed);
+                lookout.see(|sight| sight.pods.reset(pods, now));
+            }
+            Ok(Event::Apply(pod)) if scope.owns(&pod) => {
+                lookout.see(|sight| sight.pods.apply(read_pod(&pod), now));
+            }
+            Ok(Event::Apply(_)) => continue,
+            Ok(Event::Delete(pod)) => {
+                let uid = pod.metadata.uid.unwrap_or_default();
+                lookout.see(|sight| sight.pods.remove(&uid, now));
+            }
+            Err(error) => {
+                tracing::warn!(run = lookout.run.1, %error, "the watch of the target's pods failed; it is taken up again");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                continue;
+            }
+        }
+        context.trigger(&run);
+    }
+}

@@ -1,0 +1,185 @@
+//! Runs the operator: one controller over the runs, one over the experiments, the lever's watch and
+//! the receiver of notifications. Correctness needs no leader; two operators are harmless.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use kube::{
+    Api, Client, Config as KubeConfig, ResourceExt,
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Action},
+        reflector::ObjectRef,
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
+
+use super::{
+    Context, Error, clock::Clock, events::Events, net::{self, Net, Sockets}, reconcile::reconcile,
+    registry::{Registry, Run}, webhook,
+};
+use crate::{api::SafetyLever, config::Config};
+
+/// What an operator needs to run.
+pub struct Options {
+    /// How to reach the API server.
+    pub cluster: KubeConfig,
+    /// Its own configuration.
+    pub config: Config,
+    /// The one run that it looks after, by namespace and name; absent for an operator of all.
+    pub only: Option<(String, String)>,
+    /// Its own namespace; absent outside a cluster.
+    pub own_namespace: Option<String>,
+}
+
+/// Why an operator cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no way to the API server.
+    #[error("cannot set up the connection to the API server: {0}")]
+    Client(#[from] kube::Error),
+    /// There is no way to the alert sources.
+    #[error(transparent)]
+    Net(#[from] net::SetupError),
+    /// The webhook's address cannot be listened on.
+    #[error("cannot listen for notifications on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The webhook's token cannot be read.
+    #[error("cannot read the webhook's token {0}: {1}")]
+    Token(PathBuf, std::io::Error),
+}
+
+/// Runs until `shutdown` resolves; nothing is reverted then, the next process continues.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn run(
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
+    let mut patient = options.cluster.clone();
+    patient.read_timeout = None;
+    patient.connect_timeout = Some(super::CALL_TIMEOUT);
+    let mut strict = patient.clone();
+    strict.default_retry = false;
+    let net = Sockets::new(&sources(&options.config))?;
+    let clients = (Client::try_from(patient)?, Client::try_from(strict)?);
+    run_with(clients, Arc::new(net), options, Clock::start(), shutdown).await
+}
+
+fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
+    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
+    config.prometheus.iter().cloned().chain(alertmanager).collect()
+}
+
+/// Runs with these clients (reads, writes), this network and this clock; for simulations too.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn run_with(
+    (reads, writes): (Client, Client),
+    net: Arc<dyn Net>,
+    options: Options,
+    clock: Clock,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
+    let (triggers, triggered) = mpsc::unbounded_channel();
+    let (lever_sender, lever) = watch::channel(None);
+    let context = Arc::new(Context {
+        events: Events::new(writes.clone()),
+        reads,
+        writes,
+        clock,
+        config: Arc::new(options.config.clone()),
+        net,
+        registry: Registry::default(),
+        lever: lever.clone(),
+        triggers,
+        runs: OnceLock::new(),
+        own_namespace: options.own_namespace.clone(),
+    });
+    let webhook = options.config.webhook.clone();
+    if let Some(webhook) = &webhook {
+        std::fs::read_to_string(&webhook.token_file)
+            .map_err(|error| StartError::Token(webhook.token_file.clone(), error))?;
+    }
+    let listening = async {
+        match webhook {
+            Some(webhook) => {
+                let address = webhook.listen;
+                let ended = webhook::serve(context.clone(), webhook, std::future::pending()).await;
+                ended.map_err(|error| StartError::Listen(address, error))
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = shutdown => Ok(()),
+        ended = listening => ended,
+        () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
+        () = control(context.clone(), &options, triggered, lever) => Ok(()),
+    }
+}
+
+/// Watches the lever and passes on what it says.
+async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) {
+    let levers: Api<SafetyLever> = Api::all(client);
+    let events = watcher(levers, watcher::Config::default().timeout(60)).default_backoff();
+    let mut events = std::pin::pin!(events);
+    let mut listed = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed = None,
+            Ok(Event::InitApply(lever)) => listed = Some(lever),
+            Ok(Event::InitDone) => drop(heard.send_replace(listed.take())),
+            Ok(Event::Apply(lever)) => drop(heard.send_replace(Some(lever))),
+            Ok(Event::Delete(_)) => drop(heard.send_replace(None)),
+            Err(error) => tracing::warn!(%error, "the lever's watch failed; it is taken up again"),
+        }
+    }
+}
+
+/// Looks at every run when it changes, when something is seen, and when its time has come.
+async fn control(
+    context: Arc<Context>,
+    options: &Options,
+    triggered: mpsc::UnboundedReceiver<ObjectRef<Run>>,
+    lever: watch::Receiver<Option<SafetyLever>>,
+) {
+    let (api, config) = match &options.only {
+        Some((namespace, name)) => (
+            Api::<Run>::namespaced(context.reads.clone(), namespace),
+            watcher::Config::default().fields(&format!("metadata.name={name}")),
+        ),
+        None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
+    };
+    let controller = Controller::new(api, config.timeout(60));
+    context.runs.set(controller.store()).ok();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
+    controller
+        .reconcile_on(UnboundedReceiverStream::new(triggered))
+        .reconcile_all_on(WatchStream::from_changes(lever).map(drop))
+        .run(reconcile, again, context)
+        .for_each(|outcome| async {
+            match outcome {
+                Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
+                Err(controller::Error::ReconcilerFailed(error, run)) => {
+                    tracing::warn!(%run, %error, reason = error.reason(), "a run could not be looked at");
+                }
+                Err(error) => tracing::error!(%error, "the controller failed"),
+            }
+        })
+        .await;
+}
+
+/// After an error the run is looked at again soon; each look is bounded.
+fn again(run: Arc<Run>, error: &Error, _: Arc<Context>) -> Action {
+    tracing::debug!(run = run.name_any(), %error, "again in a second");
+    Action::requeue(Duration::from_secs(1))
+}

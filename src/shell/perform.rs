@@ -1,0 +1,77 @@
+//! Sends the calls of a fault, each with its preconditions, and says what became of them.
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{DeleteParams, EvictParams, Patch, PatchParams, Preconditions},
+};
+use serde_json::json;
+
+use super::{Context, Error, call};
+use crate::{
+    api::names,
+    core::{decide::Report, span::Span},
+    faults::{Call, Outcome, call::PodRef},
+};
+
+/// Sends the calls side by side and waits for every answer.
+pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report {
+    let pods: Api<Pod> = Api::namespaced(context.writes.clone(), namespace);
+    let sent = context.clock.now();
+    let answers = join_all(calls.iter().map(|call| one(&pods, call))).await;
+    let answered = context.clock.now();
+    let outcomes = calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
+    Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }
+}
+
+async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
+    let answer = match request {
+        Call::EvictPod(pod) => {
+            let params = EvictParams { delete_options: Some(conditions(pod)), ..EvictParams::default() };
+            call("evict the pod", pods.evict(&pod.name, &params)).await.map(drop)
+        }
+        Call::DeletePod(pod) => {
+            call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
+        }
+        Call::MarkPod { name, uid, mark } => {
+            let patch = json!({"metadata": {"uid": uid, "labels": {names::FAULT: mark}}});
+            let params = PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            call("mark the pod", pods.patch_metadata(name, &params, &Patch::Merge(patch))).await.map(drop)
+        }
+    };
+    answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
+}
+
+/// Exactly this object, exactly as it was journaled.
+fn conditions(pod: &PodRef) -> DeleteParams {
+    DeleteParams {
+        grace_period_seconds: pod.grace_seconds,
+        preconditions: Some(Preconditions {
+            uid: Some(pod.uid.clone()),
+            resource_version: Some(pod.resource_version.clone()),
+        }),
+        ..DeleteParams::default()
+    }
+}
+
+/// What an error means for the act: refused for certain, or unknown.
+fn outcome(error: &Error) -> Outcome {
+    let Error::Call { source, .. } = error else { return Outcome::Unknown(error.to_string()) };
+    let kube::Error::Api(status) = &**source else { return Outcome::Unknown(error.to_string()) };
+    let words = status.message.clone();
+    let budget = status.details.as_ref().is_some_and(|details| {
+        details.causes.iter().any(|cause| cause.reason == "DisruptionBudget")
+    });
+    match status.code {
+        404 => Outcome::Gone,
+        409 if words.contains("UID in the precondition") => Outcome::Gone,
+        409 => Outcome::Changed,
+        // A patch by UID of an object that is another one by now.
+        422 if words.contains("field is immutable") => Outcome::Gone,
+        429 if budget => Outcome::Refused(words),
+        400 | 401 | 403 | 405 | 422 => Outcome::Denied(words),
+        500 if words.contains("more than one") => Outcome::Denied(words),
+        _ => Outcome::Unknown(words),
+    }
+}

@@ -1,0 +1,115 @@
+//! Samples the probes of a run through its Services, each on a schedule of its own that does not
+//! drift, from the acceptance of the run to its end.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::{Context, call, registry::Lookout};
+use crate::{
+    api::{
+        Duration, ExperimentRun,
+        experiment::{HttpProbe, Probe, TcpProbe},
+    },
+    core::{
+        series::{Sample, Series},
+        sight::default_timeout,
+    },
+};
+
+/// Samples one probe until its task is aborted; `index` is its place among the sampled ones.
+pub async fn sample(
+    context: Arc<Context>,
+    lookout: Arc<Lookout>,
+    run: Arc<ExperimentRun>,
+    probe: Probe,
+    index: usize,
+) {
+    let Some(aim) = Aim::of(&probe) else { return };
+    let mut ticks = interval_at(Instant::now(), aim.interval.std());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut address: Result<IpAddr, String> = Err("not looked up yet".to_owned());
+    loop {
+        ticks.tick().await;
+        let started = context.clock.now();
+        if address.is_err() {
+            address = cluster_ip(&context, &lookout.run.0, &aim.service).await;
+        }
+        let outcome = match &address {
+            Ok(ip) => aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0).await,
+            Err(error) => Err(error.clone()),
+        };
+        let ended = context.clock.now();
+        let good = outcome.is_ok();
+        let detail = outcome.err().unwrap_or_default();
+        let (flipped, _) = lookout.see(|sight| {
+            sight.probes.get_mut(index).is_some_and(|series| {
+                let before = state(series);
+                series.push(Sample { started, ended, good, detail });
+                before != state(series)
+            })
+        });
+        if flipped {
+            context.trigger(&run);
+        }
+    }
+}
+
+/// What others need to hear of when it changes.
+fn state(series: &Series) -> (bool, bool) {
+    (series.good_since().is_some(), series.impact_since().is_some())
+}
+
+/// One probe, with its defaults filled in.
+struct Aim {
+    service: String,
+    port: u16,
+    path: Option<String>,
+    interval: Duration,
+    timeout: Duration,
+}
+
+impl Aim {
+    fn of(probe: &Probe) -> Option<Self> {
+        let (service, port, path, interval, timeout) = match (&probe.http, &probe.tcp) {
+            (Some(HttpProbe { service, port, path, interval, timeout, .. }), _) => {
+                (service, *port, Some(path.clone()), *interval, *timeout)
+            }
+            (None, Some(TcpProbe { service, port, interval, timeout, .. })) => {
+                (service, *port, None, *interval, *timeout)
+            }
+            (None, None) => return None,
+        };
+        Some(Self {
+            service: service.to_string(),
+            port: u16::try_from(port).ok()?,
+            path,
+            interval,
+            timeout: timeout.unwrap_or_else(|| default_timeout(interval)),
+        })
+    }
+
+    async fn try_once(&self, context: &Context, address: SocketAddr, namespace: &str) -> Result<(), String> {
+        match &self.path {
+            Some(path) => {
+                let host = format!("{}.{namespace}.svc", self.service);
+                context.net.http_probe(address, &host, path, self.timeout.std()).await
+            }
+            None => context.net.tcp_probe(address, self.timeout.std()).await,
+        }
+    }
+}
+
+/// The address by which users reach the Service.
+async fn cluster_ip(context: &Context, namespace: &str, name: &str) -> Result<IpAddr, String> {
+    let services: Api<Service> = Api::namespaced(context.reads.clone(), namespace);
+    let service = call("read the Service", services.get_opt(name)).await.map_err(|error| error.to_string())?;
+    let service = service.ok_or_else(|| format!("there is no Service {name}"))?;
+    let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+    ip.parse().map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
+}

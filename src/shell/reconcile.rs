@@ -1,0 +1,270 @@
+//! The loop: observe, decide, perform, record; at most 16 times, then somebody else's turn.
+
+use std::sync::Arc;
+
+use kube::{Api, ResourceExt, runtime::controller::Action};
+
+use super::{
+    Context, Error, call, lookout, observe, perform, record,
+    registry::{Entry, Lookout, Memory, Run},
+};
+use crate::{
+    api::{
+        Duration, Experiment, ExperimentRun, Moment, names,
+        run::{ExperimentRunStatus, FactName},
+    },
+    core::{
+        decide::{self, Decision, Effect, Need, Observed, Subject},
+        plan::Plan,
+        sight::Sight,
+        stage::{self, Stage},
+        world::{Lever, Target, World},
+    },
+};
+
+/// No run needs more steps than this in one go.
+pub const STEPS_MAX: usize = 16;
+
+/// Looks at a run and does what is to be done now.
+///
+/// # Errors
+/// When the API server refuses or does not answer; the run is looked at again later.
+pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Error> {
+    // A run that cannot be read cannot be judged; the API server's schema keeps such ones out.
+    let Ok(run) = &run.0 else { return Ok(Action::await_change()) };
+    let Some(entry) = open(&context, run).await? else { return Ok(Action::await_change()) };
+    let mut memory = entry.memory.lock().await;
+    let latest = newest(memory.latest.take(), run);
+    memory.latest = Some(latest);
+    for _ in 0..STEPS_MAX {
+        match step(&context, &entry, &mut memory).await {
+            Ok(Step::Again) => {}
+            Ok(Step::Until(until)) => {
+                let wait = Duration::between(context.clock.now(), until).std();
+                return Ok(Action::requeue(wait.max(std::time::Duration::from_millis(20))));
+            }
+            Ok(Step::Over) => {
+                context.registry.forget(run.uid());
+                return Ok(Action::await_change());
+            }
+            Err(Error::Conflict) => match record::read(&context, run).await? {
+                Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
+                _ => {
+                    context.registry.forget(run.uid());
+                    return Ok(Action::await_change());
+                }
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::TooManySteps(STEPS_MAX))
+}
+
+enum Step {
+    Again,
+    Until(Moment),
+    Over,
+}
+
+/// What is kept about the run; `None` when it is over and nothing is left to do.
+async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry>>, Error> {
+    let status = run.status.clone().unwrap_or_default();
+    let over = stage::of(&status) == Stage::Complete;
+    if over && !run.finalizers().iter().any(|name| name == names::FINALIZER) {
+        context.registry.forget(run.uid());
+        return Ok(None);
+    }
+    if let Some(entry) = context.registry.get(run.uid()) {
+        return Ok(Some(entry));
+    }
+    let subject = subject(context, run).await?;
+    let plan = match &subject {
+        Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
+        Subject::Missing(_) | Subject::Invalid(_) => None,
+    };
+    let sight = begin(context.clock.now(), &status, plan.as_ref());
+    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
+}
+
+/// A new look at a run; one that is under way is continued from what its status has.
+fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sight {
+    let mut sight = Sight::new(plan.map(|plan| &plan.spec), now);
+    if let Some(journaled) = status.fact(FactName::Journaled) {
+        sight.alerts_since = journaled.at;
+        if let Some(impact) = &status.impact {
+            sight.inherit(impact);
+        }
+        let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
+        sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
+    }
+    sight
+}
+
+/// The newer of what this process wrote last and what the watch brought.
+fn newest(ours: Option<ExperimentRun>, watched: &ExperimentRun) -> ExperimentRun {
+    let version = |run: &ExperimentRun| run.resource_version().and_then(|version| version.parse::<u64>().ok());
+    match ours {
+        Some(ours) if version(&ours) >= version(watched) => ours,
+        _ => watched.clone(),
+    }
+}
+
+async fn step(context: &Arc<Context>, entry: &Arc<Entry>, memory: &mut Memory) -> Result<Step, Error> {
+    let Some(run) = memory.latest.clone() else { return Ok(Step::Over) };
+    if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
+        lookout::start(context, entry, &run, &plan.spec);
+    }
+    let (decision, version) = consider(context, entry, memory, &run);
+    tracing::debug!(run = run.name_any(), ?decision, "decided");
+    match decision {
+        Decision::Record(status) => {
+            let before = run.status.as_ref().and_then(|status| status.fact(FactName::Journaled)).is_some();
+            let written = record::status(context, &run, &status).await?;
+            if !before && status.fact(FactName::Journaled).is_some() {
+                arm(context, entry, &status);
+            }
+            memory.report = None;
+            context.events.tell(Some(&run), &written).await;
+            memory.latest = Some(written);
+        }
+        Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
+        Decision::Look(need) => look(context, entry, memory, &run, need).await?,
+        Decision::WaitUntil(until) => {
+            entry.lookout.persisted.send_replace(version);
+            return Ok(Step::Until(until));
+        }
+        Decision::Rest => {
+            entry.lookout.persisted.send_replace(version);
+            return Ok(Step::Over);
+        }
+    }
+    Ok(Step::Again)
+}
+
+/// The intent is written down: from here on everything counts.
+fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
+    let now = context.clock.now();
+    let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
+    entry.lookout.see(|sight| {
+        sight.book.forget();
+        sight.alerts_since = now;
+        sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
+    });
+}
+
+fn consider(
+    context: &Context,
+    entry: &Entry,
+    memory: &Memory,
+    run: &ExperimentRun,
+) -> (Decision, u64) {
+    let namespace = run.namespace().unwrap_or_default();
+    let lever = context.lever.borrow().as_ref().map_or(Lever::Open, |lever| {
+        observe::judge_lever(lever, &namespace)
+    });
+    entry.lookout.read(|sight| {
+        decide::decide(&Observed {
+            now: context.clock.now(),
+            run,
+            subject: &entry.subject,
+            config: &context.config,
+            own_namespace: context.own_namespace.as_deref() == Some(&namespace),
+            lever: &lever,
+            world: memory.world.as_ref(),
+            sight,
+            report: memory.report.as_ref(),
+            debrief: memory.debrief.as_deref(),
+        })
+    })
+}
+
+async fn act(
+    context: &Context,
+    entry: &Entry,
+    memory: &mut Memory,
+    run: &ExperimentRun,
+    effect: Effect,
+) -> Result<(), Error> {
+    match effect {
+        Effect::AddFinalizer => memory.latest = Some(record::add_finalizer(context, run).await?),
+        Effect::ReleaseFinalizer => memory.latest = Some(record::release_finalizer(context, run).await?),
+        Effect::Send(calls) => {
+            let namespace = &entry.lookout.run.0;
+            memory.report = Some(perform::send(context, namespace, &calls).await);
+        }
+        Effect::OpenDebrief => {
+            memory.debrief = Some(super::debrief::record(context, run).await?);
+        }
+    }
+    Ok(())
+}
+
+async fn look(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    memory: &mut Memory,
+    run: &ExperimentRun,
+    need: Need,
+) -> Result<(), Error> {
+    memory.report = None;
+    let Some(plan) = &entry.lookout.plan else { return Ok(()) };
+    let namespace = run.namespace().unwrap_or_default();
+    match (need, &mut memory.world) {
+        (Need::Rivals, Some(world)) => {
+            let now = context.clock.now();
+            world.rivals = observe::rivals(context, &namespace).await?;
+            world.rivals_read_at = now;
+        }
+        (Need::Target, Some(world)) => {
+            let now = context.clock.now();
+            let (target, _) = observe::target(context, &namespace, &plan.spec.target).await;
+            if !matches!(&target, Target::Found { desired: -1, .. }) {
+                world.target = target;
+            }
+            world.target_read_at = now;
+        }
+        _ => {
+            let (mut world, scope) = observe::world(context, run, &plan.spec).await;
+            world.rivals = context.known_rivals();
+            if let Some(scope) = scope.filter(|_| memory.world.is_none()) {
+                watch(context, entry, run, scope, &world);
+            }
+            memory.world = Some(world);
+        }
+    }
+    Ok(())
+}
+
+/// Begins to watch the pods from the list that was just read.
+fn watch(
+    context: &Arc<Context>,
+    entry: &Entry,
+    run: &ExperimentRun,
+    scope: observe::Scope,
+    world: &World,
+) {
+    let (pods, now) = (world.pods.clone(), world.read_at);
+    entry.lookout.see(|sight| sight.pods.reset(pods, now));
+    let version = scope.version.clone();
+    let lookout = entry.lookout.clone();
+    let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
+    entry.keep(tokio::spawn(task).abort_handle());
+}
+
+/// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
+async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
+    let valid = |spec, generation| match Plan::parse(spec) {
+        Ok(plan) => Subject::Valid { plan: Box::new(plan), generation },
+        Err(problems) => Subject::Invalid(problems),
+    };
+    if let Some(spec) = run.effective_spec(None) {
+        return Ok(valid(spec, None));
+    }
+    let name = &run.spec.experiment;
+    let experiments: Api<Experiment> =
+        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
+    Ok(match call("read the Experiment", experiments.get_opt(name)).await? {
+        Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
+        None => Subject::Missing(name.to_string()),
+    })
+}

@@ -1,0 +1,139 @@
+//! What is kept in memory per run: what was seen, and the tasks that look. Nothing here is the truth;
+//! a new process begins with an empty registry and continues from the journal.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kube::core::DeserializeGuard;
+use tokio::{sync::watch, task::AbortHandle};
+
+use crate::{
+    api::ExperimentRun,
+    core::{decide::{Report, Subject}, plan::Plan, sight::Sight, world::World},
+};
+
+/// A run as it is watched: one that cannot be read must not stop the others.
+pub type Run = DeserializeGuard<ExperimentRun>;
+
+/// What is kept per run, by UID.
+#[derive(Default)]
+pub struct Registry(Mutex<HashMap<String, Arc<Entry>>>);
+
+/// What is kept about one run.
+pub struct Entry {
+    /// What was seen; filled by tasks, read by the rules.
+    pub lookout: Arc<Lookout>,
+    /// The experiment that the run executes.
+    pub subject: Subject,
+    /// What the reconciler keeps between two looks.
+    pub memory: tokio::sync::Mutex<Memory>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+/// What the reconciler keeps between two looks.
+#[derive(Default)]
+pub struct Memory {
+    /// The run as last written or read by this process.
+    pub latest: Option<ExperimentRun>,
+    /// The last live reads.
+    pub world: Option<World>,
+    /// What became of the calls sent last.
+    pub report: Option<Report>,
+    /// The debrief, once it was opened or joined.
+    pub debrief: Option<String>,
+}
+
+/// What was seen of one run, and up to where it has been written down.
+pub struct Lookout {
+    sight: Mutex<(Sight, u64)>,
+    /// The version of the sight up to which everything that deserves it is in the run's status.
+    pub persisted: watch::Sender<u64>,
+    /// The plan, by which alerts are judged.
+    pub plan: Option<Plan>,
+    /// Namespace and name of the run.
+    pub run: (String, String),
+}
+
+impl Lookout {
+    /// Begins with what `sight` has seen so far.
+    #[must_use]
+    pub fn new(sight: Sight, plan: Option<Plan>, run: &ExperimentRun) -> Self {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        Self {
+            sight: Mutex::new((sight, 0)),
+            persisted: watch::Sender::new(0),
+            plan,
+            run: (text(&run.metadata.namespace), text(&run.metadata.name)),
+        }
+    }
+
+    /// Changes what was seen and gives the version after that.
+    pub fn see<T>(&self, change: impl FnOnce(&mut Sight) -> T) -> (T, u64) {
+        let mut guard = lock(&self.sight);
+        let (sight, version) = &mut *guard;
+        *version += 1;
+        (change(sight), *version)
+    }
+
+    /// Reads what was seen, with its version.
+    pub fn read<T>(&self, read: impl FnOnce(&Sight) -> T) -> (T, u64) {
+        let guard = lock(&self.sight);
+        (read(&guard.0), guard.1)
+    }
+}
+
+impl Registry {
+    /// What is kept about the run with this UID.
+    pub fn get(&self, uid: &str) -> Option<Arc<Entry>> {
+        lock(&self.0).get(uid).cloned()
+    }
+
+    /// Begins to keep something about the run with this UID.
+    pub fn insert(&self, uid: &str, lookout: Lookout, subject: Subject) -> Arc<Entry> {
+        let entry = Arc::new(Entry {
+            lookout: Arc::new(lookout),
+            subject,
+            memory: tokio::sync::Mutex::default(),
+            tasks: Mutex::default(),
+        });
+        lock(&self.0).insert(uid.to_owned(), entry.clone());
+        entry
+    }
+
+    /// Forgets a run and ends its tasks.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.0).remove(uid);
+    }
+
+    /// Every run that is looked at.
+    #[must_use]
+    pub fn lookouts(&self) -> Vec<Arc<Lookout>> {
+        lock(&self.0).values().map(|entry| entry.lookout.clone()).collect()
+    }
+}
+
+impl Entry {
+    /// Whether its tasks look already.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        !lock(&self.tasks).is_empty()
+    }
+
+    /// Keeps a task that ends with the entry.
+    pub fn keep(&self, task: AbortHandle) {
+        lock(&self.tasks).push(task);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        lock(&self.tasks).iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// A panic while the lock was held leaves whole values behind, so its poison means nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
