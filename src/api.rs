@@ -3,6 +3,11 @@
 //! The schema is the one place where an input is judged: the API server, the CLI and the tests all
 //! read the same rules. Nothing here talks to a cluster.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printer column repeats its keys"
+)]
+
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;

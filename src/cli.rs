@@ -24,9 +24,17 @@ enum Verb {
 /// Runs the program and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     match Cli::parse().verb {
         Verb::Operator(args) => match runtime.block_on(operator::run(&args, None)) {
             Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ pub mod conditions;
 pub mod decide;
 pub mod guards;
 pub mod hash;
+pub mod ledger;
 pub mod matcher;
 pub mod measure;
 pub mod plan;

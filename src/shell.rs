@@ -4,6 +4,8 @@ pub mod alerts;
 pub mod clock;
 pub mod debrief;
 pub mod events;
+pub mod experiments;
+pub mod lease;
 pub mod lookout;
 pub mod net;
 pub mod observe;
@@ -17,7 +19,10 @@ pub mod webhook;
 
 use std::sync::{Arc, OnceLock};
 
-use kube::{Client, runtime::reflector::{ObjectRef, Store}};
+use kube::{
+    Client,
+    runtime::reflector::{ObjectRef, Store},
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -47,6 +52,8 @@ pub struct Context {
     pub lever: watch::Receiver<Option<SafetyLever>>,
     /// Asks for a run to be looked at again.
     pub triggers: mpsc::UnboundedSender<ObjectRef<registry::Run>>,
+    /// Asks for an experiment's status to be brought up to date.
+    pub experiment_triggers: mpsc::UnboundedSender<ObjectRef<experiments::Guarded>>,
     /// Every run as last heard by watch, once the controller has listed them.
     pub runs: OnceLock<Store<registry::Run>>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
@@ -65,11 +72,20 @@ impl Context {
     /// Asks for the run of that namespace and name to be looked at again.
     pub fn trigger_named(&self, namespace: &str, name: &str) {
         // The receiver lives as long as the controller; after that nobody needs to look.
-        self.triggers.send(ObjectRef::new(name).within(namespace)).ok();
+        self.triggers
+            .send(ObjectRef::new(name).within(namespace))
+            .ok();
     }
 }
 
 impl Context {
+    /// Asks for the status of the run's Experiment to be brought up to date.
+    pub fn trigger_experiment(&self, run: &ExperimentRun) {
+        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+        let experiment = ObjectRef::new(&run.spec.experiment).within(namespace);
+        self.experiment_triggers.send(experiment).ok();
+    }
+
     /// The runs of all namespaces that have journaled and are not over, as last heard.
     #[must_use]
     pub fn known_rivals(&self) -> Vec<Rival> {
@@ -142,7 +158,10 @@ pub async fn call<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(CALL_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(source)) => Err(Error::Call { what, source: Box::new(source) }),
+        Ok(Err(source)) => Err(Error::Call {
+            what,
+            source: Box::new(source),
+        }),
         Err(_) => Err(Error::Timeout(what)),
     }
 }

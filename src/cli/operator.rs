@@ -40,7 +40,12 @@ pub enum Error {
 /// # Errors
 /// When it cannot be started.
 pub async fn run(args: &Args, kubeconfig: Option<&Kubeconfig>) -> Result<(), Error> {
-    let config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    let config = args
+        .config
+        .as_deref()
+        .map(Config::read)
+        .transpose()?
+        .unwrap_or_default();
     let in_cluster = KubeConfig::incluster();
     let (cluster, own_namespace) = match (kubeconfig, in_cluster) {
         (None, Ok(cluster)) => {
@@ -53,13 +58,20 @@ pub async fn run(args: &Args, kubeconfig: Option<&Kubeconfig>) -> Result<(), Err
             (custom(found).await?, None)
         }
     };
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let shutdown = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("the operator ends; runs under way continue with the next one");
     };
-    let options = Options { cluster, config, only: None, own_namespace };
+    let options = Options {
+        cluster,
+        config,
+        only: None,
+        own_namespace,
+    };
     Ok(operator::run(options, shutdown).await?)
 }
 

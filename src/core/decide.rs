@@ -7,6 +7,7 @@ mod before;
 mod during;
 mod ending;
 mod reverting;
+mod rounds;
 
 use super::{
     alarms::Watcher,
@@ -90,6 +91,23 @@ pub enum Decision {
     Rest,
 }
 
+impl Decision {
+    /// Its kind in a word, for logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Record(_) => "record",
+            Self::Act(Effect::AddFinalizer) => "add finalizer",
+            Self::Act(Effect::Send(_)) => "send calls",
+            Self::Act(Effect::OpenDebrief) => "open debrief",
+            Self::Act(Effect::ReleaseFinalizer) => "release finalizer",
+            Self::Look(_) => "look",
+            Self::WaitUntil(_) => "wait",
+            Self::Rest => "rest",
+        }
+    }
+}
+
 /// What a live read is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -136,7 +154,9 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 impl<'a> Observed<'a> {
     fn has_finalizer(&self) -> bool {
         let finalizers = self.run.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|finalizer| finalizer == names::FINALIZER)
+        finalizers
+            .iter()
+            .any(|finalizer| finalizer == names::FINALIZER)
     }
 
     fn namespace(&self) -> &'a str {
@@ -235,12 +255,18 @@ impl Cause {
     #[must_use]
     pub fn read(detail: &str) -> Self {
         let word = detail.split(':').next().unwrap_or_default();
-        Self::ALL.into_iter().find(|cause| cause.reason() == word).unwrap_or(Self::Stopped)
+        Self::ALL
+            .into_iter()
+            .find(|cause| cause.reason() == word)
+            .unwrap_or(Self::Stopped)
     }
 
     /// Whether the run was ended early by somebody or something outside the experiment.
     #[must_use]
     pub const fn aborts(self) -> bool {
-        matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
+        matches!(
+            self,
+            Self::Stopped | Self::Deleted | Self::Lever | Self::Guard
+        )
     }
 }

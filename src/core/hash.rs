@@ -15,5 +15,12 @@ pub fn of(value: &impl Serialize) -> String {
 /// The first 16 hexadecimal digits of the SHA-256 of `bytes`.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(bytes);
+    let (first, _) = digest.split_at(8);
+    format!(
+        "{:016x}",
+        first
+            .iter()
+            .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte))
+    )
 }

@@ -43,7 +43,11 @@ pub fn choose(fault: &PodKill, pods: &[Pod], seed: &str, round: i32, wanted: usi
             candidates.shuffle(&mut random);
         }
     }
-    candidates.into_iter().take(wanted).map(|pod| pod.victim(round)).collect()
+    candidates
+        .into_iter()
+        .take(wanted)
+        .map(|pod| pod.victim(round))
+        .collect()
 }
 
 #[cfg(test)]
@@ -64,7 +68,10 @@ mod tests {
 
     fn names(order: KillOrder, seed: &str) -> Vec<String> {
         let pods: Vec<Pod> = (0..6).map(|age| pod(age, true)).collect();
-        choose(&kill(order), &pods, seed, 1, 2).into_iter().map(|victim| victim.name).collect()
+        choose(&kill(order), &pods, seed, 1, 2)
+            .into_iter()
+            .map(|victim| victim.name)
+            .collect()
     }
 
     #[test]
@@ -75,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_chooses_the_same_pods_and_another_one_others() {
-        let chosen = |seed| names(KillOrder::Random, seed);
+        let chosen = |seed: &str| names(KillOrder::Random, seed);
         assert_eq!(chosen("7f3a"), chosen("7f3a"));
         assert!((0..20).any(|n| chosen(&format!("{n:x}")) != chosen("7f3a")));
     }
@@ -89,7 +96,11 @@ mod tests {
 
     #[test]
     fn a_percentage_rounds_down() {
-        let half = PodKill { count: None, percent: Some(50), ..kill(KillOrder::Random) };
+        let half = PodKill {
+            count: None,
+            percent: Some(50),
+            ..kill(KillOrder::Random)
+        };
         assert_eq!([1, 3, 4].map(|pods| wanted(&half, pods)), [0, 1, 2]);
     }
 }

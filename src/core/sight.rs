@@ -1,11 +1,6 @@
 //! What one run has seen so far: its probes, the target's pods and the alert sources.
 
-use super::{
-    alarms::Book,
-    pods::Tracker,
-    series::Series,
-    span::Span,
-};
+use super::{alarms::Book, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     run::{Gap, Impact, ProbeCounts, Since},
@@ -74,11 +69,17 @@ impl Sight {
     pub fn inherit(&mut self, impact: &Impact) {
         self.earlier.clone_from(&impact.gaps);
         if let Some(from) = impact.probes.as_of {
-            self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
+            self.earlier.push(Gap {
+                from,
+                to: self.since,
+                of: "probes".to_owned(),
+            });
         }
         self.inherited = impact.good_since;
-        self.baseline =
-            Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
+        self.baseline = Baseline {
+            probes: impact.probes.clone(),
+            pod_seconds: impact.unavailable_pod_seconds,
+        };
     }
 
     /// The fault is about to be injected: count from here on.
@@ -93,20 +94,15 @@ impl Sight {
         self.probes.iter().all(|series| series.is_fresh(now))
     }
 
-    /// Since when everything has been good, if it is.
+    /// Since when everything has been good, if it is; without any probe the pods alone tell.
     #[must_use]
     pub fn good_since(&self) -> Option<Span> {
-        let mut since: Option<Span> = None;
-        for good in self.probes.iter().map(Series::good_since).chain(self.workload_good()) {
-            since = Some(since.map_or(good?, |span| span.later(good.unwrap_or(span))));
-            good?;
+        let mut windows: Vec<Option<Span>> = self.probes.iter().map(Series::good_since).collect();
+        if self.workload || windows.is_empty() {
+            windows.push(self.pods.whole_since());
         }
-        let since = since.or_else(|| self.pods.whole_since())?;
+        let since = windows.into_iter().reduce(|a, b| Some(a?.later(b?)))??;
         Some(self.with_inherited(since))
-    }
-
-    fn workload_good(&self) -> Option<Option<Span>> {
-        self.workload.then(|| self.pods.whole_since())
     }
 
     /// A window that an earlier process saw begin goes on when the first look of this one is good.
@@ -124,7 +120,10 @@ impl Sight {
     /// When the impact began that is on now, if one is.
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {
-        self.probes.iter().filter_map(Series::impact_since).min_by_key(|span| span.at)
+        self.probes
+            .iter()
+            .filter_map(Series::impact_since)
+            .min_by_key(|span| span.at)
     }
 
     /// The counted samples and what it cost, until `now`.
@@ -133,7 +132,10 @@ impl Sight {
         let old = &self.baseline.probes;
         let counts: Vec<_> = self.probes.iter().map(Series::counts).collect();
         let last = counts.iter().max_by_key(|counts| counts.last_failure_at);
-        let first_failure_at = counts.iter().filter_map(|counts| counts.first_failure_at).min();
+        let first_failure_at = counts
+            .iter()
+            .filter_map(|counts| counts.first_failure_at)
+            .min();
         let last_failure_at = last.and_then(|counts| counts.last_failure_at);
         let last_failure = last.and_then(|counts| counts.last_failure.clone());
         Impact {
@@ -156,7 +158,11 @@ impl Sight {
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
         let own = self.probes.iter().flat_map(Series::gaps);
-        let own = own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
+        let own = own.map(|span| Gap {
+            from: span.not_before,
+            to: span.at,
+            of: "probes".to_owned(),
+        });
         self.earlier.iter().cloned().chain(own).take(32).collect()
     }
 }

@@ -8,7 +8,12 @@ use crate::api::{
 
 /// The sentence for a run that was injected.
 #[must_use]
-pub fn of(spec: &ExperimentSpec, status: &ExperimentRunStatus, verdict: Verdict, reason: &str) -> String {
+pub fn of(
+    spec: &ExperimentSpec,
+    status: &ExperimentRunStatus,
+    verdict: Verdict,
+    reason: &str,
+) -> String {
     let mut parts = Vec::new();
     match verdict {
         Verdict::Aborted => parts.push(format!("ended early ({reason})")),
@@ -29,11 +34,19 @@ fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String
     let objective = spec.detection.within;
     Some(match (detection.took, detection.answer) {
         (Some(took), _) => {
-            let name = detection.alert.as_ref().and_then(|alert| alert.labels.get("alertname"));
+            let name = detection
+                .alert
+                .as_ref()
+                .and_then(|alert| alert.labels.get("alertname"));
             let by = name.map(|name| format!(", by {name}")).unwrap_or_default();
-            format!("noticed after {} (objective {objective}{by})", tenths(took.max))
+            format!(
+                "noticed after {} (objective {objective}{by})",
+                tenths(took.max)
+            )
         }
-        (None, Answer::NotExercised) => format!("over before anybody had to notice (objective {objective})"),
+        (None, Answer::NotExercised) => {
+            format!("over before anybody had to notice (objective {objective})")
+        }
         (None, _) => format!("not noticed (objective {objective})"),
     })
 }
@@ -51,7 +64,10 @@ fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
         None => "",
     };
     Some(match recovery.took {
-        Some(took) => format!("back{how} after {} (objective {objective})", tenths(took.max)),
+        Some(took) => format!(
+            "back{how} after {} (objective {objective})",
+            tenths(took.max)
+        ),
         None => format!("not back (objective {objective})"),
     })
 }

@@ -65,7 +65,9 @@ impl Lever {
         match self {
             Self::Open => None,
             Self::Engaged { by, reason } => Some(format!("engaged by {by}: {reason}")),
-            Self::Unreadable(error) => Some(format!("unreadable, which counts as engaged: {error}")),
+            Self::Unreadable(error) => {
+                Some(format!("unreadable, which counts as engaged: {error}"))
+            }
         }
     }
 }

@@ -2,4 +2,6 @@
 use super::{Context, Error};
 use crate::api::ExperimentRun;
 /// x
-pub async fn record(_: &Context, _: &ExperimentRun) -> Result<String, Error> { Ok(String::new()) }
+pub async fn record(_: &Context, _: &ExperimentRun) -> Result<String, Error> {
+    Ok(String::new())
+}

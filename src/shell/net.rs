@@ -20,7 +20,11 @@ pub trait Net: Send + Sync {
     ) -> BoxFuture<'a, Result<(), String>>;
 
     /// A connection, closed at once.
-    fn tcp_probe(&self, address: SocketAddr, timeout: Duration) -> BoxFuture<'_, Result<(), String>>;
+    fn tcp_probe(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<(), String>>;
 
     /// A GET of JSON below an endpoint's URL.
     fn get_json<'a>(
@@ -55,9 +59,15 @@ impl Sockets {
     /// When a CA certificate cannot be read or is none.
     pub fn new(sources: &[Endpoint]) -> Result<Self, SetupError> {
         // A new connection for each sample: a user who comes now has none yet.
-        let probes = builder().pool_max_idle_per_host(0).tls_certs_only([]).build()?;
+        let probes = builder()
+            .pool_max_idle_per_host(0)
+            .tls_certs_only([])
+            .build()?;
         let client = |endpoint: &Endpoint| Ok((endpoint.url.clone(), source_client(endpoint)?));
-        let sources = sources.iter().map(client).collect::<Result<_, SetupError>>()?;
+        let sources = sources
+            .iter()
+            .map(client)
+            .collect::<Result<_, SetupError>>()?;
         Ok(Self { probes, sources })
     }
 }
@@ -73,7 +83,8 @@ fn builder() -> reqwest::ClientBuilder {
 fn source_client(endpoint: &Endpoint) -> Result<Client, SetupError> {
     let certificates = match &endpoint.ca_file {
         Some(file) => {
-            let pem = std::fs::read(file).map_err(|error| SetupError::ReadCa(file.clone(), error))?;
+            let pem =
+                std::fs::read(file).map_err(|error| SetupError::ReadCa(file.clone(), error))?;
             Some(reqwest::Certificate::from_pem_bundle(&pem)?)
         }
         None if endpoint.url.starts_with("https:") => None,
@@ -102,11 +113,19 @@ impl Net for Sockets {
         Box::pin(async move {
             let answer = request.send().await.map_err(explain)?;
             let status = answer.status().as_u16();
-            if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP {status}")) }
+            if (200..400).contains(&status) {
+                Ok(())
+            } else {
+                Err(format!("HTTP {status}"))
+            }
         })
     }
 
-    fn tcp_probe(&self, address: SocketAddr, timeout: Duration) -> BoxFuture<'_, Result<(), String>> {
+    fn tcp_probe(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             match tokio::time::timeout(timeout, tokio::net::TcpStream::connect(address)).await {
                 Ok(Ok(_)) => Ok(()),

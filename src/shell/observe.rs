@@ -18,8 +18,9 @@ use serde::de::DeserializeOwned;
 use super::{Context, Error, call, registry::Run};
 use crate::{
     api::{
-        Moment, SafetyLever, names,
+        Moment, SafetyLever,
         experiment::{self, ExperimentSpec, Fault, KillMethod},
+        names,
         run::{ExperimentRun, FactName, TargetRef, Workload},
     },
     core::{
@@ -55,12 +56,18 @@ impl Scope {
     /// Whether that pod belongs to the target.
     #[must_use]
     pub fn owns(&self, pod: &KubePod) -> bool {
-        let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
+        let owner = pod
+            .owner_references()
+            .iter()
+            .find(|owner| owner.controller == Some(true));
         match (&self.owner, owner) {
             (Owner::Anybody, _) => true,
             (Owner::Uid(uid), Some(owner)) => owner.uid == *uid,
             (Owner::ReplicaSetOf(name), Some(owner)) => {
-                let hash = pod.labels().get("pod-template-hash").map_or("", String::as_str);
+                let hash = pod
+                    .labels()
+                    .get("pod-template-hash")
+                    .map_or("", String::as_str);
                 owner.kind == "ReplicaSet" && owner.name == format!("{name}-{hash}")
             }
             (_, None) => false,
@@ -69,11 +76,18 @@ impl Scope {
 }
 
 /// Reads everything that guards look at; the other runs are read by [`rivals`].
-pub async fn world(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec) -> (World, Option<Scope>) {
+pub async fn world(
+    context: &Context,
+    run: &ExperimentRun,
+    spec: &ExperimentSpec,
+) -> (World, Option<Scope>) {
     let read_at = context.clock.now();
     let namespace = run.namespace().unwrap_or_default();
-    let ((target, mut scope), lever, state) =
-        futures::join!(target(context, &namespace, &spec.target), lever(context, &namespace), opt_in(context, &namespace));
+    let ((target, mut scope), lever, state) = futures::join!(
+        target(context, &namespace, &spec.target),
+        lever(context, &namespace),
+        opt_in(context, &namespace)
+    );
     let (pods, budgets) = match &scope {
         Some(scope) => futures::join!(
             pods(context, &namespace, scope),
@@ -83,14 +97,20 @@ pub async fn world(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
     };
     let (target, pods) = match pods {
         Ok((pods, version)) => {
-            scope.iter_mut().for_each(|scope| scope.version.clone_from(&version));
+            if let Some(scope) = &mut scope {
+                scope.version = version;
+            }
             (target, pods)
         }
         Err(error) => (Target::Unreadable(error.to_string()), Vec::new()),
     };
     let target = count_selected(target, pods.len());
     let workloads = workloads(context, &namespace, &target, &pods).await;
-    let budgets = budgets.unwrap_or_default().into_iter().map(|budget| protect(&budget, &pods)).collect();
+    let budgets = budgets
+        .unwrap_or_default()
+        .into_iter()
+        .map(|budget| protect(&budget, &pods))
+        .collect();
     let world = World {
         read_at,
         target_read_at: read_at,
@@ -109,9 +129,15 @@ pub async fn world(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
 /// A Service should have as many pods as it selects.
 fn count_selected(target: Target, pods: usize) -> Target {
     match target {
-        Target::Found { reference, desired: -1, rollout } => {
-            Target::Found { reference, desired: i32::try_from(pods).unwrap_or(i32::MAX), rollout }
-        }
+        Target::Found {
+            reference,
+            desired: -1,
+            rollout,
+        } => Target::Found {
+            reference,
+            desired: i32::try_from(pods).unwrap_or(i32::MAX),
+            rollout,
+        },
         other => other,
     }
 }
@@ -128,7 +154,9 @@ pub async fn lever(context: &Context, namespace: &str) -> Lever {
 
 /// Whether a `404` speaks of the object; one without a reason means that the definition is gone.
 fn is_absent(error: &Error) -> bool {
-    let Error::Call { source, .. } = error else { return false };
+    let Error::Call { source, .. } = error else {
+        return false;
+    };
     matches!(&**source, kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound" && status.details.is_some())
 }
 
@@ -139,8 +167,16 @@ pub fn judge_lever(lever: &SafetyLever, namespace: &str) -> Lever {
         return Lever::Open;
     }
     Lever::Engaged {
-        by: lever.spec.by.clone().unwrap_or_else(|| "somebody".to_owned()),
-        reason: lever.spec.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
+        by: lever
+            .spec
+            .by
+            .clone()
+            .unwrap_or_else(|| "somebody".to_owned()),
+        reason: lever
+            .spec
+            .reason
+            .clone()
+            .unwrap_or_else(|| "no reason given".to_owned()),
     }
 }
 
@@ -148,7 +184,12 @@ async fn opt_in(context: &Context, namespace: &str) -> Namespace {
     let namespaces: Api<KubeNamespace> = Api::all(context.reads.clone());
     match call("read the namespace", namespaces.get_metadata(namespace)).await {
         Ok(found) => {
-            let says = |label| found.labels().get(label).is_some_and(|value| value == "true");
+            let says = |label| {
+                found
+                    .labels()
+                    .get(label)
+                    .is_some_and(|value| value == "true")
+            };
             Namespace::Found {
                 enabled: says(names::ENABLED),
                 protected: says(names::PROTECTED),
@@ -166,15 +207,28 @@ pub async fn target(
     target: &experiment::Target,
 ) -> (Target, Option<Scope>) {
     let read = match target {
-        experiment::Target::Deployment(name) => get(context, namespace, name).await.map(|found| found.map(deployment)),
-        experiment::Target::StatefulSet(name) => get(context, namespace, name).await.map(|found| found.map(stateful_set)),
-        experiment::Target::DaemonSet(name) => get(context, namespace, name).await.map(|found| found.map(daemon_set)),
-        experiment::Target::Service(name) => get(context, namespace, name).await.map(|found| found.map(service)),
+        experiment::Target::Deployment(name) => get(context, namespace, name)
+            .await
+            .map(|found| found.map(deployment)),
+        experiment::Target::StatefulSet(name) => get(context, namespace, name)
+            .await
+            .map(|found| found.map(stateful_set)),
+        experiment::Target::DaemonSet(name) => get(context, namespace, name)
+            .await
+            .map(|found| found.map(daemon_set)),
+        experiment::Target::Service(name) => get(context, namespace, name)
+            .await
+            .map(|found| found.map(service)),
     };
     match read {
-        Ok(Some((reference, desired, rollout, scope))) => {
-            (Target::Found { reference, desired, rollout }, Some(scope))
-        }
+        Ok(Some((reference, desired, rollout, scope))) => (
+            Target::Found {
+                reference,
+                desired,
+                rollout,
+            },
+            Some(scope),
+        ),
         Ok(None) => (Target::Missing, None),
         Err(error) => (Target::Unreadable(error.to_string()), None),
     }
@@ -182,7 +236,10 @@ pub async fn target(
 
 async fn get<K>(context: &Context, namespace: &str, name: &str) -> Result<Option<K>, Error>
 where
-    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
 {
     let objects: Api<K> = Api::namespaced(context.reads.clone(), namespace);
     call("read the target", objects.get_opt(name)).await
@@ -198,11 +255,23 @@ fn deployment(found: Deployment) -> Read {
         || status.updated_replicas.unwrap_or(0) < desired
         || status.replicas.unwrap_or(0) > status.updated_replicas.unwrap_or(0);
     let rollout = behind.then(|| {
-        format!("a rollout is under way: {} of {desired} replicas are updated", status.updated_replicas.unwrap_or(0))
+        format!(
+            "a rollout is under way: {} of {desired} replicas are updated",
+            status.updated_replicas.unwrap_or(0)
+        )
     });
     let name = found.metadata.name.clone().unwrap_or_default();
-    let scope = Scope { selector: print(&spec.selector), owner: Owner::ReplicaSetOf(name), version: String::new() };
-    (reference("Deployment", &found.metadata, &spec.template), desired, rollout, scope)
+    let scope = Scope {
+        selector: print(&spec.selector),
+        owner: Owner::ReplicaSetOf(name),
+        version: String::new(),
+    };
+    (
+        reference("Deployment", &found.metadata, &spec.template),
+        desired,
+        rollout,
+        scope,
+    )
 }
 
 fn stateful_set(found: StatefulSet) -> Read {
@@ -211,14 +280,22 @@ fn stateful_set(found: StatefulSet) -> Read {
     let behind = status.observed_generation < found.metadata.generation
         || status.current_revision != status.update_revision;
     let rollout = behind.then(|| {
-        format!("a rollout is under way: {} replicas are updated", status.updated_replicas.unwrap_or(0))
+        format!(
+            "a rollout is under way: {} replicas are updated",
+            status.updated_replicas.unwrap_or(0)
+        )
     });
     let scope = Scope {
         selector: print(&spec.selector),
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
         version: String::new(),
     };
-    (reference("StatefulSet", &found.metadata, &spec.template), spec.replicas.unwrap_or(1), rollout, scope)
+    (
+        reference("StatefulSet", &found.metadata, &spec.template),
+        spec.replicas.unwrap_or(1),
+        rollout,
+        scope,
+    )
 }
 
 fn daemon_set(found: DaemonSet) -> Read {
@@ -234,12 +311,23 @@ fn daemon_set(found: DaemonSet) -> Read {
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
         version: String::new(),
     };
-    (reference("DaemonSet", &found.metadata, &spec.template), desired, rollout, scope)
+    (
+        reference("DaemonSet", &found.metadata, &spec.template),
+        desired,
+        rollout,
+        scope,
+    )
 }
 
 fn service(found: Service) -> Read {
-    let labels = found.spec.and_then(|spec| spec.selector).unwrap_or_default();
-    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels = found
+        .spec
+        .and_then(|spec| spec.selector)
+        .unwrap_or_default();
+    let pairs: Vec<_> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     let reference = TargetRef {
         kind: "Service".to_owned(),
         name: found.metadata.name.unwrap_or_default(),
@@ -247,31 +335,65 @@ fn service(found: Service) -> Read {
         ..TargetRef::default()
     };
     // Without a selector it selects nothing; an empty list option would select everything.
-    let selector = if pairs.is_empty() { "firedrill.dev/none,!firedrill.dev/none".to_owned() } else { pairs.join(",") };
-    (reference, -1, None, Scope { selector, owner: Owner::Anybody, version: String::new() })
+    let selector = if pairs.is_empty() {
+        "firedrill.dev/none,!firedrill.dev/none".to_owned()
+    } else {
+        pairs.join(",")
+    };
+    (
+        reference,
+        -1,
+        None,
+        Scope {
+            selector,
+            owner: Owner::Anybody,
+            version: String::new(),
+        },
+    )
 }
 
 fn print(selector: &LabelSelector) -> String {
-    Selector::try_from(selector.clone()).map(|selector| selector.to_string()).unwrap_or_default()
+    Selector::try_from(selector.clone())
+        .map(|selector| selector.to_string())
+        .unwrap_or_default()
 }
 
 fn reference(kind: &str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> TargetRef {
-    let annotations = template.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
+    let annotations = template
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.annotations.as_ref());
     TargetRef {
         kind: kind.to_owned(),
         name: metadata.name.clone().unwrap_or_default(),
         uid: metadata.uid.clone().unwrap_or_default(),
         generation: metadata.generation,
         template_hash: Some(hash::of(template)),
-        restarted_at: annotations
-            .and_then(|annotations| annotations.get("kubectl.kubernetes.io/restartedAt").cloned()),
+        restarted_at: annotations.and_then(|annotations| {
+            annotations
+                .get("kubectl.kubernetes.io/restartedAt")
+                .cloned()
+        }),
     }
 }
 
-async fn pods(context: &Context, namespace: &str, scope: &Scope) -> Result<(Vec<Pod>, String), Error> {
+async fn pods(
+    context: &Context,
+    namespace: &str,
+    scope: &Scope,
+) -> Result<(Vec<Pod>, String), Error> {
     let pods: Api<KubePod> = Api::namespaced(context.reads.clone(), namespace);
-    let listed = call("list the target's pods", pods.list(&ListParams::default().labels(&scope.selector))).await?;
-    let found = listed.items.iter().filter(|pod| scope.owns(pod)).map(read_pod).collect();
+    let listed = call(
+        "list the target's pods",
+        pods.list(&ListParams::default().labels(&scope.selector)),
+    )
+    .await?;
+    let found = listed
+        .items
+        .iter()
+        .filter(|pod| scope.owns(pod))
+        .map(read_pod)
+        .collect();
     Ok((found, listed.metadata.resource_version.unwrap_or_default()))
 }
 
@@ -279,18 +401,30 @@ async fn pods(context: &Context, namespace: &str, scope: &Scope) -> Result<(Vec<
 #[must_use]
 pub fn read_pod(pod: &KubePod) -> Pod {
     let status = pod.status.as_ref();
-    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or_default();
-    let ending = pod.metadata.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed");
-    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == "True");
-    let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let phase = status
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default();
+    let ending =
+        pod.metadata.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed");
+    let conditions = status
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let owner = pod
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
     Pod {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
         resource_version: pod.resource_version().unwrap_or_default(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         ready: ready.is_some() && !ending,
-        ready_since: ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| Moment::new(time.0)),
+        ready_since: ready
+            .and_then(|ready| ready.last_transition_time.as_ref())
+            .map(|time| Moment::new(time.0)),
         ending,
         created_at: pod.creation_timestamp().map(|time| Moment::new(time.0)),
         owner: owner.map(|owner| (owner.uid.clone(), owner.kind.clone(), owner.name.clone())),
@@ -311,26 +445,50 @@ async fn budgets(
         return Ok(Vec::new());
     }
     let budgets: Api<PodDisruptionBudget> = Api::namespaced(context.reads.clone(), namespace);
-    let listed = call("list the disruption budgets", budgets.list(&ListParams::default())).await?;
+    let listed = call(
+        "list the disruption budgets",
+        budgets.list(&ListParams::default()),
+    )
+    .await?;
     Ok(listed.items)
 }
 
 fn protect(budget: &PodDisruptionBudget, pods: &[Pod]) -> Budget {
     let selector = budget.spec.as_ref().and_then(|spec| spec.selector.clone());
     let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
-    let covered = |pod: &&Pod| selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels));
+    let covered = |pod: &&Pod| {
+        selector
+            .as_ref()
+            .is_some_and(|selector| selector.matches(&pod.labels))
+    };
     Budget {
         name: budget.name_any(),
-        allowed: budget.status.as_ref().map_or(0, |status| status.disruptions_allowed),
-        pods: pods.iter().filter(covered).map(|pod| pod.uid.clone()).collect(),
+        allowed: budget
+            .status
+            .as_ref()
+            .map_or(0, |status| status.disruptions_allowed),
+        pods: pods
+            .iter()
+            .filter(covered)
+            .map(|pod| pod.uid.clone())
+            .collect(),
     }
 }
 
 /// The workloads that own the pods: the target itself, or for a Service the owners of its pods.
-async fn workloads(context: &Context, namespace: &str, target: &Target, pods: &[Pod]) -> Vec<Workload> {
-    let Target::Found { reference, .. } = target else { return Vec::new() };
+async fn workloads(
+    context: &Context,
+    namespace: &str,
+    target: &Target,
+    pods: &[Pod],
+) -> Vec<Workload> {
+    let Target::Found { reference, .. } = target else {
+        return Vec::new();
+    };
     if reference.kind != "Service" {
-        let TargetRef { kind, name, uid, .. } = reference.clone();
+        let TargetRef {
+            kind, name, uid, ..
+        } = reference.clone();
         return vec![Workload { kind, name, uid }];
     }
     let mut owners: Vec<_> = pods.iter().filter_map(|pod| pod.owner.clone()).collect();
@@ -338,7 +496,11 @@ async fn workloads(context: &Context, namespace: &str, target: &Target, pods: &[
     owners.dedup();
     let mut workloads = Vec::new();
     for (uid, kind, name) in owners {
-        let owner = if kind == "ReplicaSet" { deployment_of(context, namespace, &name).await } else { None };
+        let owner = if kind == "ReplicaSet" {
+            deployment_of(context, namespace, &name).await
+        } else {
+            None
+        };
         let workload = owner.unwrap_or(Workload { kind, name, uid });
         if !workloads.contains(&workload) {
             workloads.push(workload);
@@ -349,9 +511,18 @@ async fn workloads(context: &Context, namespace: &str, target: &Target, pods: &[
 
 async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) -> Option<Workload> {
     let sets: Api<ReplicaSet> = Api::namespaced(context.reads.clone(), namespace);
-    let set = call("read the ReplicaSet", sets.get_metadata(replica_set)).await.ok()?;
-    let owner = set.owner_references().iter().find(|owner| owner.controller == Some(true))?;
-    Some(Workload { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
+    let set = call("read the ReplicaSet", sets.get_metadata(replica_set))
+        .await
+        .ok()?;
+    let owner = set
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true))?;
+    Some(Workload {
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+        uid: owner.uid.clone(),
+    })
 }
 
 /// The runs of a namespace that have journaled and are not over, live.
@@ -361,7 +532,12 @@ async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) ->
 pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Error> {
     let runs: Api<Run> = Api::namespaced(context.reads.clone(), namespace);
     let listed = call("list the runs", runs.list(&ListParams::default())).await?;
-    Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(rival).collect())
+    Ok(listed
+        .items
+        .iter()
+        .filter_map(|run| run.0.as_ref().ok())
+        .filter_map(rival)
+        .collect())
 }
 
 /// The run as a rival, if it has journaled and is not over.
@@ -376,6 +552,10 @@ pub fn rival(run: &ExperimentRun) -> Option<Rival> {
         name: run.name_any(),
         uid: run.uid().to_owned(),
         injected: seen(FactName::Injected),
-        workloads: plan.workloads.iter().map(|workload| workload.uid.clone()).collect(),
+        workloads: plan
+            .workloads
+            .iter()
+            .map(|workload| workload.uid.clone())
+            .collect(),
     })
 }

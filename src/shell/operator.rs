@@ -21,8 +21,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 
 use super::{
-    Context, Error, clock::Clock, events::Events, net::{self, Net, Sockets}, reconcile::reconcile,
-    registry::{Registry, Run}, webhook,
+    Context, Error,
+    clock::Clock,
+    events::Events,
+    experiments, lease,
+    net::{self, Net, Sockets},
+    reconcile::reconcile,
+    registry::{Registry, Run},
+    webhook,
 };
 use crate::{api::SafetyLever, config::Config};
 
@@ -74,8 +80,16 @@ pub async fn run(
 }
 
 fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
-    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
-    config.prometheus.iter().cloned().chain(alertmanager).collect()
+    let alertmanager = config
+        .alertmanager
+        .as_ref()
+        .map(crate::config::Alertmanager::endpoint);
+    config
+        .prometheus
+        .iter()
+        .cloned()
+        .chain(alertmanager)
+        .collect()
 }
 
 /// Runs with these clients (reads, writes), this network and this clock; for simulations too.
@@ -90,6 +104,7 @@ pub async fn run_with(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let (triggers, triggered) = mpsc::unbounded_channel();
+    let (experiment_triggers, experiments_triggered) = mpsc::unbounded_channel();
     let (lever_sender, lever) = watch::channel(None);
     let context = Arc::new(Context {
         events: Events::new(writes.clone()),
@@ -101,6 +116,7 @@ pub async fn run_with(
         registry: Registry::default(),
         lever: lever.clone(),
         triggers,
+        experiment_triggers,
         runs: OnceLock::new(),
         own_namespace: options.own_namespace.clone(),
     });
@@ -124,6 +140,20 @@ pub async fn run_with(
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = control(context.clone(), &options, triggered, lever) => Ok(()),
+        () = experiments_of(&options, context.clone(), experiments_triggered) => Ok(()),
+        () = lease::renew(context.clone()) => Ok(()),
+    }
+}
+
+/// An operator of one run leaves the Experiments to others.
+async fn experiments_of(
+    options: &Options,
+    context: Arc<Context>,
+    triggered: mpsc::UnboundedReceiver<ObjectRef<experiments::Guarded>>,
+) {
+    match options.only {
+        Some(_) => std::future::pending().await,
+        None => experiments::control(context, triggered).await,
     }
 }
 
@@ -157,11 +187,17 @@ async fn control(
             Api::<Run>::namespaced(context.reads.clone(), namespace),
             watcher::Config::default().fields(&format!("metadata.name={name}")),
         ),
-        None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
+        None => (
+            Api::<Run>::all(context.reads.clone()),
+            watcher::Config::default(),
+        ),
     };
     let controller = Controller::new(api, config.timeout(60));
     context.runs.set(controller.store()).ok();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        "the operator is looking"
+    );
     controller
         .reconcile_on(UnboundedReceiverStream::new(triggered))
         .reconcile_all_on(WatchStream::from_changes(lever).map(drop))
@@ -179,6 +215,7 @@ async fn control(
 }
 
 /// After an error the run is looked at again soon; each look is bounded.
+#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn again(run: Arc<Run>, error: &Error, _: Arc<Context>) -> Action {
     tracing::debug!(run = run.name_any(), %error, "again in a second");
     Action::requeue(Duration::from_secs(1))

@@ -41,7 +41,10 @@ pub async fn sample(
             address = cluster_ip(&context, &lookout.run.0, &aim.service).await;
         }
         let outcome = match &address {
-            Ok(ip) => aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0).await,
+            Ok(ip) => {
+                aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0)
+                    .await
+            }
             Err(error) => Err(error.clone()),
         };
         let ended = context.clock.now();
@@ -50,7 +53,12 @@ pub async fn sample(
         let (flipped, _) = lookout.see(|sight| {
             sight.probes.get_mut(index).is_some_and(|series| {
                 let before = state(series);
-                series.push(Sample { started, ended, good, detail });
+                series.push(Sample {
+                    started,
+                    ended,
+                    good,
+                    detail,
+                });
                 before != state(series)
             })
         });
@@ -62,7 +70,10 @@ pub async fn sample(
 
 /// What others need to hear of when it changes.
 fn state(series: &Series) -> (bool, bool) {
-    (series.good_since().is_some(), series.impact_since().is_some())
+    (
+        series.good_since().is_some(),
+        series.impact_since().is_some(),
+    )
 }
 
 /// One probe, with its defaults filled in.
@@ -77,12 +88,27 @@ struct Aim {
 impl Aim {
     fn of(probe: &Probe) -> Option<Self> {
         let (service, port, path, interval, timeout) = match (&probe.http, &probe.tcp) {
-            (Some(HttpProbe { service, port, path, interval, timeout, .. }), _) => {
-                (service, *port, Some(path.clone()), *interval, *timeout)
-            }
-            (None, Some(TcpProbe { service, port, interval, timeout, .. })) => {
-                (service, *port, None, *interval, *timeout)
-            }
+            (
+                Some(HttpProbe {
+                    service,
+                    port,
+                    path,
+                    interval,
+                    timeout,
+                    ..
+                }),
+                _,
+            ) => (service, *port, Some(path.clone()), *interval, *timeout),
+            (
+                None,
+                Some(TcpProbe {
+                    service,
+                    port,
+                    interval,
+                    timeout,
+                    ..
+                }),
+            ) => (service, *port, None, *interval, *timeout),
             (None, None) => return None,
         };
         Some(Self {
@@ -94,11 +120,19 @@ impl Aim {
         })
     }
 
-    async fn try_once(&self, context: &Context, address: SocketAddr, namespace: &str) -> Result<(), String> {
+    async fn try_once(
+        &self,
+        context: &Context,
+        address: SocketAddr,
+        namespace: &str,
+    ) -> Result<(), String> {
         match &self.path {
             Some(path) => {
                 let host = format!("{}.{namespace}.svc", self.service);
-                context.net.http_probe(address, &host, path, self.timeout.std()).await
+                context
+                    .net
+                    .http_probe(address, &host, path, self.timeout.std())
+                    .await
             }
             None => context.net.tcp_probe(address, self.timeout.std()).await,
         }
@@ -108,8 +142,14 @@ impl Aim {
 /// The address by which users reach the Service.
 async fn cluster_ip(context: &Context, namespace: &str, name: &str) -> Result<IpAddr, String> {
     let services: Api<Service> = Api::namespaced(context.reads.clone(), namespace);
-    let service = call("read the Service", services.get_opt(name)).await.map_err(|error| error.to_string())?;
+    let service = call("read the Service", services.get_opt(name))
+        .await
+        .map_err(|error| error.to_string())?;
     let service = service.ok_or_else(|| format!("there is no Service {name}"))?;
-    let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
-    ip.parse().map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
+    let ip = service
+        .spec
+        .and_then(|spec| spec.cluster_ip)
+        .unwrap_or_default();
+    ip.parse()
+        .map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
 }

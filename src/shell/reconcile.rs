@@ -31,8 +31,12 @@ pub const STEPS_MAX: usize = 16;
 /// When the API server refuses or does not answer; the run is looked at again later.
 pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Error> {
     // A run that cannot be read cannot be judged; the API server's schema keeps such ones out.
-    let Ok(run) = &run.0 else { return Ok(Action::await_change()) };
-    let Some(entry) = open(&context, run).await? else { return Ok(Action::await_change()) };
+    let Ok(run) = &run.0 else {
+        return Ok(Action::await_change());
+    };
+    let Some(entry) = open(&context, run).await? else {
+        return Ok(Action::await_change());
+    };
     let mut memory = entry.memory.lock().await;
     let latest = newest(memory.latest.take(), run);
     memory.latest = Some(latest);
@@ -41,10 +45,15 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
             Ok(Step::Again) => {}
             Ok(Step::Until(until)) => {
                 let wait = Duration::between(context.clock.now(), until).std();
-                return Ok(Action::requeue(wait.max(std::time::Duration::from_millis(20))));
+                return Ok(Action::requeue(
+                    wait.max(std::time::Duration::from_millis(20)),
+                ));
             }
             Ok(Step::Over) => {
-                context.registry.forget(run.uid());
+                entry.stop_looking();
+                if run.metadata.deletion_timestamp.is_some() {
+                    context.registry.forget(run.uid());
+                }
                 return Ok(Action::await_change());
             }
             Err(Error::Conflict) => match record::read(&context, run).await? {
@@ -83,7 +92,11 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
     let sight = begin(context.clock.now(), &status, plan.as_ref());
-    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
+    Ok(Some(context.registry.insert(
+        run.uid(),
+        Lookout::new(sight, plan, run),
+        subject,
+    )))
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -94,7 +107,11 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sigh
         if let Some(impact) = &status.impact {
             sight.inherit(impact);
         }
-        let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
+        let desired = status
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.count)
+            .unwrap_or(0);
         sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
     }
     sight
@@ -102,29 +119,45 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sigh
 
 /// The newer of what this process wrote last and what the watch brought.
 fn newest(ours: Option<ExperimentRun>, watched: &ExperimentRun) -> ExperimentRun {
-    let version = |run: &ExperimentRun| run.resource_version().and_then(|version| version.parse::<u64>().ok());
+    let version = |run: &ExperimentRun| {
+        run.resource_version()
+            .and_then(|version| version.parse::<u64>().ok())
+    };
     match ours {
         Some(ours) if version(&ours) >= version(watched) => ours,
         _ => watched.clone(),
     }
 }
 
-async fn step(context: &Arc<Context>, entry: &Arc<Entry>, memory: &mut Memory) -> Result<Step, Error> {
-    let Some(run) = memory.latest.clone() else { return Ok(Step::Over) };
+async fn step(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    memory: &mut Memory,
+) -> Result<Step, Error> {
+    let Some(run) = memory.latest.clone() else {
+        return Ok(Step::Over);
+    };
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
     }
     let (decision, version) = consider(context, entry, memory, &run);
-    tracing::debug!(run = run.name_any(), ?decision, "decided");
+    tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     match decision {
         Decision::Record(status) => {
-            let before = run.status.as_ref().and_then(|status| status.fact(FactName::Journaled)).is_some();
+            let before = run
+                .status
+                .as_ref()
+                .and_then(|status| status.fact(FactName::Journaled))
+                .is_some();
             let written = record::status(context, &run, &status).await?;
             if !before && status.fact(FactName::Journaled).is_some() {
                 arm(context, entry, &status);
             }
             memory.report = None;
             context.events.tell(Some(&run), &written).await;
+            if written.is_complete() {
+                context.trigger_experiment(&written);
+            }
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
@@ -144,7 +177,11 @@ async fn step(context: &Arc<Context>, entry: &Arc<Entry>, memory: &mut Memory) -
 /// The intent is written down: from here on everything counts.
 fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
     let now = context.clock.now();
-    let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
+    let desired = status
+        .plan
+        .as_ref()
+        .and_then(|plan| plan.count)
+        .unwrap_or(0);
     entry.lookout.see(|sight| {
         sight.book.forget();
         sight.alerts_since = now;
@@ -159,9 +196,11 @@ fn consider(
     run: &ExperimentRun,
 ) -> (Decision, u64) {
     let namespace = run.namespace().unwrap_or_default();
-    let lever = context.lever.borrow().as_ref().map_or(Lever::Open, |lever| {
-        observe::judge_lever(lever, &namespace)
-    });
+    let lever = context
+        .lever
+        .borrow()
+        .as_ref()
+        .map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     entry.lookout.read(|sight| {
         decide::decide(&Observed {
             now: context.clock.now(),
@@ -187,7 +226,9 @@ async fn act(
 ) -> Result<(), Error> {
     match effect {
         Effect::AddFinalizer => memory.latest = Some(record::add_finalizer(context, run).await?),
-        Effect::ReleaseFinalizer => memory.latest = Some(record::release_finalizer(context, run).await?),
+        Effect::ReleaseFinalizer => {
+            memory.latest = Some(record::release_finalizer(context, run).await?);
+        }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
             memory.report = Some(perform::send(context, namespace, &calls).await);
@@ -207,7 +248,9 @@ async fn look(
     need: Need,
 ) -> Result<(), Error> {
     memory.report = None;
-    let Some(plan) = &entry.lookout.plan else { return Ok(()) };
+    let Some(plan) = &entry.lookout.plan else {
+        return Ok(());
+    };
     let namespace = run.namespace().unwrap_or_default();
     match (need, &mut memory.world) {
         (Need::Rivals, Some(world)) => {
@@ -247,14 +290,23 @@ fn watch(
     entry.lookout.see(|sight| sight.pods.reset(pods, now));
     let version = scope.version.clone();
     let lookout = entry.lookout.clone();
-    let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
+    let task = lookout::watch_pods(
+        context.clone(),
+        lookout,
+        Arc::new(run.clone()),
+        scope,
+        version,
+    );
     entry.keep(tokio::spawn(task).abort_handle());
 }
 
 /// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
 async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
     let valid = |spec, generation| match Plan::parse(spec) {
-        Ok(plan) => Subject::Valid { plan: Box::new(plan), generation },
+        Ok(plan) => Subject::Valid {
+            plan: Box::new(plan),
+            generation,
+        },
         Err(problems) => Subject::Invalid(problems),
     };
     if let Some(spec) = run.effective_spec(None) {
@@ -263,8 +315,10 @@ async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Erro
     let name = &run.spec.experiment;
     let experiments: Api<Experiment> =
         Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    Ok(match call("read the Experiment", experiments.get_opt(name)).await? {
-        Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
-        None => Subject::Missing(name.to_string()),
-    })
+    Ok(
+        match call("read the Experiment", experiments.get_opt(name)).await? {
+            Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
+            None => Subject::Missing(name.to_string()),
+        },
+    )
 }

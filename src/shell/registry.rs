@@ -11,7 +11,12 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
     api::ExperimentRun,
-    core::{decide::{Report, Subject}, plan::Plan, sight::Sight, world::World},
+    core::{
+        decide::{Report, Subject},
+        plan::Plan,
+        sight::Sight,
+        world::World,
+    },
 };
 
 /// A run as it is watched: one that cannot be read must not stop the others.
@@ -110,7 +115,10 @@ impl Registry {
     /// Every run that is looked at.
     #[must_use]
     pub fn lookouts(&self) -> Vec<Arc<Lookout>> {
-        lock(&self.0).values().map(|entry| entry.lookout.clone()).collect()
+        lock(&self.0)
+            .values()
+            .map(|entry| entry.lookout.clone())
+            .collect()
     }
 }
 
@@ -121,6 +129,11 @@ impl Entry {
         !lock(&self.tasks).is_empty()
     }
 
+    /// Ends its tasks; the run is over.
+    pub fn stop_looking(&self) {
+        lock(&self.tasks).iter().for_each(AbortHandle::abort);
+    }
+
     /// Keeps a task that ends with the entry.
     pub fn keep(&self, task: AbortHandle) {
         lock(&self.tasks).push(task);
@@ -129,7 +142,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.tasks).iter().for_each(AbortHandle::abort);
+        self.stop_looking();
     }
 }
 

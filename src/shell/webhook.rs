@@ -15,7 +15,12 @@ use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 
 use super::{Context, registry::Lookout};
-use crate::{api::{Duration as Span, Moment}, config::Webhook, core::alarms::{Sighting, Watcher}, detectors::alertmanager};
+use crate::{
+    api::{Duration as Span, Moment},
+    config::Webhook,
+    core::alarms::{Sighting, Watcher},
+    detectors::alertmanager,
+};
 
 /// The largest notification that is read.
 const BODY_MAX: usize = 4 << 20;
@@ -37,12 +42,17 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = TcpListener::bind(config.listen).await?;
-    let receiver = Arc::new(Receiver { context, token_file: config.token_file });
+    let receiver = Arc::new(Receiver {
+        context,
+        token_file: config.token_file,
+    });
     let router = Router::new()
         .route("/v1/alertmanager", post(receive))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(receiver);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown)
+        .await
 }
 
 async fn receive(
@@ -50,27 +60,39 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, String) {
-    let received = receiver.context.clock.now();
+    let arrived = receiver.context.clock.now();
     if !receiver.knows(&headers) {
-        return (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n".to_owned());
+        return (
+            StatusCode::UNAUTHORIZED,
+            "a valid bearer token is needed\n".to_owned(),
+        );
     }
-    let seen = match alertmanager::read_notification(&body, received) {
+    let seen = match alertmanager::read_notification(&body, arrived) {
         Ok(seen) => seen,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    if receiver.persist(&seen, received).await {
+    if receiver.persist(&seen, arrived).await {
         (StatusCode::OK, String::new())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "a run's status could not be written in time\n".to_owned())
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a run's status could not be written in time\n".to_owned(),
+        )
     }
 }
 
 impl Receiver {
     /// Whether the sender shows the token; the file is read anew, so that it can be rotated.
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let Ok(expected) = std::fs::read_to_string(&self.token_file) else { return false };
-        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let Ok(expected) = std::fs::read_to_string(&self.token_file) else {
+            return false;
+        };
+        let shown = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let shown = shown
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
         let expected = expected.trim();
         !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
     }
@@ -81,9 +103,16 @@ impl Receiver {
         let lookouts = self.context.registry.lookouts();
         let concerned = lookouts.iter().filter_map(|lookout| {
             let plan = lookout.plan.as_ref()?;
-            let watcher = Watcher { plan, namespace: &lookout.run.0, namespace_label: label };
-            let expected: Vec<Sighting> =
-                seen.iter().filter(|sighting| watcher.expects(sighting)).cloned().collect();
+            let watcher = Watcher {
+                plan,
+                namespace: &lookout.run.0,
+                namespace_label: label,
+            };
+            let expected: Vec<Sighting> = seen
+                .iter()
+                .filter(|sighting| watcher.expects(sighting))
+                .cloned()
+                .collect();
             (!expected.is_empty()).then(|| self.hand_over(lookout, expected))
         });
         let written = join_all(concerned).await;
@@ -93,11 +122,16 @@ impl Receiver {
 
     async fn hand_over(&self, lookout: &Lookout, alerts: Vec<Sighting>) -> bool {
         let ((), version) = lookout.see(|sight| {
-            alerts.into_iter().for_each(|alert| sight.book.report(alert));
+            for alert in alerts {
+                sight.book.report(alert);
+            }
         });
         self.context.trigger_named(&lookout.run.0, &lookout.run.1);
         let mut persisted = lookout.persisted.subscribe();
         let reached = persisted.wait_for(|reached| *reached >= version);
-        matches!(tokio::time::timeout(PERSIST_WITHIN, reached).await, Ok(Ok(_)))
+        matches!(
+            tokio::time::timeout(PERSIST_WITHIN, reached).await,
+            Ok(Ok(_))
+        )
     }
 }

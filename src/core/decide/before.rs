@@ -4,9 +4,7 @@ use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject};
 use crate::{
     api::{
         Moment,
-        run::{
-            ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, Verdict, Victim,
-        },
+        run::{ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, Verdict, Victim},
     },
     core::{
         conditions,
@@ -21,34 +19,53 @@ use crate::{
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
     if let Some(cause) = observed.stop().filter(|cause| *cause != Cause::Lever) {
         let summary = format!("ended before anything was broken ({})", cause.reason());
-        return finish(observed, status, (Verdict::Aborted, cause.reason()), summary);
+        return finish(
+            observed,
+            status,
+            (Verdict::Aborted, cause.reason()),
+            summary,
+        );
     }
     let (plan, generation) = match observed.subject {
         Subject::Valid { plan, generation } => (plan, *generation),
         Subject::Missing(name) => {
             let summary = format!("refused: there is no Experiment {name} in this namespace");
-            return finish(observed, status, (Verdict::Error, "ExperimentNotFound"), summary);
+            return finish(
+                observed,
+                status,
+                (Verdict::Error, "ExperimentNotFound"),
+                summary,
+            );
         }
         Subject::Invalid(problems) => {
-            return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
+            return finish(
+                observed,
+                status,
+                (Verdict::Error, "InvalidSpec"),
+                list(problems),
+            );
         }
     };
     if !observed.run.spec.dry_run && !observed.has_finalizer() {
         return Decision::Act(Effect::AddFinalizer);
     }
-    let Some(world) = observed.world else { return Decision::Look(Need::World) };
-    let scene = scene(observed, plan, world);
+    let Some(world) = observed.world else {
+        return Decision::Look(Need::World);
+    };
+    let scene = scene(observed, plan, world, 1);
     let (results, victims) = guards::judge(&scene);
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
-        Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => Decision::Look(Need::World),
-        None if observed.run.spec.dry_run => plan_only(observed, accepted, results, victims),
-        None => journal(observed, accepted, world, results, victims),
+        Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => {
+            Decision::Look(Need::World)
+        }
+        None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, victims),
+        None => journal(observed, accepted, world, &results, victims),
         Some(closed) if closed.name.opens_with_time() => {
             let closed = closed.clone();
             wait(observed, accepted, (results, victims), &closed)
         }
-        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, results, victims),
+        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, &results, victims),
         Some(closed) => {
             let summary = refusal(closed);
             let verdict = (Verdict::Error, guard_reason(closed.name));
@@ -62,11 +79,18 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
 /// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
 fn needs_fresh(results: &[GuardResult]) -> bool {
     let watched = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
-    !results.iter().any(|result| !result.passed && watched(result.name))
+    !results
+        .iter()
+        .any(|result| !result.passed && watched(result.name))
 }
 
 /// The scene for the guards of this run.
-pub(super) fn scene<'a>(observed: &Observed<'a>, plan: &'a Plan, world: &'a World) -> Scene<'a> {
+pub(super) fn scene<'a>(
+    observed: &Observed<'a>,
+    plan: &'a Plan,
+    world: &'a World,
+    round: i32,
+) -> Scene<'a> {
     Scene {
         now: observed.now,
         uid: observed.run.uid(),
@@ -75,12 +99,14 @@ pub(super) fn scene<'a>(observed: &Observed<'a>, plan: &'a Plan, world: &'a Worl
         protected: observed.own_namespace || observed.config.protects(observed.namespace()),
         world,
         sight: observed.sight,
-        round: 1,
+        round,
     }
 }
 
 fn list(problems: &[Problem]) -> String {
-    let lines = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
+    let lines = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.path, problem.message));
     format!("refused: {}", lines.collect::<Vec<_>>().join("; "))
 }
 
@@ -145,15 +171,24 @@ fn wait(
     let start_by = start_by(observed);
     if observed.now >= start_by {
         if observed.run.spec.dry_run {
-            return plan_only(observed, status, results, victims);
+            return plan_only(observed, status, &results, victims);
         }
         let verdict = match closed.name {
             Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
             _ => Verdict::Error,
         };
-        let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
+        let summary = format!(
+            "{}, waited {}",
+            refusal(closed),
+            observed.run.spec.start_within
+        );
         put_guards(&mut status, &results);
-        return finish(observed, &status, (verdict, guard_reason(closed.name)), summary);
+        return finish(
+            observed,
+            &status,
+            (verdict, guard_reason(closed.name)),
+            summary,
+        );
     }
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
@@ -161,7 +196,12 @@ fn wait(
     if known.is_some_and(|condition| condition.reason == closed.name.to_string()) {
         return Decision::WaitUntil((observed.now + AGAIN).min(start_by));
     }
-    conditions::update(&mut status, Some(closed), observed.generation(), observed.now);
+    conditions::update(
+        &mut status,
+        Some(closed),
+        observed.generation(),
+        observed.now,
+    );
     Decision::Record(Box::new(status))
 }
 
@@ -169,7 +209,11 @@ fn wait(
 /// state needs, and a little for the first answers.
 fn start_by(observed: &Observed<'_>) -> Moment {
     let spec = &observed.run.spec;
-    let began = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
+    let began = observed
+        .run
+        .status
+        .as_ref()
+        .and_then(|status| status.fact(FactName::Accepted));
     let began = began.map_or(observed.now, |fact: &Fact| fact.at);
     match observed.subject {
         Subject::Valid { plan, .. } if spec.dry_run => {
@@ -188,7 +232,10 @@ fn put_journal(
     let plan = status.plan.get_or_insert_default();
     plan.victims = victims;
     plan.workloads.clone_from(&world.workloads);
-    if let Target::Found { reference, desired, .. } = &world.target {
+    if let Target::Found {
+        reference, desired, ..
+    } = &world.target
+    {
         plan.count = Some(*desired);
         plan.target = Some(reference.clone());
     }
@@ -203,13 +250,15 @@ fn journal(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     world: &World,
-    results: Vec<GuardResult>,
+    results: &[GuardResult],
     victims: Vec<Victim>,
 ) -> Decision {
-    put_guards(&mut status, &results);
+    put_guards(&mut status, results);
     let detail = format!("{} of {} pods", victims.len(), world.pods.len());
     put_journal(observed, &mut status, world, victims);
-    status.facts.push(observed.now_fact(FactName::Journaled, detail));
+    status
+        .facts
+        .push(observed.now_fact(FactName::Journaled, detail));
     observed.record(status)
 }
 
@@ -217,20 +266,25 @@ fn journal(
 fn plan_only(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
-    results: Vec<GuardResult>,
+    results: &[GuardResult],
     victims: Vec<Victim>,
 ) -> Decision {
-    let summary = match guards::first_closed(&results) {
+    let summary = match guards::first_closed(results) {
         Some(closed) => refusal(closed),
-        None => format!("planned: {} pods would be taken, every guard is open", victims.len()),
+        None => format!(
+            "planned: {} pods would be taken, every guard is open",
+            victims.len()
+        ),
     };
-    put_guards(&mut status, &results);
+    put_guards(&mut status, results);
     if let Some(world) = observed.world {
         put_journal(observed, &mut status, world, victims);
     }
     status.reason = Some("DryRun".to_owned());
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, "DryRun"));
+    status
+        .facts
+        .push(observed.now_fact(FactName::Completed, "DryRun"));
     observed.record(status)
 }
 
@@ -245,6 +299,8 @@ fn finish(
     status.verdict = Some(verdict);
     status.reason = Some(reason.to_owned());
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, reason));
+    status
+        .facts
+        .push(observed.now_fact(FactName::Completed, reason));
     observed.record(status)
 }

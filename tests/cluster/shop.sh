@@ -1,0 +1,22 @@
+#!/bin/bash
+# Builds the demo shop's image, loads it into every node and starts the shop.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+source=$ROOT/experiments/demo/shop
+stamp=$(cat "$source/Cargo.toml" "$source/Cargo.lock" "$source/src/main.rs" "$HERE/mkoci.py" | sha256sum | cut -c1-16)
+archive=$CACHE/shop/$stamp.tar
+if [ ! -f "$archive" ]; then
+  mkdir -p "$CACHE/shop"
+  RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$CACHE/shop/target \
+    cargo build -q --release --locked --target x86_64-unknown-linux-gnu --manifest-path "$source/Cargo.toml"
+  root=$(mktemp -d)
+  cp "$CACHE/shop/target/x86_64-unknown-linux-gnu/release/shop" "$root/shop"
+  python3 "$HERE/mkoci.py" "$archive.new" registry.local/shop:1 "$root" --entrypoint '["/shop"]' >/dev/null
+  mv "$archive.new" "$archive"
+  rm -rf "$root"
+fi
+for node in $NODES; do "$HERE/load.sh" "$node" "$archive"; done
+kubectl apply -f "$source/shop.yaml" >/dev/null
+for service in storefront checkout payments; do
+  kubectl -n shop rollout status "deployment/$service" --timeout=120s >/dev/null
+done
