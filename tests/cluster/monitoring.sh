@@ -4,7 +4,7 @@
 #
 # usage: monitoring.sh start|stop [prometheus|alertmanager|receiver ...]
 #   GROUP_WAIT=0s EVALUATION=1s    settings of a start
-#   WEBHOOK=http://172.30.0.1:9480/v1/alertmanager    where notifications go beside the receiver
+#   WEBHOOK=http://10.96.94.80:9480/v1/alertmanager    where notifications go beside the receiver
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 mon=$STATE/mon
@@ -46,7 +46,7 @@ receivers:
 - name: hook
   webhook_configs:
   - {url: "http://127.0.0.1:9099/", send_resolved: true}
-  - url: "${WEBHOOK:-http://172.30.0.1:9480/v1/alertmanager}"
+  - url: "${WEBHOOK:-http://10.96.94.80:9480/v1/alertmanager}"
     send_resolved: false
     http_config: {authorization: {credentials_file: $mon/token}}
 YAML

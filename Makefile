@@ -1,0 +1,30 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build cluster-up cluster-down shell crds
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Build, bring up a local cluster, run three experiments on a demo shop, show the debrief
+	@tests/demo.sh
+
+test: ## Run every test, on a real cluster too; installs what it needs
+	@tests/test.sh
+
+check: ## Format, lint and unit tests alone; needs no cluster
+	@tests/check.sh
+
+build: ## Build the release binary (target/release/firedrill)
+	@tests/build.sh
+
+crds: ## Write the generated CRDs to charts/firedrill/crds
+	@UPDATE=1 cargo test -q --test crds
+
+cluster-up: ## Bring up the test cluster; the first time it is built from source, about ten minutes
+	@tests/cluster/up.sh
+
+cluster-down: ## Remove the test cluster without a trace
+	@tests/cluster/down.sh
+
+shell: ## Open a shell in which kubectl and firedrill reach the test cluster
+	@tests/cluster/shell.sh

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Builds the operator's image from the release binary, loads it into every node, and installs the
+# operator with exactly the rights of charts/firedrill/rbac.yaml. A second call replaces it.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+address=10.96.94.80 # a fixed address of the Service, so that Alertmanager's configuration can name it
+binary=$("$ROOT/tests/build.sh")
+tag=$(sha256sum "$binary" | cut -c1-12)
+archive=$CACHE/operator/$tag.tar
+if [ ! -f "$archive" ]; then
+  mkdir -p "$CACHE/operator"
+  find "$CACHE/operator" -name '*.tar' -mmin +600 -delete
+  root=$(mktemp -d)
+  cp "$binary" "$root/firedrill"
+  python3 "$HERE/mkoci.py" "$archive.new" "registry.local/firedrill:$tag" "$root" --entrypoint '["/firedrill"]' --user 65532 >/dev/null
+  mv "$archive.new" "$archive"
+  rm -rf "$root"
+fi
+for node in $NODES; do "$HERE/load.sh" "$node" "$archive"; done
+"$binary" crds | kubectl apply -f - >/dev/null
+kubectl apply -f "$ROOT/charts/firedrill/rbac.yaml" >/dev/null
+kubectl -n firedrill-system create secret generic firedrill-webhook --from-file=token="$STATE/mon/token" \
+  --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+sed -e "s#http://prometheus-operated.monitoring:9090#http://$CONTROL_IP:9090#" \
+  -e "s#http://alertmanager-operated.monitoring:9093#http://$CONTROL_IP:9093#" \
+  -e "s#image: registry.local/firedrill:.*#image: registry.local/firedrill:$tag\n        imagePullPolicy: Never#" \
+  -e "s#^spec:\$#&#; s#  selector: {app.kubernetes.io/name: firedrill}\$#&\n  clusterIP: $address#" \
+  "$ROOT/charts/firedrill/operator.yaml" | kubectl apply -f - >/dev/null
+kubectl -n firedrill-system rollout status deployment/firedrill-operator --timeout=60s >/dev/null
