@@ -21,7 +21,9 @@ pub fn of(
         _ => {}
     }
     if status.fact(FactName::ImpactStarted).is_none() {
-        parts.push("no visible impact".to_owned());
+        if parts.is_empty() {
+            parts.push("no visible impact".to_owned());
+        }
     } else {
         parts.extend(noticed(spec, status));
         parts.extend(back(spec, status));
