@@ -1,53 +1,136 @@
 //! The command line: what people type, and what they see.
 
+pub mod connect;
+pub mod doctor;
+pub mod exit;
+pub mod follow;
+pub mod lever;
 pub mod operator;
+pub mod plan;
+pub mod read;
+pub mod run;
+pub mod stop;
+pub mod view;
 
-use std::process::ExitCode;
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-#[derive(clap::Parser)]
-#[command(version, about)]
+use exit::Exit;
+
+/// Rehearse failure, measure the response, learn once.
+///
+/// Exit codes: 0 objectives met, 1 missed or not recovered, 2 invalid input, 3 inconclusive, aborted
+/// or refused by a guard, 4 infrastructure, 5 revert incomplete, 130 interrupted (after reverting).
+#[derive(Parser)]
+#[command(name = "firedrill", version, max_term_width = 100)]
 struct Cli {
+    #[command(flatten)]
+    cluster: connect::Flags,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    /// Run an experiment, and with --wait follow it to its verdict.
+    Run(run::Args),
+    /// Follow a run that somebody started.
+    Watch(follow::Args),
+    /// Show what a run would do: victims, calls and every guard. Nothing is touched.
+    Plan(plan::Args),
+    /// End a run now; what it broke is reverted.
+    Stop(stop::Args),
+    /// Engage the safety lever: stop and revert every run, refuse new ones.
+    Halt(lever::HaltArgs),
+    /// Release the safety lever.
+    Resume(lever::ResumeArgs),
+    /// Check the connection, the resources, the rights and the alert sources.
+    Doctor(doctor::Args),
     /// Run the operator.
     Operator(operator::Args),
-    /// Print the custom resource definitions.
-    Crds,
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the program and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Two TLS libraries could each offer a provider; the first TLS configuration needs exactly one.
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    let cli = Cli::parse();
+    log(matches!(cli.verb, Verb::Operator(_)));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .unwrap();
-    match Cli::parse().verb {
-        Verb::Operator(args) => match runtime.block_on(operator::run(&args, None)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::from(4)
-            }
-        },
-        Verb::Crds => {
-            for crd in crate::api::definitions() {
-                println!("---\n{}", serde_json::to_string(&crd).unwrap());
-            }
-            ExitCode::SUCCESS
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(Box::pin(dispatch(cli)));
+            // A second Ctrl-C must not wait for what still runs in the background.
+            runtime.shutdown_background();
+            outcome
         }
+        Err(error) => Err(exit::Failure::new(
+            Exit::Infrastructure,
+            format!("cannot start: {error}"),
+        )),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
+    let cluster = &cli.cluster;
+    match cli.verb {
+        Verb::Run(args) => Box::pin(run::run(cluster, &args)).await,
+        Verb::Watch(args) => follow::watch(cluster, &args).await,
+        Verb::Plan(args) => plan::plan(cluster, &args).await,
+        Verb::Stop(args) => stop::stop(cluster, &args).await,
+        Verb::Halt(args) => lever::halt(cluster, &args).await,
+        Verb::Resume(args) => lever::resume(cluster, &args).await,
+        Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
+        Verb::Operator(args) => operator::run(cluster, &args).await,
+        Verb::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                called_as(),
+                &mut std::io::stdout(),
+            );
+            Ok(Exit::Met)
+        }
+    }
+}
+
+/// `firedrill`, or `kubectl-firedrill` where it is a plugin of kubectl.
+fn called_as() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&program).file_name().and_then(OsStr::to_str);
+    name.unwrap_or("firedrill").to_owned()
+}
+
+/// The operator logs to standard error, as JSON where that is no terminal; the CLI only its warnings.
+fn log(operator: bool) {
+    use std::io::IsTerminal;
+    use tracing_subscriber::EnvFilter;
+    let default = if operator { "firedrill=info" } else { "error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        lines.init();
+    } else {
+        lines.json().init();
     }
 }

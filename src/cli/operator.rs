@@ -1,10 +1,13 @@
-//! `firedrill operator`: runs the operator until it is asked to end.
+//! `firedrill operator`: runs the operator until it is asked to end; and the one of `run --local`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use kube::config::{Config as KubeConfig, KubeConfigOptions, Kubeconfig};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::{
+    connect::{Cluster, Flags},
+    exit::{Exit, Failure},
+};
 use crate::{
     config::Config,
     shell::operator::{self, Options},
@@ -15,52 +18,28 @@ use crate::{
 pub struct Args {
     /// The configuration file; every key has a default.
     #[arg(long, env = "FIREDRILL_CONFIG")]
-    pub config: Option<PathBuf>,
-}
-
-/// Why the operator ended with an error.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration cannot be used.
-    #[error(transparent)]
-    Config(#[from] crate::config::Error),
-    /// There is no cluster to connect to.
-    #[error("no way to a cluster: outside of one a kubeconfig is needed ({0})")]
-    Kubeconfig(String),
-    /// It cannot be started.
-    #[error(transparent)]
-    Start(#[from] operator::StartError),
-    /// Signals cannot be received.
-    #[error("cannot listen for signals: {0}")]
-    Signals(#[from] std::io::Error),
+    config: Option<PathBuf>,
 }
 
 /// Runs the operator until SIGTERM or Ctrl-C; nothing is reverted then, the next one continues.
 ///
 /// # Errors
 /// When it cannot be started.
-pub async fn run(args: &Args, kubeconfig: Option<&Kubeconfig>) -> Result<(), Error> {
-    let config = args
-        .config
-        .as_deref()
-        .map(Config::read)
-        .transpose()?
-        .unwrap_or_default();
-    let in_cluster = KubeConfig::incluster();
-    let (cluster, own_namespace) = match (kubeconfig, in_cluster) {
-        (None, Ok(cluster)) => {
-            let namespace = cluster.default_namespace.clone();
-            (cluster, Some(namespace))
-        }
-        (Some(kubeconfig), _) => (custom(kubeconfig.clone()).await?, None),
-        (None, Err(_)) => {
-            let found = Kubeconfig::read().map_err(|error| Error::Kubeconfig(error.to_string()))?;
-            (custom(found).await?, None)
-        }
+pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
+    let config = read(args.config.as_deref())?;
+    let (cluster, context) = flags.config().await?;
+    let own_namespace = (context == "in-cluster").then(|| cluster.default_namespace.clone());
+    let listen = |kind| {
+        signal(kind).map_err(|error| {
+            Failure::new(
+                Exit::Infrastructure,
+                format!("cannot listen for signals: {error}"),
+            )
+        })
     };
     let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
     );
     let shutdown = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
@@ -72,11 +51,35 @@ pub async fn run(args: &Args, kubeconfig: Option<&Kubeconfig>) -> Result<(), Err
         only: None,
         own_namespace,
     };
-    Ok(operator::run(options, shutdown).await?)
+    let ended = Box::pin(operator::run(options, shutdown)).await;
+    ended
+        .map(|()| Exit::Met)
+        .map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
 }
 
-async fn custom(kubeconfig: Kubeconfig) -> Result<KubeConfig, Error> {
-    KubeConfig::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| Error::Kubeconfig(error.to_string()))
+/// Runs the operator for one run inside the CLI; it only returns when it cannot.
+pub async fn local(cluster: &Cluster, config: Option<&Path>, run: &str) -> Failure {
+    let mut config = match read(config) {
+        Ok(config) => config,
+        Err(failure) => return failure,
+    };
+    // Notifications go to the operators that stay; this one asks.
+    config.webhook = None;
+    let options = Options {
+        cluster: cluster.config.clone(),
+        config,
+        only: Some((cluster.namespace.clone(), run.to_owned())),
+        own_namespace: None,
+    };
+    match Box::pin(operator::run(options, std::future::pending())).await {
+        Ok(()) => Failure::new(Exit::Infrastructure, "the operator ended"),
+        Err(error) => Failure::new(Exit::Infrastructure, error.to_string()),
+    }
+}
+
+fn read(path: Option<&Path>) -> Result<Config, Failure> {
+    let config = path.map(Config::read).transpose();
+    config
+        .map(Option::unwrap_or_default)
+        .map_err(|error| Failure::invalid(error.to_string()))
 }

@@ -40,10 +40,6 @@ pub fn poll(
 type Shared = (Arc<Context>, Arc<Lookout>, Arc<ExperimentRun>);
 
 fn ticks() -> tokio::time::Interval {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the start of a schedule, not a measurement"
-    )]
     let mut ticks = interval_at(Instant::now(), EVERY.std());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks

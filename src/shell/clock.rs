@@ -27,10 +27,6 @@ impl Clock {
 
     /// A clock that shows `at` now, for worlds with a time of their own.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the clock"
-    )]
     pub fn starting_at(at: Moment) -> Self {
         Self {
             started: Instant::now(),

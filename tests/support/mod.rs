@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use firedrill::api::{ExperimentRun, ExperimentRunSpec, run::{FactName, Verdict}};
+use firedrill::api::{
+    ExperimentRun, ExperimentRunSpec,
+    run::{FactName, Verdict},
+};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Namespace, Pod, Service},
@@ -23,12 +26,16 @@ use serde_json::{Value, json};
 
 /// Connects to the cluster that `make test` has brought up.
 pub async fn client() -> Client {
-    rustls::crypto::ring::default_provider().install_default().ok();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
     let path = std::env::var("FIREDRILL_TEST_CLUSTER")
         .expect("FIREDRILL_TEST_CLUSTER names the test cluster's kubeconfig; run `make test`");
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
     Client::try_from(config).unwrap()
 }
 
@@ -48,7 +55,11 @@ pub struct Web {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { replicas: 2, warm_up: 2, probe: true }
+        Self {
+            replicas: 2,
+            warm_up: 2,
+            probe: true,
+        }
     }
 }
 
@@ -70,8 +81,14 @@ impl Ground {
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let namespace = json!({"metadata": {"generateName": format!("{name}-"), "labels": labels}});
         let namespace = serde_json::from_value(namespace).unwrap();
-        let created = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
-        Self { client, namespace: created.name_any() }
+        let created = namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        Self {
+            client,
+            namespace: created.name_any(),
+        }
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -110,8 +127,14 @@ impl Ground {
             "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
         });
         let post = PostParams::default();
-        self.api::<Deployment>().create(&post, &serde_json::from_value(deployment).unwrap()).await.unwrap();
-        self.api::<Service>().create(&post, &serde_json::from_value(service).unwrap()).await.unwrap();
+        self.api::<Deployment>()
+            .create(&post, &serde_json::from_value(deployment).unwrap())
+            .await
+            .unwrap();
+        self.api::<Service>()
+            .create(&post, &serde_json::from_value(service).unwrap())
+            .await
+            .unwrap();
         self.ready(web.replicas).await;
     }
 
@@ -136,15 +159,20 @@ impl Ground {
         let mut run = ExperimentRun::new("", spec);
         run.metadata.generate_name = Some("kill-".into());
         run.metadata.name = None;
-        self.api::<ExperimentRun>().create(&PostParams::default(), &run).await.unwrap()
+        self.api::<ExperimentRun>()
+            .create(&PostParams::default(), &run)
+            .await
+            .unwrap()
     }
 
     /// Waits until the run is over.
     pub async fn finished(&self, run: &ExperimentRun) -> ExperimentRun {
         eventually("the run is complete", 150, async || {
-            self.api::<ExperimentRun>().get(&run.name_any()).await.ok().filter(|run| {
-                run.is_complete() && run.finalizers().is_empty()
-            })
+            self.api::<ExperimentRun>()
+                .get(&run.name_any())
+                .await
+                .ok()
+                .filter(|run| run.is_complete() && run.finalizers().is_empty())
         })
         .await
     }
@@ -152,7 +180,11 @@ impl Ground {
     /// Waits until the run has that fact.
     pub async fn seen(&self, run: &ExperimentRun, name: FactName) -> ExperimentRun {
         eventually("the fact is seen", 60, async || {
-            let run = self.api::<ExperimentRun>().get(&run.name_any()).await.ok()?;
+            let run = self
+                .api::<ExperimentRun>()
+                .get(&run.name_any())
+                .await
+                .ok()?;
             run.status.as_ref()?.fact(name)?;
             Some(run)
         })
@@ -161,16 +193,31 @@ impl Ground {
 
     pub async fn stop(&self, run: &ExperimentRun) {
         let patch = Patch::Merge(json!({"spec": {"stop": true}}));
-        self.api::<ExperimentRun>().patch(&run.name_any(), &PatchParams::default(), &patch).await.unwrap();
+        self.api::<ExperimentRun>()
+            .patch(&run.name_any(), &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     pub async fn pods(&self) -> Vec<Pod> {
-        let pods = self.api::<Pod>().list(&ListParams::default().labels("app=web")).await.unwrap();
-        pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
+        let pods = self
+            .api::<Pod>()
+            .list(&ListParams::default().labels("app=web"))
+            .await
+            .unwrap();
+        pods.items
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .collect()
     }
 
     pub async fn pod_uids(&self) -> Vec<String> {
-        let mut uids: Vec<_> = self.pods().await.iter().filter_map(ResourceExt::uid).collect();
+        let mut uids: Vec<_> = self
+            .pods()
+            .await
+            .iter()
+            .filter_map(ResourceExt::uid)
+            .collect();
         uids.sort();
         uids
     }
@@ -179,7 +226,13 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         let kubectl = Command::new("kubectl")
-            .args(["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"])
+            .args([
+                "delete",
+                "namespace",
+                &self.namespace,
+                "--wait=false",
+                "--ignore-not-found",
+            ])
             .stdout(Stdio::null())
             .status();
         if !kubectl.is_ok_and(|status| status.success()) {
@@ -233,7 +286,10 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(Instant::now() < end, "{caller}: waited {seconds}s in vain until {what}");
+            assert!(
+                Instant::now() < end,
+                "{caller}: waited {seconds}s in vain until {what}"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -242,7 +298,10 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
 pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
     let status = run.status.as_ref();
     let reason = status.and_then(|status| status.reason.as_deref());
-    (status.and_then(|status| status.verdict), reason.unwrap_or_default())
+    (
+        status.and_then(|status| status.verdict),
+        reason.unwrap_or_default(),
+    )
 }
 
 /// An operator as a process; killed at the end.
@@ -256,16 +315,23 @@ impl Operator {
     pub fn start(config: &str) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("firedrill-{}-{number}.yaml", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("firedrill-{}-{number}.yaml", std::process::id()));
         std::fs::write(&path, config).unwrap();
-        Self { child: Self::spawn(&path), config: path }
+        Self {
+            child: Self::spawn(&path),
+            config: path,
+        }
     }
 
     fn spawn(config: &std::path::Path) -> Child {
         Command::new(env!("CARGO_BIN_EXE_firedrill"))
             .args(["operator", "--config"])
             .arg(config)
-            .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
+            .env(
+                "KUBECONFIG",
+                std::env::var("FIREDRILL_TEST_CLUSTER").unwrap(),
+            )
             .env("RUST_LOG", "firedrill=info")
             .spawn()
             .unwrap()

@@ -1,0 +1,142 @@
+//! Exit codes, and errors for people.
+
+use std::{fmt, process::ExitCode};
+
+use crate::api::{
+    ExperimentRun,
+    run::{Guard, Verdict},
+};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The objectives were met, or the command did what it was asked for.
+    Met = 0,
+    /// An objective was missed, or the service did not come back.
+    Missed = 1,
+    /// The input is not valid.
+    Invalid = 2,
+    /// Inconclusive, aborted, or refused by a guard.
+    Undecided = 3,
+    /// No connection, no right, no operator.
+    Infrastructure = 4,
+    /// A fault may still be there.
+    RevertIncomplete = 5,
+    /// Interrupted, after reverting.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// How the program ends for a run that is over.
+#[must_use]
+pub fn of(run: &ExperimentRun) -> Exit {
+    let status = run.status.as_ref();
+    let reason = status
+        .and_then(|status| status.reason.as_deref())
+        .unwrap_or_default();
+    let Some(verdict) = status.and_then(|status| status.verdict) else {
+        return Exit::Infrastructure;
+    };
+    of_verdict(verdict, reason)
+}
+
+/// How the program ends for this verdict and reason.
+#[must_use]
+pub fn of_verdict(verdict: Verdict, reason: &str) -> Exit {
+    match verdict {
+        Verdict::Passed => Exit::Met,
+        Verdict::ObjectiveMissed | Verdict::NotRecovered => Exit::Missed,
+        Verdict::Aborted | Verdict::Inconclusive => Exit::Undecided,
+        Verdict::Error if reason == "InvalidSpec" => Exit::Invalid,
+        Verdict::Error if serde_json::from_value::<Guard>(reason.into()).is_ok() => Exit::Undecided,
+        Verdict::Error => Exit::Infrastructure,
+    }
+}
+
+/// What went wrong, in a sentence that says what to do, and how the program ends.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    /// A failure with its sentence.
+    #[must_use]
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+        }
+    }
+
+    /// The input is not valid.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Exit::Invalid, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// An answer of the API server that was an error, as a sentence with a remedy.
+impl From<crate::shell::Error> for Failure {
+    fn from(error: crate::shell::Error) -> Self {
+        use crate::shell::Error;
+        let message = match &error {
+            Error::Timeout(what) => {
+                format!(
+                    "could not {what}: the API server did not answer within 5s; is the cluster reachable?"
+                )
+            }
+            Error::Call { what, source } => format!("could not {what}: {}", explain(source)),
+            other => other.to_string(),
+        };
+        Self::new(Exit::Infrastructure, message)
+    }
+}
+
+fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 401 => {
+            "the login has expired or is not known; log in again and repeat".to_owned()
+        }
+        kube::Error::Api(status) if status.code == 403 => {
+            format!("{}; ask for that right, or see `firedrill doctor`", status.message)
+        }
+        kube::Error::Api(status) if status.code == 404 && status.details.is_none() => {
+            "firedrill is not installed in this cluster; install it with: firedrill crds | kubectl apply -f -".to_owned()
+        }
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Auth(error) => format!("the login failed: {error}; log in again and repeat"),
+        other => format!("{other}; is the cluster reachable?"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verdict_has_its_code() {
+        let code = |verdict, reason| of_verdict(verdict, reason) as u8;
+        assert_eq!(code(Verdict::Passed, "ObjectivesMet"), 0);
+        assert_eq!(code(Verdict::ObjectiveMissed, "DetectionMissed"), 1);
+        assert_eq!(code(Verdict::NotRecovered, "StillBroken"), 1);
+        assert_eq!(code(Verdict::Error, "InvalidSpec"), 2);
+        assert_eq!(code(Verdict::Inconclusive, "NoImpact"), 3);
+        assert_eq!(code(Verdict::Aborted, "Stopped"), 3);
+        assert_eq!(code(Verdict::Error, "MinReady"), 3);
+        assert_eq!(code(Verdict::Error, "InjectionDenied"), 4);
+    }
+}

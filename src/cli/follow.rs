@@ -1,0 +1,237 @@
+//! Follows a run to its end, from its status alone: what one terminal shows, every other one shows.
+
+use std::{
+    io::{IsTerminal, Write},
+    pin::pin,
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt};
+use kube::{
+    Api,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::{signal::unix::SignalKind, time::interval};
+
+use super::{
+    connect::{Cluster, Flags},
+    exit::{self, Exit, Failure},
+    stop, view,
+};
+use crate::{
+    api::{
+        ExperimentRun,
+        run::{FactName, condition},
+    },
+    shell::{call, clock::Clock},
+};
+
+/// Arguments of `firedrill watch`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the run.
+    pub run: String,
+}
+
+/// Follows a run that somebody started; Ctrl-C only stops the looking.
+///
+/// # Errors
+/// When the run cannot be reached.
+pub async fn watch(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
+    let cluster = flags.connect().await?;
+    let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    call("read the run", runs.get(&args.run)).await?;
+    show(&cluster, &args.run, false).await
+}
+
+/// Shows the run until it is over, with its last lines; with `owner` Ctrl-C reverts and stops it.
+///
+/// # Errors
+/// When the run cannot be reached.
+pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Failure> {
+    let style = view::Style::detect();
+    let clock = Clock::start();
+    let mut screen = Screen::new();
+    let mut interrupts = pin!(interrupts()?);
+    let mut versions = pin!(versions(cluster, name));
+    let mut ticks = interval(Duration::from_millis(250));
+    let mut latest: Option<ExperimentRun> = None;
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            version = versions.next() => match version {
+                Some(Some(run)) => {
+                    screen.facts(&run);
+                    if run.is_complete() {
+                        screen.clear();
+                        println!("{}", view::ending(&run, style));
+                        return Ok(if interrupted { Exit::Interrupted } else { ended(&run) });
+                    }
+                    latest = Some(run);
+                }
+                Some(None) if interrupted => return Ok(Exit::Interrupted),
+                _ => return Err(Failure::new(Exit::Undecided, format!("run {name} was deleted; what it broke is reverted"))),
+            },
+            _ = interrupts.next() => {
+                if interrupted || !owner {
+                    screen.clear();
+                    eprintln!("{}", left(name, cluster, interrupted));
+                    return Ok(Exit::Interrupted);
+                }
+                interrupted = true;
+                screen.clear();
+                eprintln!("stopping {name} and waiting until everything is reverted; Ctrl-C again leaves at once");
+                stop::ask(cluster, name).await?;
+            }
+            _ = ticks.tick() => {
+                if let Some(run) = &latest {
+                    screen.draw(&view::block(run, clock.now(), style));
+                }
+            }
+        }
+    }
+}
+
+fn left(name: &str, cluster: &Cluster, stopping: bool) -> String {
+    let namespace = &cluster.namespace;
+    if stopping {
+        format!(
+            "left; the operator goes on reverting {name}: firedrill watch {name} -n {namespace}"
+        )
+    } else {
+        format!("left; {name} goes on. End it with: firedrill stop {name} -n {namespace}")
+    }
+}
+
+/// The exit code of a run that is over; one that is over without its revert says so.
+fn ended(run: &ExperimentRun) -> Exit {
+    if is_clean(run) {
+        exit::of(run)
+    } else {
+        Exit::RevertIncomplete
+    }
+}
+
+/// Whether nothing of the fault is left, by the run's own word.
+#[must_use]
+pub fn is_clean(run: &ExperimentRun) -> bool {
+    run.status.as_ref().is_some_and(|status| {
+        let seen = |name| status.fact(name).is_some();
+        !seen(FactName::Journaled) || seen(FactName::Reverted)
+    })
+}
+
+/// Waits until the run is over and hands every version of it to `look`.
+///
+/// # Errors
+/// When the run is deleted meanwhile.
+pub async fn until_complete(
+    cluster: &Cluster,
+    name: &str,
+    mut look: impl FnMut(&ExperimentRun),
+) -> Result<ExperimentRun, Failure> {
+    let mut versions = pin!(versions(cluster, name));
+    while let Some(Some(run)) = versions.next().await {
+        look(&run);
+        if run.is_complete() {
+            return Ok(run);
+        }
+    }
+    Err(Failure::new(
+        Exit::Undecided,
+        format!("run {name} was deleted"),
+    ))
+}
+
+/// Every version of the run, by watch; `None` when it is gone.
+fn versions(cluster: &Cluster, name: &str) -> impl Stream<Item = Option<ExperimentRun>> + use<> {
+    let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    watcher(runs, config)
+        .default_backoff()
+        .filter_map(async |event| match event {
+            Ok(Event::InitApply(run) | Event::Apply(run)) => Some(Some(run)),
+            Ok(Event::Delete(_)) => Some(None),
+            Ok(Event::Init | Event::InitDone) | Err(_) => None,
+        })
+}
+
+/// Ctrl-C and SIGTERM.
+fn interrupts() -> Result<impl Stream<Item = ()>, Failure> {
+    let listen = |kind| {
+        tokio::signal::unix::signal(kind).map_err(|error| {
+            Failure::new(
+                Exit::Infrastructure,
+                format!("cannot listen for Ctrl-C: {error}"),
+            )
+        })
+    };
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(futures::stream::poll_fn(move |context| {
+        match interrupt.poll_recv(context) {
+            std::task::Poll::Pending => terminate.poll_recv(context),
+            ready @ std::task::Poll::Ready(_) => ready,
+        }
+    }))
+}
+
+/// A block that is drawn over itself on a terminal; elsewhere one line per fact, and no redraw.
+struct Screen {
+    terminal: bool,
+    lines: usize,
+    shown: usize,
+    guard: String,
+}
+
+impl Screen {
+    fn new() -> Self {
+        Self {
+            terminal: std::io::stdout().is_terminal(),
+            lines: 0,
+            shown: 0,
+            guard: String::new(),
+        }
+    }
+
+    fn draw(&mut self, block: &str) {
+        if self.terminal {
+            self.clear();
+            println!("{block}");
+            self.lines = block.lines().count();
+        }
+    }
+
+    /// Takes the last block away.
+    fn clear(&mut self) {
+        if self.lines > 0 {
+            print!("\x1b[{}A\x1b[J", self.lines);
+            std::io::stdout().flush().ok();
+            self.lines = 0;
+        }
+    }
+
+    fn facts(&mut self, run: &ExperimentRun) {
+        let Some(status) = run.status.as_ref().filter(|_| !self.terminal) else {
+            return;
+        };
+        let injected = crate::api::conditions::get(&status.conditions, condition::INJECTED);
+        if let Some(guard) =
+            injected.filter(|guard| guard.status == "False" && guard.reason != self.guard)
+        {
+            println!(
+                "waiting for {}: {}",
+                guard.reason,
+                view::clean(&guard.message)
+            );
+            self.guard.clone_from(&guard.reason);
+        }
+        for fact in status.facts.iter().skip(self.shown) {
+            println!("{}", view::line(fact));
+        }
+        self.shown = status.facts.len();
+    }
+}

@@ -1,0 +1,177 @@
+//! `firedrill run`: creates a run, and with `--wait` follows it to its verdict.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    pin::pin,
+    time::Duration,
+};
+
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+};
+use serde_json::json;
+
+use super::{
+    connect::{Cluster, Flags},
+    exit::{Exit, Failure},
+    follow, operator,
+    read::Subject,
+};
+use crate::{
+    api::{ExperimentRun, names},
+    shell::{Error, call},
+};
+
+/// How long an operator has to take up a run before it is taken back.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Arguments of `firedrill run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    subject: Subject,
+    /// Follow the run to its end; the exit code then tells its verdict.
+    #[arg(short, long)]
+    wait: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+    /// Run the operator in this process meanwhile, for this run alone, with your own rights.
+    #[arg(long)]
+    local: bool,
+    /// The operator's configuration, with --local.
+    #[arg(long, env = "FIREDRILL_CONFIG", requires = "local")]
+    config: Option<PathBuf>,
+}
+
+/// Creates a run, prints its name, and with `--wait` follows it.
+///
+/// # Errors
+/// When the input is not valid, the cluster cannot be reached, or no operator takes the run up.
+pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
+    let mut run = args.subject.run()?;
+    let mut cluster = flags.connect().await?;
+    if let (None, Some(namespace)) = (&flags.namespace, &run.metadata.namespace) {
+        cluster.namespace.clone_from(namespace);
+    }
+    run.metadata.namespace = Some(cluster.namespace.clone());
+    cluster.check().await?;
+    confirm(&cluster, &run, args.yes)?;
+    let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
+    let params = PostParams {
+        field_manager: Some("firedrill-cli".to_owned()),
+        ..PostParams::default()
+    };
+    let created = call("create the run", runs.create(&params, &run))
+        .await
+        .map_err(refused)?;
+    let name = created.name_any();
+    if !args.local {
+        accepted(&cluster, &runs, &name).await?;
+        return finish(&cluster, &name, args.wait).await;
+    }
+    let beside = operator::local(&cluster, args.config.as_deref(), &name);
+    let followed = async {
+        accepted(&cluster, &runs, &name).await?;
+        finish(&cluster, &name, true).await
+    };
+    let (beside, followed) = (pin!(beside), pin!(followed));
+    match futures::future::select(followed, beside).await {
+        futures::future::Either::Left((exit, _)) => exit,
+        futures::future::Either::Right((ended, _)) => Err(ended),
+    }
+}
+
+async fn finish(cluster: &Cluster, name: &str, wait: bool) -> Result<Exit, Failure> {
+    if wait {
+        eprintln!("run {name} in namespace {}", cluster.namespace);
+        return follow::show(cluster, name, true).await;
+    }
+    println!("{name}");
+    Ok(Exit::Met)
+}
+
+/// The API server's refusal of the spec is the input's fault, not the connection's.
+fn refused(error: Error) -> Failure {
+    match error.code() {
+        Some(400 | 422) => Failure::invalid(format!("{}", Failure::from(error))),
+        _ => error.into(),
+    }
+}
+
+/// Says where something will be broken, and asks on a terminal.
+fn confirm(cluster: &Cluster, run: &ExperimentRun, yes: bool) -> Result<(), Failure> {
+    let place = format!(
+        "namespace {} of context {}",
+        cluster.namespace, cluster.context
+    );
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::invalid(format!(
+            "this breaks something in {place} and nobody can be asked here; repeat with --yes"
+        )));
+    }
+    eprint!("Run {} in {place}? [y/N] ", run.spec.experiment);
+    std::io::stderr().flush().ok();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok();
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Interrupted, "nothing was done"))
+    }
+}
+
+/// Waits until an operator has taken up the run; takes it back when none does.
+async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure> {
+    let taken_up = kube::runtime::wait::await_condition(
+        Api::<ExperimentRun>::namespaced(cluster.client.clone(), &cluster.namespace),
+        name,
+        |run: Option<&ExperimentRun>| run.is_none_or(|run| run.status.is_some()),
+    );
+    if tokio::time::timeout(ACCEPTED_WITHIN, taken_up)
+        .await
+        .is_ok()
+    {
+        return Ok(());
+    }
+    take_back(runs, name).await?;
+    Err(Failure::new(
+        Exit::Infrastructure,
+        "no operator took up the run within 10s, so it was taken back and nothing was broken. \
+         Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
+    ))
+}
+
+/// Takes our finalizer off, unless an operator has written meanwhile, and deletes the run.
+async fn take_back(runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure> {
+    let run = call("read the run", runs.get(name)).await?;
+    if run.status.is_some() {
+        return Ok(());
+    }
+    let others: Vec<_> = run
+        .finalizers()
+        .iter()
+        .filter(|found| *found != names::FINALIZER)
+        .collect();
+    let patch = Patch::Merge(json!({"metadata": {
+        "resourceVersion": run.resource_version(), "uid": run.uid(), "finalizers": others}}));
+    let patched = call(
+        "take the run back",
+        runs.patch(name, &PatchParams::default(), &patch),
+    )
+    .await?;
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: patched.metadata.uid.clone(),
+            resource_version: patched.resource_version(),
+        }),
+        ..DeleteParams::default()
+    };
+    call("delete the run", runs.delete(name, &params)).await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The last lines of a run: the verdict in one sentence, how it was noticed, what it cost.
+
+use super::{Style, clean};
+use crate::{
+    api::{
+        Duration, ExperimentRun,
+        run::{Chain, ExperimentRunStatus, FactName, Verdict},
+    },
+    core::measure::tenths,
+};
+
+/// The lines for a run that is over.
+#[must_use]
+pub fn ending(run: &ExperimentRun, style: Style) -> String {
+    let Some(status) = &run.status else {
+        return String::new();
+    };
+    let mut lines = vec![sentence(status, style)];
+    lines.extend(noticed(status));
+    lines.extend(cost(status));
+    if let Some(debrief) = &status.debrief {
+        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+        lines.push(format!("  debrief   {debrief}"));
+        lines.push(format!(
+            "            firedrill debrief show {debrief} -n {namespace}"
+        ));
+    }
+    lines.join("\n")
+}
+
+fn sentence(status: &ExperimentRunStatus, style: Style) -> String {
+    let summary = clean(status.summary.as_deref().unwrap_or("no summary"));
+    let Some(verdict) = status.verdict else {
+        return summary;
+    };
+    let head = match verdict {
+        Verdict::Passed => style.good(&format!("{} {verdict}", style.symbol("✓", "+"))),
+        Verdict::ObjectiveMissed | Verdict::NotRecovered => {
+            style.bad(&format!("{} {verdict}", style.symbol("✗", "x")))
+        }
+        Verdict::Aborted | Verdict::Inconclusive | Verdict::Error => {
+            let reason = status.reason.as_deref().unwrap_or_default();
+            style.bad(&format!("{} {verdict} ({reason})", style.symbol("◦", "-")))
+        }
+    };
+    format!("{head}: {summary}.")
+}
+
+/// The alert's instants, and how well the last of them is known.
+fn noticed(status: &ExperimentRunStatus) -> Option<String> {
+    let detection = status.detection.as_ref()?;
+    let Chain {
+        condition_true,
+        firing,
+        notified,
+    } = detection.chain.as_ref()?;
+    let part =
+        |duration: &Option<Duration>, name| duration.map(|at| format!("+{} {name}", tenths(at)));
+    let parts: Vec<String> = [
+        part(condition_true, "condition true"),
+        part(firing, "firing"),
+        part(notified, "notified"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let error = detection.took.map(|took| {
+        let width = Duration::from(took.max.std().saturating_sub(took.min.std()));
+        format!("   known within {}", tenths(width))
+    });
+    (!parts.is_empty()).then(|| {
+        format!(
+            "  noticed   injection {}{}",
+            parts.join(" · "),
+            error.unwrap_or_default()
+        )
+    })
+}
+
+fn cost(status: &ExperimentRunStatus) -> Option<String> {
+    status.fact(FactName::Injected)?;
+    let impact = status.impact.as_ref()?;
+    Some(format!(
+        "  cost      {} of {} probes failed, {} pod-seconds unavailable",
+        impact.probes.failed, impact.probes.total, impact.unavailable_pod_seconds
+    ))
+}
