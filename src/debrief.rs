@@ -1,1 +1,18 @@
 //! The learning record: when one opens, what it says, and how it reads.
+//!
+//! Everything here is a function from values to values: what the cluster tells is read by
+//! `shell::leadup`, and what is decided here is written by `shell::debrief`.
+
+mod evidence;
+pub mod leadup;
+mod markdown;
+mod open;
+mod phrase;
+mod render;
+mod title;
+
+pub use leadup::LeadUp;
+pub use markdown::plain;
+pub use open::{join, name, open};
+pub use phrase::summary_line;
+pub use render::render;

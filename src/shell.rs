@@ -5,6 +5,7 @@ pub mod clock;
 pub mod debrief;
 pub mod events;
 pub mod experiments;
+pub mod leadup;
 pub mod lease;
 pub mod lookout;
 pub mod net;

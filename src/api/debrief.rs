@@ -24,7 +24,7 @@ use super::{
     cel,
     doc = "The learning record of one missed objective: what was measured, and what must change.",
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
-    printcolumn(name = "Missed", type_ = "string", json_path = ".spec.evidence.missed"),
+    printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
     printcolumn(name = "Severity", type_ = "string", json_path = ".spec.severity"),
     printcolumn(name = "Repeats", type_ = "integer", json_path = ".status.repeats"),
     printcolumn(
@@ -67,6 +67,12 @@ pub enum Severity {
     Moderate,
     /// The service did not come back.
     Major,
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
 }
 
 /// What opened a debrief.
@@ -190,6 +196,9 @@ pub struct Objectives {
     pub detection_from: String,
     /// Where the detection clock stopped: `Firing` or `Notified`.
     pub detection_until: String,
+    /// The alerts that count, as Alertmanager matchers.
+    #[schemars(length(max = 16), inner(length(max = 512)))]
+    pub alerts: Vec<String>,
     /// `recovery.within`.
     pub recovery: Duration,
     /// `recovery.stableFor`.
@@ -251,6 +260,9 @@ pub struct DebriefStatus {
     /// Where the record stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The missed objectives in one word, such as `Detection,Recovery`; for people who list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<String>,
     /// When the meeting should be: 24 to 72 hours after the resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
@@ -275,6 +287,12 @@ pub enum Stage {
     AwaitingResolution,
     /// The meeting has not been held.
     AwaitingDebrief,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
 }
 
 /// When the meeting should be.

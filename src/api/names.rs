@@ -16,6 +16,8 @@ pub const FAULT: &str = "firedrill.dev/fault";
 pub const ENABLED: &str = "firedrill.dev/enabled";
 /// Label by which a namespace is never touched, whatever else says; only the value `true` counts.
 pub const PROTECTED: &str = "firedrill.dev/protected";
+/// Label on every debrief and every ticket that comes from one.
+pub const DEBRIEF: &str = "debrief";
 /// Name of the one `SafetyLever`.
 pub const LEVER: &str = "cluster";
 /// Characters that a generated run name adds to its experiment's: a dash and five random ones.

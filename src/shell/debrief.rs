@@ -1,7 +1,135 @@
-//! placeholder
-use super::{Context, Error};
-use crate::api::ExperimentRun;
-/// x
-pub async fn record(_: &Context, _: &ExperimentRun) -> Result<String, Error> {
-    Ok(String::new())
+//! Opens the debrief of a run, or joins the one that is open for the same miss.
+//!
+//! Every step may be repeated: the name is the miss's own, so that there is never a second one, and a
+//! run is an occurrence only once.
+
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use super::{Context, Error, call, leadup};
+use crate::{
+    api::{
+        Debrief, DebriefStatus, ExperimentRun,
+        names::{FIELD_MANAGER, GROUP},
+    },
+    debrief::{self, leadup::Period},
+};
+
+/// The number of a debrief of its fingerprint while none of them can be closed.
+const NUMBER: u32 = 1;
+
+/// Opens or joins the debrief of `run` and gives its name; empty where there is none: the run opens
+/// none, or its namespace is being deleted and takes nothing new.
+///
+/// # Errors
+/// What the API server says; the next attempt continues where this one ended.
+pub async fn record(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
+    Ok(record_with(&context.reads, &context.writes, run)
+        .await?
+        .unwrap_or_default())
+}
+
+/// As [`record`], with a client for reads and one for writes that never retries by itself.
+///
+/// # Errors
+/// What the API server says; the next attempt continues where this one ended.
+pub async fn record_with(
+    reads: &Client,
+    writes: &Client,
+    run: &ExperimentRun,
+) -> Result<Option<String>, Error> {
+    let Some(name) = debrief::name(run, NUMBER) else {
+        return Ok(None);
+    };
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    let known = Api::<Debrief>::namespaced(reads.clone(), namespace);
+    let written = Api::<Debrief>::namespaced(writes.clone(), namespace);
+    let existing = match call("read the debrief", known.get_opt(&name)).await? {
+        Some(existing) => existing,
+        None => match open(reads, &written, run).await {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            Err(error) if error.code() == Some(409) => {
+                call("read the debrief", known.get(&name)).await?
+            }
+            Err(error) if never_succeeds(&error) => {
+                tracing::error!(run = run.metadata.name, %error, "this run leaves no debrief");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    if let Some(status) = debrief::join(&existing, run) {
+        write_status(&written, &existing, &status).await?;
+    }
+    Ok(Some(name))
+}
+
+async fn open(
+    reads: &Client,
+    debriefs: &Api<Debrief>,
+    run: &ExperimentRun,
+) -> Result<Option<Debrief>, Error> {
+    let Some(period) = run.status.as_ref().and_then(Period::of) else {
+        return Ok(None);
+    };
+    let lead_up = Box::pin(leadup::collect(reads, run, &period)).await;
+    let Some(debrief) = debrief::open(run, lead_up, NUMBER) else {
+        return Ok(None);
+    };
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    call("open the debrief", debriefs.create(&params, &debrief))
+        .await
+        .map(Some)
+}
+
+/// A namespace that is being deleted takes nothing new; what breaks a rule will always break it.
+fn never_succeeds(error: &Error) -> bool {
+    let Error::Call { source, .. } = error else {
+        return false;
+    };
+    let kube::Error::Api(status) = &**source else {
+        return false;
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 422
+        || causes
+            .into_iter()
+            .any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+async fn write_status(
+    debriefs: &Api<Debrief>,
+    existing: &Debrief,
+    status: &DebriefStatus,
+) -> Result<(), Error> {
+    let (name, metadata) = (
+        existing.metadata.name.clone().unwrap_or_default(),
+        &existing.metadata,
+    );
+    let status = DebriefStatus {
+        observed_generation: metadata.generation,
+        ..status.clone()
+    };
+    let body = json!({
+        "apiVersion": format!("{GROUP}/v1alpha1"),
+        "kind": "Debrief",
+        "metadata": {"name": name, "uid": metadata.uid, "resourceVersion": metadata.resource_version},
+        "status": status,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER)
+        .force()
+        .validation_strict();
+    let patch = Patch::Apply(&body);
+    let written = debriefs.patch_status(&name, &params, &patch);
+    match call("write the debrief's status", written).await {
+        Err(error) if error.code() == Some(409) => Err(Error::Conflict),
+        other => other.map(drop),
+    }
 }

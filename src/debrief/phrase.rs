@@ -1,0 +1,174 @@
+//! How a debrief writes lengths, instants and stages.
+
+use crate::{
+    api::{
+        Debrief, Duration, Moment,
+        debrief::{Evidence, Stage, Window},
+        run::{Fact, FactName, Took},
+    },
+    core::measure::tenths,
+};
+
+/// The length in tenths of a second, rounded up as the run's own headline is.
+pub fn length(duration: Duration) -> String {
+    tenths(duration).to_string()
+}
+
+/// The length within its bounds: `35.1s (at least 34.5s)`.
+pub fn took(took: Took) -> String {
+    let (most, least) = (length(took.max), whole_tenths(took.min).to_string());
+    if most == least {
+        most
+    } else {
+        format!("{most} (at least {least})")
+    }
+}
+
+/// Rounded down, so that "at least" holds.
+fn whole_tenths(duration: Duration) -> Duration {
+    let tenths = duration.std().as_millis() / 100;
+    Duration::millis(u64::try_from(tenths * 100).unwrap_or(u64::MAX))
+}
+
+/// How far `at` lies after `zero`: `+5.1s`, `−23h10m`; whole seconds where `at` has no fractions.
+pub fn offset(zero: Moment, at: Moment) -> String {
+    let ago = Duration::between(at, zero).std().as_secs();
+    match (Duration::between(zero, at), is_whole(at)) {
+        (Duration::ZERO, _) if ago == 0 => "0s".to_owned(),
+        (Duration::ZERO, _) => format!("−{}", coarse(ago)),
+        (after, true) => format!("+{}", Duration::seconds(after.std().as_secs())),
+        (after, false) if after < Duration::seconds(1) => format!("+{}", whole_millis(after)),
+        (after, false) => format!("+{}", length(after)),
+    }
+}
+
+/// Rounded up, as [`length`] is.
+fn whole_millis(duration: Duration) -> Duration {
+    let millis = duration.std().as_micros().div_ceil(1_000);
+    Duration::millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+/// From an hour on seconds say nothing about what led up.
+fn coarse(seconds: u64) -> Duration {
+    Duration::seconds(if seconds < 3600 {
+        seconds
+    } else {
+        seconds / 60 * 60
+    })
+}
+
+/// Whether the instant is only known to the second, as Kubernetes writes most of its own.
+pub fn is_whole(at: Moment) -> bool {
+    at.timestamp().subsec_microsecond() == 0
+}
+
+/// Time of day in UTC, with the date where it is not that of `day`.
+pub fn instant(at: Moment, day: Moment) -> String {
+    let date = |moment: Moment| moment.timestamp().strftime("%d %b").to_string();
+    let time = if is_whole(at) {
+        at.timestamp().strftime("%H:%M:%S").to_string()
+    } else {
+        at.time_of_day()
+    };
+    if date(at) == date(day) {
+        time
+    } else {
+        format!("{} {time}", date(at))
+    }
+}
+
+/// The meeting's window: `meeting between Wed 25 Nov 10:41 and Fri 27 Nov 10:41`.
+pub fn meeting(window: &Window) -> String {
+    let [from, to] = [window.not_before, window.not_after]
+        .map(|moment| moment.timestamp().strftime("%a %d %b %H:%M").to_string());
+    format!("meeting between {from} and {to}")
+}
+
+/// The stage in words.
+pub const fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::AwaitingResolution => "Awaiting resolution",
+        Stage::AwaitingDebrief => "Awaiting debrief",
+    }
+}
+
+/// `1 pod`, `2 pods`.
+pub fn count(number: impl Into<i64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// The fact of that name, if it was seen.
+pub fn fact(evidence: &Evidence, name: FactName) -> Option<&Fact> {
+    evidence.facts.iter().find(|fact| fact.name == name)
+}
+
+/// From the injection to the end of the run; the whole time that was watched.
+pub fn watched(evidence: &Evidence) -> Option<Duration> {
+    let injected = fact(evidence, FactName::Injected)?;
+    let ended = fact(evidence, FactName::RevertStarted)?;
+    Some(Duration::between(injected.not_before, ended.at))
+}
+
+/// One line for lists and last lines: the name, what it waits for, and the title.
+#[must_use]
+pub fn summary_line(debrief: &Debrief) -> String {
+    let status = debrief.status.clone().unwrap_or_default();
+    let mut parts = vec![format!("{}", debrief.spec.severity)];
+    parts.extend(status.stage.map(|known| stage(known).to_lowercase()));
+    parts.extend(
+        status
+            .window
+            .as_ref()
+            .map(|window| format!("{} UTC", meeting(window))),
+    );
+    if status.repeats > 0 {
+        parts.push(format!("repeated {}", count(status.repeats, "time")));
+    }
+    let name = debrief.metadata.name.as_deref().unwrap_or_default();
+    super::plain(&format!(
+        "{name} ({}): {}",
+        parts.join(", "),
+        debrief.spec.title
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Moment {
+        serde_json::from_str(&format!("\"{text}\"")).unwrap()
+    }
+
+    #[test]
+    fn a_length_shows_its_bounds_and_never_flatters() {
+        let bounds = |min, max| Took {
+            min: Duration::millis(min),
+            max: Duration::millis(max),
+        };
+        assert_eq!(took(bounds(34_580, 35_060)), "35.1s (at least 34.5s)");
+        assert_eq!(took(bounds(2_000, 2_000)), "2s");
+    }
+
+    #[test]
+    fn offsets_are_as_fine_as_the_instant_is_known() {
+        let zero = at("2026-11-24T10:40:31.204Z");
+        assert_eq!(offset(zero, zero), "0s");
+        assert_eq!(offset(zero, at("2026-11-24T10:40:36.310Z")), "+5.2s");
+        assert_eq!(offset(zero, at("2026-11-24T10:40:31.221500Z")), "+18ms");
+        assert_eq!(offset(zero, at("2026-11-24T10:40:36Z")), "+4s");
+        assert_eq!(offset(zero, at("2026-11-24T10:40:31Z")), "0s");
+        assert_eq!(offset(zero, at("2026-11-24T10:38:01Z")), "−2m30s");
+        assert_eq!(offset(zero, at("2026-11-23T16:02:11Z")), "−18h38m");
+    }
+
+    #[test]
+    fn instants_of_another_day_carry_their_date() {
+        let day = at("2026-11-24T10:40:31.204Z");
+        assert_eq!(instant(at("2026-11-24T10:40:36.310Z"), day), "10:40:36.310");
+        assert_eq!(instant(at("2026-11-23T16:02:11Z"), day), "23 Nov 16:02:11");
+    }
+}

@@ -1,0 +1,166 @@
+//! The debrief as a Markdown page that reads well raw too: the same sections in the same order for
+//! every debrief, each left out where there is nothing to say.
+
+mod change;
+mod detection;
+mod impact;
+mod questions;
+mod timeline;
+
+use super::{
+    markdown::{Table, code, paragraph, text},
+    phrase,
+};
+use crate::api::{
+    Debrief, DebriefStatus, Moment,
+    debrief::Evidence,
+    run::{FactName, RecoveredBy},
+};
+
+const PREFACE: &str = "\
+> **Why this page exists.** We look at how our process and systems let this happen, not at who was there.
+> Everyone acted sensibly on what they could see. The goal is that next time every answer below is *yes*.";
+
+/// The page as Markdown.
+#[must_use]
+pub fn render(debrief: &Debrief) -> String {
+    let evidence = &debrief.spec.evidence;
+    let status = debrief.status.clone().unwrap_or_default();
+    let sections = [
+        (
+            "What happened (from the moment it really started)",
+            timeline::section(evidence),
+        ),
+        ("What it was like before", before(evidence)),
+        ("Impact", impact::section(evidence)),
+        ("How detection came about", detection::section(evidence)),
+        ("How it came back", back(evidence)),
+        ("What must change", change::section(evidence)),
+        ("What else fired", also_fired(evidence)),
+        ("Again since then", repeats(&status, injected(evidence))),
+    ];
+    let mut page = vec![
+        format!("# {}", text(&debrief.spec.title)),
+        identity(debrief, &status),
+        PREFACE.to_owned(),
+        expected(evidence),
+        questions::table(evidence).trim_end().to_owned(),
+    ];
+    for (heading, section) in sections {
+        if let Some(section) = section {
+            page.push(format!("## {heading}\n\n{}", section.trim_end()));
+        }
+    }
+    page.push(source(debrief));
+    page.join("\n\n") + "\n"
+}
+
+fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
+    let name = debrief.metadata.name.as_deref().unwrap_or_default();
+    let mut parts = vec![code(name), debrief.spec.severity.to_string()];
+    parts.extend(
+        status
+            .stage
+            .map(|stage| format!("**{}**", phrase::stage(stage))),
+    );
+    parts.extend(status.window.as_ref().map(phrase::meeting));
+    if status.repeats > 0 {
+        parts.push(format!(
+            "seen {} since",
+            phrase::count(status.repeats, "more time")
+        ));
+    }
+    parts.extend(
+        injected(&debrief.spec.evidence).map(|at| at.timestamp().strftime("%d %b %Y").to_string()),
+    );
+    parts.push("all times UTC".to_owned());
+    parts.join(" · ")
+}
+
+fn expected(evidence: &Evidence) -> String {
+    let (owner, hypothesis) = (text(&evidence.owner), text(&evidence.hypothesis));
+    let mut parts = vec![paragraph(&format!("**Expected** by {owner}: {hypothesis}"))];
+    if !evidence.summary.is_empty() {
+        let summary = text(evidence.summary.trim_end_matches('.'));
+        parts.push(paragraph(&format!("**Measured**: {summary}.")));
+    }
+    parts.join("\n\n")
+}
+
+fn injected(evidence: &Evidence) -> Option<Moment> {
+    phrase::fact(evidence, FactName::Injected).map(|fact| fact.not_before)
+}
+
+fn before(evidence: &Evidence) -> Option<String> {
+    let lines: Vec<_> = evidence
+        .target_state
+        .iter()
+        .map(|line| format!("- {}", code(line)))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What brought the service back, and what shows it.
+fn back(evidence: &Evidence) -> Option<String> {
+    let how = match evidence.recovered_by? {
+        RecoveredBy::Automatic => "By itself; nobody had to do anything",
+        RecoveredBy::Rollback => "By a change of the target's pod template",
+        RecoveredBy::Scale => "By a change of the number of replicas",
+        RecoveredBy::Restart => "By a restart of the target",
+        RecoveredBy::Manual => "By another change of the target",
+        RecoveredBy::FaultEnded => "Only after the fault was taken away again",
+    };
+    let shown = evidence.recovery_evidence.as_deref();
+    Some(match shown {
+        Some(shown) => format!("{how}: {}.", text(shown)),
+        None => format!("{how}."),
+    })
+}
+
+fn also_fired(evidence: &Evidence) -> Option<String> {
+    let mut table = Table::new(["Alert", "Labels", "Told by", "Why it did not count"]);
+    for alert in &evidence.also_fired {
+        let note = alert
+            .note
+            .as_deref()
+            .unwrap_or("no alert that was expected");
+        table.row([
+            code(detection::alert_name(alert)),
+            detection::labels(alert).map_or_else(|| "none".to_owned(), |labels| code(&labels)),
+            text(&alert.source),
+            text(note),
+        ]);
+    }
+    table.has_rows().then(|| table.print())
+}
+
+fn repeats(status: &DebriefStatus, injected: Option<Moment>) -> Option<String> {
+    let mut table = Table::new(["When", "Run", "Noticed after", "Back after"]);
+    for occurrence in &status.occurrences {
+        let length = |took: Option<_>| took.map_or_else(|| "–".to_owned(), phrase::took);
+        table.row([
+            phrase::instant(occurrence.at, injected.unwrap_or(occurrence.at)),
+            code(&occurrence.run),
+            length(occurrence.time_to_detect),
+            length(occurrence.time_to_recover),
+        ]);
+    }
+    table.has_rows().then(|| table.print())
+}
+
+fn source(debrief: &Debrief) -> String {
+    let (evidence, run) = (&debrief.spec.evidence, &debrief.spec.source.run_ref);
+    let generation = evidence.experiment.generation;
+    let generation = generation
+        .map(|generation| format!(" (generation {generation})"))
+        .unwrap_or_default();
+    let namespace = debrief.metadata.namespace.as_deref().unwrap_or_default();
+    paragraph(&format!(
+        "The numbers on this page are those of run {} of experiment {}{generation} in namespace {}. \
+         A gap in the story? Tell {}.",
+        code(&run.name),
+        code(&evidence.experiment_name),
+        code(namespace),
+        text(&evidence.owner)
+    ))
+}

@@ -1,0 +1,90 @@
+//! What users of the service would have noticed, in numbers.
+
+use super::super::{
+    markdown::{code, text},
+    phrase::{count, instant, took},
+};
+use crate::api::{Duration, debrief::Evidence, run::ProbeCounts};
+
+/// So many victims are named; the rest is counted.
+const NAMED_MAX: usize = 10;
+
+/// The impact; absent where nothing was measured.
+pub fn section(evidence: &Evidence) -> Option<String> {
+    let impact = &evidence.impact;
+    let mut lines = Vec::new();
+    lines.extend(
+        evidence
+            .measured
+            .impact_duration
+            .map(|lasted| format!("- It lasted {}.", took(lasted))),
+    );
+    lines.extend(probes(&impact.probes));
+    if impact.unavailable_pod_seconds > 0.0 {
+        lines.push(format!(
+            "- {:.1} pod-seconds unavailable.",
+            impact.unavailable_pod_seconds
+        ));
+    }
+    lines.extend(victims(evidence));
+    lines.extend(impact.gaps.iter().map(|gap| {
+        format!(
+            "- Not observed: {} from {} to {} ({}).",
+            text(&gap.of),
+            instant(gap.from, gap.from),
+            instant(gap.to, gap.from),
+            Duration::between(gap.from, gap.to)
+        )
+    }));
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn probes(probes: &ProbeCounts) -> Option<String> {
+    if probes.total == 0 {
+        return None;
+    }
+    let percent = probes.failed * 100 / probes.total;
+    let during = probes
+        .first_failure_at
+        .zip(probes.last_failure_at)
+        .map(|(first, last)| {
+            format!(
+                ", from {} to {}",
+                instant(first, first),
+                instant(last, first)
+            )
+        });
+    let words = probes.last_failure.as_ref();
+    let words = words.map(|words| format!("; the last one said {}", code(words)));
+    Some(format!(
+        "- {} of {} probes failed ({percent} %){}{}.",
+        probes.failed,
+        probes.total,
+        during.unwrap_or_default(),
+        words.unwrap_or_default()
+    ))
+}
+
+fn victims(evidence: &Evidence) -> Option<String> {
+    let victims = &evidence.victims;
+    let names: Vec<_> = victims
+        .iter()
+        .take(NAMED_MAX)
+        .map(|victim| match &victim.node {
+            Some(node) => format!("{} on {}", code(&victim.name), text(node)),
+            None => code(&victim.name),
+        })
+        .collect();
+    let more = match victims.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let number = i64::try_from(victims.len()).unwrap_or(i64::MAX);
+    let pods = evidence.pods;
+    let broken = format!(
+        "- {} broken of {pods}: {}{more}.",
+        count(number, "pod"),
+        names.join(", ")
+    );
+    (!victims.is_empty()).then_some(broken)
+}

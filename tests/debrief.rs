@@ -1,0 +1,17 @@
+//! The debrief: when one opens, that each of its numbers is the run's, how it reads, and that it is
+//! there exactly once.
+
+#[path = "debrief/hostile.rs"]
+mod hostile;
+#[path = "debrief/numbers.rs"]
+mod numbers;
+#[path = "debrief/opening.rs"]
+mod opening;
+#[path = "debrief/page.rs"]
+mod page;
+#[path = "debrief/recording.rs"]
+mod recording;
+#[path = "debrief/runs.rs"]
+mod runs;
+#[path = "debrief/server.rs"]
+mod server;

@@ -1,0 +1,143 @@
+//! What others wrote cannot act on a page: no HTML, no links, no new lines, no hidden directions.
+
+use firedrill::{
+    api::ExperimentRun,
+    debrief::{self, LeadUp},
+};
+use serde_json::{Value, json};
+
+use super::runs::{lead_up, not_tolerated, slow_alert, with};
+
+const HOSTILE: &str = "<script>x</script> [go](http://evil.example) | a |\n# fake\r\n\u{1b}[31m `x` \u{202e}\u{200b} ![i](j) **b**";
+
+fn hostile_run(run: &ExperimentRun) -> ExperimentRun {
+    let mut json = serde_json::to_value(run).unwrap();
+    let texts = [
+        "/status/plan/spec/hypothesis",
+        "/status/plan/spec/owner",
+        "/status/plan/spec/detection/alerts/0",
+        "/status/plan/experiment/faultHash",
+        "/status/plan/victims/0/name",
+        "/status/plan/victims/0/node",
+        "/status/facts/2/detail",
+        "/status/facts/2/source",
+        "/status/detection/alert/labels/alertname",
+        "/status/detection/alert/labels/severity",
+        "/status/detection/alsoFired/0/labels/alertname",
+        "/status/detection/alsoFired/0/note",
+        "/status/recovery/evidence",
+        "/status/impact/probes/lastFailure",
+        "/status/impact/gaps/0/of",
+        "/status/summary",
+    ];
+    for pointer in texts {
+        let value = json
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("no {pointer}"));
+        *value = Value::String(HOSTILE.to_owned());
+    }
+    serde_json::from_value(json).unwrap()
+}
+
+fn hostile_lead_up() -> LeadUp {
+    let mut lead_up = lead_up();
+    for entry in &mut lead_up.entries {
+        (entry.source, entry.text) = (HOSTILE.to_owned(), HOSTILE.to_owned());
+    }
+    lead_up.horizon = HOSTILE.to_owned();
+    lead_up.target_state = vec![HOSTILE.to_owned()];
+    lead_up
+}
+
+/// The page without what is quoted as code, where nothing acts.
+fn outside_code(page: &str) -> String {
+    let mut out = String::new();
+    let mut rest = page;
+    while let Some(start) = rest.find('`') {
+        if rest[..start].ends_with('\\') {
+            out.push_str(&rest[..=start]);
+            rest = &rest[start + 1..];
+            continue;
+        }
+        let fence = rest[start..].chars().take_while(|c| *c == '`').count();
+        let body = &rest[start + fence..];
+        let mut from = 0;
+        let end = loop {
+            let Some(at) = body[from..].find('`').map(|at| at + from) else {
+                panic!("open code: {rest}")
+            };
+            let length = body[at..].chars().take_while(|c| *c == '`').count();
+            if length == fence {
+                break at + length;
+            }
+            from = at + length;
+        };
+        out.push_str(&rest[..start]);
+        rest = &body[end..];
+    }
+    out + rest
+}
+
+#[test]
+fn nothing_that_others_wrote_acts() {
+    for run in [slow_alert(), not_tolerated()] {
+        let debrief = debrief::open(&hostile_run(&run), hostile_lead_up(), 1).unwrap();
+        let page = debrief::render(&debrief);
+        let bad = |c: char| {
+            (c.is_control() && c != '\n')
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        };
+        assert_eq!(page.find(bad), None);
+        assert!(
+            !page.lines().any(|line| line.starts_with("# fake")),
+            "a new line got through"
+        );
+        let acting = outside_code(&page);
+        for mark in ["<", "](", "**b**", "http://"] {
+            let bare = acting
+                .match_indices(mark)
+                .find(|(at, _)| !acting[..*at].ends_with('\\'));
+            assert_eq!(
+                bare.map(|(at, _)| &acting[at.saturating_sub(40)..]),
+                None,
+                "{mark}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_row_of_a_table_has_as_many_cells_as_its_header() {
+    let page =
+        debrief::render(&debrief::open(&hostile_run(&slow_alert()), hostile_lead_up(), 1).unwrap());
+    let mut columns = None;
+    for line in page.lines() {
+        if !line.starts_with("| ") {
+            columns = None;
+            continue;
+        }
+        let mut escaped = false;
+        let bars = line.chars().filter(|c| {
+            let bar = *c == '|' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            bar
+        });
+        let bars = bars.count();
+        assert_eq!(*columns.get_or_insert(bars), bars, "{line}");
+    }
+}
+
+#[test]
+fn a_title_and_a_summary_line_stay_one_line() {
+    let run = with(&slow_alert(), &[("/metadata/name", json!("a\nb"))]);
+    let mut debrief = debrief::open(&run, LeadUp::default(), 1).unwrap();
+    debrief.spec.title = HOSTILE.to_owned();
+    assert!(!debrief::summary_line(&debrief).contains(['\n', '\r', '\u{1b}']));
+    assert!(
+        debrief::render(&debrief)
+            .lines()
+            .next()
+            .unwrap()
+            .starts_with("# ``<script>")
+    );
+}

@@ -1,0 +1,257 @@
+//! When a debrief opens, what it is called, and what a repeat adds to it.
+
+use firedrill::{
+    api::{
+        Debrief, ExperimentRun,
+        debrief::{Objective, Severity, Stage},
+    },
+    debrief::{self, LeadUp},
+};
+use serde_json::{Value, json};
+
+use super::runs::{lead_up, moment, never_noticed, not_tolerated, slow_alert, with, without};
+
+fn open(run: &ExperimentRun) -> Option<Debrief> {
+    debrief::open(run, lead_up(), 1)
+}
+
+#[test]
+fn only_a_missed_objective_opens_one() {
+    for (verdict, opens) in [
+        ("ObjectiveMissed", true),
+        ("NotRecovered", true),
+        ("Passed", false),
+        ("Aborted", false),
+        ("Inconclusive", false),
+        ("Error", false),
+    ] {
+        let run = with(&slow_alert(), &[("/status/verdict", json!(verdict))]);
+        assert_eq!(open(&run).is_some(), opens, "{verdict}");
+        assert_eq!(debrief::name(&run, 1).is_some(), opens, "{verdict}");
+    }
+    assert_eq!(open(&without(&slow_alert(), &["injected"])), None);
+    assert_eq!(
+        open(&with(&slow_alert(), &[("/status", Value::Null)])),
+        None
+    );
+}
+
+#[test]
+fn it_says_what_was_missed_and_how_bad_that_is() {
+    for (run, missed, severity, stage) in [
+        (
+            slow_alert(),
+            vec![Objective::Detection],
+            Severity::Minor,
+            Stage::AwaitingDebrief,
+        ),
+        (
+            never_noticed(),
+            vec![Objective::Detection, Objective::Recovery],
+            Severity::Major,
+            Stage::AwaitingResolution,
+        ),
+        (
+            not_tolerated(),
+            vec![Objective::Tolerance],
+            Severity::Minor,
+            Stage::AwaitingDebrief,
+        ),
+        (
+            with(&slow_alert(), &[("/status/recovery/answer", json!("No"))]),
+            vec![Objective::Detection, Objective::Recovery],
+            Severity::Moderate,
+            Stage::AwaitingDebrief,
+        ),
+    ] {
+        let debrief = open(&run).unwrap();
+        let status = debrief.status.unwrap();
+        assert_eq!(debrief.spec.evidence.missed, missed);
+        assert_eq!(debrief.spec.severity, severity);
+        assert_eq!(status.stage, Some(stage));
+        assert_eq!(status.window.is_some(), stage == Stage::AwaitingDebrief);
+    }
+}
+
+#[test]
+fn the_meeting_lies_one_to_three_days_after_the_resolution() {
+    let window = open(&slow_alert()).unwrap().status.unwrap().window.unwrap();
+    assert_eq!(window.not_before, moment("2026-11-25T10:41:12.920Z"));
+    assert_eq!(window.not_after, moment("2026-11-27T10:41:12.920Z"));
+}
+
+#[test]
+fn it_is_found_by_its_labels_and_outlives_its_run() {
+    let debrief = open(&slow_alert()).unwrap();
+    let labels = debrief.metadata.labels.unwrap();
+    let labels: Vec<_> = labels
+        .iter()
+        .map(|(label, value)| (label.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            ("debrief", "true"),
+            ("firedrill.dev/experiment", "slow-alert"),
+            ("firedrill.dev/run", "slow-alert-8h2kx"),
+        ]
+    );
+    assert_eq!(debrief.metadata.owner_references, None);
+    assert_eq!(debrief.metadata.namespace.as_deref(), Some("shop"));
+}
+
+#[test]
+fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
+    let name = |changes: &[(&str, Value)]| debrief::name(&with(&slow_alert(), changes), 1).unwrap();
+    let same = name(&[]);
+    let (prefix, number) = same.rsplit_once('-').unwrap();
+    let fingerprint = prefix.strip_prefix("slow-alert-").unwrap();
+    assert_eq!((fingerprint.len(), number), (8, "1"));
+    assert!(fingerprint.chars().all(|c| c.is_ascii_hexdigit()));
+    for pointer in [
+        "/metadata/name",
+        "/metadata/uid",
+        "/status/plan/victims/0/name",
+        "/status/plan/seed",
+    ] {
+        assert_eq!(name(&[(pointer, json!("another"))]), same, "{pointer}");
+    }
+    assert_eq!(name(&[("/status/detection/took/max", json!("50s"))]), same);
+    for (pointer, value) in [
+        ("/metadata/namespace", json!("bank")),
+        ("/spec/experiment", json!("other")),
+        (
+            "/status/plan/spec/target",
+            json!({"deployment": "payments"}),
+        ),
+        ("/status/plan/spec/target", json!({"service": "checkout"})),
+        ("/status/recovery/answer", json!("No")),
+    ] {
+        assert_ne!(name(&[(pointer, value)]), same, "{pointer}");
+    }
+    assert!(
+        debrief::name(&slow_alert(), 2)
+            .unwrap()
+            .ends_with(&format!("{fingerprint}-2"))
+    );
+}
+
+#[test]
+fn names_fit_63_and_titles_120_characters() {
+    let long = "a".repeat(63);
+    let changes = [
+        ("/spec/experiment", json!(long)),
+        ("/status/plan/spec/target", json!({"deployment": long})),
+    ];
+    let cut = |title: &str| title.contains("aaa…") || title.contains(&long);
+    for run in [slow_alert(), never_noticed(), not_tolerated()] {
+        let debrief = open(&with(&run, &changes)).unwrap();
+        assert!(debrief.metadata.name.unwrap().len() <= 63);
+        let title = debrief.spec.title;
+        assert!(title.chars().count() <= 120 && cut(&title), "{title}");
+    }
+}
+
+#[test]
+fn titles_say_how_much_was_lost() {
+    let title = |victims: usize, pods: i32, round: i32| {
+        let run = slow_alert();
+        let mut victim =
+            serde_json::to_value(&run).unwrap()["status"]["plan"]["victims"][0].clone();
+        victim["round"] = json!(round);
+        let victims = vec![victim; victims];
+        let changes = [
+            ("/status/plan/victims", json!(victims)),
+            ("/status/plan/count", json!(pods)),
+        ];
+        let title = open(&with(&run, &changes)).unwrap().spec.title;
+        title.split_once(" was ").unwrap().0.to_owned()
+    };
+    assert_eq!(title(1, 1, 1), "Losing the only checkout pod");
+    assert_eq!(title(2, 2, 1), "Losing both checkout pods");
+    assert_eq!(title(3, 3, 1), "Losing all 3 checkout pods");
+    assert_eq!(title(1, 3, 1), "Losing 1 of 3 checkout pods");
+    assert_eq!(title(6, 3, 2), "Losing checkout pods again and again");
+}
+
+#[test]
+fn a_repeat_joins_once_per_run() {
+    let mut debrief = open(&slow_alert()).unwrap();
+    assert_eq!(
+        debrief::join(&debrief, &slow_alert()),
+        None,
+        "a run does not repeat itself"
+    );
+    let again = with(
+        &slow_alert(),
+        &[
+            ("/metadata/uid", json!("second")),
+            ("/metadata/name", json!("r2")),
+        ],
+    );
+    let joined = debrief::join(&debrief, &again).unwrap();
+    assert_eq!((joined.repeats, joined.occurrences.len()), (1, 1));
+    let occurrence = &joined.occurrences[0];
+    assert_eq!(
+        (occurrence.run.as_str(), occurrence.uid.as_str()),
+        ("r2", "second")
+    );
+    assert_eq!(
+        occurrence.time_to_detect,
+        debrief.spec.evidence.measured.time_to_detect
+    );
+    debrief.status = Some(joined);
+    assert_eq!(debrief::join(&debrief, &again), None, "twice is once");
+}
+
+#[test]
+fn a_join_writes_what_the_opening_left_unwritten_and_keeps_what_is_there() {
+    let mut debrief = open(&slow_alert()).unwrap();
+    let whole = debrief.status.take();
+    assert_eq!(debrief::join(&debrief, &slow_alert()), whole);
+    let again = with(&slow_alert(), &[("/metadata/uid", json!("second"))]);
+    let joined = debrief::join(&debrief, &again).unwrap();
+    assert_eq!(
+        (joined.stage, joined.repeats),
+        (Some(Stage::AwaitingDebrief), 1)
+    );
+    debrief.status = Some(joined);
+    assert_eq!(debrief::join(&debrief, &slow_alert()), None);
+}
+
+#[test]
+fn a_hundred_repeats_are_listed_and_all_are_counted() {
+    let mut debrief = open(&slow_alert()).unwrap();
+    for number in 0..103 {
+        let run = with(
+            &slow_alert(),
+            &[("/metadata/uid", json!(format!("uid-{number}")))],
+        );
+        debrief.status = debrief::join(&debrief, &run);
+    }
+    let status = debrief.status.unwrap();
+    assert_eq!((status.repeats, status.occurrences.len()), (103, 100));
+    assert_eq!(status.occurrences[0].uid, "uid-3");
+}
+
+#[test]
+fn the_evidence_is_a_copy_of_the_run() {
+    let run = slow_alert();
+    let status = run.status.clone().unwrap();
+    let evidence = debrief::open(&run, LeadUp::default(), 1)
+        .unwrap()
+        .spec
+        .evidence;
+    assert_eq!(evidence.facts, status.facts);
+    assert_eq!(Some(evidence.impact), status.impact);
+    assert_eq!(
+        evidence.measured.time_to_detect,
+        status.detection.as_ref().unwrap().took
+    );
+    assert_eq!(evidence.chain, status.detection.unwrap().chain);
+    assert_eq!(
+        evidence.measured.time_to_recover,
+        status.recovery.unwrap().took
+    );
+    assert_eq!(evidence.victims, status.plan.unwrap().victims);
+}
