@@ -1,6 +1,8 @@
 //! The command line: what people type, and what they see.
 
 pub mod connect;
+pub mod crds;
+pub mod debrief;
 pub mod doctor;
 pub mod exit;
 pub mod follow;
@@ -45,10 +47,14 @@ enum Verb {
     Halt(lever::HaltArgs),
     /// Release the safety lever.
     Resume(lever::ResumeArgs),
+    /// List debriefs, or show one as Markdown.
+    Debrief(debrief::Args),
     /// Check the connection, the resources, the rights and the alert sources.
     Doctor(doctor::Args),
     /// Run the operator.
     Operator(operator::Args),
+    /// Print the custom resource definitions: firedrill crds | kubectl apply -f -
+    Crds,
     /// Print the completions of a shell.
     Completions {
         /// The shell.
@@ -98,6 +104,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,
         Verb::Resume(args) => lever::resume(cluster, &args).await,
+        Verb::Debrief(args) => debrief::debrief(cluster, &args).await,
+        Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
         Verb::Operator(args) => operator::run(cluster, &args).await,
         Verb::Completions { shell } => {

@@ -1,0 +1,65 @@
+//! The committed definitions are the generated ones, and people find a description on every field.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use firedrill::{api::definitions, cli::crds::yaml};
+use kube::ResourceExt;
+use serde_json::Value;
+
+#[test]
+fn the_committed_definitions_are_the_generated_ones() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/firedrill/crds");
+    for definition in definitions() {
+        let path = format!("{folder}/{}.yaml", definition.name_any());
+        let generated = yaml(definition).unwrap();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "{path} is not what the types say; run `make crds`"
+        );
+    }
+}
+
+#[test]
+fn every_field_has_a_description_and_a_format_that_the_server_knows() {
+    for definition in definitions() {
+        let schema = definition.spec.versions[0].schema.clone().unwrap();
+        let schema = serde_json::to_value(schema.open_api_v3_schema).unwrap();
+        let kind = definition.spec.names.kind.clone();
+        for part in ["spec", "status"] {
+            walk(&schema["properties"][part], &format!("{kind}.{part}"), true);
+        }
+    }
+}
+
+fn walk(schema: &Value, path: &str, top: bool) {
+    // The conditions' own schema comes from Kubernetes.
+    if path.ends_with(".conditions[]") || schema.is_null() {
+        return;
+    }
+    if !top {
+        let described = schema["description"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty());
+        assert!(
+            described || path.ends_with("[]"),
+            "{path} has no description"
+        );
+    }
+    if let Some(format) = schema["format"].as_str() {
+        assert!(
+            ["int32", "int64", "double", "date-time"].contains(&format),
+            "{path}: {format}"
+        );
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        walk(property, &format!("{path}.{name}"), false);
+    }
+    if schema["items"].is_object() {
+        walk(&schema["items"], &format!("{path}[]"), false);
+    }
+}

@@ -1,0 +1,54 @@
+#!/bin/bash
+# The demo: three experiments on the shop, with live output, and the debrief of the one that missed.
+# Nothing is scripted: each verdict is measured, and another one than expected fails the demo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/cluster/env.sh
+trap 'exit 130' INT TERM
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+tests/cluster/up.sh
+echo "building firedrill (the first time takes a few minutes)"
+tests/build.sh >/dev/null
+say "Installing the operator with its own rights, and the shop: storefront, checkout, payments"
+tests/cluster/operator.sh
+tests/cluster/shop.sh
+# An earlier demo that was interrupted may have left runs under way.
+for run in $(kubectl -n shop get experimentruns -o name); do
+  kubectl -n shop delete "$run" --wait=false >/dev/null
+done
+kubectl -n shop wait --for=delete experimentruns --all --timeout=60s >/dev/null 2>&1 || true
+
+in_cluster=(tests/cluster/shell.sh env "KUBECONFIG=$KUBECONFIG")
+failed=0
+experiment() { # FILE EXPECTED-EXIT TITLE
+  say "$3"
+  sed -n 's/^# //p' "experiments/demo/$1"
+  local code=0
+  "${in_cluster[@]}" firedrill -n shop run -f "experiments/demo/$1" --wait --yes || code=$?
+  if [ "$code" != "$2" ]; then
+    echo "this ended with exit code $code, expected was $2" >&2
+    failed=1
+  fi
+}
+experiment 1-heals-by-itself.yaml 0 "1. It heals by itself"
+experiment 2-noticed-in-time.yaml 0 "2. It is noticed in time"
+experiment 3-alert-waits-too-long.yaml 1 "3. The alert waits too long"
+
+debrief=$(kubectl -n shop get debriefs --sort-by=.metadata.creationTimestamp -o jsonpath='{.items[-1:].metadata.name}')
+if [ -z "$debrief" ]; then
+  echo "no debrief was opened" >&2
+  exit 1
+fi
+say "The debrief that was opened: firedrill debrief show $debrief -n shop"
+echo
+"${in_cluster[@]}" firedrill -n shop debrief show "$debrief"
+say "Look further"
+cat <<MESSAGE
+  make shell                                   a shell where kubectl and firedrill are ready; in it:
+  kubectl get firedrill -n shop                runs and debriefs
+  firedrill plan -f experiments/demo/2-noticed-in-time.yaml -n shop
+  kubectl describe experimentrun -n shop       every instant of every run
+  make cluster-down                            removes everything without a trace
+MESSAGE
+exit $failed
