@@ -35,7 +35,7 @@ experiment 1-heals-by-itself.yaml 0 "1. It heals by itself"
 experiment 2-noticed-in-time.yaml 0 "2. It is noticed in time"
 experiment 3-alert-waits-too-long.yaml 1 "3. The alert waits too long"
 
-debrief=$(kubectl -n shop get debriefs --sort-by=.metadata.creationTimestamp -o jsonpath='{.items[-1:].metadata.name}')
+debrief=$(kubectl -n shop get debriefs -l firedrill.dev/experiment=storefront-alert-is-late -o jsonpath='{.items[*].metadata.name}')
 if [ -z "$debrief" ]; then
   echo "no debrief was opened" >&2
   exit 1

@@ -92,10 +92,13 @@ fn list(debriefs: &[Debrief], format: ListFormat) -> Result<String, Failure> {
         ListFormat::Table => table(debriefs),
         ListFormat::Json => json(&debriefs)? + "\n",
         ListFormat::Yaml => yaml(&debriefs)?,
-        ListFormat::Name => debriefs
-            .iter()
-            .map(|debrief| format!("debrief.firedrill.dev/{}\n", debrief.name_any()))
-            .collect(),
+        ListFormat::Name => debriefs.iter().fold(String::new(), |lines, debrief| {
+            lines
+                + "debrief.firedrill.dev/"
+                + &debrief.name_any()
+                + "
+"
+        }),
     })
 }
 

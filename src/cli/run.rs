@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long)]
     local: bool,
     /// The operator's configuration, with --local.
-    #[arg(long, env = "FIREDRILL_CONFIG", requires = "local")]
+    #[arg(long, env = "FIREDRILL_CONFIG")]
     config: Option<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 # Prometheus :9090, Alertmanager :9093 and a receiver :9099 that writes down every notification with
 # its time, in namespace cp. Their rules are the shop's (experiments/demo/rules.yml) and $STATE/mon/rules/*.yml.
 #
-# usage: monitoring.sh start|stop [prometheus|alertmanager|receiver ...]
+# usage: monitoring.sh start|stop|reload [prometheus|alertmanager|receiver ...]
 #   GROUP_WAIT=0s EVALUATION=1s    settings of a start
 #   WEBHOOK=http://10.96.94.80:9480/v1/alertmanager    where notifications go beside the receiver
 set -euo pipefail
@@ -55,6 +55,10 @@ prometheus: {url: "http://$CONTROL_IP:9090"}
 alertmanager: {url: "http://$CONTROL_IP:9093"}
 webhook: {listen: "0.0.0.0:9480", tokenFile: $mon/token}
 YAML
+if [ "$action" = reload ]; then
+  for port in 9090 9093; do inside cp curl -sf -XPOST "http://127.0.0.1:$port/-/reload"; done
+  exit 0
+fi
 in_cp=(nsenter --net="$(netns cp)")
 for part in "${parts[@]}"; do
   case $part in

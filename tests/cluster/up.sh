@@ -18,6 +18,7 @@ healthy() {
 nodes_ready() { [ "$(kubectl get nodes --no-headers 2>/dev/null | grep -cw Ready)" -ge "$(wc -w <<<"$NODES")" ]; }
 
 if healthy; then
+  "$HERE/monitoring.sh" reload
   echo "the test cluster is up"
 else
   if [ -e "$(netns cp)" ] || [ -d "$STATE/run" ]; then

@@ -197,7 +197,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
     ];
     pairs.iter().for_each(|pair| {
         if let (Some(from), Some(to)) = *pair {
-            known.length(from, to)
+            known.length(from, to);
         }
     });
     for took in [

@@ -225,6 +225,9 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
+        if let Ok(state) = std::env::var("STATE") {
+            std::fs::remove_file(format!("{state}/mon/rules/{}.yml", self.namespace)).ok();
+        }
         let kubectl = Command::new("kubectl")
             .args([
                 "delete",

@@ -2,8 +2,8 @@
 //! `/metrics` for Prometheus.
 //!
 //! Environment: `DEPENDENCY` (host:port, none for the last in the chain), `KEEP_ALIVE` (any value: the
-//! connection to the dependency stays open), `WARM_UP` (seconds after the start during which it is not
-//! ready and answers 503).
+//! connection to the dependency stays open), `WARM_UP` (seconds that it needs after its start until it
+//! listens).
 
 use std::{
     env,
@@ -23,20 +23,21 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const BUCKETS: [u64; 6] = [5, 10, 50, 100, 500, 1000];
 
 struct Shop {
-    started: Instant,
-    warm_up: Duration,
     dependency: Option<String>,
     keep_alive: bool,
     open: Mutex<Option<TcpStream>>,
-    answers: [AtomicU64; 3],
+    answers: [AtomicU64; 2],
     durations: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
 }
 
 fn main() {
+    let warm_up = env::var("WARM_UP")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    thread::sleep(Duration::from_secs(warm_up));
     let shop = Arc::new(Shop {
-        started: Instant::now(),
-        warm_up: Duration::from_secs(env::var("WARM_UP").ok().and_then(|text| text.parse().ok()).unwrap_or(0)),
         dependency: env::var("DEPENDENCY").ok(),
         keep_alive: env::var("KEEP_ALIVE").is_ok(),
         open: Mutex::default(),
@@ -60,7 +61,9 @@ fn main() {
 impl Shop {
     /// Answers the requests of one connection until the other side closes it.
     fn serve(&self, stream: TcpStream) {
-        let Ok(mut writer) = stream.try_clone() else { return };
+        let Ok(mut writer) = stream.try_clone() else {
+            return;
+        };
         let mut reader = BufReader::new(stream);
         while let Some((path, close)) = read_request(&mut reader) {
             let (status, body) = self.answer(&path);
@@ -69,19 +72,21 @@ impl Shop {
                 "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n",
                 body.len()
             );
-            if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() || close {
+            if writer
+                .write_all(head.as_bytes())
+                .and_then(|()| writer.write_all(body.as_bytes()))
+                .is_err()
+                || close
+            {
                 return;
             }
         }
     }
 
     fn answer(&self, path: &str) -> (&'static str, String) {
-        let warm = self.started.elapsed() >= self.warm_up;
         match path {
             "/metrics" => ("200 OK", self.metrics()),
-            "/healthz" if warm => ("200 OK", "ready\n".to_owned()),
-            "/healthz" => ("503 Service Unavailable", "warming up\n".to_owned()),
-            _ if !warm => self.count(Instant::now(), 2, "503 Service Unavailable"),
+            "/healthz" => ("200 OK", "ready\n".to_owned()),
             _ => {
                 let began = Instant::now();
                 match self.dependency.as_deref().map(|address| self.ask(address)) {
@@ -94,10 +99,16 @@ impl Shop {
 
     fn count(&self, began: Instant, kind: usize, status: &'static str) -> (&'static str, String) {
         let took = began.elapsed();
-        let bucket = BUCKETS.iter().position(|edge| took <= Duration::from_millis(*edge)).unwrap_or(BUCKETS.len());
+        let bucket = BUCKETS
+            .iter()
+            .position(|edge| took <= Duration::from_millis(*edge))
+            .unwrap_or(BUCKETS.len());
         self.answers[kind].fetch_add(1, Ordering::Relaxed);
         self.durations[bucket].fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(0), Ordering::Relaxed);
+        self.micros.fetch_add(
+            u64::try_from(took.as_micros()).unwrap_or(0),
+            Ordering::Relaxed,
+        );
         (status, format!("{status}\n"))
     }
 
@@ -109,7 +120,9 @@ impl Shop {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // The other side may have closed an open connection since: one new one is tried.
         for _ in 0..2 {
-            let Some(mut stream) = open.take().or_else(|| connect(address)) else { return false };
+            let Some(mut stream) = open.take().or_else(|| connect(address)) else {
+                return false;
+            };
             if request(&mut stream, "keep-alive") {
                 *open = Some(stream);
                 return true;
@@ -120,8 +133,11 @@ impl Shop {
 
     fn metrics(&self) -> String {
         let mut text = String::from("# TYPE requests_total counter\n");
-        for (code, count) in ["200", "502", "503"].into_iter().zip(&self.answers) {
-            text += &format!("requests_total{{code=\"{code}\"}} {}\n", count.load(Ordering::Relaxed));
+        for (code, count) in ["200", "502"].into_iter().zip(&self.answers) {
+            text += &format!(
+                "requests_total{{code=\"{code}\"}} {}\n",
+                count.load(Ordering::Relaxed)
+            );
         }
         text += "# TYPE request_duration_seconds histogram\n";
         let mut sum = 0;
