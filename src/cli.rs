@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they see.
 
 pub mod connect;
+pub mod debrief;
 pub mod doctor;
 pub mod exit;
 pub mod follow;
@@ -45,6 +46,9 @@ enum Verb {
     Halt(lever::HaltArgs),
     /// Release the safety lever.
     Resume(lever::ResumeArgs),
+    /// Show what was learned from missed objectives.
+    #[command(subcommand)]
+    Debrief(debrief::Verb),
     /// Check the connection, the resources, the rights and the alert sources.
     Doctor(doctor::Args),
     /// Run the operator.
@@ -98,6 +102,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,
         Verb::Resume(args) => lever::resume(cluster, &args).await,
+        Verb::Debrief(verb) => debrief::run(cluster, &verb).await,
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
         Verb::Operator(args) => operator::run(cluster, &args).await,
         Verb::Completions { shell } => {
