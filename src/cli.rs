@@ -47,8 +47,9 @@ enum Verb {
     Halt(lever::HaltArgs),
     /// Release the safety lever.
     Resume(lever::ResumeArgs),
-    /// List debriefs, or show one as Markdown.
-    Debrief(debrief::Args),
+    /// Show what was learned from missed objectives.
+    #[command(subcommand)]
+    Debrief(debrief::Verb),
     /// Check the connection, the resources, the rights and the alert sources.
     Doctor(doctor::Args),
     /// Run the operator.
@@ -104,7 +105,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,
         Verb::Resume(args) => lever::resume(cluster, &args).await,
-        Verb::Debrief(args) => debrief::debrief(cluster, &args).await,
+        Verb::Debrief(verb) => debrief::run(cluster, &verb).await,
         Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
         Verb::Operator(args) => operator::run(cluster, &args).await,

@@ -1,8 +1,12 @@
 //! The debrief: when one opens, that each of its numbers is the run's, how it reads, and that it is
 //! there exactly once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "debrief/hostile.rs"]
 mod hostile;
+#[path = "debrief/listing.rs"]
+mod listing;
 #[path = "debrief/numbers.rs"]
 mod numbers;
 #[path = "debrief/opening.rs"]

@@ -36,6 +36,7 @@ tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator --confi
 operator=$!
 on_cluster cluster_runs 4
 on_cluster cluster_guards 4
+on_cluster cluster_leadup 4
 kill "$operator"
 wait "$operator" || true
 operator=

@@ -1,156 +1,275 @@
-//! `firedrill debrief`: lists the records, and shows one as Markdown.
+//! `firedrill debrief list` and `show`: what the cluster has recorded, as tables, pages or data.
+//!
+//! Nothing is written, and nothing is measured anew: everything shown lies in the Debrief.
 
-use kube::{Api, ResourceExt, api::ListParams};
+use std::io::{ErrorKind, Write};
+
+use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     connect::Flags,
     exit::{Exit, Failure},
-    view,
 };
-use crate::{api::Debrief, debrief::render, shell::call};
+use crate::{
+    api::{Debrief, Duration, Moment},
+    debrief::{plain, render},
+    shell::{self, call, clock::Clock},
+};
 
 /// Arguments of `firedrill debrief`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
-    /// List the debriefs.
-    List {
-        /// In every namespace.
-        #[arg(short = 'A', long)]
-        all_namespaces: bool,
-        /// How to print them.
-        #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
-        output: ListFormat,
-    },
-    /// Show one debrief as Markdown, fit to publish.
-    Show {
-        /// Its name.
-        name: String,
-        /// How to print it.
-        #[arg(short, long, value_enum, default_value_t = ShowFormat::Markdown)]
-        output: ShowFormat,
-    },
+pub enum Verb {
+    /// List the debriefs of a namespace.
+    List(ListArgs),
+    /// Print one debrief as a page to read or publish.
+    Show(ShowArgs),
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum ListFormat {
+/// Arguments of `firedrill debrief list`.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// List those of every namespace.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// How to print them.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ListOutput,
+}
+
+/// Arguments of `firedrill debrief show`.
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// Name of the debrief.
+    pub name: String,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ShowOutput,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ListOutput {
+    /// One line each, for people.
+    #[default]
     Table,
+    /// A `List`, as kubectl prints it.
     Json,
+    /// The same as YAML.
     Yaml,
+    /// One name per line, fit for kubectl.
     Name,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum ShowFormat {
+/// How one debrief is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ShowOutput {
+    /// The page.
+    #[default]
     Markdown,
+    /// The whole object.
     Json,
+    /// The same as YAML.
     Yaml,
 }
 
-/// Lists or shows.
+/// Lists debriefs, or shows one.
 ///
 /// # Errors
-/// When the cluster cannot be reached or the debrief is not there.
-pub async fn debrief(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
+/// When there is none of that name, or they cannot be read or printed.
+pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
-    match &args.verb {
-        Verb::List {
-            all_namespaces,
-            output,
-        } => {
-            let debriefs: Api<Debrief> = match all_namespaces {
-                true => Api::all(cluster.client.clone()),
-                false => Api::namespaced(cluster.client.clone(), &cluster.namespace),
-            };
-            let found = call("list the debriefs", debriefs.list(&ListParams::default()))
-                .await?
-                .items;
-            print!("{}", list(&found, *output)?);
-        }
-        Verb::Show { name, output } => {
-            let debriefs: Api<Debrief> =
-                Api::namespaced(cluster.client.clone(), &cluster.namespace);
-            let found = call("read the debrief", debriefs.get(name)).await?;
-            match output {
-                ShowFormat::Markdown => println!("{}", render(&found)),
-                ShowFormat::Json => println!("{}", json(&found)?),
-                ShowFormat::Yaml => print!("{}", yaml(&found)?),
-            }
-        }
+    match verb {
+        Verb::List(args) => list(cluster.client, &cluster.namespace, args).await,
+        Verb::Show(args) => print(&show(cluster.client, &cluster.namespace, args).await?),
     }
-    Ok(Exit::Met)
 }
 
-fn list(debriefs: &[Debrief], format: ListFormat) -> Result<String, Failure> {
-    Ok(match format {
-        ListFormat::Table => table(debriefs),
-        ListFormat::Json => json(&debriefs)? + "\n",
-        ListFormat::Yaml => yaml(&debriefs)?,
-        ListFormat::Name => debriefs.iter().fold(String::new(), |lines, debrief| {
-            lines
-                + "debrief.firedrill.dev/"
-                + &debrief.name_any()
-                + "
-"
-        }),
-    })
-}
-
-fn table(debriefs: &[Debrief]) -> String {
-    if debriefs.is_empty() {
-        return "no debriefs\n".to_owned();
-    }
-    let row = |debrief: &Debrief| {
-        let status = debrief.status.clone().unwrap_or_default();
-        let missed: Vec<_> = debrief
-            .spec
-            .evidence
-            .missed
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        [
-            debrief.name_any(),
-            status
-                .stage
-                .map(|stage| format!("{stage:?}"))
-                .unwrap_or_default(),
-            missed.join(","),
-            status.repeats.to_string(),
-            view::clean(&debrief.spec.title),
-        ]
+async fn list(client: Client, namespace: &str, args: &ListArgs) -> Result<Exit, Failure> {
+    let debriefs = if args.all_namespaces {
+        read_all(&Api::all(client)).await?
+    } else {
+        read_all(&Api::namespaced(client, namespace)).await?
     };
-    let head = ["NAME", "STAGE", "MISSED", "REPEATS", "TITLE"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head)
-        .chain(debriefs.iter().map(row))
-        .collect();
+    if debriefs.is_empty() && args.output == ListOutput::Table {
+        let place = if args.all_namespaces {
+            "any namespace"
+        } else {
+            namespace
+        };
+        eprintln!("No debriefs in {}.", plain(place));
+        return Ok(Exit::Met);
+    }
+    print(&listed(&debriefs, args, Clock::start().now())?)
+}
+
+/// One debrief of `namespace` as it is printed.
+///
+/// # Errors
+/// When there is none of that name, or it cannot be read or printed.
+pub async fn show(client: Client, namespace: &str, args: &ShowArgs) -> Result<String, Failure> {
+    let debriefs: Api<Debrief> = Api::namespaced(client, namespace);
+    match call("read the debrief", debriefs.get(&args.name)).await {
+        Ok(debrief) => shown(&debrief, args.output),
+        Err(error) if is_absent(&error) => Err(Failure::invalid(plain(&format!(
+            "there is no debrief {} in namespace {namespace}; \
+             `firedrill debrief list -n {namespace}` shows those that exist",
+            args.name
+        )))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the API server speaks of the object; without details it does not know the resource.
+fn is_absent(error: &shell::Error) -> bool {
+    let shell::Error::Call { source, .. } = error else {
+        return false;
+    };
+    matches!(&**source, kube::Error::Api(status) if status.code == 404 && status.details.is_some())
+}
+
+async fn read_all(debriefs: &Api<Debrief>) -> Result<Vec<Debrief>, Failure> {
+    let (mut found, mut params) = (Vec::new(), ListParams::default().limit(500));
+    loop {
+        let page = call("list the debriefs", debriefs.list(&params)).await?;
+        found.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
+}
+
+fn print(text: &str) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough, such as `head`.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
+        _ => Ok(Exit::Met),
+    }
+}
+
+fn unprintable(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Infrastructure, format!("cannot print it: {error}"))
+}
+
+/// The list as it is printed at `now`.
+///
+/// # Errors
+/// When it cannot be written as YAML.
+pub fn listed(debriefs: &[Debrief], args: &ListArgs, now: Moment) -> Result<String, Failure> {
+    let list = || json!({"apiVersion": "v1", "kind": "List", "items": debriefs.iter().map(object).collect::<Vec<_>>()});
+    match args.output {
+        ListOutput::Table => Ok(table(debriefs, args.all_namespaces, now)),
+        ListOutput::Json => Ok(format!("{:#}\n", list())),
+        ListOutput::Yaml => yaml(&list()),
+        ListOutput::Name => Ok(debriefs.iter().map(qualified).collect()),
+    }
+}
+
+/// One debrief as it is printed.
+///
+/// # Errors
+/// When it cannot be written as YAML.
+pub fn shown(debrief: &Debrief, output: ShowOutput) -> Result<String, Failure> {
+    match output {
+        ShowOutput::Markdown => Ok(render(debrief)),
+        ShowOutput::Json => Ok(format!("{:#}\n", object(debrief))),
+        ShowOutput::Yaml => yaml(&object(debrief)),
+    }
+}
+
+/// The object without its managed fields, which say nothing to people.
+fn object(debrief: &Debrief) -> Value {
+    let mut debrief = debrief.clone();
+    debrief.metadata.managed_fields = None;
+    serde_json::to_value(debrief).unwrap_or_default()
+}
+
+fn yaml(value: &impl Serialize) -> Result<String, Failure> {
+    serde_yaml::to_string(value).map_err(|error| unprintable(&error))
+}
+
+fn qualified(debrief: &Debrief) -> String {
+    format!(
+        "{}.{}/{}\n",
+        Debrief::kind(&()).to_lowercase(),
+        Debrief::group(&()),
+        debrief.name_any()
+    )
+}
+
+fn table(debriefs: &[Debrief], with_namespace: bool, now: Moment) -> String {
+    let mut header = vec![
+        "NAME", "STAGE", "MISSED", "SEVERITY", "DUE", "REPEATS", "AGE",
+    ];
+    if with_namespace {
+        header.insert(0, "NAMESPACE");
+    }
+    let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for debrief in debriefs {
+        let mut row = row(debrief, now);
+        if with_namespace {
+            row.insert(0, debrief.namespace().unwrap_or_default());
+        }
+        rows.push(row.iter().map(|cell| plain(cell)).collect());
+    }
+    aligned(&rows)
+}
+
+fn row(debrief: &Debrief, now: Moment) -> Vec<String> {
+    let status = debrief.status.clone().unwrap_or_default();
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let created = debrief
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| Moment::new(time.0));
+    vec![
+        debrief.name_any(),
+        or_none(status.stage.map(|stage| stage.to_string())),
+        or_none(status.missed),
+        debrief.spec.severity.to_string(),
+        or_none(status.window.map(|window| due(window.not_after, now))),
+        status.repeats.to_string(),
+        or_none(created.map(|created| coarse(Duration::between(created, now)))),
+    ]
+}
+
+fn due(at: Moment, now: Moment) -> String {
+    if at >= now {
+        format!("in {}", coarse(Duration::between(now, at)))
+    } else {
+        format!("{} ago", coarse(Duration::between(at, now)))
+    }
+}
+
+/// The length in its largest unit, as kubectl shows ages.
+fn coarse(length: Duration) -> String {
+    match length.std().as_secs() {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
             .max()
             .unwrap_or(0)
     };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let line = |row: &[String; 5]| {
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
         let cells = row
             .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("   ").trim_end().to_owned() + "\n"
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("   ").trim_end())
     };
     rows.iter().map(line).collect()
-}
-
-fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string_pretty(value).map_err(|error| Failure::invalid(error.to_string()))
-}
-
-fn yaml(value: &impl Serialize) -> Result<String, Failure> {
-    serde_saphyr::to_string(value).map_err(|error| Failure::invalid(error.to_string()))
 }

@@ -169,8 +169,8 @@ fn horizon(sources: &Sources, period: &Period) -> String {
     let mut sentences = vec![
         format!("This looks back {span}, to {}.", day(period.since)),
         format!("Kubernetes keeps events for about an hour unless it is set otherwise; {events}."),
-        "Of each tool only its last write to an object is known; changes of Secrets, of nodes and of \
-         objects that are gone by now are not seen."
+        "Of each tool only its last write to an object is known, of scaling only what events tell; changes \
+         of Secrets, of nodes and of objects that are gone by now are not seen."
             .to_owned(),
     ];
     if !sources.unread.is_empty() {

@@ -48,11 +48,10 @@ fn leaves(value: &Value, pointer: &str, found: &mut Vec<(String, Value)>) {
                 .for_each(|(index, value)| leaves(value, &format!("{pointer}/{index}"), found));
         }
         Value::Number(number) => {
-            let other = number
-                .as_i64()
-                .map_or(json!(number.as_f64().unwrap() + 1.5), |number| {
-                    json!(number + 1)
-                });
+            let other = match number.as_i64() {
+                Some(number) => json!(number + 1),
+                None => json!(number.as_f64().unwrap() + 1.5),
+            };
             found.push((pointer.to_owned(), other));
         }
         Value::String(text) => {
@@ -195,11 +194,11 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
         (at(FactName::ConditionTrue), at(FactName::Firing)),
         (at(FactName::Firing), at(FactName::Notified)),
     ];
-    pairs.iter().for_each(|pair| {
-        if let (Some(from), Some(to)) = *pair {
+    for (from, to) in pairs {
+        if let (Some(from), Some(to)) = (from, to) {
             known.length(from, to);
         }
-    });
+    }
     for took in [
         status.detection.as_ref().unwrap().took,
         status.recovery.as_ref().unwrap().took,
@@ -212,9 +211,9 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
     }
     let plan = status.plan.as_ref().unwrap();
     let within = plan.spec.as_ref().unwrap().detection.within;
-    at(FactName::ConditionTrue)
-        .into_iter()
-        .for_each(|condition| known.length(condition, zero + within));
+    if let Some(condition) = at(FactName::ConditionTrue) {
+        known.length(condition, zero + within);
+    }
     known.text(&format!(
         "{} of {}",
         plan.victims.len(),

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use firedrill::{
-    api::{Debrief, ExperimentRun},
+    api::{Debrief, ExperimentRun, run::Impact},
     debrief,
 };
 use serde_json::json;
@@ -73,7 +73,7 @@ fn a_section_without_content_is_left_out() {
         evidence.also_fired,
     ) = (vec![], vec![], vec![]);
     evidence.lead_up_horizon.clear();
-    evidence.impact = Default::default();
+    evidence.impact = Impact::default();
     evidence.victims.clear();
     let page = debrief::render(&debrief);
     for heading in [

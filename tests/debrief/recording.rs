@@ -103,14 +103,14 @@ async fn every_lost_call_and_answer_is_made_up_for() {
     let writes = calls.iter().filter(|call| !call.starts_with("GET")).count();
     assert_eq!(writes, 3, "create, its status, the join: {calls:?}");
     let mut cases = 0;
-    for number in 0..calls.len() {
+    for (number, call) in calls.iter().enumerate() {
         for lost in [Lost::Call, Lost::Answer] {
             let server = Server::default();
             server.lose(number, lost);
             persist(&server, &slow_alert()).await;
             persist(&server, &second_run()).await;
             check(&server.debrief().unwrap(), 1);
-            assert_eq!(server.creations(), 1, "{lost:?} of {}", calls[number]);
+            assert_eq!(server.creations(), 1, "{lost:?} of {call}");
             cases += 1;
         }
     }

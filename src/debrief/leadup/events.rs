@@ -94,6 +94,9 @@ fn last(event: &Event) -> Option<Moment> {
     series.or_else(|| event.last_timestamp.as_ref().map(moment))
 }
 
+/// The reasons of events that tell of scaling: the API server notes who scaled, but not when.
+const SCALING: [&str; 2] = ["ScalingReplicaSet", "SuccessfulRescale"];
+
 /// The event as an entry: at its first sighting, or its last where the first lies before `since`.
 pub fn entry(event: &Event, since: Moment) -> Option<TimelineEntry> {
     if is_ours(event) {
@@ -103,12 +106,17 @@ pub fn entry(event: &Event, since: Moment) -> Option<TimelineEntry> {
     let last = last(event).filter(|last| *last > first);
     let at = if first < since { last? } else { first };
     let object = &event.involved_object;
-    let kind = object.kind.as_deref().unwrap_or_default().to_lowercase();
-    let source = format!("{kind}/{}", object.name.as_deref().unwrap_or_default());
+    let of = object.kind.as_deref().unwrap_or_default().to_lowercase();
+    let source = format!("{of}/{}", object.name.as_deref().unwrap_or_default());
     let reason = event.reason.as_deref().unwrap_or("Event");
     let message = event.message.as_deref().unwrap_or_default();
     let text = format!("{reason}{}: {message}", repeats(event, last));
-    Some(super::entry(at, kind::EVENT, &source, text))
+    let kind = if SCALING.contains(&reason) {
+        kind::SCALE
+    } else {
+        kind::EVENT
+    };
+    Some(super::entry(at, kind, &source, text))
 }
 
 /// The run's facts tell what we did ourselves.

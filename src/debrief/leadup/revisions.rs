@@ -266,7 +266,19 @@ pub fn state(workload: &Workload, revisions: &[Revision], injected: Moment) -> S
         ),
         None => format!("{}: {}", workload.source, list(&images(&workload.template))),
     };
-    crate::core::span::crop(text, super::TEXT_MAX)
+    let scaler = scaled_by(workload).map(|manager| format!("; replicas were set by {manager}"));
+    crate::core::span::crop(
+        format!("{text}{}", scaler.unwrap_or_default()),
+        super::TEXT_MAX,
+    )
+}
+
+/// The tool that scaled the workload last; the API server does not note when.
+fn scaled_by(workload: &Workload) -> Option<&str> {
+    let mut writes = workload.metadata.managed_fields.iter().flatten();
+    let scale = writes
+        .find(|write| write.subresource.as_deref() == Some("scale") && write.time.is_none())?;
+    scale.manager.as_deref()
 }
 
 #[cfg(test)]

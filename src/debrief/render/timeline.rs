@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::api::{
     Duration, Moment,
-    debrief::Evidence,
+    debrief::{Evidence, TimelineEntry},
     run::{Fact, FactName},
 };
 
@@ -24,9 +24,10 @@ pub fn section(evidence: &Evidence) -> Option<String> {
         .filter_map(|fact| Some((fact.at, row(evidence, fact, zero)?)))
         .collect();
     let shown = most_relevant(evidence.timeline.clone(), injected.at, SHOWN_MAX);
-    rows.extend(shown.iter().map(|entry| {
-        let cells = cells(entry.at, zero, code(&entry.source), text(&entry.text));
-        (end_of_second(entry.at), cells)
+    rows.extend(shown.chunk_by(is_same_moment).map(|told| {
+        let texts: Vec<_> = told.iter().map(|entry| text(&entry.text)).collect();
+        let cells = cells(told[0].at, zero, code(&told[0].source), texts.join("; "));
+        (end_of_second(told[0].at), cells)
     }));
     rows.sort_by_key(|(at, _)| *at);
     let mut table = Table::new(["Time", "After", "Source", "What happened"]);
@@ -47,6 +48,11 @@ pub fn section(evidence: &Evidence) -> Option<String> {
         parts.push(paragraph(&text(&evidence.lead_up_horizon)));
     }
     Some(parts.join("\n\n"))
+}
+
+/// What one object tells of one instant is one line.
+fn is_same_moment(a: &TimelineEntry, b: &TimelineEntry) -> bool {
+    a.at == b.at && a.source == b.source
 }
 
 fn cells(at: Moment, zero: Moment, source: String, what: String) -> [String; 4] {

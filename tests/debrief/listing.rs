@@ -1,0 +1,129 @@
+//! `firedrill debrief list` and `show`: tables for people, data for programs, remedies for errors.
+
+use clap::Parser;
+use firedrill::{
+    api::Debrief,
+    cli::{
+        debrief::{ListArgs, ListOutput, ShowArgs, ShowOutput, Verb, listed, show, shown},
+        exit::Exit,
+    },
+    debrief,
+};
+use serde_json::Value;
+
+use super::{
+    runs::{lead_up, moment, never_noticed, slow_alert},
+    server::{Lost, Server},
+};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+fn debriefs() -> Vec<Debrief> {
+    let mut debriefs =
+        [slow_alert(), never_noticed()].map(|run| debrief::open(&run, lead_up(), 1).unwrap());
+    for debrief in &mut debriefs {
+        let created = serde_json::from_str("\"2026-11-24T10:41:18Z\"").unwrap();
+        debrief.metadata.creation_timestamp = Some(created);
+        debrief.metadata.managed_fields = Some(vec![]);
+    }
+    debriefs.into()
+}
+
+#[track_caller]
+fn check(all_namespaces: bool, at: &str, expected: &str) {
+    let args = ListArgs {
+        all_namespaces,
+        output: ListOutput::Table,
+    };
+    assert_eq!(listed(&debriefs(), &args, moment(at)).unwrap(), expected);
+}
+
+#[test]
+fn a_table_shows_the_stage_and_when_the_meeting_is_due() {
+    check(
+        false,
+        "2026-11-24T10:45:20Z",
+        "\
+NAME                    STAGE                MISSED               SEVERITY   DUE     REPEATS   AGE
+slow-alert-f4a863f6-1   AwaitingDebrief      Detection            Minor      in 2d   0         4m
+slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Major      -       0         4m
+",
+    );
+    check(
+        true,
+        "2026-11-27T15:45:20Z",
+        "\
+NAMESPACE   NAME                    STAGE                MISSED               SEVERITY   DUE      REPEATS   AGE
+shop        slow-alert-f4a863f6-1   AwaitingDebrief      Detection            Minor      5h ago   0         3d
+shop        slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Major      -        0         3d
+",
+    );
+}
+
+#[test]
+fn data_is_what_the_cluster_holds() {
+    let args = |output| ListArgs {
+        all_namespaces: false,
+        output,
+    };
+    let list = |output| listed(&debriefs(), &args(output), moment("2026-11-24T10:45:20Z")).unwrap();
+    let json: Value = serde_json::from_str(&list(ListOutput::Json)).unwrap();
+    assert_eq!(
+        (&json["kind"], json["items"].as_array().unwrap().len()),
+        (&Value::from("List"), 2)
+    );
+    let yaml: Value = serde_yaml::from_str(&list(ListOutput::Yaml)).unwrap();
+    assert_eq!(yaml, json);
+    assert_eq!(
+        list(ListOutput::Name),
+        "debrief.firedrill.dev/slow-alert-f4a863f6-1\ndebrief.firedrill.dev/slow-alert-c7bfa1af-1\n"
+    );
+    let one = &debriefs()[0];
+    let json: Value = serde_json::from_str(&shown(one, ShowOutput::Json).unwrap()).unwrap();
+    assert_eq!(json["apiVersion"], "firedrill.dev/v1alpha1");
+    assert_eq!(json["metadata"]["managedFields"], Value::Null);
+    let yaml: Value = serde_yaml::from_str(&shown(one, ShowOutput::Yaml).unwrap()).unwrap();
+    assert_eq!(yaml, json);
+    assert_eq!(
+        shown(one, ShowOutput::Markdown).unwrap(),
+        debrief::render(one)
+    );
+}
+
+#[test]
+fn the_flags_are_kubectls() {
+    let list = Cli::parse_from(["debrief", "list", "-A", "-o", "yaml"]).verb;
+    assert!(matches!(
+        list,
+        Verb::List(ListArgs {
+            all_namespaces: true,
+            output: ListOutput::Yaml
+        })
+    ));
+    let show = Cli::parse_from(["debrief", "show", "x"]).verb;
+    assert!(
+        matches!(show, Verb::Show(ShowArgs { name, output: ShowOutput::Markdown }) if name == "x")
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_says_how_to_find_those_that_do() {
+    let args = ShowArgs {
+        name: "nowhere".to_owned(),
+        output: ShowOutput::Markdown,
+    };
+    let server = Server::default();
+    let error = show(server.client(), "shop", &args).await.unwrap_err();
+    assert_eq!(error.exit, Exit::Invalid);
+    assert_eq!(
+        error.to_string(),
+        "there is no debrief nowhere in namespace shop; `firedrill debrief list -n shop` shows those that exist"
+    );
+    server.lose(1, Lost::Call);
+    let error = show(server.client(), "shop", &args).await.unwrap_err();
+    assert_eq!(error.exit, Exit::Infrastructure, "{error}");
+}
