@@ -16,6 +16,6 @@ cargo clippy --locked --all-targets --all-features -- -D warnings
 step "dependencies"
 deny=$CACHE/tools/bin/cargo-deny
 [ -x "$deny" ] || cargo install -q --locked --version 0.20.2 --root "$CACHE/tools" cargo-deny
-"$deny" --offline --log-level error check bans licenses sources
+"$deny" --log-level error check bans licenses sources
 step "unit tests"
 cargo test --locked

@@ -1,0 +1,89 @@
+//! The bare chain of the API calls that one kill needs, without any of the rules: what the figures of
+//! `make bench` are compared with. It shares no code with the operator.
+
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+
+use std::pin::pin;
+
+use futures::StreamExt;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Namespace, Pod},
+};
+use kube::{
+    Api, Client, Config,
+    api::{
+        DeleteParams, DynamicObject, EvictParams, ListParams, Patch, PatchParams, Preconditions,
+    },
+    core::{ApiResource, GroupVersionKind},
+    runtime::watcher::{self, Event, watcher},
+};
+use serde_json::json;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let namespace = std::env::args().nth(1).expect("usage: bare NAMESPACE");
+    let mut config = Config::infer().await.unwrap();
+    config.default_retry = false;
+    let client = Client::try_from(config).unwrap();
+    let resource =
+        |kind| ApiResource::from_gvk(&GroupVersionKind::gvk("firedrill.dev", "v1alpha1", kind));
+    let runs: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &namespace, &resource("ExperimentRun"));
+    let levers: Api<DynamicObject> = Api::all_with(client.clone(), &resource("SafetyLever"));
+    let mut events = pin!(watcher(runs.clone(), watcher::Config::default()));
+    while let Some(event) = events.next().await {
+        let Ok(Event::Apply(run)) = event else {
+            continue;
+        };
+        if run.data.get("status").is_some() || run.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        let name = run.metadata.name.clone().unwrap();
+        let target = run.data["spec"]["template"]["target"]["deployment"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let deployments: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
+        let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+        let (_, _, _) = futures::join!(
+            levers.get_opt("cluster"),
+            namespaces.get_metadata(&namespace),
+            deployments.get(&target)
+        );
+        let labels = ListParams::default().labels(&format!("app={target}"));
+        let found = pods.list(&labels).await.unwrap().items;
+        let alive = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+        let Some(victim) = found.iter().find(alive) else {
+            continue;
+        };
+        let at = "2026-01-01T00:00:00.000000Z";
+        let status = json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
+            "metadata": {"name": name, "uid": run.metadata.uid, "resourceVersion": run.metadata.resource_version},
+            "status": {"facts": [{"name": "journaled", "at": at, "notBefore": at, "source": "bare"}]},
+        });
+        let params = PatchParams::apply("bare").force();
+        runs.patch_status(&name, &params, &Patch::Apply(&status))
+            .await
+            .unwrap();
+        runs.list(&ListParams::default()).await.unwrap();
+        let evict = EvictParams {
+            delete_options: Some(DeleteParams {
+                preconditions: Some(Preconditions {
+                    uid: victim.metadata.uid.clone(),
+                    resource_version: victim.metadata.resource_version.clone(),
+                }),
+                ..DeleteParams::default()
+            }),
+            ..EvictParams::default()
+        };
+        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict)
+            .await
+            .unwrap();
+    }
+}
