@@ -120,7 +120,8 @@ pub fn tell(sources: &Sources, period: &Period) -> LeadUp {
     }
 }
 
-/// The `max` entries that say most, in order of time: changes before events, near before far.
+/// The `max` entries that say most, in order of time: changes before events, those out of the
+/// ordinary before the routine of every pod, near before far.
 #[must_use]
 pub fn most_relevant(
     mut entries: Vec<TimelineEntry>,
@@ -128,10 +129,32 @@ pub fn most_relevant(
     max: usize,
 ) -> Vec<TimelineEntry> {
     let distance = |at| Duration::between(at, injected).max(Duration::between(injected, at));
-    entries.sort_by_key(|entry| (entry.kind == kind::EVENT, distance(entry.at)));
+    entries.sort_by_key(|entry| {
+        (
+            entry.kind == kind::EVENT,
+            is_routine(entry),
+            distance(entry.at),
+        )
+    });
     entries.truncate(max);
     entries.sort_by(|a, b| (a.at, &a.source, &a.text).cmp(&(b.at, &b.source, &b.text)));
     entries
+}
+
+/// Whether it is an event of the kind that every pod has in its life.
+#[must_use]
+pub fn is_routine(entry: &TimelineEntry) -> bool {
+    const ROUTINE: [&str; 8] = [
+        "Scheduled:",
+        "Pulling:",
+        "Pulled:",
+        "Created:",
+        "Started:",
+        "Killing:",
+        "SuccessfulCreate:",
+        "SuccessfulDelete:",
+    ];
+    entry.kind == kind::EVENT && ROUTINE.iter().any(|reason| entry.text.starts_with(reason))
 }
 
 /// The kinds of timeline entries.

@@ -14,6 +14,15 @@ pub fn length(duration: Duration) -> String {
     tenths(duration).to_string()
 }
 
+/// The length in milliseconds below a second, in tenths of a second from there on; rounded up.
+pub fn fine(duration: Duration) -> String {
+    if duration < Duration::seconds(1) {
+        whole_millis(duration).to_string()
+    } else {
+        length(duration)
+    }
+}
+
 /// The length within its bounds: `35.1s (at least 34.5s)`.
 pub fn took(took: Took) -> String {
     let (most, least) = (length(took.max), whole_tenths(took.min).to_string());
@@ -37,8 +46,7 @@ pub fn offset(zero: Moment, at: Moment) -> String {
         (Duration::ZERO, _) if ago == 0 => "0s".to_owned(),
         (Duration::ZERO, _) => format!("−{}", coarse(ago)),
         (after, true) => format!("+{}", Duration::seconds(after.std().as_secs())),
-        (after, false) if after < Duration::seconds(1) => format!("+{}", whole_millis(after)),
-        (after, false) => format!("+{}", length(after)),
+        (after, false) => format!("+{}", fine(after)),
     }
 }
 

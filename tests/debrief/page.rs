@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use firedrill::{
-    api::{Debrief, ExperimentRun, run::Impact},
+    api::{Debrief, Duration, ExperimentRun, run::Impact},
     debrief,
 };
 use serde_json::json;
@@ -180,6 +180,28 @@ fn the_summary_is_one_line_with_name_and_window() {
 }
 
 #[test]
+fn the_routine_of_pods_is_told_only_from_the_injection_on() {
+    let mut debrief = open(&slow_alert());
+    let timeline = &mut debrief.spec.evidence.timeline;
+    let mut earlier = timeline[2].clone();
+    earlier.at = earlier.at.minus(Duration::seconds(60));
+    let mut probe = earlier.clone();
+    probe.text = "Unhealthy: Readiness probe failed".to_owned();
+    timeline.extend([earlier, probe]);
+    let page = debrief::render(&debrief);
+    assert_eq!(
+        page.matches("Killing: Stopping container shop").count(),
+        1,
+        "{page}"
+    );
+    assert!(page.contains("Unhealthy: Readiness probe failed"), "{page}");
+    assert!(
+        page.contains("1 more entry of the cluster's own routine"),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_page_shows_the_nearest_entries_and_counts_the_rest() {
     let mut debrief = open(&slow_alert());
     let entry = debrief.spec.evidence.timeline[2].clone();
@@ -190,7 +212,7 @@ fn a_page_shows_the_nearest_entries_and_counts_the_rest() {
         .extend(std::iter::repeat_n(entry, 70));
     let page = debrief::render(&debrief);
     assert!(
-        page.contains("14 more entries of the cluster are in the record"),
+        page.contains("14 more entries of the cluster's own routine: in the record"),
         "{page}"
     );
     assert!(

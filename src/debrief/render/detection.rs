@@ -2,7 +2,7 @@
 
 use super::super::{
     markdown::{Table, code, paragraph, text},
-    phrase::{length, watched},
+    phrase::{fine, length, watched},
 };
 use crate::api::{
     Duration,
@@ -53,7 +53,7 @@ pub fn section(evidence: &Evidence) -> Option<String> {
         table.row([
             step.to_owned(),
             format!("+{}", length(after)),
-            length(took),
+            fine(took),
             what.to_owned(),
         ]);
         before = after;

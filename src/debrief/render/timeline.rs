@@ -1,9 +1,9 @@
 //! One timeline of what led up, what was measured and what the cluster did meanwhile.
 
 use super::super::{
-    leadup::most_relevant,
+    leadup::{is_routine, most_relevant},
     markdown::{Table, code, paragraph, text},
-    phrase::{fact, instant, is_whole, length, offset},
+    phrase::{fact, fine, instant, is_whole, offset},
 };
 use crate::api::{
     Duration, Moment,
@@ -16,32 +16,31 @@ const SHOWN_MAX: usize = 60;
 
 /// The timeline with its horizon; absent where no injection is known.
 pub fn section(evidence: &Evidence) -> Option<String> {
-    let injected = fact(evidence, FactName::Injected)?;
-    let zero = injected.not_before;
-    let mut rows: Vec<(Moment, [String; 4])> = evidence
-        .facts
-        .iter()
-        .filter_map(|fact| Some((fact.at, row(evidence, fact, zero)?)))
+    let zero = fact(evidence, FactName::Injected)?.not_before;
+    let facts = evidence.facts.iter();
+    let mut rows: Vec<Row> = facts
+        .filter_map(|fact| measured(evidence, fact, zero))
         .collect();
-    let shown = most_relevant(evidence.timeline.clone(), injected.at, SHOWN_MAX);
-    rows.extend(shown.chunk_by(is_same_moment).map(|told| {
-        let texts: Vec<_> = told.iter().map(|entry| text(&entry.text)).collect();
-        let cells = cells(told[0].at, zero, code(&told[0].source), texts.join("; "));
-        (end_of_second(told[0].at), cells)
-    }));
-    rows.sort_by_key(|(at, _)| *at);
+    let shown = worth_telling(evidence, zero);
+    rows.extend(
+        shown
+            .chunk_by(is_same_moment)
+            .map(|told| remembered(told, zero)),
+    );
+    rows.sort_by_key(|row| row.order);
     let mut table = Table::new(["Time", "After", "Source", "What happened"]);
-    for (_, cells) in rows {
-        table.row(cells);
+    for row in rows {
+        table.row(row.cells);
     }
-    let hidden = evidence.timeline.len() - shown.len();
     let mut parts = vec![
         table.print().trim_end().to_owned(),
         paragraph(&precision(evidence, zero)),
     ];
+    let hidden = evidence.timeline.len() - shown.len();
     if hidden > 0 {
+        let entries = if hidden == 1 { "entry" } else { "entries" };
         parts.push(format!(
-            "{hidden} more entries of the cluster are in the record (`-o yaml`)."
+            "{hidden} more {entries} of the cluster's own routine: in the record (`-o yaml`)."
         ));
     }
     if !evidence.lead_up_horizon.is_empty() {
@@ -50,13 +49,38 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     Some(parts.join("\n\n"))
 }
 
+/// A line of the table, and where it stands.
+struct Row {
+    order: Moment,
+    cells: [String; 4],
+}
+
+/// What the cluster tells; the routine of pods only from the injection on, where it is the recovery.
+fn worth_telling(evidence: &Evidence, zero: Moment) -> Vec<TimelineEntry> {
+    let led_up = |entry: &TimelineEntry| end_of_second(entry.at) < zero;
+    let entries = evidence.timeline.iter();
+    let told = entries.filter(|entry| !(led_up(entry) && is_routine(entry)));
+    most_relevant(told.cloned().collect(), zero, SHOWN_MAX)
+}
+
 /// What one object tells of one instant is one line.
 fn is_same_moment(a: &TimelineEntry, b: &TimelineEntry) -> bool {
     a.at == b.at && a.source == b.source
 }
 
-fn cells(at: Moment, zero: Moment, source: String, what: String) -> [String; 4] {
-    [instant(at, zero), offset(zero, at), source, what]
+fn remembered(told: &[TimelineEntry], zero: Moment) -> Row {
+    let (at, source) = (told[0].at, code(&told[0].source));
+    let texts: Vec<_> = told.iter().map(|entry| text(&entry.text)).collect();
+    let cells = [
+        instant(at, zero),
+        offset(zero, at),
+        source,
+        texts.join("; "),
+    ];
+    Row {
+        order: end_of_second(at),
+        cells,
+    }
 }
 
 /// What is known to the second only happened before that second was over.
@@ -68,29 +92,44 @@ fn end_of_second(at: Moment) -> Moment {
     }
 }
 
-/// The facts that tell the story; how the run was kept is none of it.
-fn row(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<[String; 4]> {
-    let held = evidence.objectives.stable_for;
-    let counts = |name: &str| {
-        evidence
-            .objectives
-            .detection_until
-            .eq_ignore_ascii_case(name)
+/// A fact that tells the story; how the run was kept is none of it.
+fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
+    let mut what = words(evidence, fact.name)?;
+    // The fault can have begun with the call; its answer came later.
+    let at = if fact.name == FactName::Injected {
+        zero
+    } else {
+        fact.at
     };
-    let noticed = |name: &str, told: &str| {
-        if counts(name) {
-            format!("**Noticed**: {told}")
-        } else {
-            told.to_owned()
-        }
-    };
-    let what = match fact.name {
+    if at != fact.at {
+        what = format!("{what}, accepted by {}", instant(fact.at, zero));
+    }
+    if !fact.detail.is_empty() {
+        what = format!("{what}: {}", text(&fact.detail));
+    }
+    let cells = [
+        instant(at, zero),
+        offset(zero, at),
+        text(&fact.source),
+        what,
+    ];
+    Some(Row { order: at, cells })
+}
+
+fn words(evidence: &Evidence, name: FactName) -> Option<String> {
+    let (until, held) = (
+        &evidence.objectives.detection_until,
+        evidence.objectives.stable_for,
+    );
+    let counts = until.eq_ignore_ascii_case(&format!("{name:?}"));
+    let noticed = if counts { "**Noticed**: " } else { "" };
+    Some(match name {
         FactName::Injected => "**Fault injected**".to_owned(),
         FactName::EffectObserved => "First sign on the target".to_owned(),
         FactName::ImpactStarted => "**Impact starts**".to_owned(),
         FactName::ConditionTrue => "Alert condition true".to_owned(),
-        FactName::Firing => noticed("Firing", "alert firing"),
-        FactName::Notified => noticed("Notified", "notification delivered"),
+        FactName::Firing => format!("{noticed}alert firing"),
+        FactName::Notified => format!("{noticed}notification delivered"),
         FactName::Mitigated => "Every probe good from here on".to_owned(),
         FactName::Restored => "Desired state as before from here on".to_owned(),
         FactName::Recovered => format!("**Back**: both, and they held for {held}"),
@@ -99,19 +138,7 @@ fn row(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<[String; 4]> {
         | FactName::Journaled
         | FactName::RevertStarted
         | FactName::Completed => return None,
-    };
-    let what = match fact.detail.as_str() {
-        "" => what,
-        detail => format!("{what}: {}", text(detail)),
-    };
-    let at = if fact.name == FactName::Injected {
-        zero
-    } else {
-        fact.at
-    };
-    let mut cells = cells(fact.at, zero, text(&fact.source), what);
-    cells[1] = offset(zero, at);
-    Some(cells)
+    })
 }
 
 /// How well the instants are known: the widest time between "not yet" and "seen".
@@ -120,13 +147,13 @@ fn precision(evidence: &Evidence, zero: Moment) -> String {
     let shown = evidence
         .facts
         .iter()
-        .filter(|fact| row(evidence, fact, zero).is_some());
+        .filter(|fact| words(evidence, fact.name).is_some());
     let widest = shown.map(width).max().unwrap_or_default();
     format!(
         "Measured instants are the first at which something was known to be so; the last at which it was known \
          not to be so lies at most {} before. What is shown without fractions is known to the second. *After* \
          counts from {}, the earliest instant at which the fault can have begun.",
-        length(widest),
+        fine(widest),
         instant(zero, zero)
     )
 }
