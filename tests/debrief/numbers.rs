@@ -147,6 +147,30 @@ impl Known {
             self.text(&moment.timestamp().strftime(format).to_string());
         }
     }
+
+    /// The meeting lies 24 to 72 hours after the resolution; the stretch marks are 30s, 1m, 10m.
+    fn policy(&mut self, resolved: Option<Moment>) {
+        for hours in [24, 72] {
+            let at = resolved.map(|at| at + Duration::minutes(hours * 60));
+            self.text(
+                &at.map(|at| at.timestamp().strftime("%d %H:%M").to_string())
+                    .unwrap_or_default(),
+            );
+        }
+        self.text("30s 1m 10m");
+    }
+
+    /// What led up to the run, and how far from the injection it was.
+    fn lead_up(&mut self, zero: Moment) {
+        let lead_up = lead_up();
+        self.text(&format!("{} {:?}", lead_up.horizon, lead_up.target_state));
+        for entry in lead_up.entries {
+            self.text(&format!("{} {}", entry.source, entry.text));
+            self.moment(entry.at);
+            self.length(entry.at, zero);
+            self.length(zero, entry.at);
+        }
+    }
 }
 
 /// Every figure that a page about this run may have, computed from the run alone.
@@ -167,14 +191,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
         known.length(zero, fact.at);
         known.length(fact.not_before, fact.at);
     }
-    let lead_up = lead_up();
-    known.text(&format!("{} {:?}", lead_up.horizon, lead_up.target_state));
-    for entry in lead_up.entries {
-        known.text(&format!("{} {}", entry.source, entry.text));
-        known.moment(entry.at);
-        known.length(entry.at, zero);
-        known.length(zero, entry.at);
-    }
+    known.lead_up(zero);
     let impact = status.impact.as_ref().unwrap();
     for gap in &impact.gaps {
         known.moment(gap.from);
@@ -219,15 +236,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
         plan.victims.len(),
         plan.count.unwrap()
     ));
-    // Policy: the meeting lies 24 to 72 hours after the resolution; the stretch marks.
-    for hours in [24, 72] {
-        let at = at(FactName::Recovered).map(|at| at + Duration::minutes(hours * 60));
-        known.text(
-            &at.map(|at| at.timestamp().strftime("%d %H:%M").to_string())
-                .unwrap_or_default(),
-        );
-    }
-    known.text("30s 1m 10m");
+    known.policy(at(FactName::Recovered));
     known.0
 }
 
