@@ -83,19 +83,24 @@ fn outcome(error: &Error) -> Outcome {
         return Outcome::Unknown(error.to_string());
     };
     let words = status.message.clone();
-    let budget = status.details.as_ref().is_some_and(|details| {
-        details
-            .causes
-            .iter()
-            .any(|cause| cause.reason == "DisruptionBudget")
-    });
+    let causes = status
+        .details
+        .as_ref()
+        .map(|details| details.causes.as_slice())
+        .unwrap_or_default();
+    let budget = causes
+        .iter()
+        .find(|cause| cause.reason == "DisruptionBudget");
     match status.code {
         404 => Outcome::Gone,
         409 if words.contains("UID in the precondition") => Outcome::Gone,
         409 => Outcome::Changed,
         // A patch by UID of an object that is another one by now.
         422 if words.contains("field is immutable") => Outcome::Gone,
-        429 if budget => Outcome::Refused(words),
+        429 => match budget {
+            Some(budget) => Outcome::Refused(budget.message.clone()),
+            None => Outcome::Unknown(words),
+        },
         400 | 401 | 403 | 405 | 422 => Outcome::Denied(words),
         500 if words.contains("more than one") => Outcome::Denied(words),
         _ => Outcome::Unknown(words),
