@@ -7,11 +7,13 @@ pub mod doctor;
 pub mod exit;
 pub mod follow;
 pub mod lever;
+pub mod manifest;
 pub mod operator;
 pub mod plan;
 pub mod read;
 pub mod run;
 pub mod stop;
+pub mod validate;
 pub mod view;
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
@@ -39,6 +41,8 @@ enum Verb {
     Run(run::Args),
     /// Follow a run that somebody started.
     Watch(follow::Args),
+    /// Check files without a cluster: every problem at once, with its place.
+    Validate(validate::Args),
     /// Show what a run would do: victims, calls and every guard. Nothing is touched.
     Plan(plan::Args),
     /// End a run now; what it broke is reverted.
@@ -101,6 +105,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
     match cli.verb {
         Verb::Run(args) => Box::pin(run::run(cluster, &args)).await,
         Verb::Watch(args) => follow::watch(cluster, &args).await,
+        Verb::Validate(args) => validate::validate(&args),
         Verb::Plan(args) => plan::plan(cluster, &args).await,
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,

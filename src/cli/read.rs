@@ -1,12 +1,14 @@
 //! What people name on the command line: a file with an Experiment or a run, or an Experiment's name.
 
-use std::{io::Read, path::PathBuf};
+use std::path::PathBuf;
 
 use rand::{TryRng, rngs::SysRng};
-use serde_json::Value;
-
-use super::exit::Failure;
-use crate::api::{Experiment, ExperimentRun, ExperimentRunSpec, names};
+use super::{
+    exit::Failure,
+    manifest::{self, Resource},
+    validate,
+};
+use crate::api::{ExperimentRun, ExperimentRunSpec, names};
 
 /// What to run: exactly one of a file or a name.
 #[derive(Debug, clap::Args)]
@@ -73,31 +75,18 @@ fn suffix() -> Result<String, Failure> {
         .collect())
 }
 
+/// The one resource of a file, which was found to be valid.
 fn from_file(file: &PathBuf) -> Result<ExperimentRun, Failure> {
-    let shown = file.display();
-    let mut text = String::new();
-    let read = if file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).map(drop)
-    } else {
-        std::fs::read_to_string(file).map(|read| text = read)
-    };
-    read.map_err(|error| Failure::invalid(format!("cannot read {shown}: {error}")))?;
-    let value: Value = serde_yaml::from_str(&text)
-        .map_err(|error| Failure::invalid(format!("{shown} is no YAML: {error}")))?;
-    let wrong = |error| Failure::invalid(format!("{shown}: {error}"));
-    match value["kind"].as_str() {
-        Some("Experiment") => {
-            let experiment: Experiment = serde_json::from_value(value).map_err(wrong)?;
-            let name = experiment.metadata.name.clone().unwrap_or_default();
-            let mut run = ExperimentRun::new("", of(&name));
+    let (name, text) = validate::text(file)?;
+    let resources = manifest::read(&name, &text).map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
+    match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
+        Some(Resource::Experiment(experiment)) => {
+            let mut run = ExperimentRun::new("", of(experiment.metadata.name.as_deref().unwrap_or_default()));
             run.metadata.namespace = experiment.metadata.namespace;
             run.spec.template = Some(experiment.spec);
             Ok(run)
         }
-        Some("ExperimentRun") => serde_json::from_value(value).map_err(wrong),
-        kind => Err(Failure::invalid(format!(
-            "{shown} holds {}, expected an Experiment or an ExperimentRun",
-            kind.map_or_else(|| "no kind".to_owned(), |kind| format!("kind {kind}"))
-        ))),
+        Some(Resource::Run(run)) => Ok(*run),
+        _ => Err(Failure::invalid(format!("{name} holds neither an Experiment nor an ExperimentRun"))),
     }
 }
