@@ -31,6 +31,8 @@ on_cluster() { # NAME THREADS
 }
 step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
+step "the server and the command line agree"
+on_cluster cluster_validation 1
 step "runs and guards, beside one operator"
 tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator --config "$STATE/mon/firedrill.yaml" >"$STATE/log/operator.log" 2>&1 &
 operator=$!

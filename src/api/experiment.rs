@@ -317,7 +317,7 @@ impl Default for Recovery {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.steadyFor) <= duration('1h')").message("steadyFor is at most 1h").field_path(".steadyFor"))]
-#[x_kube(validation = Rule::new("!has(self.maxUnavailable) || (type(self.maxUnavailable) == string ? self.maxUnavailable.matches('^(100|[1-9]?[0-9])%$') : (self.maxUnavailable >= 0 && self.maxUnavailable <= 1000))").message("maxUnavailable is a number from 0 to 1000 or a percentage from 0% to 100%").field_path(".maxUnavailable"))]
+#[x_kube(validation = Rule::new("!has(self.maxUnavailable) || string(self.maxUnavailable).matches('^([0-9]{1,3}|1000|(100|[1-9]?[0-9])%)$')").message("maxUnavailable is a number from 0 to 1000 or a percentage from 0% to 100%").field_path(".maxUnavailable"))]
 pub struct Guards {
     /// How many ready pods the fault must leave; default 1.
     #[serde(default = "one")]

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use rand::{TryRng, rngs::SysRng};
 use super::{
     exit::Failure,
     manifest::{self, Resource},
     validate,
 };
 use crate::api::{ExperimentRun, ExperimentRunSpec, names};
+use rand::{TryRng, rngs::SysRng};
 
 /// What to run: exactly one of a file or a name.
 #[derive(Debug, clap::Args)]
@@ -78,15 +78,24 @@ fn suffix() -> Result<String, Failure> {
 /// The one resource of a file, which was found to be valid.
 fn from_file(file: &PathBuf) -> Result<ExperimentRun, Failure> {
     let (name, text) = validate::text(file)?;
-    let resources = manifest::read(&name, &text).map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
-    match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
+    let resources = manifest::read(&name, &text)
+        .map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
+    match resources
+        .into_iter()
+        .find(|resource| !matches!(resource, Resource::Other(_)))
+    {
         Some(Resource::Experiment(experiment)) => {
-            let mut run = ExperimentRun::new("", of(experiment.metadata.name.as_deref().unwrap_or_default()));
+            let mut run = ExperimentRun::new(
+                "",
+                of(experiment.metadata.name.as_deref().unwrap_or_default()),
+            );
             run.metadata.namespace = experiment.metadata.namespace;
             run.spec.template = Some(experiment.spec);
             Ok(run)
         }
         Some(Resource::Run(run)) => Ok(*run),
-        _ => Err(Failure::invalid(format!("{name} holds neither an Experiment nor an ExperimentRun"))),
+        _ => Err(Failure::invalid(format!(
+            "{name} holds neither an Experiment nor an ExperimentRun"
+        ))),
     }
 }

@@ -239,9 +239,10 @@ fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
         .as_ref()
         .map(|limit| match limit {
             IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
-            IntOrString::String(percent) => {
-                desired * percent.trim_end_matches('%').parse::<usize>().unwrap_or(0) / 100
-            }
+            IntOrString::String(text) => match text.strip_suffix('%') {
+                Some(percent) => desired * percent.parse::<usize>().unwrap_or(0) / 100,
+                None => text.parse().unwrap_or(0),
+            },
         });
     let refusal = limit.filter(|limit| unavailable > *limit).map(|limit| {
         format!("allows {limit} of {desired} pods to be unavailable, {unavailable} would be")

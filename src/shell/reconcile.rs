@@ -234,10 +234,30 @@ async fn act(
             memory.report = Some(perform::send(context, namespace, &calls).await);
         }
         Effect::OpenDebrief => {
-            memory.debrief = Some(super::debrief::record(context, run).await?);
+            memory.debrief = Some(open_debrief(context, run).await?);
         }
     }
     Ok(())
+}
+
+/// How long a debrief is tried to be opened; then the run completes without one, and says so.
+const DEBRIEF_WITHIN: Duration = Duration::minutes(1);
+
+async fn open_debrief(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
+    let reverted = run
+        .status
+        .as_ref()
+        .and_then(|status| status.fact(FactName::Reverted));
+    let since = reverted.map_or(DEBRIEF_WITHIN, |fact| {
+        Duration::between(fact.at, context.clock.now())
+    });
+    match super::debrief::record(context, run).await {
+        Err(error) if since >= DEBRIEF_WITHIN => {
+            tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
+            Ok(String::new())
+        }
+        opened => opened,
+    }
 }
 
 async fn look(

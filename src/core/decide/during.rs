@@ -243,6 +243,10 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
             "the journaled spec cannot be read",
         );
     };
+    // A process that continues the run has not seen the target's pods yet.
+    if observed.world.is_none() {
+        return Decision::Look(Need::World);
+    }
     let watcher = observed.watcher(plan);
     let seen = see(observed, status, &watcher);
     if worth_writing(status, &seen) {

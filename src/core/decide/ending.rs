@@ -251,13 +251,20 @@ fn opens_debrief(status: &ExperimentRunStatus) -> bool {
     )
 }
 
+/// A missed objective without a record is at least said in the run itself.
+fn say_no_debrief(status: &mut ExperimentRunStatus) {
+    let summary = status.summary.take().unwrap_or_default();
+    let said = format!("{summary}; no debrief could be opened, see the operator's log");
+    status.summary = Some(crop(said, 1024));
+}
+
 /// Reverted and measured: the debrief first, so that its name is in the last write.
 pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
     let mut status = status.clone();
     match observed.debrief {
         None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
         None => {}
-        Some("") => status.debrief = None,
+        Some("") => say_no_debrief(&mut status),
         Some(name) => status.debrief = Some(name.to_owned()),
     }
     status

@@ -1,0 +1,113 @@
+//! Good files pass, and every bad one is refused at the field that is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::process::Command;
+
+use firedrill::cli::manifest::read;
+
+/// The documents of a corpus, each with the field that its comment names.
+fn documents(name: &str) -> Vec<(String, String)> {
+    let path = format!("{}/tests/manifests/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let field = |document: &str| {
+        let comment = document.lines().find_map(|line| line.strip_prefix("# "));
+        comment.unwrap_or_default().to_owned()
+    };
+    text.split("---\n")
+        .skip(1)
+        .map(|document| (field(document), document.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_good_document_passes() {
+    for (_, document) in documents("good.yaml") {
+        if let Err(report) = read("good.yaml", &document) {
+            panic!("{document}\n{report}");
+        }
+    }
+}
+
+#[test]
+fn every_bad_document_is_refused_at_the_field_that_is_wrong() {
+    for (field, document) in documents("bad.yaml") {
+        let Err(report) = read("bad.yaml", &document) else {
+            panic!("{document} was accepted")
+        };
+        let report = report.json();
+        let paths: Vec<&str> = report
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|problem| problem["path"].as_str().unwrap())
+            .collect();
+        assert!(
+            paths.contains(&field.as_str()),
+            "{document}: expected {field:?}, got {paths:?}"
+        );
+    }
+}
+
+#[test]
+fn there_are_two_hundred_of_them() {
+    assert!(documents("good.yaml").len() + documents("bad.yaml").len() >= 200);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place_and_a_near_miss() {
+    let text = "\
+apiVersion: firedrill.dev/v1alpha1
+kind: Experiment
+metadata: {name: broken, namespace: shop}
+spec:
+  hypotesis: a typo in a key
+  owner: team-checkout
+  target: {deployment: checkout, service: checkout}
+  fault:
+    podKill: {count: two}
+";
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!(
+            "printf '%s' '{text}' | {} validate -",
+            env!("CARGO_BIN_EXE_firedrill")
+        ))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    for part in [
+        "--> standard input:5:3   spec.hypotesis",
+        "did you mean `hypothesis`?",
+        "exactly one target, found 2",
+        "standard input:7:34   spec.target",
+        "standard input:9:22   spec.fault.podKill.count",
+        "a string is given, expected is a whole number",
+        "missing field",
+        "standard input: 7 problems in 1 resource; nothing was sent to the cluster.",
+    ] {
+        assert!(shown.contains(part), "{part:?} is missing in\n{shown}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_yaml_and_somebody_elses_resource_are_told_apart() {
+    assert!(
+        read("x", "a: [")
+            .unwrap_err()
+            .to_string()
+            .contains("no YAML")
+    );
+    assert!(read("x", "apiVersion: v1\nkind: Pod\n").is_ok());
+    let unknown = read(
+        "x",
+        "apiVersion: firedrill.dev/v1alpha1\nkind: Experimint\nmetadata: {name: x}\n",
+    );
+    assert!(
+        unknown
+            .unwrap_err()
+            .to_string()
+            .contains("Experimint of firedrill.dev/v1alpha1 is not known")
+    );
+}
