@@ -45,6 +45,9 @@ operator=
 step "operators that come and go"
 on_cluster cluster_operators 1
 
+step "no trace of a cluster that is removed"
+counted tests/cluster/no-trace.sh
+
 passed=$(awk '/^test result:/ {sum += $4} END {print sum + 0}' "$log")
 skipped=$(awk '/^test result:/ {sum += $8} END {print sum + 0}' "$log")
 printf '\n%s passed, 0 failed, %s skipped\n' "$passed" "$skipped"

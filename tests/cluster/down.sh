@@ -2,7 +2,7 @@
 # Ends everything that the cluster started, also what a killed one left, and removes its state.
 . "$(dirname "$0")/env.sh"
 rm -f "$STATE/up"
-names() { find "$STATE/run" -name '*.pid' -printf '%f\n' 2>/dev/null | sed 's/\.pid$//' | grep -E "$1"; }
+names() { find "$STATE/run" -name '*.pid' -printf '%f\n' 2>/dev/null | sed 's/\.pid$//' | grep -E -e "$1"; }
 mapfile -t agents < <(names '' | grep -vE '^(etcd|apiserver|.*-containerd)$')
 stop "${agents[@]}"
 for node in $NODES; do
@@ -13,7 +13,7 @@ sleep 1 # the runtime reaps its tasks on its own time, and nothing tells when it
 for node in $NODES; do
   ctr "$node" tasks ls -q 2>/dev/null | while read -r task; do ctr "$node" tasks rm -f "$task"; done >/dev/null 2>&1
 done
-mapfile -t runtimes < <(names -- '-containerd$')
+mapfile -t runtimes < <(names '-containerd$')
 stop "${runtimes[@]}"
 # The API server drains watches for up to a minute when asked to end; nobody waits for them here.
 for name in apiserver etcd; do
