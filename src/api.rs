@@ -3,10 +3,7 @@
 //! The schema is the one place where an input is judged: the API server, the CLI and the tests all
 //! read the same rules. Nothing here talks to a cluster.
 
-#![expect(
-    clippy::duplicated_attributes,
-    reason = "each printer column repeats its keys"
-)]
+#![expect(clippy::duplicated_attributes, reason = "each printer column repeats its keys")]
 
 pub mod conditions;
 pub mod debrief;
@@ -28,10 +25,5 @@ use kube::CustomResourceExt;
 /// The custom resource definitions of this version, in the order in which they are installed.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![
-        Experiment::crd(),
-        ExperimentRun::crd(),
-        Debrief::crd(),
-        SafetyLever::crd(),
-    ]
+    vec![Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()]
 }

@@ -71,14 +71,10 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     // Two TLS libraries could each offer a provider; the first TLS configuration needs exactly one.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let cli = Cli::parse();
     log(matches!(cli.verb, Verb::Operator(_)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(Box::pin(dispatch(cli)));
@@ -86,10 +82,9 @@ pub fn main() -> ExitCode {
             runtime.shutdown_background();
             outcome
         }
-        Err(error) => Err(exit::Failure::new(
-            Exit::Infrastructure,
-            format!("cannot start: {error}"),
-        )),
+        Err(error) => {
+            Err(exit::Failure::new(Exit::Infrastructure, format!("cannot start: {error}")))
+        }
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -139,9 +134,7 @@ fn log(operator: bool) {
     use tracing_subscriber::EnvFilter;
     let default = if operator { "firedrill=info" } else { "error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         lines.init();
     } else {

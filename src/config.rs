@@ -102,12 +102,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self {
-            count: 10,
-            percent: 100,
-            duration: Duration::minutes(60),
-            concurrency: 20,
-        }
+        Self { count: 10, percent: 100, duration: Duration::minutes(60), concurrency: 20 }
     }
 }
 
@@ -150,20 +145,16 @@ impl Config {
     /// The label that names an alert's namespace.
     #[must_use]
     pub fn namespace_label(&self) -> &str {
-        self.alertmanager
-            .as_ref()
-            .map_or("namespace", |alertmanager| &alertmanager.namespace_label)
+        self.alertmanager.as_ref().map_or("namespace", |alertmanager| &alertmanager.namespace_label)
     }
 
     /// Whether the configuration protects `namespace`.
     #[must_use]
     pub fn protects(&self, namespace: &str) -> bool {
-        self.protected_namespaces
-            .iter()
-            .any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => namespace.starts_with(prefix),
-                None => namespace == pattern,
-            })
+        self.protected_namespaces.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => namespace.starts_with(prefix),
+            None => namespace == pattern,
+        })
     }
 }
 
@@ -181,9 +172,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
-        let error = serde_yaml::from_str::<Config>("caps: {counts: 3}")
-            .unwrap_err()
-            .to_string();
+        let error = serde_yaml::from_str::<Config>("caps: {counts: 3}").unwrap_err().to_string();
         assert!(error.contains("counts"), "{error}");
     }
 
@@ -191,9 +180,6 @@ mod tests {
     fn an_empty_file_has_every_default() {
         let config: Config = serde_yaml::from_str("{}").unwrap();
         assert!(config.opt_in && config.protects("kube-system") && !config.protects("shop"));
-        assert_eq!(
-            (config.caps.count, config.caps.concurrency, config.keep_runs),
-            (10, 20, 20)
-        );
+        assert_eq!((config.caps.count, config.caps.concurrency, config.keep_runs), (10, 20, 20));
     }
 }

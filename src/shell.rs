@@ -73,9 +73,7 @@ impl Context {
     /// Asks for the run of that namespace and name to be looked at again.
     pub fn trigger_named(&self, namespace: &str, name: &str) {
         // The receiver lives as long as the controller; after that nobody needs to look.
-        self.triggers
-            .send(ObjectRef::new(name).within(namespace))
-            .ok();
+        self.triggers.send(ObjectRef::new(name).within(namespace)).ok();
     }
 }
 
@@ -159,10 +157,7 @@ pub async fn call<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(CALL_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(source)) => Err(Error::Call {
-            what,
-            source: Box::new(source),
-        }),
+        Ok(Err(source)) => Err(Error::Call { what, source: Box::new(source) }),
         Err(_) => Err(Error::Timeout(what)),
     }
 }

@@ -40,11 +40,7 @@ fn now() -> Moment {
 async fn change(ground: &Ground) {
     let settings = json!({"metadata": {"name": "settings"}, "data": {"GREETING": "hello"}});
     let settings: ConfigMap = serde_json::from_value(settings).unwrap();
-    ground
-        .api::<ConfigMap>()
-        .create(&PostParams::default(), &settings)
-        .await
-        .unwrap();
+    ground.api::<ConfigMap>().create(&PostParams::default(), &settings).await.unwrap();
     let rollout = json!({
         "metadata": {"annotations": {"kubernetes.io/change-cause": "greet people"}},
         "spec": {"template": {"spec": {"containers": [{
@@ -56,22 +52,15 @@ async fn change(ground: &Ground) {
         ..PatchParams::default()
     };
     let web = ground.api::<Deployment>();
-    web.patch("web", &params("kubectl-set"), &Patch::Strategic(rollout))
-        .await
-        .unwrap();
+    web.patch("web", &params("kubectl-set"), &Patch::Strategic(rollout)).await.unwrap();
     ground.ready(2).await;
     // Managed fields know whole seconds; within one, a change counts as the creation.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     let edit = json!({"data": {"GREETING": SECRET_VALUE}});
     let settings = ground.api::<ConfigMap>();
-    settings
-        .patch("settings", &params("kubectl-edit"), &Patch::Merge(edit))
-        .await
-        .unwrap();
+    settings.patch("settings", &params("kubectl-edit"), &Patch::Merge(edit)).await.unwrap();
     let three = json!({"spec": {"replicas": 3}});
-    web.patch_scale("web", &params("kubectl"), &Patch::Merge(three))
-        .await
-        .unwrap();
+    web.patch_scale("web", &params("kubectl"), &Patch::Merge(three)).await.unwrap();
     ground.ready(3).await;
 }
 
@@ -81,11 +70,7 @@ async fn kill(ground: &Ground) -> ExperimentRun {
     let replicas = web.spec.as_ref().unwrap().replicas.unwrap();
     let pod = ground.pods().await.remove(0);
     let injected = now();
-    ground
-        .api::<Pod>()
-        .delete(&pod.name_any(), &DeleteParams::default())
-        .await
-        .unwrap();
+    ground.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await.unwrap();
     let accepted = now();
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     ground.ready(replicas).await;
@@ -121,9 +106,7 @@ async fn limited(ground: &Ground, with_rights: bool) -> Client {
     let path = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     config.auth_info.impersonate = Some("reader".to_owned());
     Client::try_from(config).unwrap()
 }
@@ -131,40 +114,25 @@ async fn limited(ground: &Ground, with_rights: bool) -> Client {
 /// Gives the user `reader` what the operator may do, in this namespace.
 async fn grant(ground: &Ground) {
     let file = include_str!("../charts/firedrill/rbac.yaml");
-    let documents = file
-        .split("\n---\n")
-        .map(|text| serde_yaml::from_str::<Value>(text).unwrap());
+    let documents = file.split("\n---\n").map(|text| serde_yaml::from_str::<Value>(text).unwrap());
     let role = documents.filter(|document| document["kind"] == "ClusterRole");
     let role: ClusterRole = serde_json::from_value(role.last().unwrap()).unwrap();
     let role = Role {
         metadata: serde_json::from_value(json!({"name": "operator"})).unwrap(),
         rules: role.rules,
     };
-    ground
-        .api::<Role>()
-        .create(&PostParams::default(), &role)
-        .await
-        .unwrap();
+    ground.api::<Role>().create(&PostParams::default(), &role).await.unwrap();
     let binding: RoleBinding = serde_json::from_value(json!({
         "metadata": {"name": "operator"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}],
     }))
     .unwrap();
-    ground
-        .api::<RoleBinding>()
-        .create(&PostParams::default(), &binding)
-        .await
-        .unwrap();
+    ground.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
 }
 
 async fn collect(client: &Client, run: &ExperimentRun) -> LeadUp {
-    leadup::collect(
-        client,
-        run,
-        &Period::of(run.status.as_ref().unwrap()).unwrap(),
-    )
-    .await
+    leadup::collect(client, run, &Period::of(run.status.as_ref().unwrap()).unwrap()).await
 }
 
 #[track_caller]
@@ -211,35 +179,16 @@ async fn the_day_before_is_told_with_the_operators_own_rights_and_nothing_secret
         "configmap/settings",
         "last written by kubectl-edit (Update): keys GREETING",
     );
-    find(
-        &lead_up,
-        "scale",
-        "deployment/web",
-        "Scaled up replica set web-",
-    );
+    find(&lead_up, "scale", "deployment/web", "Scaled up replica set web-");
     find(&lead_up, "config", "service/web", "created by");
     let victim = &run.status.as_ref().unwrap().plan.as_ref().unwrap().victims[0].name;
     find(&lead_up, "event", &format!("pod/{victim}"), "Killing");
     assert!(lead_up.entries.is_sorted_by_key(|entry| entry.at));
-    assert!(
-        lead_up.horizon.contains("the oldest one seen here is from"),
-        "{}",
-        lead_up.horizon
-    );
-    assert!(
-        !lead_up.horizon.contains("Could not be read"),
-        "{}",
-        lead_up.horizon
-    );
+    assert!(lead_up.horizon.contains("the oldest one seen here is from"), "{}", lead_up.horizon);
+    assert!(!lead_up.horizon.contains("Could not be read"), "{}", lead_up.horizon);
     let state = &lead_up.target_state;
-    assert!(
-        state[0].starts_with("deployment/web: revision 2 (web-"),
-        "{state:?}"
-    );
-    assert!(
-        state[0].ends_with("; replicas were set by kubectl"),
-        "{state:?}"
-    );
+    assert!(state[0].starts_with("deployment/web: revision 2 (web-"), "{state:?}");
+    assert!(state[0].ends_with("; replicas were set by kubectl"), "{state:?}");
     assert!(!format!("{lead_up:?}").contains(SECRET_VALUE));
 }
 
@@ -259,49 +208,25 @@ async fn the_server_takes_the_debrief_once_and_never_lets_its_evidence_change() 
     let run = kill(&ground).await;
     grant(&ground).await;
     let operator = limited(&ground, false).await;
-    let name = record_with(&operator, &operator, &run)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        record_with(&operator, &operator, &run).await.unwrap(),
-        Some(name.clone())
-    );
+    let name = record_with(&operator, &operator, &run).await.unwrap().unwrap();
+    assert_eq!(record_with(&operator, &operator, &run).await.unwrap(), Some(name.clone()));
     let debriefs: Api<Debrief> = ground.api();
     let found = debriefs.get(&name).await.unwrap();
     let status = found.status.as_ref().unwrap();
-    assert_eq!(
-        (status.stage, status.repeats),
-        (Some(Stage::AwaitingDebrief), 0)
-    );
+    assert_eq!((status.stage, status.repeats), (Some(Stage::AwaitingDebrief), 0));
     assert_eq!(status.missed.as_deref(), Some("Detection"));
-    assert!(
-        debrief::render(&found).contains("Killing"),
-        "the events are on the page"
-    );
+    assert!(debrief::render(&found).contains("Killing"), "the events are on the page");
 
     let mut again = run.clone();
     again.metadata.uid = Some("another-run".to_owned());
     for _ in 0..2 {
         record_with(&operator, &operator, &again).await.unwrap();
     }
-    assert_eq!(
-        debriefs.get(&name).await.unwrap().status.unwrap().repeats,
-        1
-    );
+    assert_eq!(debriefs.get(&name).await.unwrap().status.unwrap().repeats, 1);
 
     let forged = Patch::Merge(json!({"spec": {"evidence": {"pods": 7}}}));
-    let refused = debriefs
-        .patch(&name, &PatchParams::default(), &forged)
-        .await
-        .unwrap_err();
-    assert!(
-        refused.to_string().contains("the evidence is written once"),
-        "{refused}"
-    );
+    let refused = debriefs.patch(&name, &PatchParams::default(), &forged).await.unwrap_err();
+    assert!(refused.to_string().contains("the evidence is written once"), "{refused}");
     let retitled = Patch::Merge(json!({"spec": {"title": "Losing a web pod went unnoticed"}}));
-    debriefs
-        .patch(&name, &PatchParams::default(), &retitled)
-        .await
-        .unwrap();
+    debriefs.patch(&name, &PatchParams::default(), &retitled).await.unwrap();
 }

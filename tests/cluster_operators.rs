@@ -28,46 +28,23 @@ fn missed() -> serde_json::Value {
 }
 
 async fn debriefs(ground: &Ground) -> usize {
-    ground
-        .api::<Debrief>()
-        .list(&ListParams::default())
-        .await
-        .unwrap()
-        .items
-        .len()
+    ground.api::<Debrief>().list(&ListParams::default()).await.unwrap().items.len()
 }
 
 #[tokio::test]
 async fn two_operators_at_once_kill_once_and_open_one_debrief() {
-    let ground = Ground::with(
-        "two",
-        &Web {
-            warm_up: 5,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("two", &Web { warm_up: 5, ..Web::default() }).await;
     let _both = (Operator::start(POLLING), Operator::start(POLLING));
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
-    assert_eq!(
-        verdict(&run),
-        (Some(Verdict::ObjectiveMissed), "DetectionMissed")
-    );
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
     assert_eq!(run.status.unwrap().plan.unwrap().victims.len(), 2);
     assert_eq!(debriefs(&ground).await, 1);
 }
 
 #[tokio::test]
 async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
-    let ground = Ground::with(
-        "killed",
-        &Web {
-            warm_up: 8,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("killed", &Web { warm_up: 8, ..Web::default() }).await;
     let mut operator = Operator::start(POLLING);
     for name in [FactName::Journaled, FactName::ImpactStarted] {
         let run = ground.run(missed()).await;
@@ -76,20 +53,9 @@ async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
         operator.restart();
         let run = ground.finished(&run).await;
         let (before, after) = (before.status.unwrap(), run.status.clone().unwrap());
-        assert_eq!(
-            verdict(&run),
-            (Some(Verdict::ObjectiveMissed), "DetectionMissed"),
-            "{name:?}"
-        );
-        assert!(
-            before.facts.iter().all(|fact| after.facts.contains(fact)),
-            "no fact is lost"
-        );
-        assert_eq!(
-            before.plan.unwrap().victims,
-            after.plan.unwrap().victims,
-            "no second victim"
-        );
+        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{name:?}");
+        assert!(before.facts.iter().all(|fact| after.facts.contains(fact)), "no fact is lost");
+        assert_eq!(before.plan.unwrap().victims, after.plan.unwrap().victims, "no second victim");
         ground.ready(2).await;
     }
     assert_eq!(debriefs(&ground).await, 1);
@@ -97,43 +63,22 @@ async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
 
 #[tokio::test]
 async fn an_operator_ends_within_a_second_and_reverts_nothing() {
-    let ground = Ground::with(
-        "ends",
-        &Web {
-            warm_up: 10,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("ends", &Web { warm_up: 10, ..Web::default() }).await;
     let mut operator = Operator::start(POLLING);
     let run = ground.run(missed()).await;
     let run = ground.seen(&run, FactName::ImpactStarted).await;
     let took = operator.terminate();
     assert!(took < Duration::from_secs(1), "it took {took:?}");
-    let now = ground
-        .api::<firedrill::api::ExperimentRun>()
-        .get(&run.name_any())
-        .await
-        .unwrap();
+    let now = ground.api::<firedrill::api::ExperimentRun>().get(&run.name_any()).await.unwrap();
     assert!(now.status.unwrap().fact(FactName::RevertStarted).is_none());
     operator.restart();
     let run = ground.finished(&run).await;
-    assert_eq!(
-        verdict(&run),
-        (Some(Verdict::ObjectiveMissed), "DetectionMissed")
-    );
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
 }
 
 #[tokio::test]
 async fn a_miss_proves_nothing_when_no_alert_source_answers() {
-    let ground = Ground::with(
-        "silent",
-        &Web {
-            warm_up: 5,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("silent", &Web { warm_up: 5, ..Web::default() }).await;
     let _operator = Operator::start(
         "{prometheus: {url: 'http://127.0.0.1:1'}, alertmanager: {url: 'http://127.0.0.1:1'}}",
     );
@@ -149,35 +94,17 @@ async fn one_alert_source_alone_is_enough() {
         "{prometheus: {url: 'http://127.0.0.1:9090'}}",
         "{alertmanager: {url: 'http://127.0.0.1:9093'}}",
     ] {
-        let ground = Ground::with(
-            "alone",
-            &Web {
-                warm_up: 5,
-                ..Web::default()
-            },
-        )
-        .await;
+        let ground = Ground::with("alone", &Web { warm_up: 5, ..Web::default() }).await;
         let _operator = Operator::start(config);
         let run = ground.run(missed()).await;
         let run = ground.finished(&run).await;
-        assert_eq!(
-            verdict(&run),
-            (Some(Verdict::ObjectiveMissed), "DetectionMissed"),
-            "{config}"
-        );
+        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{config}");
     }
 }
 
 #[tokio::test]
 async fn without_any_alert_source_a_miss_is_inconclusive() {
-    let ground = Ground::with(
-        "none",
-        &Web {
-            warm_up: 5,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("none", &Web { warm_up: 5, ..Web::default() }).await;
     let _operator = Operator::start("{}");
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
@@ -186,14 +113,7 @@ async fn without_any_alert_source_a_miss_is_inconclusive() {
 
 #[tokio::test]
 async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
-    let first = Ground::with(
-        "busy",
-        &Web {
-            warm_up: 10,
-            ..Web::default()
-        },
-    )
-    .await;
+    let first = Ground::with("busy", &Web { warm_up: 10, ..Web::default() }).await;
     let second = Ground::new("waits").await;
     let _operator = Operator::start("{caps: {concurrency: 1}}");
     let running = first.run(json!({})).await;
@@ -206,25 +126,14 @@ async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
 
 #[tokio::test]
 async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down() {
-    let ground = Ground::with(
-        "webhook",
-        &Web {
-            warm_up: 12,
-            ..Web::default()
-        },
-    )
-    .await;
+    let ground = Ground::with("webhook", &Web { warm_up: 12, ..Web::default() }).await;
     let token = std::env::temp_dir().join(format!("firedrill-token-{}", std::process::id()));
     std::fs::write(&token, "a-secret\n").unwrap();
-    let config = format!(
-        "{{webhook: {{listen: '127.0.0.1:9481', tokenFile: '{}'}}}}",
-        token.display()
-    );
+    let config =
+        format!("{{webhook: {{listen: '127.0.0.1:9481', tokenFile: '{}'}}}}", token.display());
     let _operator = Operator::start(&config);
     let alerts = json!(["{alertname=\"Told\"}"]);
-    let run = ground
-        .run(json!({"template": {"detection": {"alerts": alerts}}}))
-        .await;
+    let run = ground.run(json!({"template": {"detection": {"alerts": alerts}}})).await;
     ground.seen(&run, FactName::ImpactStarted).await;
     let body = json!({"version": "4", "alerts": [{
         "status": "firing", "labels": {"alertname": "Told", "namespace": ground.namespace},
@@ -232,30 +141,16 @@ async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down(
     .to_string();
     let post = async |token: &str, body: &str| {
         let client = reqwest::Client::new();
-        let request = client
-            .post("http://127.0.0.1:9481/v1/alertmanager")
-            .bearer_auth(token);
-        request
-            .body(body.to_owned())
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
+        let request = client.post("http://127.0.0.1:9481/v1/alertmanager").bearer_auth(token);
+        request.body(body.to_owned()).send().await.unwrap().status().as_u16()
     };
     assert_eq!(post("wrong", &body).await, 401);
     assert_eq!(post("a-secret", "{}").await, 400);
     assert_eq!(post("a-secret", &body).await, 200);
     let runs = ground.api::<firedrill::api::ExperimentRun>();
     let now = runs.get(&run.name_any()).await.unwrap().status.unwrap();
-    assert!(
-        now.fact(FactName::Notified).is_some(),
-        "a 200 means that it is written down"
-    );
-    assert_eq!(
-        now.fact(FactName::Firing).map(|fact| fact.source.as_str()),
-        Some("webhook")
-    );
+    assert!(now.fact(FactName::Notified).is_some(), "a 200 means that it is written down");
+    assert_eq!(now.fact(FactName::Firing).map(|fact| fact.source.as_str()), Some("webhook"));
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
     std::fs::remove_file(token).ok();

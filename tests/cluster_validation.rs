@@ -29,29 +29,17 @@ async fn the_server_and_the_command_line_agree_on_every_document() {
             }
         }
     }
-    println!(
-        "{agreed} documents agreed, {} disagreements",
-        disagreements.len()
-    );
+    println!("{agreed} documents agreed, {} disagreements", disagreements.len());
     assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
     assert!(agreed >= 200);
 }
 
 /// Creates the document as a dry run, with unknown fields refused.
 async fn accepted(client: &Client, document: &str) -> Result<(), String> {
-    let json = document
-        .lines()
-        .find(|line| !line.starts_with('#'))
-        .unwrap();
-    let experiments: Api<DynamicObject> = Api::namespaced_with(
-        client.clone(),
-        "default",
-        &ApiResource::erase::<Experiment>(&()),
-    );
-    let uri = format!(
-        "{}?dryRun=All&fieldValidation=Strict",
-        experiments.resource_url()
-    );
+    let json = document.lines().find(|line| !line.starts_with('#')).unwrap();
+    let experiments: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), "default", &ApiResource::erase::<Experiment>(&()));
+    let uri = format!("{}?dryRun=All&fieldValidation=Strict", experiments.resource_url());
     let request = http::Request::post(uri).header("Content-Type", "application/json");
     let request = request.body(json.as_bytes().to_vec()).unwrap();
     match client.request::<serde_json::Value>(request).await {

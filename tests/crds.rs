@@ -17,10 +17,7 @@ fn the_committed_definitions_are_the_generated_ones() {
             std::fs::write(&path, &generated).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == generated,
-            "{path} is not what the types say; run `make crds`"
-        );
+        assert!(committed == generated, "{path} is not what the types say; run `make crds`");
     }
 }
 
@@ -42,19 +39,11 @@ fn walk(schema: &Value, path: &str, top: bool) {
         return;
     }
     if !top {
-        let described = schema["description"]
-            .as_str()
-            .is_some_and(|text| !text.is_empty());
-        assert!(
-            described || path.ends_with("[]"),
-            "{path} has no description"
-        );
+        let described = schema["description"].as_str().is_some_and(|text| !text.is_empty());
+        assert!(described || path.ends_with("[]"), "{path} has no description");
     }
     if let Some(format) = schema["format"].as_str() {
-        assert!(
-            ["int32", "int64", "double", "date-time"].contains(&format),
-            "{path}: {format}"
-        );
+        assert!(["int32", "int64", "double", "date-time"].contains(&format), "{path}: {format}");
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         walk(property, &format!("{path}.{name}"), false);

@@ -14,10 +14,7 @@ fn documents(name: &str) -> Vec<(String, String)> {
         let comment = document.lines().find_map(|line| line.strip_prefix("# "));
         comment.unwrap_or_default().to_owned()
     };
-    text.split("---\n")
-        .skip(1)
-        .map(|document| (field(document), document.to_owned()))
-        .collect()
+    text.split("---\n").skip(1).map(|document| (field(document), document.to_owned())).collect()
 }
 
 #[test]
@@ -32,9 +29,7 @@ fn every_good_document_passes() {
 #[test]
 fn every_bad_document_is_refused_at_the_field_that_is_wrong() {
     for (field, document) in documents("bad.yaml") {
-        let Err(report) = read("bad.yaml", &document) else {
-            panic!("{document} was accepted")
-        };
+        let Err(report) = read("bad.yaml", &document) else { panic!("{document} was accepted") };
         let report = report.json();
         let paths: Vec<&str> = report
             .as_array()
@@ -42,10 +37,7 @@ fn every_bad_document_is_refused_at_the_field_that_is_wrong() {
             .iter()
             .map(|problem| problem["path"].as_str().unwrap())
             .collect();
-        assert!(
-            paths.contains(&field.as_str()),
-            "{document}: expected {field:?}, got {paths:?}"
-        );
+        assert!(paths.contains(&field.as_str()), "{document}: expected {field:?}, got {paths:?}");
     }
 }
 
@@ -69,10 +61,7 @@ spec:
 ";
     let output = Command::new("sh")
         .arg("-c")
-        .arg(format!(
-            "printf '%s' '{text}' | {} validate -",
-            env!("CARGO_BIN_EXE_firedrill")
-        ))
+        .arg(format!("printf '%s' '{text}' | {} validate -", env!("CARGO_BIN_EXE_firedrill")))
         .output()
         .unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -93,17 +82,10 @@ spec:
 
 #[test]
 fn a_file_that_is_no_yaml_and_somebody_elses_resource_are_told_apart() {
-    assert!(
-        read("x", "a: [")
-            .unwrap_err()
-            .to_string()
-            .contains("no YAML")
-    );
+    assert!(read("x", "a: [").unwrap_err().to_string().contains("no YAML"));
     assert!(read("x", "apiVersion: v1\nkind: Pod\n").is_ok());
-    let unknown = read(
-        "x",
-        "apiVersion: firedrill.dev/v1alpha1\nkind: Experimint\nmetadata: {name: x}\n",
-    );
+    let unknown =
+        read("x", "apiVersion: firedrill.dev/v1alpha1\nkind: Experimint\nmetadata: {name: x}\n");
     assert!(
         unknown
             .unwrap_err()

@@ -36,10 +36,7 @@ pub fn set(
     let since = conditions
         .iter()
         .find(|condition| condition.type_ == type_ && condition.status == status.text())
-        .map_or_else(
-            || Time(now.timestamp()),
-            |condition| condition.last_transition_time.clone(),
-        );
+        .map_or_else(|| Time(now.timestamp()), |condition| condition.last_transition_time.clone());
     let condition = Condition {
         type_: type_.to_owned(),
         status: status.text().to_owned(),

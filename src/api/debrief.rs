@@ -27,17 +27,8 @@ use super::{
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
     printcolumn(name = "Severity", type_ = "string", json_path = ".spec.severity"),
     printcolumn(name = "Repeats", type_ = "integer", json_path = ".status.repeats"),
-    printcolumn(
-        name = "Title",
-        type_ = "string",
-        priority = 1,
-        json_path = ".spec.title"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn(name = "Title", type_ = "string", priority = 1, json_path = ".spec.title"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.fingerprint == oldSelf.fingerprint").message("the fingerprint is written once").field_path(".fingerprint"))]

@@ -174,10 +174,7 @@ pub enum KillOrder {
 #[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.workload)].filter(x, x).size() == 1").message("exactly one of http, tcp, workload"))]
 pub struct Probe {
     /// Name of the probe, one of a kind in this list.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// A GET through a Service; a status from 200 to 399 is good, redirects are not followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -305,11 +302,7 @@ pub struct Recovery {
 
 impl Default for Recovery {
     fn default() -> Self {
-        Self {
-            within: one_hour(),
-            stable_for: one_minute(),
-            count_fault_ended: false,
-        }
+        Self { within: one_hour(), stable_for: one_minute(), count_fault_ended: false }
     }
 }
 
@@ -333,11 +326,7 @@ pub struct Guards {
 
 impl Default for Guards {
     fn default() -> Self {
-        Self {
-            min_ready: one(),
-            max_unavailable: None,
-            steady_for: ten_seconds(),
-        }
+        Self { min_ready: one(), max_unavailable: None, steady_for: ten_seconds() }
     }
 }
 

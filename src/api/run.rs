@@ -600,9 +600,7 @@ impl ExperimentRun {
     /// Whether the run is over.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.status
-            .as_ref()
-            .is_some_and(|status| status.fact(FactName::Completed).is_some())
+        self.status.as_ref().is_some_and(|status| status.fact(FactName::Completed).is_some())
     }
 
     /// The run's UID; empty only for an object that no API server has seen.

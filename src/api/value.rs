@@ -90,11 +90,7 @@ impl fmt::Display for Duration {
             write!(f, "{minutes}m")?;
         }
         let rest = micros % 60_000_000;
-        if rest > 0 {
-            write!(f, "{}s", trim_fraction(rest, 1_000_000))
-        } else {
-            Ok(())
-        }
+        if rest > 0 { write!(f, "{}s", trim_fraction(rest, 1_000_000)) } else { Ok(()) }
     }
 }
 
@@ -128,14 +124,10 @@ impl FromStr for Duration {
             return Err(refuse());
         }
         while !rest.is_empty() {
-            let end = rest
-                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-                .ok_or_else(refuse)?;
+            let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(refuse)?;
             let number: f64 = rest[..end].parse().map_err(|_| refuse())?;
             rest = &rest[end..];
-            let end = rest
-                .find(|c: char| c.is_ascii_digit() || c == '.')
-                .unwrap_or(rest.len());
+            let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
             let unit = match &rest[..end] {
                 "us" | "µs" => 1.0,
                 "ms" => 1e3,
@@ -167,9 +159,7 @@ impl Serialize for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -205,13 +195,8 @@ impl Moment {
     /// The instant that many seconds after 1970, as Prometheus writes it.
     #[must_use]
     pub fn from_unix_seconds(seconds: f64) -> Option<Self> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "jiff refuses what is out of range"
-        )]
-        Timestamp::from_microsecond((seconds * 1e6).round() as i64)
-            .ok()
-            .map(Self)
+        #[expect(clippy::cast_possible_truncation, reason = "jiff refuses what is out of range")]
+        Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok().map(Self)
     }
 
     /// The instant as the time library has it.
@@ -327,10 +312,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, printed: &str) {
-        assert_eq!(
-            text.parse::<Duration>().map(|d| d.to_string()).as_deref(),
-            Ok(printed)
-        );
+        assert_eq!(text.parse::<Duration>().map(|d| d.to_string()).as_deref(), Ok(printed));
     }
 
     #[test]

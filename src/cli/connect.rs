@@ -47,10 +47,7 @@ impl Flags {
     pub async fn connect(&self) -> Result<Cluster, Failure> {
         let (mut config, context) = self.config().await?;
         config.connect_timeout = Some(Duration::from_secs(4));
-        let namespace = self
-            .namespace
-            .clone()
-            .unwrap_or_else(|| config.default_namespace.clone());
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let mut strict = config.clone();
         strict.default_retry = false;
         let client = |config| Client::try_from(config).map_err(|error| unusable(&error));
@@ -77,15 +74,10 @@ impl Flags {
             None => Kubeconfig::read(),
         };
         let kubeconfig = read.map_err(|error| unusable(&error))?;
-        let context = self
-            .context
-            .clone()
-            .or_else(|| kubeconfig.current_context.clone())
-            .unwrap_or_default();
-        let options = KubeConfigOptions {
-            context: self.context.clone(),
-            ..KubeConfigOptions::default()
-        };
+        let context =
+            self.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+        let options =
+            KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         Ok((config.map_err(|error| unusable(&error))?, context))
     }

@@ -93,11 +93,7 @@ async fn list(client: Client, namespace: &str, args: &ListArgs) -> Result<Exit, 
         read_all(&Api::namespaced(client, namespace)).await?
     };
     if debriefs.is_empty() && args.output == ListOutput::Table {
-        let place = if args.all_namespaces {
-            "any namespace"
-        } else {
-            namespace
-        };
+        let place = if args.all_namespaces { "any namespace" } else { namespace };
         eprintln!("No debriefs in {}.", plain(place));
         return Ok(Exit::Met);
     }
@@ -201,9 +197,7 @@ fn qualified(debrief: &Debrief) -> String {
 }
 
 fn table(debriefs: &[Debrief], with_namespace: bool, now: Moment) -> String {
-    let mut header = vec![
-        "NAME", "STAGE", "MISSED", "SEVERITY", "DUE", "REPEATS", "AGE",
-    ];
+    let mut header = vec!["NAME", "STAGE", "MISSED", "SEVERITY", "DUE", "REPEATS", "AGE"];
     if with_namespace {
         header.insert(0, "NAMESPACE");
     }
@@ -221,11 +215,7 @@ fn table(debriefs: &[Debrief], with_namespace: bool, now: Moment) -> String {
 fn row(debrief: &Debrief, now: Moment) -> Vec<String> {
     let status = debrief.status.clone().unwrap_or_default();
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let created = debrief
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| Moment::new(time.0));
+    let created = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
     vec![
         debrief.name_any(),
         or_none(status.stage.map(|stage| stage.to_string())),
@@ -257,18 +247,11 @@ fn coarse(length: Duration) -> String {
 
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("   ").trim_end())
     };
     rows.iter().map(line).collect()

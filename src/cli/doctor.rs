@@ -67,33 +67,20 @@ pub async fn doctor(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let style = Style::detect();
     for (what, result) in &checks {
         match result {
-            Ok(detail) => println!(
-                "{} {what:<22} {detail}",
-                if style.unicode { "✓" } else { "+" }
-            ),
-            Err(remedy) => println!(
-                "{} {what:<22} {remedy}",
-                if style.unicode { "✗" } else { "x" }
-            ),
+            Ok(detail) => println!("{} {what:<22} {detail}", if style.unicode { "✓" } else { "+" }),
+            Err(remedy) => {
+                println!("{} {what:<22} {remedy}", if style.unicode { "✗" } else { "x" });
+            }
         }
     }
     let healthy = checks.iter().all(|(_, result)| result.is_ok());
-    Ok(if healthy {
-        Exit::Met
-    } else {
-        Exit::Infrastructure
-    })
+    Ok(if healthy { Exit::Met } else { Exit::Infrastructure })
 }
 
 async fn connection(cluster: &Cluster) -> Check {
     let answer = call("reach the API server", cluster.client.apiserver_version()).await;
     let result = answer
-        .map(|version| {
-            format!(
-                "context {}, Kubernetes {}",
-                cluster.context, version.git_version
-            )
-        })
+        .map(|version| format!("context {}, Kubernetes {}", cluster.context, version.git_version))
         .map_err(|error| Failure::from(error).to_string());
     ("connection".to_owned(), result)
 }
@@ -114,10 +101,7 @@ async fn installed(cluster: &Cluster) -> Vec<Check> {
             }
             Err(error) => Err(Failure::from(error).to_string()),
         };
-        checks.push((
-            name.split('.').next().unwrap_or_default().to_owned(),
-            result,
-        ));
+        checks.push((name.split('.').next().unwrap_or_default().to_owned(), result));
     }
     checks
 }
@@ -163,11 +147,8 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
             ..SelfSubjectAccessReview::default()
         };
         let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.writes.clone());
-        let result = match call(
-            "ask for rights",
-            reviews.create(&PostParams::default(), &review),
-        )
-        .await
+        let result = match call("ask for rights", reviews.create(&PostParams::default(), &review))
+            .await
         {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => continue,
             Ok(_) => Err(format!(
@@ -179,10 +160,7 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
         checks.push(("rights".to_owned(), result));
     }
     if checks.is_empty() {
-        checks.push((
-            "rights".to_owned(),
-            Ok(format!("experimentruns in {}", cluster.namespace)),
-        ));
+        checks.push(("rights".to_owned(), Ok(format!("experimentruns in {}", cluster.namespace))));
     }
     checks
 }
@@ -216,12 +194,7 @@ async fn opted_in(cluster: &Cluster) -> Check {
     let name = &cluster.namespace;
     let result = match call("read the namespace", namespaces.get_metadata(name)).await {
         Ok(found) => {
-            let says = |label| {
-                found
-                    .labels()
-                    .get(label)
-                    .is_some_and(|value| value == "true")
-            };
+            let says = |label| found.labels().get(label).is_some_and(|value| value == "true");
             if says(names::PROTECTED) {
                 Err(format!(
                     "{name} carries {}=true: nothing is ever broken there",
@@ -247,9 +220,7 @@ async fn lever(cluster: &Cluster) -> Check {
     let result = match call("read the lever", levers.get_opt(names::LEVER)).await {
         Ok(Some(lever)) if lever.spec.stops(&cluster.namespace) => {
             let by = lever.spec.by.unwrap_or_default();
-            Err(format!(
-                "engaged by {by}; release it with: firedrill resume"
-            ))
+            Err(format!("engaged by {by}; release it with: firedrill resume"))
         }
         Ok(_) => Ok("not engaged".to_owned()),
         Err(error) => Err(Failure::from(error).to_string()),
@@ -258,10 +229,7 @@ async fn lever(cluster: &Cluster) -> Check {
 }
 
 async fn sources(config: &Config) -> Vec<Check> {
-    let alertmanager = config
-        .alertmanager
-        .as_ref()
-        .map(crate::config::Alertmanager::endpoint);
+    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
     let named = [
         ("Prometheus", config.prometheus.clone(), prometheus::RULES),
         ("Alertmanager", alertmanager, alertmanager::STATUS),

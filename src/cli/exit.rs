@@ -36,9 +36,7 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn of(run: &ExperimentRun) -> Exit {
     let status = run.status.as_ref();
-    let reason = status
-        .and_then(|status| status.reason.as_deref())
-        .unwrap_or_default();
+    let reason = status.and_then(|status| status.reason.as_deref()).unwrap_or_default();
     let Some(verdict) = status.and_then(|status| status.verdict) else {
         return Exit::Infrastructure;
     };
@@ -70,10 +68,7 @@ impl Failure {
     /// A failure with its sentence.
     #[must_use]
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-        }
+        Self { exit, message: message.into() }
     }
 
     /// The input is not valid.

@@ -108,11 +108,7 @@ fn left(name: &str, cluster: &Cluster, stopping: bool) -> String {
 
 /// The exit code of a run that is over; one that is over without its revert says so.
 fn ended(run: &ExperimentRun) -> Exit {
-    if is_clean(run) {
-        exit::of(run)
-    } else {
-        Exit::RevertIncomplete
-    }
+    if is_clean(run) { exit::of(run) } else { Exit::RevertIncomplete }
 }
 
 /// Whether nothing of the fault is left, by the run's own word.
@@ -140,42 +136,32 @@ pub async fn until_complete(
             return Ok(run);
         }
     }
-    Err(Failure::new(
-        Exit::Undecided,
-        format!("run {name} was deleted"),
-    ))
+    Err(Failure::new(Exit::Undecided, format!("run {name} was deleted")))
 }
 
 /// Every version of the run, by watch; `None` when it is gone.
 fn versions(cluster: &Cluster, name: &str) -> impl Stream<Item = Option<ExperimentRun>> + use<> {
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    watcher(runs, config)
-        .default_backoff()
-        .filter_map(async |event| match event {
-            Ok(Event::InitApply(run) | Event::Apply(run)) => Some(Some(run)),
-            Ok(Event::Delete(_)) => Some(None),
-            Ok(Event::Init | Event::InitDone) | Err(_) => None,
-        })
+    watcher(runs, config).default_backoff().filter_map(async |event| match event {
+        Ok(Event::InitApply(run) | Event::Apply(run)) => Some(Some(run)),
+        Ok(Event::Delete(_)) => Some(None),
+        Ok(Event::Init | Event::InitDone) | Err(_) => None,
+    })
 }
 
 /// Ctrl-C and SIGTERM.
 fn interrupts() -> Result<impl Stream<Item = ()>, Failure> {
     let listen = |kind| {
         tokio::signal::unix::signal(kind).map_err(|error| {
-            Failure::new(
-                Exit::Infrastructure,
-                format!("cannot listen for Ctrl-C: {error}"),
-            )
+            Failure::new(Exit::Infrastructure, format!("cannot listen for Ctrl-C: {error}"))
         })
     };
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    Ok(futures::stream::poll_fn(move |context| {
-        match interrupt.poll_recv(context) {
-            std::task::Poll::Pending => terminate.poll_recv(context),
-            ready @ std::task::Poll::Ready(_) => ready,
-        }
+    Ok(futures::stream::poll_fn(move |context| match interrupt.poll_recv(context) {
+        std::task::Poll::Pending => terminate.poll_recv(context),
+        ready @ std::task::Poll::Ready(_) => ready,
     }))
 }
 
@@ -189,12 +175,7 @@ struct Screen {
 
 impl Screen {
     fn new() -> Self {
-        Self {
-            terminal: std::io::stdout().is_terminal(),
-            lines: 0,
-            shown: 0,
-            guard: String::new(),
-        }
+        Self { terminal: std::io::stdout().is_terminal(), lines: 0, shown: 0, guard: String::new() }
     }
 
     fn draw(&mut self, block: &str) {
@@ -222,11 +203,7 @@ impl Screen {
         if let Some(guard) =
             injected.filter(|guard| guard.status == "False" && guard.reason != self.guard)
         {
-            println!(
-                "waiting for {}: {}",
-                guard.reason,
-                view::clean(&guard.message)
-            );
+            println!("waiting for {}: {}", guard.reason, view::clean(&guard.message));
             self.guard.clone_from(&guard.reason);
         }
         for fact in status.facts.iter().skip(self.shown) {

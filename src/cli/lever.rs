@@ -38,19 +38,12 @@ pub struct ResumeArgs {}
 pub async fn halt(flags: &Flags, args: &HaltArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let by = who(&cluster).await?;
-    let reason = if args.reason.is_empty() {
-        Value::Null
-    } else {
-        json!(args.reason)
-    };
+    let reason = if args.reason.is_empty() { Value::Null } else { json!(args.reason) };
     let spec =
         json!({"engaged": true, "reason": reason, "by": by, "scope": {"namespaces": args.only}});
     write(&cluster, spec).await?;
-    let place = if args.only.is_empty() {
-        "every namespace".to_owned()
-    } else {
-        args.only.join(", ")
-    };
+    let place =
+        if args.only.is_empty() { "every namespace".to_owned() } else { args.only.join(", ") };
     println!(
         "the safety lever is engaged by {by} for {place}: runs are stopped and reverted, new ones refused"
     );
@@ -65,11 +58,7 @@ pub async fn halt(flags: &Flags, args: &HaltArgs) -> Result<Exit, Failure> {
 pub async fn resume(flags: &Flags, _: &ResumeArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let by = who(&cluster).await?;
-    write(
-        &cluster,
-        json!({"engaged": false, "reason": null, "by": by, "scope": null}),
-    )
-    .await?;
+    write(&cluster, json!({"engaged": false, "reason": null, "by": by, "scope": null})).await?;
     println!("the safety lever is released by {by}: new runs may start");
     Ok(Exit::Met)
 }
@@ -78,23 +67,14 @@ pub async fn resume(flags: &Flags, _: &ResumeArgs) -> Result<Exit, Failure> {
 async fn write(cluster: &Cluster, spec: Value) -> Result<(), Failure> {
     let levers: Api<SafetyLever> = Api::all(cluster.writes.clone());
     let patch = Patch::Merge(json!({"spec": spec}));
-    match call(
-        "set the lever",
-        levers.patch(names::LEVER, &PatchParams::default(), &patch),
-    )
-    .await
-    {
+    match call("set the lever", levers.patch(names::LEVER, &PatchParams::default(), &patch)).await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some(404) => {
             let lever = json!({"metadata": {"name": names::LEVER}, "spec": spec});
             let lever = serde_json::from_value(lever).map_err(|error| {
                 Failure::invalid(format!("the lever cannot be written: {error}"))
             })?;
-            call(
-                "create the lever",
-                levers.create(&PostParams::default(), &lever),
-            )
-            .await?;
+            call("create the lever", levers.create(&PostParams::default(), &lever)).await?;
             Ok(())
         }
         Err(error) => Err(error.into()),
@@ -105,14 +85,7 @@ async fn write(cluster: &Cluster, spec: Value) -> Result<(), Failure> {
 async fn who(cluster: &Cluster) -> Result<String, Failure> {
     let reviews: Api<SelfSubjectReview> = Api::all(cluster.writes.clone());
     let review = SelfSubjectReview::default();
-    let answer = call(
-        "ask who you are",
-        reviews.create(&PostParams::default(), &review),
-    )
-    .await?;
-    let user = answer
-        .status
-        .and_then(|status| status.user_info)
-        .and_then(|user| user.username);
+    let answer = call("ask who you are", reviews.create(&PostParams::default(), &review)).await?;
+    let user = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
     Ok(user.unwrap_or_else(|| "an unknown user".to_owned()))
 }

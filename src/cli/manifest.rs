@@ -55,33 +55,19 @@ struct ProblemJson<'a> {
 /// # Errors
 /// With every problem at once.
 pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
-    let mut report = Report {
-        name: name.to_owned(),
-        text: text.to_owned(),
-        resources: 0,
-        problems: Vec::new(),
-    };
+    let mut report =
+        Report { name: name.to_owned(), text: text.to_owned(), resources: 0, problems: Vec::new() };
     let documents = match MarkedYaml::load_from_str(text) {
         Ok(documents) => documents,
         Err(error) => {
             let marker = *error.marker();
-            let place = Place {
-                line: marker.line(),
-                column: marker.col() + 1,
-                length: 1,
-            };
-            report
-                .problems
-                .push(found("no YAML", "", place, error.info().to_owned()));
+            let place = Place { line: marker.line(), column: marker.col() + 1, length: 1 };
+            report.problems.push(found("no YAML", "", place, error.info().to_owned()));
             return Err(report);
         }
     };
     let mut resources = Vec::new();
-    for document in documents
-        .iter()
-        .map(node)
-        .filter(|node| !matches!(node.kind, Kind::Null))
-    {
+    for document in documents.iter().map(node).filter(|node| !matches!(node.kind, Kind::Null)) {
         let items = match document.get("kind").and_then(Node::text) {
             Some("List") => match document.get("items").map(|items| &items.kind) {
                 Some(Kind::List(items)) => items.clone(),
@@ -95,32 +81,14 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
         }
     }
     if report.resources == 0 {
-        let place = Place {
-            line: 1,
-            column: 1,
-            length: 1,
-        };
-        report.problems.push(found(
-            "no resource",
-            "",
-            place,
-            "the file holds nothing".to_owned(),
-        ));
+        let place = Place { line: 1, column: 1, length: 1 };
+        report.problems.push(found("no resource", "", place, "the file holds nothing".to_owned()));
     }
-    if report.problems.is_empty() {
-        Ok(resources)
-    } else {
-        Err(report)
-    }
+    if report.problems.is_empty() { Ok(resources) } else { Err(report) }
 }
 
 fn found(title: &str, path: &str, place: Place, help: String) -> Problem {
-    Problem {
-        title: title.to_owned(),
-        path: path.to_owned(),
-        place,
-        help,
-    }
+    Problem { title: title.to_owned(), path: path.to_owned(), place, help }
 }
 
 /// Reads one resource; adds what is wrong with it.
@@ -128,38 +96,26 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
     let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     if version.is_empty() || kind.is_empty() {
-        let help = format!(
-            "a resource needs apiVersion: {}/v1alpha1 and a kind",
-            names::GROUP
-        );
+        let help = format!("a resource needs apiVersion: {}/v1alpha1 and a kind", names::GROUP);
         problems.push(found("no resource", "", node.place, help));
         return None;
     }
     if version.split('/').next() != Some(names::GROUP) {
         return Some(Resource::Other(format!("{kind} of {version}")));
     }
-    let definition = definitions()
-        .into_iter()
-        .find(|definition| definition.spec.names.kind == kind);
+    let definition =
+        definitions().into_iter().find(|definition| definition.spec.names.kind == kind);
     let Some(definition) = definition.filter(|_| version == format!("{}/v1alpha1", names::GROUP))
     else {
-        let known: Vec<_> = definitions()
-            .into_iter()
-            .map(|definition| definition.spec.names.kind)
-            .collect();
-        let help = format!(
-            "{kind} of {version} is not known; known are {} of v1alpha1",
-            known.join(", ")
-        );
+        let known: Vec<_> =
+            definitions().into_iter().map(|definition| definition.spec.names.kind).collect();
+        let help =
+            format!("{kind} of {version} is not known; known are {} of v1alpha1", known.join(", "));
         problems.push(found("unknown kind", "kind", node.find("kind"), help));
         return None;
     };
     let before = problems.len();
-    let full = definition
-        .spec
-        .versions
-        .first()
-        .and_then(|version| version.schema.clone());
+    let full = definition.spec.versions.first().and_then(|version| version.schema.clone());
     let full =
         serde_json::to_value(full.and_then(|schema| schema.open_api_v3_schema)).unwrap_or_default();
     metadata(node, problems);
@@ -201,20 +157,13 @@ fn metadata(node: &Node, problems: &mut Vec<Problem>) {
             && name.ends_with(letters)
             && name.chars().all(inner)
             && name.len() <= 253
-            && name
-                .split('.')
-                .all(|part| part.starts_with(letters) && part.ends_with(letters))
+            && name.split('.').all(|part| part.starts_with(letters) && part.ends_with(letters))
     };
     if let Some(name) = name.filter(|name| !plain(name)) {
         let help = format!(
             "{name:?} must be lower-case letters, digits, - and ., and begin and end with a letter or digit"
         );
-        problems.push(found(
-            "wrong value",
-            "metadata.name",
-            metadata.find("name"),
-            help,
-        ));
+        problems.push(found("wrong value", "metadata.name", metadata.find("name"), help));
     }
 }
 
@@ -242,17 +191,11 @@ fn typed(kind: &str, value: Value) -> Result<(Resource, Value), serde_json::Erro
         }
         "Debrief" => {
             let debrief: Debrief = serde_json::from_value(value)?;
-            (
-                Resource::Ours(debrief.name_any()),
-                serde_json::to_value(&debrief)?,
-            )
+            (Resource::Ours(debrief.name_any()), serde_json::to_value(&debrief)?)
         }
         _ => {
             let lever: SafetyLever = serde_json::from_value(value)?;
-            (
-                Resource::Ours(lever.name_any()),
-                serde_json::to_value(&lever)?,
-            )
+            (Resource::Ours(lever.name_any()), serde_json::to_value(&lever)?)
         }
     })
 }
@@ -264,12 +207,7 @@ fn rules(schema: &Value, node: &Node, object: &Value) -> Vec<Problem> {
     };
     let problem = |error: &kube::core::cel::ValidationError| {
         let path = error.field_path.trim_start_matches('.').to_owned();
-        found(
-            "against a rule",
-            &path,
-            node.find(&path),
-            error.message.clone(),
-        )
+        found("against a rule", &path, node.find(&path), error.message.clone())
     };
     errors.as_slice().iter().map(problem).collect()
 }
@@ -282,13 +220,8 @@ pub fn warnings(resource: &Resource) -> Vec<String> {
         Resource::Run(run) => run.spec.template.as_ref(),
         Resource::Ours(_) | Resource::Other(_) => None,
     };
-    let problems = spec
-        .and_then(|spec| Plan::parse(spec).err())
-        .unwrap_or_default();
-    problems
-        .into_iter()
-        .map(|problem| format!("{}: {}", problem.path, problem.message))
-        .collect()
+    let problems = spec.and_then(|spec| Plan::parse(spec).err()).unwrap_or_default();
+    problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
 }
 
 fn node(yaml: &MarkedYaml<'_>) -> Node {
@@ -296,59 +229,34 @@ fn node(yaml: &MarkedYaml<'_>) -> Node {
         YamlData::Value(scalar) => match scalar {
             Scalar::Null => Kind::Null,
             Scalar::Boolean(value) => Kind::Bool(*value),
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "no field of ours holds such numbers"
-            )]
+            #[expect(clippy::cast_precision_loss, reason = "no field of ours holds such numbers")]
             Scalar::Integer(value) => Kind::Number(*value as f64),
             Scalar::FloatingPoint(value) => Kind::Number(value.into_inner()),
             Scalar::String(text) => Kind::Text(text.to_string()),
         },
         YamlData::Sequence(items) => Kind::List(items.iter().map(node).collect()),
-        YamlData::Mapping(entries) => Kind::Map(
-            entries
-                .iter()
-                .map(|(name, value)| (key(name), node(value)))
-                .collect(),
-        ),
+        YamlData::Mapping(entries) => {
+            Kind::Map(entries.iter().map(|(name, value)| (key(name), node(value))).collect())
+        }
         YamlData::Tagged(_, inner) => return node(inner),
         _ => Kind::Null,
     };
-    Node {
-        place: place(yaml),
-        kind,
-    }
+    Node { place: place(yaml), kind }
 }
 
 fn key(yaml: &MarkedYaml<'_>) -> Key {
     let name = match node(yaml).kind {
         Kind::Text(text) => text,
-        other => Node {
-            place: Place::default(),
-            kind: other,
-        }
-        .value()
-        .to_string(),
+        other => Node { place: Place::default(), kind: other }.value().to_string(),
     };
-    Key {
-        name,
-        place: place(yaml),
-    }
+    Key { name, place: place(yaml) }
 }
 
 /// A value that goes over several lines is marked at its start.
 fn place(yaml: &MarkedYaml<'_>) -> Place {
     let (start, end) = (yaml.span.start, yaml.span.end);
-    let length = if start.line() == end.line() {
-        end.col().saturating_sub(start.col())
-    } else {
-        1
-    };
-    Place {
-        line: start.line(),
-        column: start.col() + 1,
-        length: length.max(1),
-    }
+    let length = if start.line() == end.line() { end.col().saturating_sub(start.col()) } else { 1 };
+    Place { line: start.line(), column: start.col() + 1, length: length.max(1) }
 }
 
 impl Report {
@@ -365,10 +273,7 @@ impl Report {
                 help: &problem.help,
             })
         };
-        self.problems
-            .iter()
-            .map(|problem| line(problem).unwrap_or_default())
-            .collect()
+        self.problems.iter().map(|problem| line(problem).unwrap_or_default()).collect()
     }
 }
 
@@ -377,33 +282,15 @@ impl fmt::Display for Report {
         let mut problems: Vec<&Problem> = self.problems.iter().collect();
         problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
         for problem in &problems {
-            let Place {
-                line,
-                column,
-                length,
-            } = problem.place;
-            let source = clean(
-                self.text
-                    .lines()
-                    .nth(line.saturating_sub(1))
-                    .unwrap_or_default(),
-            );
+            let Place { line, column, length } = problem.place;
+            let source = clean(self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default());
             let margin = line.to_string().len();
             writeln!(f, "error: {}", problem.title)?;
-            writeln!(
-                f,
-                "{:margin$}--> {}:{line}:{column}   {}",
-                "", self.name, problem.path
-            )?;
+            writeln!(f, "{:margin$}--> {}:{line}:{column}   {}", "", self.name, problem.path)?;
             writeln!(f, "{:margin$} |", "")?;
             writeln!(f, "{line} | {source}")?;
             let (indent, marks) = (" ".repeat(column.saturating_sub(1)), "^".repeat(length));
-            writeln!(
-                f,
-                "{:margin$} | {indent}{marks} {}\n",
-                "",
-                clean(&problem.help)
-            )?;
+            writeln!(f, "{:margin$} | {indent}{marks} {}\n", "", clean(&problem.help))?;
         }
         let count =
             |number: usize, word| format!("{number} {word}{}", if number == 1 { "" } else { "s" });

@@ -31,30 +31,18 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let own_namespace = (context == "in-cluster").then(|| cluster.default_namespace.clone());
     let listen = |kind| {
         signal(kind).map_err(|error| {
-            Failure::new(
-                Exit::Infrastructure,
-                format!("cannot listen for signals: {error}"),
-            )
+            Failure::new(Exit::Infrastructure, format!("cannot listen for signals: {error}"))
         })
     };
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let shutdown = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("the operator ends; runs under way continue with the next one");
     };
-    let options = Options {
-        cluster,
-        config,
-        only: None,
-        own_namespace,
-    };
+    let options = Options { cluster, config, only: None, own_namespace };
     let ended = Box::pin(operator::run(options, shutdown)).await;
-    ended
-        .map(|()| Exit::Met)
-        .map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
+    ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
 }
 
 /// Runs the operator for one run inside the CLI; it only returns when it cannot.
@@ -79,7 +67,5 @@ pub async fn local(cluster: &Cluster, config: Option<&Path>, run: &str) -> Failu
 
 fn read(path: Option<&Path>) -> Result<Config, Failure> {
     let config = path.map(Config::read).transpose();
-    config
-        .map(Option::unwrap_or_default)
-        .map_err(|error| Failure::invalid(error.to_string()))
+    config.map(Option::unwrap_or_default).map_err(|error| Failure::invalid(error.to_string()))
 }

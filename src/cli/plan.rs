@@ -45,21 +45,14 @@ pub async fn plan(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let limit = std::time::Duration::from_secs(30);
     let planned =
         tokio::time::timeout(limit, follow::until_complete(&cluster, &name, |_| {})).await;
-    call(
-        "delete the plan",
-        runs.delete(&name, &DeleteParams::default()),
-    )
-    .await?;
+    call("delete the plan", runs.delete(&name, &DeleteParams::default())).await?;
     let planned = planned.map_err(|_| {
         Failure::new(
             Exit::Infrastructure,
             "no operator answered within 30s. Start one with `firedrill operator`",
         )
     })??;
-    println!(
-        "{}",
-        view::planned(&planned, Clock::start().now(), view::Style::detect())
-    );
+    println!("{}", view::planned(&planned, Clock::start().now(), view::Style::detect()));
     Ok(exit(&planned))
 }
 
@@ -69,9 +62,7 @@ fn exit(run: &ExperimentRun) -> Exit {
     if status.is_some_and(|status| status.verdict.is_some()) {
         return super::exit::of(run);
     }
-    let guards = status
-        .and_then(|status| status.plan.as_ref())
-        .map(|plan| &plan.guards);
+    let guards = status.and_then(|status| status.plan.as_ref()).map(|plan| &plan.guards);
     let open = guards.is_some_and(|guards| guards.iter().all(|guard| guard.passed));
     if open { Exit::Met } else { Exit::Undecided }
 }

@@ -64,15 +64,9 @@ fn suffix() -> Result<String, Failure> {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut bytes = [0; 5];
     SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        Failure::new(
-            super::exit::Exit::Infrastructure,
-            format!("no random numbers: {error}"),
-        )
+        Failure::new(super::exit::Exit::Infrastructure, format!("no random numbers: {error}"))
     })?;
-    Ok(bytes
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
-        .collect())
+    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect())
 }
 
 /// The one resource of a file, which was found to be valid.
@@ -80,15 +74,10 @@ fn from_file(file: &PathBuf) -> Result<ExperimentRun, Failure> {
     let (name, text) = validate::text(file)?;
     let resources = manifest::read(&name, &text)
         .map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
-    match resources
-        .into_iter()
-        .find(|resource| !matches!(resource, Resource::Other(_)))
-    {
+    match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
         Some(Resource::Experiment(experiment)) => {
-            let mut run = ExperimentRun::new(
-                "",
-                of(experiment.metadata.name.as_deref().unwrap_or_default()),
-            );
+            let mut run =
+                ExperimentRun::new("", of(experiment.metadata.name.as_deref().unwrap_or_default()));
             run.metadata.namespace = experiment.metadata.namespace;
             run.spec.template = Some(experiment.spec);
             Ok(run)

@@ -60,13 +60,9 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     cluster.check().await?;
     confirm(&cluster, &run, args.yes)?;
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
-    let params = PostParams {
-        field_manager: Some("firedrill-cli".to_owned()),
-        ..PostParams::default()
-    };
-    let created = call("create the run", runs.create(&params, &run))
-        .await
-        .map_err(refused)?;
+    let params =
+        PostParams { field_manager: Some("firedrill-cli".to_owned()), ..PostParams::default() };
+    let created = call("create the run", runs.create(&params, &run)).await.map_err(refused)?;
     let name = created.name_any();
     if !args.local {
         accepted(&cluster, &runs, &name).await?;
@@ -103,10 +99,7 @@ fn refused(error: Error) -> Failure {
 
 /// Says where something will be broken, and asks on a terminal.
 fn confirm(cluster: &Cluster, run: &ExperimentRun, yes: bool) -> Result<(), Failure> {
-    let place = format!(
-        "namespace {} of context {}",
-        cluster.namespace, cluster.context
-    );
+    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
     if yes {
         return Ok(());
     }
@@ -133,10 +126,7 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
         name,
         |run: Option<&ExperimentRun>| run.is_none_or(|run| run.status.is_some()),
     );
-    if tokio::time::timeout(ACCEPTED_WITHIN, taken_up)
-        .await
-        .is_ok()
-    {
+    if tokio::time::timeout(ACCEPTED_WITHIN, taken_up).await.is_ok() {
         return Ok(());
     }
     take_back(runs, name).await?;
@@ -153,18 +143,12 @@ async fn take_back(runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure>
     if run.status.is_some() {
         return Ok(());
     }
-    let others: Vec<_> = run
-        .finalizers()
-        .iter()
-        .filter(|found| *found != names::FINALIZER)
-        .collect();
+    let others: Vec<_> =
+        run.finalizers().iter().filter(|found| *found != names::FINALIZER).collect();
     let patch = Patch::Merge(json!({"metadata": {
         "resourceVersion": run.resource_version(), "uid": run.uid(), "finalizers": others}}));
-    let patched = call(
-        "take the run back",
-        runs.patch(name, &PatchParams::default(), &patch),
-    )
-    .await?;
+    let patched =
+        call("take the run back", runs.patch(name, &PatchParams::default(), &patch)).await?;
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: patched.metadata.uid.clone(),

@@ -35,15 +35,8 @@ pub async fn stop(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Met);
     }
     let run = follow::until_complete(&cluster, &args.run, |_| {}).await?;
-    println!(
-        "{}",
-        super::view::ending(&run, super::view::Style::detect())
-    );
-    Ok(if follow::is_clean(&run) {
-        Exit::Met
-    } else {
-        Exit::RevertIncomplete
-    })
+    println!("{}", super::view::ending(&run, super::view::Style::detect()));
+    Ok(if follow::is_clean(&run) { Exit::Met } else { Exit::RevertIncomplete })
 }
 
 /// Sets `spec.stop`; it cannot be taken back.
@@ -53,10 +46,6 @@ pub async fn stop(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
 pub async fn ask(cluster: &Cluster, run: &str) -> Result<(), Failure> {
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
     let patch = Patch::Merge(json!({"spec": {"stop": true}}));
-    call(
-        "stop the run",
-        runs.patch(run, &PatchParams::default(), &patch),
-    )
-    .await?;
+    call("stop the run", runs.patch(run, &PatchParams::default(), &patch)).await?;
     Ok(())
 }

@@ -50,11 +50,7 @@ pub fn validate(args: &Args) -> Result<Exit, Failure> {
             println!("{report}");
         }
     }
-    Ok(if reports.is_empty() {
-        Exit::Met
-    } else {
-        Exit::Invalid
-    })
+    Ok(if reports.is_empty() { Exit::Met } else { Exit::Invalid })
 }
 
 fn tell(name: &str, resources: &[Resource], output: Output) {
@@ -79,10 +75,7 @@ fn tell(name: &str, resources: &[Resource], output: Output) {
 pub fn text(file: &PathBuf) -> Result<(String, String), Failure> {
     let mut text = String::new();
     let (name, read) = if file.as_os_str() == "-" {
-        (
-            "standard input".to_owned(),
-            std::io::stdin().read_to_string(&mut text).map(drop),
-        )
+        ("standard input".to_owned(), std::io::stdin().read_to_string(&mut text).map(drop))
     } else {
         let read = std::fs::read_to_string(file).map(|read| text = read);
         (file.display().to_string(), read)

@@ -36,11 +36,7 @@ impl Style {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let rich = std::io::stdout().is_terminal() && !dumb;
         let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-        Self {
-            colour: rich && !set("NO_COLOR"),
-            unicode: rich && !set("NO_COLOR"),
-            width,
-        }
+        Self { colour: rich && !set("NO_COLOR"), unicode: rich && !set("NO_COLOR"), width }
     }
 
     fn symbol(self, symbol: &'static str, plain: &'static str) -> &'static str {
@@ -48,11 +44,7 @@ impl Style {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     fn good(self, text: &str) -> String {
@@ -81,11 +73,8 @@ pub fn clean(text: &str) -> String {
 /// One fact as a line: time of day, name, detail.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
-    let detail = if fact.detail.is_empty() {
-        String::new()
-    } else {
-        format!("  {}", clean(&fact.detail))
-    };
+    let detail =
+        if fact.detail.is_empty() { String::new() } else { format!("  {}", clean(&fact.detail)) };
     format!("{}  {:<14}{detail}", fact.at.time_of_day(), name(fact.name))
 }
 
@@ -129,11 +118,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub const PLAIN: Style = Style {
-        colour: false,
-        unicode: false,
-        width: 80,
-    };
+    pub const PLAIN: Style = Style { colour: false, unicode: false, width: 80 };
 
     pub fn run(facts: &[(&str, &str, &str)]) -> ExperimentRun {
         let fact = |(name, second, detail): &(&str, &str, &str)| {

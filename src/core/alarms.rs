@@ -61,11 +61,7 @@ impl Sighting {
 
     /// The earliest instant at which the alert is known to have been pending or firing.
     fn began(&self) -> Option<Moment> {
-        [self.condition_true, self.firing]
-            .into_iter()
-            .flatten()
-            .map(|span| span.at)
-            .min()
+        [self.condition_true, self.firing].into_iter().flatten().map(|span| span.at).min()
     }
 }
 
@@ -104,10 +100,7 @@ impl Book {
         let room = self.sightings.len() < SIGHTINGS_MAX;
         if let Some(old) = self.sightings.iter_mut().find(same) {
             let notified = old.notified.or(sighting.notified);
-            *old = Sighting {
-                notified,
-                ..sighting
-            };
+            *old = Sighting { notified, ..sighting };
         } else if room {
             self.sightings.push(sighting);
         }
@@ -115,11 +108,7 @@ impl Book {
 
     /// Takes up everything that a polled channel knows: what it no longer names is over.
     pub fn replace(&mut self, channel: Channel, sightings: Vec<Sighting>) {
-        for old in self
-            .sightings
-            .iter_mut()
-            .filter(|old| old.channel == channel)
-        {
+        for old in self.sightings.iter_mut().filter(|old| old.channel == channel) {
             old.active = false;
         }
         for sighting in sightings {
@@ -131,36 +120,25 @@ impl Book {
     #[must_use]
     pub fn state(&self) -> (usize, usize, usize, usize) {
         let count = |wanted: fn(&Sighting) -> bool| {
-            self.sightings
-                .iter()
-                .filter(|sighting| wanted(sighting))
-                .count()
+            self.sightings.iter().filter(|sighting| wanted(sighting)).count()
         };
         let active = count(|sighting| sighting.active);
-        (
-            count(|sighting| sighting.firing.is_some()),
-            active,
-            self.asked(),
-            self.failures.len(),
-        )
+        (count(|sighting| sighting.firing.is_some()), active, self.asked(), self.failures.len())
     }
 
     /// Notes that Prometheus answered for the whole time since `since`.
     pub fn prometheus_answered(&mut self, since: Moment, now: Moment) {
         self.prometheus = Some(Coverage { since, until: now });
-        self.failures
-            .retain(|(channel, _)| *channel != Channel::Prometheus);
+        self.failures.retain(|(channel, _)| *channel != Channel::Prometheus);
     }
 
     /// Notes that Alertmanager answered for this instant.
     pub fn alertmanager_answered(&mut self, now: Moment) {
-        let continued = self
-            .alertmanager
-            .filter(|old| Duration::between(old.until, now) <= POLL_GAP);
+        let continued =
+            self.alertmanager.filter(|old| Duration::between(old.until, now) <= POLL_GAP);
         let since = continued.map_or(now, |old| old.since);
         self.alertmanager = Some(Coverage { since, until: now });
-        self.failures
-            .retain(|(channel, _)| *channel != Channel::Alertmanager);
+        self.failures.retain(|(channel, _)| *channel != Channel::Alertmanager);
     }
 
     /// Notes that a polled source did not answer.
@@ -188,10 +166,7 @@ impl Book {
     #[must_use]
     pub fn covers(&self, from: Moment, to: Moment) -> bool {
         let covers = |coverage: Coverage| coverage.since <= from && coverage.until >= to;
-        [self.prometheus, self.alertmanager]
-            .into_iter()
-            .flatten()
-            .any(covers)
+        [self.prometheus, self.alertmanager].into_iter().flatten().any(covers)
     }
 
     /// The alerts that `plan` expects and that are pending or firing now, suppressed ones apart.
@@ -211,10 +186,8 @@ impl Book {
     /// The first alert that counts as noticing, by its firing.
     #[must_use]
     pub fn noticed(&self, watcher: &Watcher<'_>, injected: Moment) -> Option<&Sighting> {
-        let counted = self
-            .sightings
-            .iter()
-            .filter(|sighting| self.counts(sighting, watcher, injected));
+        let counted =
+            self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
         counted
             .filter(|sighting| sighting.firing.is_some())
             .min_by_key(|sighting| sighting.firing.map(|firing| (firing.at, firing.not_before)))
@@ -227,10 +200,8 @@ impl Book {
         watcher: &Watcher<'_>,
         injected: Moment,
     ) -> Option<(Span, &Sighting)> {
-        let counted = self
-            .sightings
-            .iter()
-            .filter(|sighting| self.counts(sighting, watcher, injected));
+        let counted =
+            self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
         counted
             .filter_map(|sighting| Some((sighting.condition_true?, sighting)))
             .min_by_key(|(span, _)| span.at)
@@ -239,10 +210,8 @@ impl Book {
     /// When the first notification of a counted alert was delivered.
     #[must_use]
     pub fn notified(&self, watcher: &Watcher<'_>, injected: Moment) -> Option<(Span, &Sighting)> {
-        let counted = self
-            .sightings
-            .iter()
-            .filter(|sighting| self.counts(sighting, watcher, injected));
+        let counted =
+            self.sightings.iter().filter(|sighting| self.counts(sighting, watcher, injected));
         counted
             .filter_map(|sighting| Some((sighting.notified?, sighting)))
             .min_by_key(|(span, _)| span.at)
@@ -264,10 +233,7 @@ impl Book {
                 (false, _) => Some("not among detection.alerts"),
             };
             let new = |alert: &AlertRef| seen.iter().all(|old| old.labels != alert.labels);
-            if let Some(alert) = reason
-                .map(|reason| sighting.reference(Some(reason)))
-                .filter(new)
-            {
+            if let Some(alert) = reason.map(|reason| sighting.reference(Some(reason))).filter(new) {
                 seen.push(alert);
             }
         }
@@ -307,7 +273,6 @@ impl Watcher<'_> {
     /// Whether the experiment expects this alert.
     #[must_use]
     pub fn expects(&self, sighting: &Sighting) -> bool {
-        self.plan
-            .expects(&sighting.labels, self.namespace, self.namespace_label)
+        self.plan.expects(&sighting.labels, self.namespace, self.namespace_label)
     }
 }

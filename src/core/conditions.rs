@@ -15,36 +15,22 @@ pub fn update(
 ) {
     let mut conditions = std::mem::take(&mut status.conditions);
     let mut put = |type_, value| set(&mut conditions, type_, value, generation, now);
-    put(
-        condition::ACCEPTED,
-        (Status::True, "Accepted", "the run was taken up"),
-    );
+    put(condition::ACCEPTED, (Status::True, "Accepted", "the run was taken up"));
     let guard = waiting.map(|guard| (guard.name.to_string(), guard.detail.clone()));
     put(condition::INJECTED, injected(status, guard.as_ref()));
-    let detected = status
-        .detection
-        .as_ref()
-        .map(|detection| (detection.answer, &detection.headline));
+    let detected =
+        status.detection.as_ref().map(|detection| (detection.answer, &detection.headline));
     put(condition::DETECTED, answer(detected));
-    let recovered = status
-        .recovery
-        .as_ref()
-        .map(|recovery| (recovery.answer, &recovery.headline));
+    let recovered = status.recovery.as_ref().map(|recovery| (recovery.answer, &recovery.headline));
     put(condition::RECOVERED, answer(recovered));
     put(condition::REVERTED, reverted(status));
     let (verdict, summary) = (
         status.verdict.map(|verdict| verdict.to_string()),
         status.summary.clone().unwrap_or_default(),
     );
-    put(
-        condition::OBJECTIVES_MET,
-        objectives(status, verdict.as_deref(), &summary),
-    );
+    put(condition::OBJECTIVES_MET, objectives(status, verdict.as_deref(), &summary));
     let complete = status.fact(FactName::Completed).is_some();
-    let reason = verdict
-        .as_deref()
-        .or(status.reason.as_deref())
-        .unwrap_or("UnderWay");
+    let reason = verdict.as_deref().or(status.reason.as_deref()).unwrap_or("UnderWay");
     put(
         condition::COMPLETE,
         if complete {
@@ -82,10 +68,7 @@ fn answer(answer: Option<(Answer, &String)>) -> (Status, &'static str, &str) {
 }
 
 fn reverted(status: &ExperimentRunStatus) -> (Status, &'static str, &'static str) {
-    match (
-        status.fact(FactName::Reverted),
-        status.fact(FactName::Journaled),
-    ) {
+    match (status.fact(FactName::Reverted), status.fact(FactName::Journaled)) {
         (Some(_), _) => (Status::True, "Reverted", "nothing of the fault is left"),
         (None, Some(_)) => (Status::False, "NotYet", "the fault is not reverted yet"),
         (None, None) => (Status::Unknown, "NothingJournaled", "nothing was broken"),

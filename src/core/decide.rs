@@ -154,9 +154,7 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 impl<'a> Observed<'a> {
     fn has_finalizer(&self) -> bool {
         let finalizers = self.run.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers
-            .iter()
-            .any(|finalizer| finalizer == names::FINALIZER)
+        finalizers.iter().any(|finalizer| finalizer == names::FINALIZER)
     }
 
     fn namespace(&self) -> &'a str {
@@ -255,18 +253,12 @@ impl Cause {
     #[must_use]
     pub fn read(detail: &str) -> Self {
         let word = detail.split(':').next().unwrap_or_default();
-        Self::ALL
-            .into_iter()
-            .find(|cause| cause.reason() == word)
-            .unwrap_or(Self::Stopped)
+        Self::ALL.into_iter().find(|cause| cause.reason() == word).unwrap_or(Self::Stopped)
     }
 
     /// Whether the run was ended early by somebody or something outside the experiment.
     #[must_use]
     pub const fn aborts(self) -> bool {
-        matches!(
-            self,
-            Self::Stopped | Self::Deleted | Self::Lever | Self::Guard
-        )
+        matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
     }
 }

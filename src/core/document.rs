@@ -75,45 +75,30 @@ impl Kind {
 impl Node {
     /// The entries of a mapping; none of anything else.
     pub fn entries(&self) -> impl Iterator<Item = &(Key, Self)> {
-        let entries = if let Kind::Map(entries) = &self.kind {
-            entries.as_slice()
-        } else {
-            &[]
-        };
+        let entries = if let Kind::Map(entries) = &self.kind { entries.as_slice() } else { &[] };
         entries.iter()
     }
 
     /// The value of that key.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
-        self.entries()
-            .find(|(key, _)| key.name == name)
-            .map(|(_, value)| value)
+        self.entries().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
     /// The value as text, if it is one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        if let Kind::Text(text) = &self.kind {
-            Some(text)
-        } else {
-            None
-        }
+        if let Kind::Text(text) = &self.kind { Some(text) } else { None }
     }
 
     /// The place of the deepest value on `path`, such as `spec.steadyState[0].name`.
     #[must_use]
     pub fn find(&self, path: &str) -> Place {
         let mut node = self;
-        let steps = path
-            .split(['.', '['])
-            .map(|step| step.trim_end_matches(']'));
+        let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']'));
         for step in steps.filter(|step| !step.is_empty()) {
             let next = match &node.kind {
-                Kind::List(items) => step
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|index| items.get(index)),
+                Kind::List(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
                 _ => node.get(step),
             };
             let Some(next) = next else { break };
@@ -132,9 +117,7 @@ impl Node {
             Kind::Text(text) => Value::String(text.clone()),
             Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
             Kind::Map(entries) => {
-                let pairs = entries
-                    .iter()
-                    .map(|(key, value)| (key.name.clone(), value.value()));
+                let pairs = entries.iter().map(|(key, value)| (key.name.clone(), value.value()));
                 Value::Object(pairs.collect::<Map<_, _>>())
             }
         }
@@ -143,10 +126,7 @@ impl Node {
 
 /// A whole number stays one, so that JSON shows `2` and not `2.0`.
 fn number_value(number: f64) -> Value {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked to be whole and small"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
     if number.fract() == 0.0 && number.abs() < 9e15 {
         Value::from(number as i64)
     } else {

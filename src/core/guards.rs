@@ -91,18 +91,12 @@ pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Vec<Victim>) {
 #[must_use]
 pub fn first_closed(results: &[GuardResult]) -> Option<&GuardResult> {
     let closed = || results.iter().filter(|result| !result.passed);
-    closed()
-        .find(|result| !result.name.opens_with_time())
-        .or_else(|| closed().next())
+    closed().find(|result| !result.name.opens_with_time()).or_else(|| closed().next())
 }
 
 fn result(name: Guard, refusal: Option<String>, passed: impl FnOnce() -> String) -> GuardResult {
     let (passed, detail) = refusal.map_or_else(|| (true, passed()), |refusal| (false, refusal));
-    GuardResult {
-        name,
-        passed,
-        detail,
-    }
+    GuardResult { name, passed, detail }
 }
 
 fn enabled(scene: &Scene<'_>) -> GuardResult {
@@ -111,9 +105,9 @@ fn enabled(scene: &Scene<'_>) -> GuardResult {
         Namespace::Unreadable(error) => {
             Some(format!("namespace {namespace} cannot be read: {error}"))
         }
-        Namespace::Found {
-            terminating: true, ..
-        } => Some(format!("namespace {namespace} is being deleted")),
+        Namespace::Found { terminating: true, .. } => {
+            Some(format!("namespace {namespace} is being deleted"))
+        }
         Namespace::Found { enabled: false, .. } if scene.config.opt_in => Some(format!(
             "namespace {namespace} has not opted in: kubectl label namespace {namespace} firedrill.dev/enabled=true"
         )),
@@ -123,60 +117,37 @@ fn enabled(scene: &Scene<'_>) -> GuardResult {
 }
 
 fn not_protected(scene: &Scene<'_>) -> GuardResult {
-    let labelled = matches!(
-        scene.world.namespace,
-        Namespace::Found {
-            protected: true,
-            ..
-        }
-    );
+    let labelled = matches!(scene.world.namespace, Namespace::Found { protected: true, .. });
     let refusal = if labelled {
         Some("the namespace carries firedrill.dev/protected=true".to_owned())
     } else {
-        scene
-            .protected
-            .then(|| "the operator's configuration protects the namespace".to_owned())
+        scene.protected.then(|| "the operator's configuration protects the namespace".to_owned())
     };
-    result(Guard::NotProtected, refusal, || {
-        "namespace not protected".to_owned()
-    })
+    result(Guard::NotProtected, refusal, || "namespace not protected".to_owned())
 }
 
 fn lever(scene: &Scene<'_>) -> GuardResult {
     let refusal = scene.world.lever.refusal();
-    result(
-        Guard::Lever,
-        refusal.map(|why| format!("{why}; firedrill resume releases it")),
-        || "lever not engaged".to_owned(),
-    )
+    result(Guard::Lever, refusal.map(|why| format!("{why}; firedrill resume releases it")), || {
+        "lever not engaged".to_owned()
+    })
 }
 
 fn caps(scene: &Scene<'_>, fault: &PodKill, wanted: usize) -> GuardResult {
     let (caps, spec) = (&scene.config.caps, &scene.watcher.plan.spec);
     let count = usize::try_from(caps.count).unwrap_or(0);
     let refusal = if wanted > count {
-        Some(format!(
-            "{wanted} pods, the operator allows {count} (caps.count)"
-        ))
+        Some(format!("{wanted} pods, the operator allows {count} (caps.count)"))
     } else if fault.percent.is_some_and(|percent| percent > caps.percent) {
         let percent = fault.percent.unwrap_or_default();
-        Some(format!(
-            "{percent}%, the operator allows {}% (caps.percent)",
-            caps.percent
-        ))
+        Some(format!("{percent}%, the operator allows {}% (caps.percent)", caps.percent))
     } else if spec.duration > caps.duration {
-        Some(format!(
-            "{}, the operator allows {} (caps.duration)",
-            spec.duration, caps.duration
-        ))
+        Some(format!("{}, the operator allows {} (caps.duration)", spec.duration, caps.duration))
     } else {
         None
     };
     result(Guard::Caps, refusal, || {
-        format!(
-            "{wanted} of at most {count} pods, {} of at most {}",
-            spec.duration, caps.duration
-        )
+        format!("{wanted} of at most {count} pods, {} of at most {}", spec.duration, caps.duration)
     })
 }
 
@@ -184,33 +155,25 @@ fn target_found(scene: &Scene<'_>, wanted: usize) -> GuardResult {
     let target = &scene.watcher.plan.spec.target;
     let pods = scene.world.pods.iter().filter(|pod| !pod.ending).count();
     let refusal = match &scene.world.target {
-        Target::Missing => Some(format!(
-            "there is no {target} in namespace {}",
-            scene.watcher.namespace
-        )),
+        Target::Missing => {
+            Some(format!("there is no {target} in namespace {}", scene.watcher.namespace))
+        }
         Target::Unreadable(error) => Some(format!("{target} cannot be read: {error}")),
         Target::Found { .. } if pods == 0 => Some(format!("{target} has no running pods")),
         Target::Found { .. } if wanted == 0 => Some(format!(
             "the percentage of {pods} pods rounds down to 0; choose a larger one or a count"
         )),
-        Target::Found { .. } if wanted > pods => Some(format!(
-            "{wanted} pods are to be taken, {target} has {pods}"
-        )),
+        Target::Found { .. } if wanted > pods => {
+            Some(format!("{wanted} pods are to be taken, {target} has {pods}"))
+        }
         Target::Found { .. } => None,
     };
-    result(Guard::TargetFound, refusal, || {
-        format!("{target} has {pods} pods")
-    })
+    result(Guard::TargetFound, refusal, || format!("{target} has {pods} pods"))
 }
 
 fn remaining(scene: &Scene<'_>, victims: &[Victim]) -> usize {
     let taken = |pod: &Pod| victims.iter().any(|victim| victim.uid == pod.uid);
-    scene
-        .world
-        .pods
-        .iter()
-        .filter(|pod| pod.ready && !taken(pod))
-        .count()
+    scene.world.pods.iter().filter(|pod| pod.ready && !taken(pod)).count()
 }
 
 fn min_ready(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
@@ -219,9 +182,7 @@ fn min_ready(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
     let refusal = (left < needed).then(|| {
         format!("needs {needed}, would leave {left}. Set guards.minReady: {left} to allow it")
     });
-    result(Guard::MinReady, refusal, || {
-        format!("leaves {left} ready pods of at least {needed}")
-    })
+    result(Guard::MinReady, refusal, || format!("leaves {left} ready pods of at least {needed}"))
 }
 
 fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
@@ -230,20 +191,13 @@ fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
         _ => 0,
     };
     let unavailable = desired.saturating_sub(remaining(scene, victims));
-    let limit = scene
-        .watcher
-        .plan
-        .spec
-        .guards
-        .max_unavailable
-        .as_ref()
-        .map(|limit| match limit {
-            IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
-            IntOrString::String(text) => match text.strip_suffix('%') {
-                Some(percent) => desired * percent.parse::<usize>().unwrap_or(0) / 100,
-                None => text.parse().unwrap_or(0),
-            },
-        });
+    let limit = scene.watcher.plan.spec.guards.max_unavailable.as_ref().map(|limit| match limit {
+        IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
+        IntOrString::String(text) => match text.strip_suffix('%') {
+            Some(percent) => desired * percent.parse::<usize>().unwrap_or(0) / 100,
+            None => text.parse().unwrap_or(0),
+        },
+    });
     let refusal = limit.filter(|limit| unavailable > *limit).map(|limit| {
         format!("allows {limit} of {desired} pods to be unavailable, {unavailable} would be")
     });
@@ -256,10 +210,7 @@ fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
 fn disruption_budget(scene: &Scene<'_>, fault: &PodKill, victims: &[Victim]) -> GuardResult {
     let mut refusal = None;
     for budget in &scene.world.budgets {
-        let taken = victims
-            .iter()
-            .filter(|victim| budget.pods.contains(&victim.uid))
-            .count();
+        let taken = victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
         let allowed = usize::try_from(budget.allowed).unwrap_or(0);
         if fault.method == KillMethod::Evict && taken > allowed {
             refusal = Some(format!(
@@ -268,18 +219,11 @@ fn disruption_budget(scene: &Scene<'_>, fault: &PodKill, victims: &[Victim]) -> 
             ));
         }
     }
-    let budgets = scene
-        .world
-        .budgets
-        .iter()
-        .filter(|budget| !budget.pods.is_empty())
-        .count();
-    result(Guard::DisruptionBudget, refusal, || {
-        match (fault.method, budgets) {
-            (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
-            (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
-            (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
-        }
+    let budgets = scene.world.budgets.iter().filter(|budget| !budget.pods.is_empty()).count();
+    result(Guard::DisruptionBudget, refusal, || match (fault.method, budgets) {
+        (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
+        (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
+        (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
     })
 }
 
@@ -288,51 +232,26 @@ fn no_rollout(scene: &Scene<'_>) -> GuardResult {
         Target::Found { rollout, .. } => rollout.clone(),
         _ => None,
     };
-    result(Guard::NoRollout, refusal, || {
-        "no rollout under way".to_owned()
-    })
+    result(Guard::NoRollout, refusal, || "no rollout under way".to_owned())
 }
 
 /// The runs that have journaled one of the same workloads and are not over.
 #[must_use]
 pub fn holders<'a>(scene: &Scene<'a>) -> Vec<&'a Rival> {
-    let own: Vec<&str> = scene
-        .world
-        .workloads
-        .iter()
-        .map(|workload| workload.uid.as_str())
-        .collect();
-    let shares = |rival: &&Rival| {
-        rival
-            .workloads
-            .iter()
-            .any(|uid| own.contains(&uid.as_str()))
-    };
-    scene
-        .world
-        .rivals
-        .iter()
-        .filter(|rival| rival.uid != scene.uid)
-        .filter(shares)
-        .collect()
+    let own: Vec<&str> =
+        scene.world.workloads.iter().map(|workload| workload.uid.as_str()).collect();
+    let shares = |rival: &&Rival| rival.workloads.iter().any(|uid| own.contains(&uid.as_str()));
+    scene.world.rivals.iter().filter(|rival| rival.uid != scene.uid).filter(shares).collect()
 }
 
 fn target_free(scene: &Scene<'_>) -> GuardResult {
-    let refusal = holders(scene)
-        .first()
-        .map(|rival| format!("run {} has the same target", rival.name));
-    result(Guard::TargetFree, refusal, || {
-        "no other run has this target".to_owned()
-    })
+    let refusal =
+        holders(scene).first().map(|rival| format!("run {} has the same target", rival.name));
+    result(Guard::TargetFree, refusal, || "no other run has this target".to_owned())
 }
 
 fn concurrency(scene: &Scene<'_>) -> GuardResult {
-    let running = scene
-        .world
-        .rivals
-        .iter()
-        .filter(|rival| rival.uid != scene.uid)
-        .count();
+    let running = scene.world.rivals.iter().filter(|rival| rival.uid != scene.uid).count();
     let limit = usize::try_from(scene.config.caps.concurrency).unwrap_or(0);
     let refusal = (running >= limit).then(|| {
         format!("{running} runs are under way, the operator allows {limit} (caps.concurrency)")
@@ -344,9 +263,7 @@ fn concurrency(scene: &Scene<'_>) -> GuardResult {
 
 fn steady(scene: &Scene<'_>) -> GuardResult {
     let needed = scene.watcher.plan.spec.guards.steady_for;
-    result(Guard::Steady, unsteady(scene, needed), || {
-        format!("steady for {needed}")
-    })
+    result(Guard::Steady, unsteady(scene, needed), || format!("steady for {needed}"))
 }
 
 /// Why the steady state does not hold, in the words of its probes.
@@ -355,9 +272,7 @@ fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
         return None;
     }
     for series in &scene.sight.probes {
-        let good_for = series
-            .good_since()
-            .map(|since| Duration::between(since.at, scene.now));
+        let good_for = series.good_since().map(|since| Duration::between(since.at, scene.now));
         match (series.last(), good_for) {
             (None, _) => return Some(format!("probe {} has not answered yet", series.name)),
             (Some(last), None) => {
@@ -396,27 +311,13 @@ fn round(duration: Duration) -> Duration {
 
 fn alerts_quiet(scene: &Scene<'_>) -> GuardResult {
     let book = &scene.sight.book;
-    let sources = [
-        scene.config.prometheus.is_some(),
-        scene.config.alertmanager.is_some(),
-    ];
+    let sources = [scene.config.prometheus.is_some(), scene.config.alertmanager.is_some()];
     let sources = sources.into_iter().filter(|configured| *configured).count();
-    let noisy = book
-        .noisy(&scene.watcher)
-        .into_iter()
-        .next()
-        .map(|sighting| {
-            let state = if sighting.firing.is_some() {
-                "firing"
-            } else {
-                "pending"
-            };
-            let name = sighting
-                .labels
-                .get("alertname")
-                .map_or("an alert", String::as_str);
-            format!("{name} is already {state}")
-        });
+    let noisy = book.noisy(&scene.watcher).into_iter().next().map(|sighting| {
+        let state = if sighting.firing.is_some() { "firing" } else { "pending" };
+        let name = sighting.labels.get("alertname").map_or("an alert", String::as_str);
+        format!("{name} is already {state}")
+    });
     let unasked =
         (book.asked() < sources).then(|| "the alert sources have not answered yet".to_owned());
     let unreachable: Vec<String> = book
@@ -424,11 +325,9 @@ fn alerts_quiet(scene: &Scene<'_>) -> GuardResult {
         .iter()
         .map(|(channel, error)| format!("{} cannot be reached: {error}", channel.name()))
         .collect();
-    result(Guard::AlertsQuiet, noisy.or(unasked), || {
-        match (sources, unreachable.is_empty()) {
-            (0, _) => "no alert source is configured to be asked".to_owned(),
-            (_, true) => "no matching alert pending or firing".to_owned(),
-            (_, false) => format!("{}; a miss may be Inconclusive", unreachable.join("; ")),
-        }
+    result(Guard::AlertsQuiet, noisy.or(unasked), || match (sources, unreachable.is_empty()) {
+        (0, _) => "no alert source is configured to be asked".to_owned(),
+        (_, true) => "no matching alert pending or firing".to_owned(),
+        (_, false) => format!("{}; a miss may be Inconclusive", unreachable.join("; ")),
     })
 }

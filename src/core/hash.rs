@@ -17,10 +17,5 @@ pub fn of(value: &impl Serialize) -> String {
 pub fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     let (first, _) = digest.split_at(8);
-    format!(
-        "{:016x}",
-        first
-            .iter()
-            .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte))
-    )
+    format!("{:016x}", first.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)))
 }

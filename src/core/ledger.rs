@@ -8,10 +8,8 @@ use crate::api::{
 
 /// Brings `status` up to date from the experiment's runs, in any order.
 pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
-    let mut finished: Vec<(&ExperimentRun, &ExperimentRunStatus)> = runs
-        .iter()
-        .filter_map(|run| Some((*run, finished(run)?)))
-        .collect();
+    let mut finished: Vec<(&ExperimentRun, &ExperimentRunStatus)> =
+        runs.iter().filter_map(|run| Some((*run, finished(run)?))).collect();
     finished.sort_by_key(|(_, status)| status.fact(FactName::Completed).map(|fact| fact.at));
     status.last_run = finished.last().and_then(|(run, status)| last(run, status));
     let detections = finished
@@ -22,41 +20,24 @@ pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
         .iter()
         .filter_map(|(_, status)| status.recovery.as_ref())
         .map(|result| result.answer);
-    status.answers = (!finished.is_empty()).then(|| AnswerCounts {
-        detected: share(detections),
-        recovered: share(recoveries),
-    });
-    status.open_debrief = finished
-        .iter()
-        .rev()
-        .find_map(|(_, status)| status.debrief.clone());
+    status.answers = (!finished.is_empty())
+        .then(|| AnswerCounts { detected: share(detections), recovered: share(recoveries) });
+    status.open_debrief = finished.iter().rev().find_map(|(_, status)| status.debrief.clone());
 }
 
 /// The finished runs beyond the newest `keep`; one that a debrief names is always kept.
 #[must_use]
 pub fn superfluous<'a>(runs: &[&'a ExperimentRun], keep: usize) -> Vec<&'a ExperimentRun> {
-    let mut finished: Vec<&ExperimentRun> = runs
-        .iter()
-        .copied()
-        .filter(|run| run.is_complete())
-        .collect();
+    let mut finished: Vec<&ExperimentRun> =
+        runs.iter().copied().filter(|run| run.is_complete()).collect();
     finished.sort_by_key(|run| std::cmp::Reverse(run.metadata.creation_timestamp.clone()));
-    let named = |run: &&ExperimentRun| {
-        run.status
-            .as_ref()
-            .is_some_and(|status| status.debrief.is_some())
-    };
-    finished
-        .into_iter()
-        .skip(keep)
-        .filter(|run| !named(run))
-        .collect()
+    let named =
+        |run: &&ExperimentRun| run.status.as_ref().is_some_and(|status| status.debrief.is_some());
+    finished.into_iter().skip(keep).filter(|run| !named(run)).collect()
 }
 
 fn finished(run: &ExperimentRun) -> Option<&ExperimentRunStatus> {
-    run.status
-        .as_ref()
-        .filter(|status| status.verdict.is_some() && run.is_complete())
+    run.status.as_ref().filter(|status| status.verdict.is_some() && run.is_complete())
 }
 
 fn last(run: &ExperimentRun, status: &ExperimentRunStatus) -> Option<LastRun> {
@@ -83,13 +64,8 @@ mod tests {
 
     #[test]
     fn only_yes_and_no_are_counted() {
-        let answers = [
-            Answer::Yes,
-            Answer::No,
-            Answer::NotExercised,
-            Answer::Inconclusive,
-            Answer::Yes,
-        ];
+        let answers =
+            [Answer::Yes, Answer::No, Answer::NotExercised, Answer::Inconclusive, Answer::Yes];
         assert_eq!(share(answers.into_iter()), "2/3");
     }
 }

@@ -57,11 +57,7 @@ impl Matchers {
             rest = after.trim_start();
             rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
         }
-        if matchers.is_empty() {
-            Err(refuse())
-        } else {
-            Ok(Self(matchers))
-        }
+        if matchers.is_empty() { Err(refuse()) } else { Ok(Self(matchers)) }
     }
 
     /// Whether every matcher holds; a label that is missing counts as empty.
@@ -91,10 +87,7 @@ impl Matchers {
 /// The labels in matcher syntax; [`Matchers::parse`] reads it back.
 #[must_use]
 pub fn print(labels: &Labels) -> String {
-    let pairs: Vec<_> = labels
-        .iter()
-        .map(|(label, value)| format!("{label}={value:?}"))
-        .collect();
+    let pairs: Vec<_> = labels.iter().map(|(label, value)| format!("{label}={value:?}")).collect();
     format!("{{{}}}", pairs.join(","))
 }
 
@@ -102,12 +95,8 @@ fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
     let (label, rest) = text.split_at(end);
     let rest = rest.trim_start();
-    let operators = [
-        ("=~", false, true),
-        ("!~", true, true),
-        ("!=", true, false),
-        ("=", false, false),
-    ];
+    let operators =
+        [("=~", false, true), ("!~", true, true), ("!=", true, false), ("=", false, false)];
     let (rest, negated, like) = operators
         .into_iter()
         .find_map(|(sign, negated, like)| Some((rest.strip_prefix(sign)?, negated, like)))?;
@@ -122,14 +111,7 @@ fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
     } else {
         Ok(Test::Equals(value))
     };
-    Some((
-        condition.map(|test| Matcher {
-            label: label.to_owned(),
-            negated,
-            test,
-        }),
-        rest,
-    ))
+    Some((condition.map(|test| Matcher { label: label.to_owned(), negated, test }), rest))
 }
 
 fn quoted(text: &str) -> Option<(String, &str)> {
@@ -161,20 +143,13 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: bool) {
-        assert_eq!(
-            Matchers::parse(text).unwrap().matches(&labels()),
-            expected,
-            "{text}"
-        );
+        assert_eq!(Matchers::parse(text).unwrap().matches(&labels()), expected, "{text}");
     }
 
     #[test]
     fn matchers_read_as_alertmanager_reads_them() {
         check(r#"{alertname="CheckoutDown"}"#, true);
-        check(
-            r#"alertname = "CheckoutDown", severity=~"page|critical""#,
-            true,
-        );
+        check(r#"alertname = "CheckoutDown", severity=~"page|critical""#, true);
         check(r#"{alertname=~"Checkout"}"#, false);
         check(r#"{alertname="CheckoutDown",severity!="page"}"#, false);
         check(r#"{team=""}"#, true);
@@ -183,15 +158,9 @@ mod tests {
 
     #[test]
     fn what_is_no_matcher_list_is_refused() {
-        for text in [
-            "",
-            "{}",
-            "alertname",
-            r#"{alertname="x"#,
-            r#"{a~"x"}"#,
-            r#"{a=~"("}"#,
-            r#"1a="x""#,
-        ] {
+        for text in
+            ["", "{}", "alertname", r#"{alertname="x"#, r#"{a~"x"}"#, r#"{a=~"("}"#, r#"1a="x""#]
+        {
             assert!(Matchers::parse(text).is_err(), "{text:?} was accepted");
         }
     }

@@ -64,10 +64,7 @@ pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<&'static str>) {
         DetectionFrom::Injection => injected,
         DetectionFrom::Impact => impact,
     };
-    let took = basis
-        .span(spec.until_fact())
-        .zip(start)
-        .map(|(end, start)| end.since(start));
+    let took = basis.span(spec.until_fact()).zip(start).map(|(end, start)| end.since(start));
     let over_before = over_before_objective(basis, start);
     let (answer, reason) = match took.map(|took| within(took, spec.within)) {
         Some(Answer::Yes) => (Answer::Yes, None),
@@ -103,12 +100,7 @@ fn over_before_objective(basis: &Basis<'_>, start: Option<Span>) -> Answer {
 fn recorded_alert(status: &ExperimentRunStatus) -> Option<AlertRef> {
     let fact = status.fact(FactName::Firing)?;
     let labels = Matchers::parse(&fact.detail).ok()?.labels();
-    Some(AlertRef {
-        labels,
-        fingerprint: None,
-        source: fact.source.clone(),
-        note: None,
-    })
+    Some(AlertRef { labels, fingerprint: None, source: fact.source.clone(), note: None })
 }
 
 fn chain(basis: &Basis<'_>, injected: Span) -> Option<Chain> {
@@ -137,14 +129,9 @@ pub fn recovery(
     by: Option<(RecoveredBy, String)>,
 ) -> (RecoveryResult, Option<&'static str>) {
     let spec = &basis.spec.recovery;
-    let fault_ended = by
-        .as_ref()
-        .is_some_and(|(by, _)| *by == RecoveredBy::FaultEnded);
-    let start = if fault_ended && spec.count_fault_ended {
-        FactName::Reverted
-    } else {
-        FactName::Injected
-    };
+    let fault_ended = by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::FaultEnded);
+    let start =
+        if fault_ended && spec.count_fault_ended { FactName::Reverted } else { FactName::Injected };
     let took = basis
         .span(FactName::Recovered)
         .zip(basis.span(start))
@@ -160,9 +147,7 @@ pub fn recovery(
     let result = RecoveryResult {
         answer,
         tier: recovery_tier(took),
-        automatic: by
-            .as_ref()
-            .is_some_and(|(by, _)| *by == RecoveredBy::Automatic),
+        automatic: by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::Automatic),
         headline: headline(took, answer),
         took,
         by: by.as_ref().map(|(by, _)| *by),
@@ -198,8 +183,7 @@ pub fn counted_alert(
     watcher: &Watcher<'_>,
     injected: Moment,
 ) -> Option<AlertRef> {
-    book.noticed(watcher, injected)
-        .map(|sighting| sighting.reference(None))
+    book.noticed(watcher, injected).map(|sighting| sighting.reference(None))
 }
 
 #[cfg(test)]
@@ -208,10 +192,7 @@ mod tests {
 
     #[test]
     fn a_limit_inside_the_bounds_is_inconclusive() {
-        let took = |min, max| Took {
-            min: Duration::seconds(min),
-            max: Duration::seconds(max),
-        };
+        let took = |min, max| Took { min: Duration::seconds(min), max: Duration::seconds(max) };
         let limit = Duration::seconds(20);
         assert_eq!(within(took(10, 20), limit), Answer::Yes);
         assert_eq!(within(took(21, 22), limit), Answer::No);

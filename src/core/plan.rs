@@ -39,14 +39,7 @@ impl Plan {
                 }),
             }
         }
-        if problems.is_empty() {
-            Ok(Self {
-                spec: spec.clone(),
-                alerts,
-            })
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(Self { spec: spec.clone(), alerts }) } else { Err(problems) }
     }
 
     /// Whether an alert with these labels is one that the experiment expects.
@@ -56,9 +49,7 @@ impl Plan {
     #[must_use]
     pub fn expects(&self, labels: &Labels, namespace: &str, namespace_label: &str) -> bool {
         let elsewhere = !namespace_label.is_empty()
-            && labels
-                .get(namespace_label)
-                .is_some_and(|value| value != namespace);
+            && labels.get(namespace_label).is_some_and(|value| value != namespace);
         !elsewhere && self.alerts.iter().any(|matchers| matchers.matches(labels))
     }
 

@@ -109,9 +109,7 @@ impl Tracker {
     /// When the first of `victims` was seen to end.
     #[must_use]
     pub fn first_gone(&self, victims: &[Victim]) -> Option<Span> {
-        let gone = victims
-            .iter()
-            .filter_map(|victim| self.gone.get(&victim.uid));
+        let gone = victims.iter().filter_map(|victim| self.gone.get(&victim.uid));
         gone.min_by_key(|span| span.at).copied()
     }
 
@@ -139,23 +137,17 @@ impl Tracker {
 
     fn leave(&mut self, uid: &str, now: Moment) {
         let known_alive = self.updated_at.unwrap_or(now);
-        self.gone
-            .entry(uid.to_owned())
-            .or_insert_with(|| Span::new(known_alive, now));
+        self.gone.entry(uid.to_owned()).or_insert_with(|| Span::new(known_alive, now));
     }
 
     fn missing_until(&self, now: Moment) -> u128 {
-        let time = self
-            .updated_at
-            .map_or(Duration::ZERO, |since| Duration::between(since, now));
+        let time = self.updated_at.map_or(Duration::ZERO, |since| Duration::between(since, now));
         self.missing as u128 * time.std().as_micros()
     }
 
     fn settle(&mut self, now: Moment) {
         self.missing_micros += self.missing_until(now);
-        self.missing = self
-            .desired
-            .map_or(0, |desired| desired.saturating_sub(self.ready()));
+        self.missing = self.desired.map_or(0, |desired| desired.saturating_sub(self.ready()));
         self.whole_since = match (self.desired, self.missing) {
             (Some(_), 0) => self.whole_since.or_else(|| Some(self.became_whole(now))),
             _ => None,
@@ -166,12 +158,8 @@ impl Tracker {
     /// The last pod became ready after the last observation without it, and in the second that its
     /// node wrote down.
     fn became_whole(&self, now: Moment) -> Span {
-        let stamped = self
-            .pods
-            .values()
-            .filter(|pod| pod.ready)
-            .filter_map(|pod| pod.ready_since)
-            .max();
+        let stamped =
+            self.pods.values().filter(|pod| pod.ready).filter_map(|pod| pod.ready_since).max();
         Span::new(self.updated_at.max(stamped).unwrap_or(now), now)
     }
 }
@@ -217,14 +205,7 @@ pub(crate) mod tests {
         let mut tracker = Tracker::default();
         tracker.reset([pod(0, true)], at(0.0));
         tracker.expect(1, at(0.0));
-        tracker.apply(
-            Pod {
-                ready: false,
-                ending: true,
-                ..pod(0, false)
-            },
-            at(3.0),
-        );
+        tracker.apply(Pod { ready: false, ending: true, ..pod(0, false) }, at(3.0));
         assert_eq!(
             tracker.first_gone(&[pod(0, true).victim(1)]),
             Some(Span::new(at(0.0), at(3.0)))
@@ -237,13 +218,7 @@ pub(crate) mod tests {
         let mut tracker = Tracker::default();
         tracker.reset([], at(0.0));
         tracker.expect(1, at(0.0));
-        tracker.apply(
-            Pod {
-                ready_since: Some(at(8.0)),
-                ..pod(0, true)
-            },
-            at(8.4),
-        );
+        tracker.apply(Pod { ready_since: Some(at(8.0)), ..pod(0, true) }, at(8.4));
         assert_eq!(tracker.whole_since(), Some(Span::new(at(8.0), at(8.4))));
     }
 }

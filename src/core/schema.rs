@@ -73,12 +73,7 @@ fn wrong_type(node: &Node, path: &str, expected: &str) -> Problem {
 }
 
 fn problem(title: &str, path: &str, place: Place, help: String) -> Problem {
-    Problem {
-        title: title.to_owned(),
-        path: path.to_owned(),
-        place,
-        help,
-    }
+    Problem { title: title.to_owned(), path: path.to_owned(), place, help }
 }
 
 fn object(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
@@ -104,23 +99,11 @@ fn object(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) 
         }
     }
     one_of(schema, node, path, properties, problems);
-    for name in schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if node.get(name).is_none() {
-            let what = properties
-                .get(name)
-                .and_then(|schema| schema["description"].as_str());
+            let what = properties.get(name).and_then(|schema| schema["description"].as_str());
             let help = format!("{name} is needed: {}", what.unwrap_or_default());
-            problems.push(problem(
-                "missing field",
-                &join(path, name),
-                node.place,
-                help,
-            ));
+            problems.push(problem("missing field", &join(path, name), node.place, help));
         }
     }
 }
@@ -136,38 +119,24 @@ fn one_of(
     if !schema["oneOf"].is_array() {
         return;
     }
-    let given: Vec<_> = node
-        .entries()
-        .filter(|(key, _)| properties.contains_key(&key.name))
-        .collect();
+    let given: Vec<_> =
+        node.entries().filter(|(key, _)| properties.contains_key(&key.name)).collect();
     let members: Vec<&str> = properties.keys().map(String::as_str).collect();
     let label = path.rsplit('.').next().unwrap_or(path);
     if given.len() != 1 {
         let place = given.get(1).map_or(node.place, |(key, _)| key.place);
         let title = format!("exactly one {label}, found {}", given.len());
-        problems.push(problem(
-            &title,
-            path,
-            place,
-            format!("keep one of {}", members.join(", ")),
-        ));
+        problems.push(problem(&title, path, place, format!("keep one of {}", members.join(", "))));
     }
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// The known field that the unknown one was probably meant to be, else every known one.
 fn near(name: &str, properties: &Map<String, Value>) -> String {
-    let best = properties
-        .keys()
-        .map(|known| (distance(name, known), known))
-        .min();
+    let best = properties.keys().map(|known| (distance(name, known), known)).min();
     match best {
         Some((distance, known)) if distance <= 2.max(known.len() / 4) => {
             format!("did you mean `{known}`?")
@@ -199,19 +168,11 @@ fn list(schema: &Value, node: &Node, items: &[Node], path: &str, problems: &mut 
     let count = items.len() as u64;
     let (min, max) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
     if min.is_some_and(|min| count < min) || max.is_some_and(|max| count > max) {
-        let help = format!(
-            "{count} entries are given, allowed are {}",
-            bounds(min, max)
-        );
+        let help = format!("{count} entries are given, allowed are {}", bounds(min, max));
         problems.push(problem("wrong number of entries", path, node.place, help));
     }
     for (index, item) in items.iter().enumerate() {
-        walk(
-            &schema["items"],
-            item,
-            &format!("{path}[{index}]"),
-            problems,
-        );
+        walk(&schema["items"], item, &format!("{path}[{index}]"), problems);
     }
     for key in schema["x-kubernetes-list-map-keys"]
         .as_array()
@@ -258,10 +219,7 @@ fn string(schema: &Value, node: &Node, text: &str, path: &str, problems: &mut Ve
     let length = text.chars().count() as u64;
     let (min, max) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64());
     if min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max) {
-        let help = format!(
-            "it has {length} characters, allowed are {}",
-            bounds(min, max)
-        );
+        let help = format!("it has {length} characters, allowed are {}", bounds(min, max));
         problems.push(problem("wrong length", path, node.place, help));
     }
     let Some(pattern) = schema["pattern"].as_str() else {
@@ -282,11 +240,7 @@ fn range(schema: &Value, node: &Node, number: f64, path: &str, problems: &mut Ve
     if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
         let bound =
             |bound: Option<f64>| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
-        let help = format!(
-            "{number} is given, allowed are {} to {}",
-            bound(min),
-            bound(max)
-        );
+        let help = format!("{number} is given, allowed are {} to {}", bound(min), bound(max));
         problems.push(problem("out of range", path, node.place, help));
     }
 }
@@ -298,10 +252,7 @@ mod tests {
     #[test]
     fn a_typo_is_near_its_word_and_a_stranger_is_not() {
         assert_eq!(distance("hypotesis", "hypothesis"), 1);
-        let known = [
-            ("hypothesis".to_owned(), Value::Null),
-            ("owner".to_owned(), Value::Null),
-        ];
+        let known = [("hypothesis".to_owned(), Value::Null), ("owner".to_owned(), Value::Null)];
         let known = known.into_iter().collect();
         assert_eq!(near("hypotesis", &known), "did you mean `hypothesis`?");
         assert_eq!(near("zzz", &known), "known are hypothesis, owner");

@@ -43,11 +43,7 @@ pub fn choose(fault: &PodKill, pods: &[Pod], seed: &str, round: i32, wanted: usi
             candidates.shuffle(&mut random);
         }
     }
-    candidates
-        .into_iter()
-        .take(wanted)
-        .map(|pod| pod.victim(round))
-        .collect()
+    candidates.into_iter().take(wanted).map(|pod| pod.victim(round)).collect()
 }
 
 #[cfg(test)]
@@ -68,10 +64,7 @@ mod tests {
 
     fn names(order: KillOrder, seed: &str) -> Vec<String> {
         let pods: Vec<Pod> = (0..6).map(|age| pod(age, true)).collect();
-        choose(&kill(order), &pods, seed, 1, 2)
-            .into_iter()
-            .map(|victim| victim.name)
-            .collect()
+        choose(&kill(order), &pods, seed, 1, 2).into_iter().map(|victim| victim.name).collect()
     }
 
     #[test]
@@ -96,11 +89,7 @@ mod tests {
 
     #[test]
     fn a_percentage_rounds_down() {
-        let half = PodKill {
-            count: None,
-            percent: Some(50),
-            ..kill(KillOrder::Random)
-        };
+        let half = PodKill { count: None, percent: Some(50), ..kill(KillOrder::Random) };
         assert_eq!([1, 3, 4].map(|pods| wanted(&half, pods)), [0, 1, 2]);
     }
 }

@@ -73,12 +73,8 @@ impl Series {
             self.count(&sample);
         }
         // Before the sample that differs, the last other one shows how it was when that was sent.
-        let change = Span::new(
-            self.last
-                .as_ref()
-                .map_or(sample.started, |last| last.started),
-            sample.ended,
-        );
+        let change =
+            Span::new(self.last.as_ref().map_or(sample.started, |last| last.started), sample.ended);
         if sample.good {
             self.good_since = self.good_since.or(Some(change));
             self.failing_since = None;
@@ -107,16 +103,13 @@ impl Series {
     /// Since when it has been failing, once the failures are an impact.
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {
-        self.failing_since
-            .filter(|_| self.failures_in_a_row >= self.threshold)
+        self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
     }
 
     /// Whether its last sample is recent enough to speak of now.
     #[must_use]
     pub fn is_fresh(&self, now: Moment) -> bool {
-        self.last
-            .as_ref()
-            .is_some_and(|last| Duration::between(last.ended, now) <= self.patience)
+        self.last.as_ref().is_some_and(|last| Duration::between(last.ended, now) <= self.patience)
     }
 
     /// What was counted since the injection.
@@ -161,12 +154,8 @@ mod tests {
     use crate::core::pods::tests::at;
 
     fn series(threshold: i32, pattern: &str) -> Series {
-        let mut series = Series::new(
-            "answers",
-            Duration::seconds(1),
-            Duration::seconds(1),
-            threshold,
-        );
+        let mut series =
+            Series::new("answers", Duration::seconds(1), Duration::seconds(1), threshold);
         series.start_counting();
         for (second, c) in pattern.chars().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a handful of samples")]
@@ -183,31 +172,19 @@ mod tests {
 
     #[test]
     fn an_impact_lies_between_the_last_good_sample_and_the_end_of_the_first_failed_one() {
-        assert_eq!(
-            series(1, "++-").impact_since(),
-            Some(Span::new(at(1.0), at(2.1)))
-        );
+        assert_eq!(series(1, "++-").impact_since(), Some(Span::new(at(1.0), at(2.1))));
     }
 
     #[test]
     fn too_few_failures_in_a_row_are_no_impact_and_the_impact_began_with_the_first() {
         assert_eq!(series(3, "++--").impact_since(), None);
-        assert_eq!(
-            series(3, "++---").impact_since(),
-            Some(Span::new(at(1.0), at(2.1)))
-        );
-        assert_eq!(
-            series(3, "++--+").good_since(),
-            Some(Span::new(at(0.0), at(0.1)))
-        );
+        assert_eq!(series(3, "++---").impact_since(), Some(Span::new(at(1.0), at(2.1))));
+        assert_eq!(series(3, "++--+").good_since(), Some(Span::new(at(0.0), at(0.1))));
     }
 
     #[test]
     fn it_is_good_again_between_the_last_failed_sample_and_the_end_of_the_first_good_one() {
-        assert_eq!(
-            series(1, "+--++").good_since(),
-            Some(Span::new(at(2.0), at(3.1)))
-        );
+        assert_eq!(series(1, "+--++").good_since(), Some(Span::new(at(2.0), at(3.1))));
     }
 
     #[test]

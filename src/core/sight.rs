@@ -69,17 +69,11 @@ impl Sight {
     pub fn inherit(&mut self, impact: &Impact) {
         self.earlier.clone_from(&impact.gaps);
         if let Some(from) = impact.probes.as_of {
-            self.earlier.push(Gap {
-                from,
-                to: self.since,
-                of: "probes".to_owned(),
-            });
+            self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
         }
         self.inherited = impact.good_since;
-        self.baseline = Baseline {
-            probes: impact.probes.clone(),
-            pod_seconds: impact.unavailable_pod_seconds,
-        };
+        self.baseline =
+            Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
     }
 
     /// The fault is about to be injected: count from here on.
@@ -120,10 +114,7 @@ impl Sight {
     /// When the impact began that is on now, if one is.
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {
-        self.probes
-            .iter()
-            .filter_map(Series::impact_since)
-            .min_by_key(|span| span.at)
+        self.probes.iter().filter_map(Series::impact_since).min_by_key(|span| span.at)
     }
 
     /// The counted samples and what it cost, until `now`.
@@ -132,10 +123,7 @@ impl Sight {
         let old = &self.baseline.probes;
         let counts: Vec<_> = self.probes.iter().map(Series::counts).collect();
         let last = counts.iter().max_by_key(|counts| counts.last_failure_at);
-        let first_failure_at = counts
-            .iter()
-            .filter_map(|counts| counts.first_failure_at)
-            .min();
+        let first_failure_at = counts.iter().filter_map(|counts| counts.first_failure_at).min();
         let last_failure_at = last.and_then(|counts| counts.last_failure_at);
         let last_failure = last.and_then(|counts| counts.last_failure.clone());
         Impact {
@@ -158,11 +146,8 @@ impl Sight {
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
         let own = self.probes.iter().flat_map(Series::gaps);
-        let own = own.map(|span| Gap {
-            from: span.not_before,
-            to: span.at,
-            of: "probes".to_owned(),
-        });
+        let own =
+            own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
         self.earlier.iter().cloned().chain(own).take(32).collect()
     }
 }

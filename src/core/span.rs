@@ -18,19 +18,13 @@ impl Span {
     /// Bounds in either order; the earlier one comes first.
     #[must_use]
     pub fn new(not_before: Moment, at: Moment) -> Self {
-        Self {
-            not_before: not_before.min(at),
-            at,
-        }
+        Self { not_before: not_before.min(at), at }
     }
 
     /// The later of both, bound by bound.
     #[must_use]
     pub fn later(self, other: Self) -> Self {
-        Self {
-            not_before: self.not_before.max(other.not_before),
-            at: self.at.max(other.at),
-        }
+        Self { not_before: self.not_before.max(other.not_before), at: self.at.max(other.at) }
     }
 
     /// How long it is from `start` to this, never negative.
@@ -57,28 +51,19 @@ impl Span {
 
 impl From<&Fact> for Span {
     fn from(fact: &Fact) -> Self {
-        Self {
-            not_before: fact.not_before,
-            at: fact.at,
-        }
+        Self { not_before: fact.not_before, at: fact.at }
     }
 }
 
 impl From<Since> for Span {
     fn from(since: Since) -> Self {
-        Self {
-            not_before: since.not_before,
-            at: since.at,
-        }
+        Self { not_before: since.not_before, at: since.at }
     }
 }
 
 impl From<Span> for Since {
     fn from(span: Span) -> Self {
-        Self {
-            not_before: span.not_before,
-            at: span.at,
-        }
+        Self { not_before: span.not_before, at: span.at }
     }
 }
 

@@ -36,15 +36,9 @@ fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String
     let objective = spec.detection.within;
     Some(match (detection.took, detection.answer) {
         (Some(took), _) => {
-            let name = detection
-                .alert
-                .as_ref()
-                .and_then(|alert| alert.labels.get("alertname"));
+            let name = detection.alert.as_ref().and_then(|alert| alert.labels.get("alertname"));
             let by = name.map(|name| format!(", by {name}")).unwrap_or_default();
-            format!(
-                "noticed after {} (objective {objective}{by})",
-                tenths(took.max)
-            )
+            format!("noticed after {} (objective {objective}{by})", tenths(took.max))
         }
         (None, Answer::NotExercised) => {
             format!("over before anybody had to notice (objective {objective})")
@@ -66,10 +60,7 @@ fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
         None => "",
     };
     Some(match recovery.took {
-        Some(took) => format!(
-            "back{how} after {} (objective {objective})",
-            tenths(took.max)
-        ),
+        Some(took) => format!("back{how} after {} (objective {objective})", tenths(took.max)),
         None => format!("not back (objective {objective})"),
     })
 }

@@ -3,10 +3,7 @@
 use crate::api::run::{Answer, Verdict};
 
 /// What a verdict depends on.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one row of the table"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one row of the table")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case {
     /// Why the run was ended early, if it was.
@@ -69,10 +66,8 @@ fn with_impact(case: &Case) -> (Verdict, &'static str) {
         (false, true) => return (Verdict::ObjectiveMissed, "RecoveryMissed"),
         (false, false) => {}
     }
-    let doubt = [case.detection, case.recovery]
-        .into_iter()
-        .flatten()
-        .find_map(|(answer, reason)| {
+    let doubt =
+        [case.detection, case.recovery].into_iter().flatten().find_map(|(answer, reason)| {
             (answer == Answer::Inconclusive).then(|| reason.unwrap_or("WithinError"))
         });
     match (doubt, case.detection) {
@@ -107,107 +102,32 @@ mod tests {
     #[test]
     fn every_row_of_the_table() {
         check(HEALTHY, Verdict::Passed, "ObjectivesMet");
-        let detection = |answer, reason| Case {
-            detection: Some((answer, reason)),
-            ..HEALTHY
-        };
-        let recovery = |answer, reason| Case {
-            recovery: Some((answer, reason)),
-            ..HEALTHY
-        };
-        check(
-            detection(NotExercised, None),
-            Verdict::Passed,
-            "HealedBeforeObjective",
-        );
-        check(
-            detection(No, None),
-            Verdict::ObjectiveMissed,
-            "DetectionMissed",
-        );
-        check(
-            recovery(No, None),
-            Verdict::ObjectiveMissed,
-            "RecoveryMissed",
-        );
-        let both = Case {
-            recovery: Some((No, None)),
-            ..detection(No, None)
-        };
+        let detection = |answer, reason| Case { detection: Some((answer, reason)), ..HEALTHY };
+        let recovery = |answer, reason| Case { recovery: Some((answer, reason)), ..HEALTHY };
+        check(detection(NotExercised, None), Verdict::Passed, "HealedBeforeObjective");
+        check(detection(No, None), Verdict::ObjectiveMissed, "DetectionMissed");
+        check(recovery(No, None), Verdict::ObjectiveMissed, "RecoveryMissed");
+        let both = Case { recovery: Some((No, None)), ..detection(No, None) };
         check(both, Verdict::ObjectiveMissed, "DetectionAndRecoveryMissed");
-        check(
-            Case {
-                back: false,
-                ..HEALTHY
-            },
-            Verdict::NotRecovered,
-            "StillBroken",
-        );
-        check(
-            detection(Inconclusive, Some("SourceLost")),
-            Verdict::Inconclusive,
-            "SourceLost",
-        );
-        check(
-            recovery(Inconclusive, Some("WithinError")),
-            Verdict::Inconclusive,
-            "WithinError",
-        );
-        check(
-            Case {
-                aborted: Some("Lever"),
-                ..HEALTHY
-            },
-            Verdict::Aborted,
-            "Lever",
-        );
-        check(
-            Case {
-                partial: true,
-                ..HEALTHY
-            },
-            Verdict::Inconclusive,
-            "FaultPartial",
-        );
+        check(Case { back: false, ..HEALTHY }, Verdict::NotRecovered, "StillBroken");
+        check(detection(Inconclusive, Some("SourceLost")), Verdict::Inconclusive, "SourceLost");
+        check(recovery(Inconclusive, Some("WithinError")), Verdict::Inconclusive, "WithinError");
+        check(Case { aborted: Some("Lever"), ..HEALTHY }, Verdict::Aborted, "Lever");
+        check(Case { partial: true, ..HEALTHY }, Verdict::Inconclusive, "FaultPartial");
     }
 
     #[test]
     fn no_visible_impact_passes_only_where_that_was_the_hypothesis() {
-        let quiet = Case {
-            impact: false,
-            ..HEALTHY
-        };
+        let quiet = Case { impact: false, ..HEALTHY };
         check(quiet, Verdict::Inconclusive, "NoImpact");
+        check(Case { tolerates: true, ..quiet }, Verdict::Passed, "Tolerated");
         check(
-            Case {
-                tolerates: true,
-                ..quiet
-            },
-            Verdict::Passed,
-            "Tolerated",
-        );
-        check(
-            Case {
-                tolerates: true,
-                blind: true,
-                ..quiet
-            },
+            Case { tolerates: true, blind: true, ..quiet },
             Verdict::Inconclusive,
             "ObservationGap",
         );
-        check(
-            Case {
-                tolerates: true,
-                ..HEALTHY
-            },
-            Verdict::ObjectiveMissed,
-            "NotTolerated",
-        );
-        let unseen = Case {
-            effect_observed: false,
-            tolerates: true,
-            ..quiet
-        };
+        check(Case { tolerates: true, ..HEALTHY }, Verdict::ObjectiveMissed, "NotTolerated");
+        let unseen = Case { effect_observed: false, tolerates: true, ..quiet };
         check(unseen, Verdict::Inconclusive, "FaultNotObserved");
     }
 

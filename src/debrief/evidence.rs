@@ -37,13 +37,7 @@ impl<'a> Miss<'a> {
         let spec = journal.spec.as_ref()?;
         status.fact(FactName::Injected)?;
         let missed = missed(status);
-        (!missed.is_empty()).then_some(Self {
-            run,
-            status,
-            journal,
-            spec,
-            missed,
-        })
+        (!missed.is_empty()).then_some(Self { run, status, journal, spec, missed })
     }
 }
 
@@ -81,9 +75,7 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
         measured: measured(status),
         alert: detection.and_then(|detection| detection.alert.clone()),
         chain: detection.and_then(|detection| detection.chain.clone()),
-        also_fired: detection
-            .map(|detection| detection.also_fired.clone())
-            .unwrap_or_default(),
+        also_fired: detection.map(|detection| detection.also_fired.clone()).unwrap_or_default(),
         recovered_by: recovery.and_then(|recovery| recovery.by),
         recovery_evidence: recovery.and_then(|recovery| recovery.evidence.clone()),
         impact: status.impact.clone().unwrap_or_default(),
@@ -114,10 +106,7 @@ fn objectives(spec: &ExperimentSpec) -> Objectives {
 pub fn measured(status: &ExperimentRunStatus) -> Measured {
     let span = |name| status.fact(name).map(Span::from);
     Measured {
-        time_to_detect: status
-            .detection
-            .as_ref()
-            .and_then(|detection| detection.took),
+        time_to_detect: status.detection.as_ref().and_then(|detection| detection.took),
         time_to_recover: status.recovery.as_ref().and_then(|recovery| recovery.took),
         impact_duration: span(FactName::Mitigated)
             .zip(span(FactName::ImpactStarted))

@@ -58,11 +58,7 @@ impl Period {
     pub fn of(status: &ExperimentRunStatus) -> Option<Self> {
         let injected = status.fact(FactName::Injected)?.at;
         let until = status.facts.iter().map(|fact| fact.at).max()?;
-        Some(Self {
-            since: injected.minus(Duration::minutes(24 * 60)),
-            injected,
-            until,
-        })
+        Some(Self { since: injected.minus(Duration::minutes(24 * 60)), injected, until })
     }
 
     /// Objects carry whole seconds: the second in which the period ends belongs to it.
@@ -100,23 +96,13 @@ pub fn tell(sources: &Sources, period: &Period) -> LeadUp {
     entries.extend(changes::of_config_maps(&sources.config_maps));
     entries.extend(changes::of_services(&sources.services));
     entries.extend(changes::of_autoscalers(&sources.autoscalers));
-    entries.extend(
-        sources
-            .events
-            .iter()
-            .filter_map(|event| events::entry(event, period.since)),
-    );
+    entries.extend(sources.events.iter().filter_map(|event| events::entry(event, period.since)));
     entries.retain(|entry| period.holds(entry.at));
     let state = |workload| revisions::state(workload, &sources.revisions, period.injected);
     LeadUp {
         entries: most_relevant(entries, period.injected, ENTRIES_MAX),
         horizon: horizon(sources, period),
-        target_state: sources
-            .workloads
-            .iter()
-            .take(STATES_MAX)
-            .map(state)
-            .collect(),
+        target_state: sources.workloads.iter().take(STATES_MAX).map(state).collect(),
     }
 }
 
@@ -129,13 +115,7 @@ pub fn most_relevant(
     max: usize,
 ) -> Vec<TimelineEntry> {
     let distance = |at| Duration::between(at, injected).max(Duration::between(injected, at));
-    entries.sort_by_key(|entry| {
-        (
-            entry.kind == kind::EVENT,
-            is_routine(entry),
-            distance(entry.at),
-        )
-    });
+    entries.sort_by_key(|entry| (entry.kind == kind::EVENT, is_routine(entry), distance(entry.at)));
     entries.truncate(max);
     entries.sort_by(|a, b| (a.at, &a.source, &a.text).cmp(&(b.at, &b.source, &b.text)));
     entries
@@ -197,10 +177,7 @@ fn horizon(sources: &Sources, period: &Period) -> String {
             .to_owned(),
     ];
     if !sources.unread.is_empty() {
-        sentences.insert(
-            2,
-            format!("Could not be read: {}.", shorten(&sources.unread)),
-        );
+        sentences.insert(2, format!("Could not be read: {}.", shorten(&sources.unread)));
     }
     crop(sentences.join(" "), TEXT_MAX)
 }

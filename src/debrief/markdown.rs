@@ -6,13 +6,7 @@ use unicode_width::UnicodeWidthStr;
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}') {
-                ' '
-            } else {
-                c
-            }
-        })
+        .map(|c| if c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
         .filter(|c| !c.is_control() && !is_invisible(*c))
         .collect()
 }
@@ -63,9 +57,7 @@ const LINE_MAX: usize = 100;
 pub fn paragraph(prose: &str) -> String {
     let (mut out, mut width) = (String::new(), 0);
     for word in prose.split(' ').filter(|word| !word.is_empty()) {
-        let begins_list = word
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-+=.)".contains(c));
+        let begins_list = word.chars().all(|c| c.is_ascii_digit() || "-+=.)".contains(c));
         if width > 0 && width + 1 + word.width() > LINE_MAX && !begins_list {
             out.push('\n');
             width = 0;
@@ -103,13 +95,7 @@ impl<const N: usize> Table<N> {
 
     /// The table as text, each line ended.
     pub fn print(&self) -> String {
-        let width = |column: usize| {
-            self.0
-                .iter()
-                .map(|row| row[column].width())
-                .max()
-                .unwrap_or(0)
-        };
+        let width = |column: usize| self.0.iter().map(|row| row[column].width()).max().unwrap_or(0);
         let widths: [usize; N] = std::array::from_fn(|column| width(column).clamp(3, FILL_MAX));
         let mut out = String::new();
         for (index, row) in self.0.iter().enumerate() {

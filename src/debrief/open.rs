@@ -48,10 +48,7 @@ pub fn open(run: &ExperimentRun, lead_up: LeadUp, number: u32) -> Option<Debrief
             severity: severity(&miss),
             source: Source {
                 kind: SourceKind::ExperimentRun,
-                run_ref: RunRef {
-                    name: run_name,
-                    uid: run.uid().to_owned(),
-                },
+                run_ref: RunRef { name: run_name, uid: run.uid().to_owned() },
             },
             fingerprint,
             evidence,
@@ -81,10 +78,7 @@ pub fn join(existing: &Debrief, run: &ExperimentRun) -> Option<DebriefStatus> {
         },
     };
     let opened_it = existing.spec.source.run_ref.uid == run.uid();
-    let known = status
-        .occurrences
-        .iter()
-        .any(|occurrence| occurrence.uid == run.uid());
+    let known = status.occurrences.iter().any(|occurrence| occurrence.uid == run.uid());
     if let Some(occurrence) = occurrence(run).filter(|_| !opened_it && !known) {
         status.occurrences.push(occurrence);
         let surplus = status.occurrences.len().saturating_sub(OCCURRENCES_MAX);
@@ -111,38 +105,20 @@ fn fingerprint(miss: &Miss<'_>) -> String {
     let (kind, name) = miss.spec.target.parts();
     let namespace = miss.run.metadata.namespace.as_deref().unwrap_or_default();
     let experiment = &miss.run.spec.experiment;
-    let mut hash = hash::of(&(
-        miss.spec.fault.name(),
-        kind,
-        namespace,
-        name,
-        &miss.missed,
-        experiment,
-    ));
+    let mut hash =
+        hash::of(&(miss.spec.fault.name(), kind, namespace, name, &miss.missed, experiment));
     hash.truncate(8);
     hash
 }
 
 fn name_of(miss: &Miss<'_>, fingerprint: &str, number: u32) -> String {
-    let experiment: String = miss
-        .run
-        .spec
-        .experiment
-        .chars()
-        .take(EXPERIMENT_MAX)
-        .collect();
-    format!(
-        "{}-{fingerprint}-{number}",
-        experiment.trim_end_matches(['-', '.'])
-    )
+    let experiment: String = miss.run.spec.experiment.chars().take(EXPERIMENT_MAX).collect();
+    format!("{}-{fingerprint}-{number}", experiment.trim_end_matches(['-', '.']))
 }
 
 fn labels(miss: &Miss<'_>, run: &str) -> BTreeMap<String, String> {
     BTreeMap::from([
-        (
-            names::EXPERIMENT.to_owned(),
-            miss.run.spec.experiment.to_string(),
-        ),
+        (names::EXPERIMENT.to_owned(), miss.run.spec.experiment.to_string()),
         (names::RUN.to_owned(), run.to_owned()),
         (names::DEBRIEF.to_owned(), "true".to_owned()),
     ])
@@ -159,11 +135,7 @@ fn severity(miss: &Miss<'_>) -> Severity {
 /// What is known about a debrief from its evidence alone.
 fn opening(evidence: &Evidence) -> DebriefStatus {
     let window = window(&evidence.facts);
-    let stage = if window.is_some() {
-        Stage::AwaitingDebrief
-    } else {
-        Stage::AwaitingResolution
-    };
+    let stage = if window.is_some() { Stage::AwaitingDebrief } else { Stage::AwaitingResolution };
     let missed: Vec<_> = evidence.missed.iter().map(Objective::to_string).collect();
     DebriefStatus {
         stage: Some(stage),
@@ -175,12 +147,6 @@ fn opening(evidence: &Evidence) -> DebriefStatus {
 
 /// When to meet; not known while the impact is still on.
 fn window(facts: &[Fact]) -> Option<Window> {
-    let resolved = facts
-        .iter()
-        .find(|fact| fact.name == FactName::Recovered)?
-        .at;
-    Some(Window {
-        not_before: resolved + MEETING.0,
-        not_after: resolved + MEETING.1,
-    })
+    let resolved = facts.iter().find(|fact| fact.name == FactName::Recovered)?.at;
+    Some(Window { not_before: resolved + MEETING.0, not_after: resolved + MEETING.1 })
 }

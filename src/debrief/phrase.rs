@@ -26,11 +26,7 @@ pub fn fine(duration: Duration) -> String {
 /// The length within its bounds: `35.1s (at least 34.5s)`.
 pub fn took(took: Took) -> String {
     let (most, least) = (length(took.max), whole_tenths(took.min).to_string());
-    if most == least {
-        most
-    } else {
-        format!("{most} (at least {least})")
-    }
+    if most == least { most } else { format!("{most} (at least {least})") }
 }
 
 /// Rounded down, so that "at least" holds.
@@ -58,11 +54,7 @@ fn whole_millis(duration: Duration) -> Duration {
 
 /// From an hour on seconds say nothing about what led up.
 fn coarse(seconds: u64) -> Duration {
-    Duration::seconds(if seconds < 3600 {
-        seconds
-    } else {
-        seconds / 60 * 60
-    })
+    Duration::seconds(if seconds < 3600 { seconds } else { seconds / 60 * 60 })
 }
 
 /// Whether the instant is only known to the second, as Kubernetes writes most of its own.
@@ -78,11 +70,7 @@ pub fn instant(at: Moment, day: Moment) -> String {
     } else {
         at.time_of_day()
     };
-    if date(at) == date(day) {
-        time
-    } else {
-        format!("{} {time}", date(at))
-    }
+    if date(at) == date(day) { time } else { format!("{} {time}", date(at)) }
 }
 
 /// The meeting's window: `meeting between Wed 25 Nov 10:41 and Fri 27 Nov 10:41`.
@@ -126,21 +114,12 @@ pub fn summary_line(debrief: &Debrief) -> String {
     let status = debrief.status.clone().unwrap_or_default();
     let mut parts = vec![format!("{}", debrief.spec.severity)];
     parts.extend(status.stage.map(|known| stage(known).to_lowercase()));
-    parts.extend(
-        status
-            .window
-            .as_ref()
-            .map(|window| format!("{} UTC", meeting(window))),
-    );
+    parts.extend(status.window.as_ref().map(|window| format!("{} UTC", meeting(window))));
     if status.repeats > 0 {
         parts.push(format!("repeated {}", count(status.repeats, "time")));
     }
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
-    super::plain(&format!(
-        "{name} ({}): {}",
-        parts.join(", "),
-        debrief.spec.title
-    ))
+    super::plain(&format!("{name} ({}): {}", parts.join(", "), debrief.spec.title))
 }
 
 #[cfg(test)]
@@ -153,10 +132,7 @@ mod tests {
 
     #[test]
     fn a_length_shows_its_bounds_and_never_flatters() {
-        let bounds = |min, max| Took {
-            min: Duration::millis(min),
-            max: Duration::millis(max),
-        };
+        let bounds = |min, max| Took { min: Duration::millis(min), max: Duration::millis(max) };
         assert_eq!(took(bounds(34_580, 35_060)), "35.1s (at least 34.5s)");
         assert_eq!(took(bounds(2_000, 2_000)), "2s");
     }

@@ -27,10 +27,7 @@ pub fn render(debrief: &Debrief) -> String {
     let evidence = &debrief.spec.evidence;
     let status = debrief.status.clone().unwrap_or_default();
     let sections = [
-        (
-            "What happened (from the moment it really started)",
-            timeline::section(evidence),
-        ),
+        ("What happened (from the moment it really started)", timeline::section(evidence)),
         ("What it was like before", before(evidence)),
         ("Impact", impact::section(evidence)),
         ("How detection came about", detection::section(evidence)),
@@ -58,17 +55,10 @@ pub fn render(debrief: &Debrief) -> String {
 fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
     let mut parts = vec![code(name), debrief.spec.severity.to_string()];
-    parts.extend(
-        status
-            .stage
-            .map(|stage| format!("**{}**", phrase::stage(stage))),
-    );
+    parts.extend(status.stage.map(|stage| format!("**{}**", phrase::stage(stage))));
     parts.extend(status.window.as_ref().map(phrase::meeting));
     if status.repeats > 0 {
-        parts.push(format!(
-            "seen {} since",
-            phrase::count(status.repeats, "more time")
-        ));
+        parts.push(format!("seen {} since", phrase::count(status.repeats, "more time")));
     }
     parts.extend(
         injected(&debrief.spec.evidence).map(|at| at.timestamp().strftime("%d %b %Y").to_string()),
@@ -92,11 +82,8 @@ fn injected(evidence: &Evidence) -> Option<Moment> {
 }
 
 fn before(evidence: &Evidence) -> Option<String> {
-    let lines: Vec<_> = evidence
-        .target_state
-        .iter()
-        .map(|line| format!("- {}", code(line)))
-        .collect();
+    let lines: Vec<_> =
+        evidence.target_state.iter().map(|line| format!("- {}", code(line))).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -120,10 +107,7 @@ fn back(evidence: &Evidence) -> Option<String> {
 fn also_fired(evidence: &Evidence) -> Option<String> {
     let mut table = Table::new(["Alert", "Labels", "Told by", "Why it did not count"]);
     for alert in &evidence.also_fired {
-        let note = alert
-            .note
-            .as_deref()
-            .unwrap_or("no alert that was expected");
+        let note = alert.note.as_deref().unwrap_or("no alert that was expected");
         table.row([
             code(detection::alert_name(alert)),
             detection::labels(alert).map_or_else(|| "none".to_owned(), |labels| code(&labels)),
@@ -151,9 +135,8 @@ fn repeats(status: &DebriefStatus, injected: Option<Moment>) -> Option<String> {
 fn source(debrief: &Debrief) -> String {
     let (evidence, run) = (&debrief.spec.evidence, &debrief.spec.source.run_ref);
     let generation = evidence.experiment.generation;
-    let generation = generation
-        .map(|generation| format!(" (generation {generation})"))
-        .unwrap_or_default();
+    let generation =
+        generation.map(|generation| format!(" (generation {generation})")).unwrap_or_default();
     let namespace = debrief.metadata.namespace.as_deref().unwrap_or_default();
     paragraph(&format!(
         "The numbers on this page are those of run {} of experiment {}{generation} in namespace {}. \

@@ -11,16 +11,9 @@ const TITLE_MAX: usize = 120;
 
 /// The title of a debrief with this evidence.
 pub fn title(evidence: &Evidence) -> String {
-    let clauses: Vec<_> = evidence
-        .missed
-        .iter()
-        .map(|missed| clause(evidence, *missed))
-        .collect();
+    let clauses: Vec<_> = evidence.missed.iter().map(|missed| clause(evidence, *missed)).collect();
     let rest = format!(" {}", clauses.join(" and "));
-    let name = evidence
-        .target
-        .split_once('/')
-        .map_or(evidence.target.as_str(), |(_, name)| name);
+    let name = evidence.target.split_once('/').map_or(evidence.target.as_str(), |(_, name)| name);
     let full = format!("{}{rest}", subject(evidence, name));
     let over = full.chars().count().saturating_sub(TITLE_MAX);
     if over == 0 {
@@ -28,10 +21,7 @@ pub fn title(evidence: &Evidence) -> String {
     }
     let kept = name.chars().count().saturating_sub(over + 1).max(1);
     let short: String = name.chars().take(kept).chain(['…']).collect();
-    format!("{}{rest}", subject(evidence, &short))
-        .chars()
-        .take(TITLE_MAX)
-        .collect()
+    format!("{}{rest}", subject(evidence, &short)).chars().take(TITLE_MAX).collect()
 }
 
 fn subject(evidence: &Evidence, name: &str) -> String {
@@ -56,10 +46,7 @@ fn clause(evidence: &Evidence, missed: Objective) -> String {
                 length(took.max),
                 objectives.detection
             ),
-            None => format!(
-                "was not noticed within the {} allowed",
-                objectives.detection
-            ),
+            None => format!("was not noticed within the {} allowed", objectives.detection),
         },
         Objective::Recovery => match (measured.time_to_recover, evidence.recovered_by) {
             (Some(_), Some(RecoveredBy::FaultEnded)) => {

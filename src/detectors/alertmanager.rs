@@ -88,10 +88,7 @@ pub fn read_notification(body: &[u8], received: Moment) -> Result<Vec<Sighting>,
     if notification.version != "4" {
         return Err(ReadError::Version(notification.version));
     }
-    let firing = notification
-        .alerts
-        .into_iter()
-        .filter(|alert| alert.status == "firing");
+    let firing = notification.alerts.into_iter().filter(|alert| alert.status == "firing");
     let sighting = |alert: Notified| Sighting {
         channel: Channel::Webhook,
         labels: alert.labels,
@@ -128,10 +125,7 @@ mod tests {
         let received: Moment = serde_json::from_str(received).unwrap();
         let seen = read_notification(BODY.as_bytes(), received).unwrap();
         assert_eq!(seen.len(), 1);
-        assert_eq!(
-            seen[0].firing.unwrap().not_before.to_string(),
-            "2026-11-24T10:00:00.123000Z"
-        );
+        assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
     }
 

@@ -69,15 +69,11 @@ pub fn read_intervals(answer: &Value) -> Intervals {
         let rules = group["rules"].as_array().into_iter().flatten();
         rules.filter_map(move |rule| Some((rule["name"].as_str()?.to_owned(), interval)))
     });
-    rules
-        .map(|(name, seconds)| (name, from_seconds(seconds)))
-        .collect()
+    rules.map(|(name, seconds)| (name, from_seconds(seconds))).collect()
 }
 
 fn from_seconds(seconds: f64) -> Duration {
-    std::time::Duration::try_from_secs_f64(seconds)
-        .unwrap_or_default()
-        .into()
+    std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().into()
 }
 
 /// Reads the alerts from an answer to [`query`], sent at `asked`; `previous` is when Prometheus was
@@ -97,20 +93,13 @@ pub fn read(
     let mut alerts: BTreeMap<Labels, Samples> = BTreeMap::new();
     for mut series in answer.data.result {
         let name = series.metric.remove("__name__");
-        let firing = series
-            .metric
-            .remove("alertstate")
-            .is_some_and(|state| state == "firing");
+        let firing = series.metric.remove("alertstate").is_some_and(|state| state == "firing");
         let samples = alerts.entry(series.metric).or_default();
         if name.as_deref() == Some("ALERTS") {
-            samples
-                .states
-                .extend(series.values.iter().map(|(at, _)| (*at, firing)));
+            samples.states.extend(series.values.iter().map(|(at, _)| (*at, firing)));
         } else {
             let value = |(at, value): &(f64, String)| Some((*at, value.parse().ok()?));
-            samples
-                .active_at
-                .extend(series.values.iter().filter_map(value));
+            samples.active_at.extend(series.values.iter().filter_map(value));
         }
     }
     let sighting = |(labels, samples)| sighting(labels, samples, intervals, (asked, previous));
@@ -125,15 +114,8 @@ fn sighting(
     (asked, previous): (Moment, Option<Moment>),
 ) -> Option<Sighting> {
     samples.states.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let began = samples
-        .active_at
-        .iter()
-        .map(|(_, active)| *active)
-        .fold(0.0, f64::max);
-    let interval = labels
-        .get("alertname")
-        .and_then(|name| intervals.get(name))
-        .copied();
+    let began = samples.active_at.iter().map(|(_, active)| *active).fold(0.0, f64::max);
+    let interval = labels.get("alertname").and_then(|name| intervals.get(name)).copied();
     // `ALERTS_FOR_STATE` has whole seconds; the first sample of the episode has the exact stamp.
     let first = |wanted: fn(bool) -> bool| {
         samples
@@ -150,16 +132,9 @@ fn sighting(
     };
     let active = first(|_| true)?;
     // An episode that began before the first sample that was asked for began at its recorded second.
-    let known = if began > 0.0 && active - began > 1.0 {
-        began
-    } else {
-        active
-    };
+    let known = if began > 0.0 && active - began > 1.0 { began } else { active };
     // An alert that is over has no sample at the last evaluations.
-    let last = samples
-        .states
-        .last()
-        .and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
+    let last = samples.states.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
     let patience = interval.map_or(Duration::seconds(60), |interval| interval + interval);
     Some(Sighting {
         channel: Channel::Prometheus,
@@ -192,11 +167,7 @@ mod tests {
             json!({"metric": metric, "values": values})
         };
         let ones = |stamps: &[f64]| stamps.iter().map(|at| (*at, "1".to_owned())).collect();
-        let all = pending
-            .iter()
-            .chain(firing)
-            .map(|at| (*at, active_at.to_string()))
-            .collect();
+        let all = pending.iter().chain(firing).map(|at| (*at, active_at.to_string())).collect();
         json!({"status": "success", "data": {"resultType": "matrix", "result": [
             series("ALERTS", Some("pending"), ones(pending)),
             series("ALERTS", Some("firing"), ones(firing)),
@@ -210,29 +181,15 @@ mod tests {
 
     #[test]
     fn an_alert_fires_at_an_evaluation_and_did_not_at_the_one_before() {
-        let seen = read(
-            answer(&[100.25, 105.25], &[110.25], 100.0),
-            &intervals(),
-            at(115.0),
-            None,
-        )
-        .unwrap();
-        assert_eq!(
-            seen[0].condition_true,
-            Some(Span::new(at(95.25), at(100.25)))
-        );
+        let seen = read(answer(&[100.25, 105.25], &[110.25], 100.0), &intervals(), at(115.0), None)
+            .unwrap();
+        assert_eq!(seen[0].condition_true, Some(Span::new(at(95.25), at(100.25))));
         assert_eq!(seen[0].firing, Some(Span::new(at(105.25), at(110.25))));
     }
 
     #[test]
     fn an_alert_that_was_pending_before_the_range_began_at_its_recorded_second() {
-        let seen = read(
-            answer(&[105.25], &[110.25], 40.0),
-            &intervals(),
-            at(115.0),
-            None,
-        )
-        .unwrap();
+        let seen = read(answer(&[105.25], &[110.25], 40.0), &intervals(), at(115.0), None).unwrap();
         assert_eq!(seen[0].condition_true.unwrap().at, at(40.0));
     }
 

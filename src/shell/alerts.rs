@@ -29,10 +29,7 @@ pub fn poll(
         tasks.push(Box::pin(poll_prometheus(share(), endpoint)));
     }
     if let Some(alertmanager) = &context.config.alertmanager {
-        tasks.push(Box::pin(poll_alertmanager(
-            share(),
-            alertmanager.endpoint(),
-        )));
+        tasks.push(Box::pin(poll_alertmanager(share(), alertmanager.endpoint())));
     }
     tasks
 }
@@ -52,34 +49,19 @@ async fn poll_prometheus((context, lookout, run): Shared, endpoint: Endpoint) {
         ticks.tick().await;
         if intervals.is_empty() {
             let parameters = [("type", "alert".to_owned())];
-            let rules = context
-                .net
-                .get_json(&endpoint, prometheus::RULES, &parameters)
-                .await;
-            intervals = rules
-                .map(|rules| prometheus::read_intervals(&rules))
-                .unwrap_or_default();
+            let rules = context.net.get_json(&endpoint, prometheus::RULES, &parameters).await;
+            intervals = rules.map(|rules| prometheus::read_intervals(&rules)).unwrap_or_default();
         }
         let asked = context.clock.now();
         let since = lookout.read(|sight| sight.alerts_since).0;
         let query = prometheus::query(Duration::between(since, asked));
         let parameters = [("query", query)];
-        let answer = context
-            .net
-            .get_json(&endpoint, prometheus::QUERY, &parameters)
-            .await;
+        let answer = context.net.get_json(&endpoint, prometheus::QUERY, &parameters).await;
         let seen = answer.and_then(|answer| {
             prometheus::read(answer, &intervals, asked, previous).map_err(|error| error.to_string())
         });
         previous = seen.is_ok().then_some(asked);
-        take_up(
-            &context,
-            &lookout,
-            &run,
-            Channel::Prometheus,
-            seen,
-            (since, asked),
-        );
+        take_up(&context, &lookout, &run, Channel::Prometheus, seen, (since, asked));
     }
 }
 
@@ -88,21 +70,12 @@ async fn poll_alertmanager((context, lookout, run): Shared, endpoint: Endpoint) 
     loop {
         ticks.tick().await;
         let asked = context.clock.now();
-        let answer: Result<Value, String> = context
-            .net
-            .get_json(&endpoint, alertmanager::ALERTS, &[])
-            .await;
+        let answer: Result<Value, String> =
+            context.net.get_json(&endpoint, alertmanager::ALERTS, &[]).await;
         let seen = answer.and_then(|answer| {
             alertmanager::read_alerts(answer).map_err(|error| error.to_string())
         });
-        take_up(
-            &context,
-            &lookout,
-            &run,
-            Channel::Alertmanager,
-            seen,
-            (asked, asked),
-        );
+        take_up(&context, &lookout, &run, Channel::Alertmanager, seen, (asked, asked));
     }
 }
 

@@ -14,24 +14,15 @@ pub struct Clock {
 impl Clock {
     /// Reads the wall clock once.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
     pub fn start() -> Self {
-        Self {
-            started: Instant::now(),
-            started_at: Moment::new(jiff::Timestamp::now()),
-        }
+        Self { started: Instant::now(), started_at: Moment::new(jiff::Timestamp::now()) }
     }
 
     /// A clock that shows `at` now, for worlds with a time of their own.
     #[must_use]
     pub fn starting_at(at: Moment) -> Self {
-        Self {
-            started: Instant::now(),
-            started_at: at,
-        }
+        Self { started: Instant::now(), started_at: at }
     }
 
     /// The present instant.

@@ -27,9 +27,7 @@ const NUMBER: u32 = 1;
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
-    Ok(record_with(&context.reads, &context.writes, run)
-        .await?
-        .unwrap_or_default())
+    Ok(record_with(&context.reads, &context.writes, run).await?.unwrap_or_default())
 }
 
 /// As [`record`], with a client for reads and one for writes that never retries by itself.
@@ -80,13 +78,9 @@ async fn open(
     let Some(debrief) = debrief::open(run, lead_up, NUMBER) else {
         return Ok(None);
     };
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    call("open the debrief", debriefs.create(&params, &debrief))
-        .await
-        .map(Some)
+    let params =
+        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    call("open the debrief", debriefs.create(&params, &debrief)).await.map(Some)
 }
 
 /// A namespace that is being deleted takes nothing new; what breaks a rule will always break it.
@@ -98,10 +92,7 @@ fn never_succeeds(error: &Error) -> bool {
         return false;
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    status.code == 422
-        || causes
-            .into_iter()
-            .any(|cause| cause.reason == "NamespaceTerminating")
+    status.code == 422 || causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 async fn write_status(
@@ -109,23 +100,15 @@ async fn write_status(
     existing: &Debrief,
     status: &DebriefStatus,
 ) -> Result<(), Error> {
-    let (name, metadata) = (
-        existing.metadata.name.clone().unwrap_or_default(),
-        &existing.metadata,
-    );
-    let status = DebriefStatus {
-        observed_generation: metadata.generation,
-        ..status.clone()
-    };
+    let (name, metadata) = (existing.metadata.name.clone().unwrap_or_default(), &existing.metadata);
+    let status = DebriefStatus { observed_generation: metadata.generation, ..status.clone() };
     let body = json!({
         "apiVersion": format!("{GROUP}/v1alpha1"),
         "kind": "Debrief",
         "metadata": {"name": name, "uid": metadata.uid, "resourceVersion": metadata.resource_version},
         "status": status,
     });
-    let params = PatchParams::apply(FIELD_MANAGER)
-        .force()
-        .validation_strict();
+    let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
     let patch = Patch::Apply(&body);
     let written = debriefs.patch_status(&name, &params, &patch);
     match call("write the debrief's status", written).await {

@@ -19,10 +19,7 @@ impl Events {
     /// Writes as `firedrill`.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        let reporter = Reporter {
-            controller: "firedrill.dev/operator".to_owned(),
-            instance: None,
-        };
+        let reporter = Reporter { controller: "firedrill.dev/operator".to_owned(), instance: None };
         Self(Recorder::new(client, reporter))
     }
 
@@ -35,24 +32,19 @@ impl Events {
             let detail = detail.map_or("", |fact| fact.detail.as_str());
             let note = format!("run {}: {detail}", name(now));
             if let Some(target) = target(now) {
-                self.publish(EventType::Warning, "FaultInjected", "Inject", note, &target)
-                    .await;
+                self.publish(EventType::Warning, "FaultInjected", "Inject", note, &target).await;
             }
         }
-        if let (true, Some(verdict)) = (
-            is_new(FactName::Completed),
-            status.and_then(|status| status.verdict),
-        ) {
+        if let (true, Some(verdict)) =
+            (is_new(FactName::Completed), status.and_then(|status| status.verdict))
+        {
             let type_ = match verdict {
                 Verdict::Passed => EventType::Normal,
                 _ => EventType::Warning,
             };
-            let summary = status
-                .and_then(|status| status.summary.clone())
-                .unwrap_or_default();
+            let summary = status.and_then(|status| status.summary.clone()).unwrap_or_default();
             let reference = now.object_ref(&());
-            self.publish(type_, &verdict.to_string(), "Measure", summary, &reference)
-                .await;
+            self.publish(type_, &verdict.to_string(), "Measure", summary, &reference).await;
         }
     }
 
@@ -79,9 +71,7 @@ impl Events {
 }
 
 fn fact(run: &ExperimentRun, name: FactName) -> bool {
-    run.status
-        .as_ref()
-        .is_some_and(|status| status.fact(name).is_some())
+    run.status.as_ref().is_some_and(|status| status.fact(name).is_some())
 }
 
 fn name(run: &ExperimentRun) -> &str {
@@ -90,11 +80,7 @@ fn name(run: &ExperimentRun) -> &str {
 
 fn target(run: &ExperimentRun) -> Option<ObjectReference> {
     let target = run.status.as_ref()?.plan.as_ref()?.target.clone()?;
-    let version = if target.kind == "Service" {
-        "v1"
-    } else {
-        "apps/v1"
-    };
+    let version = if target.kind == "Service" { "v1" } else { "apps/v1" };
     Some(ObjectReference {
         api_version: Some(version.to_owned()),
         kind: Some(target.kind),

@@ -41,11 +41,7 @@ pub async fn control(
     let experiments: Api<Guarded> = Api::all(context.reads.clone());
     Controller::new(experiments, watcher::Config::default().timeout(240))
         .reconcile_on(UnboundedReceiverStream::new(triggered))
-        .run(
-            reconcile,
-            |_, _, _| Action::requeue(Duration::from_secs(5)),
-            context,
-        )
+        .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
         .for_each(|outcome| async {
             if let Err(error) = outcome {
                 tracing::debug!(%error, "an Experiment could not be looked at");
@@ -89,23 +85,13 @@ async fn judge(
     let (ready, message) = match Plan::parse(&experiment.spec) {
         Ok(_) => ((Status::True, "Valid"), sources(context).await),
         Err(problems) => {
-            let lines = problems
-                .iter()
-                .map(|problem| format!("{}: {}", problem.path, problem.message));
-            (
-                (Status::False, "Invalid"),
-                lines.collect::<Vec<_>>().join("; "),
-            )
+            let lines =
+                problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
+            ((Status::False, "Invalid"), lines.collect::<Vec<_>>().join("; "))
         }
     };
     let value = (ready.0, ready.1, message.as_str());
-    conditions::set(
-        &mut status.conditions,
-        "Ready",
-        value,
-        generation,
-        context.clock.now(),
-    );
+    conditions::set(&mut status.conditions, "Ready", value, generation, context.clock.now());
     status
 }
 
@@ -114,26 +100,14 @@ pub async fn sources(context: &Context) -> String {
     let mut warnings = Vec::new();
     if let Some(endpoint) = &context.config.prometheus {
         let parameters = [("query", "1".to_owned())];
-        let answer = context
-            .net
-            .get_json(endpoint, prometheus::QUERY, &parameters)
-            .await;
-        warnings.extend(
-            answer
-                .err()
-                .map(|error| format!("Prometheus cannot be reached: {error}")),
-        );
+        let answer = context.net.get_json(endpoint, prometheus::QUERY, &parameters).await;
+        warnings.extend(answer.err().map(|error| format!("Prometheus cannot be reached: {error}")));
     }
     if let Some(alertmanager) = &context.config.alertmanager {
-        let answer = context
-            .net
-            .get_json(&alertmanager.endpoint(), alertmanager::STATUS, &[])
-            .await;
-        warnings.extend(
-            answer
-                .err()
-                .map(|error| format!("Alertmanager cannot be reached: {error}")),
-        );
+        let answer =
+            context.net.get_json(&alertmanager.endpoint(), alertmanager::STATUS, &[]).await;
+        warnings
+            .extend(answer.err().map(|error| format!("Alertmanager cannot be reached: {error}")));
     }
     if context.config.prometheus.is_none() && context.config.alertmanager.is_none() {
         warnings.push("no alert source is configured: a miss will be Inconclusive".to_owned());
@@ -161,18 +135,12 @@ async fn write(
         },
         "status": status,
     });
-    let experiments: Api<Experiment> = Api::namespaced(
-        context.writes.clone(),
-        &experiment.namespace().unwrap_or_default(),
-    );
-    let params = PatchParams::apply(FIELD_MANAGER)
-        .force()
-        .validation_strict();
+    let experiments: Api<Experiment> =
+        Api::namespaced(context.writes.clone(), &experiment.namespace().unwrap_or_default());
+    let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
     let patch = Patch::Apply(&body);
     let written = experiments.patch_status(&name, &params, &patch);
-    call("write the experiment's status", written)
-        .await
-        .map(drop)
+    call("write the experiment's status", written).await.map(drop)
 }
 
 /// Deletes one finished run; one that somebody else deleted meanwhile is as good.

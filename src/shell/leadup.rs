@@ -43,19 +43,12 @@ const OBJECTS_MAX: usize = 16;
 /// Collects what led up to `run` and what happened in `period`.
 pub async fn collect(client: &Client, run: &ExperimentRun, period: &Period) -> LeadUp {
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
-    let mut reader = Reader {
-        client: client.clone(),
-        namespace,
-        sources: Sources::default(),
-    };
-    if tokio::time::timeout(TOTAL_TIMEOUT, reader.read(run))
-        .await
-        .is_err()
-    {
-        reader.sources.unread.push(format!(
-            "the rest (no time left after {}s)",
-            TOTAL_TIMEOUT.as_secs()
-        ));
+    let mut reader = Reader { client: client.clone(), namespace, sources: Sources::default() };
+    if tokio::time::timeout(TOTAL_TIMEOUT, reader.read(run)).await.is_err() {
+        reader
+            .sources
+            .unread
+            .push(format!("the rest (no time left after {}s)", TOTAL_TIMEOUT.as_secs()));
     }
     leadup::tell(&reader.sources, period)
 }
@@ -85,20 +78,17 @@ impl Reader {
                 "StatefulSet" => self.workload::<StatefulSet>(owner).await,
                 "DaemonSet" => self.workload::<DaemonSet>(owner).await,
                 _ => {
-                    self.sources.unread.push(format!(
-                        "{} {} (a kind that is not known)",
-                        owner.kind, owner.name
-                    ));
+                    self.sources
+                        .unread
+                        .push(format!("{} {} (a kind that is not known)", owner.kind, owner.name));
                     None
                 }
             };
             let Some(workload) = read else { continue };
             if owner.kind == "Deployment" {
-                self.revisions::<ReplicaSet>(&workload, "the ReplicaSets")
-                    .await;
+                self.revisions::<ReplicaSet>(&workload, "the ReplicaSets").await;
             } else {
-                self.revisions::<ControllerRevision>(&workload, "the ControllerRevisions")
-                    .await;
+                self.revisions::<ControllerRevision>(&workload, "the ControllerRevisions").await;
             }
             self.sources.workloads.push(workload);
         }
@@ -130,12 +120,7 @@ impl Reader {
     }
 
     async fn services(&mut self, spec: Option<&ExperimentSpec>) {
-        for name in spec
-            .map(services)
-            .unwrap_or_default()
-            .into_iter()
-            .take(OBJECTS_MAX)
-        {
+        for name in spec.map(services).unwrap_or_default().into_iter().take(OBJECTS_MAX) {
             if let Some(metadata) = self.metadata::<Service>("Service", &name).await {
                 self.sources.services.push(metadata);
             }
@@ -143,11 +128,8 @@ impl Reader {
     }
 
     async fn config_maps(&mut self) {
-        let templates = self
-            .sources
-            .workloads
-            .iter()
-            .filter_map(|workload| workload.template.spec.as_ref());
+        let templates =
+            self.sources.workloads.iter().filter_map(|workload| workload.template.spec.as_ref());
         let names: BTreeSet<String> = templates.flat_map(config_maps).collect();
         for name in names.into_iter().take(OBJECTS_MAX) {
             if let Some(metadata) = self.metadata::<ConfigMap>("ConfigMap", &name).await {
@@ -158,29 +140,20 @@ impl Reader {
 
     async fn metadata<K: Namespaced>(&mut self, kind: &str, name: &str) -> Option<ObjectMeta> {
         let read = call("read metadata", self.api::<K>().get_metadata(name)).await;
-        self.keep(&format!("{kind} {name}"), read)
-            .map(|found| found.metadata)
+        self.keep(&format!("{kind} {name}"), read).map(|found| found.metadata)
     }
 
     async fn autoscalers(&mut self) {
         let params = ListParams::default().limit(PAGE);
-        let read = call(
-            "list the autoscalers",
-            self.api::<HorizontalPodAutoscaler>().list(&params),
-        )
-        .await;
-        let found = self
-            .keep("the autoscalers", read)
-            .map(|found| found.items)
-            .unwrap_or_default();
+        let read =
+            call("list the autoscalers", self.api::<HorizontalPodAutoscaler>().list(&params)).await;
+        let found = self.keep("the autoscalers", read).map(|found| found.items).unwrap_or_default();
         let workloads = &self.sources.workloads;
         let scales = |scaler: &HorizontalPodAutoscaler| {
             let target = scaler.spec.as_ref().map(|spec| &spec.scale_target_ref);
             let target =
                 target.map(|target| format!("{}/{}", target.kind.to_lowercase(), target.name));
-            workloads
-                .iter()
-                .any(|workload| Some(&workload.source) == target.as_ref())
+            workloads.iter().any(|workload| Some(&workload.source) == target.as_ref())
         };
         let found: Vec<_> = found.into_iter().filter(scales).collect();
         self.sources.autoscalers = found;
@@ -192,25 +165,18 @@ impl Reader {
         let mut params = ListParams::default().limit(PAGE);
         for _ in 0..EVENT_PAGES {
             let read = call("list the events", self.api::<Event>().list(&params)).await;
-            let Some(ObjectList {
-                metadata, items, ..
-            }) = self.keep("the events", read)
-            else {
+            let Some(ObjectList { metadata, items, .. }) = self.keep("the events", read) else {
                 return;
             };
             let oldest = items.iter().filter_map(leadup::event_at).min();
             self.sources.oldest_event = self.sources.oldest_event.into_iter().chain(oldest).min();
-            self.sources
-                .events
-                .extend(items.into_iter().filter(|event| subjects.hold(event)));
+            self.sources.events.extend(items.into_iter().filter(|event| subjects.hold(event)));
             match metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => return,
             }
         }
-        self.sources
-            .unread
-            .push(format!("more than {} events", EVENT_PAGES * PAGE as usize));
+        self.sources.unread.push(format!("more than {} events", EVENT_PAGES * PAGE as usize));
     }
 
     fn api<K: Namespaced>(&self) -> Api<K> {
@@ -222,9 +188,7 @@ impl Reader {
         match read {
             Ok(found) => Some(found),
             Err(error) => {
-                self.sources
-                    .unread
-                    .push(format!("{what} ({})", reason(&error)));
+                self.sources.unread.push(format!("{what} ({})", reason(&error)));
                 None
             }
         }
@@ -262,31 +226,16 @@ fn services(spec: &ExperimentSpec) -> BTreeSet<String> {
         Target::Service(name) => Some(name),
         _ => None,
     };
-    let http = spec
-        .steady_state
-        .iter()
-        .filter_map(|probe| probe.http.as_ref())
-        .map(|http| &http.service);
-    let tcp = spec
-        .steady_state
-        .iter()
-        .filter_map(|probe| probe.tcp.as_ref())
-        .map(|tcp| &tcp.service);
-    target
-        .into_iter()
-        .chain(http)
-        .chain(tcp)
-        .map(ToString::to_string)
-        .collect()
+    let http =
+        spec.steady_state.iter().filter_map(|probe| probe.http.as_ref()).map(|http| &http.service);
+    let tcp =
+        spec.steady_state.iter().filter_map(|probe| probe.tcp.as_ref()).map(|tcp| &tcp.service);
+    target.into_iter().chain(http).chain(tcp).map(ToString::to_string).collect()
 }
 
 /// The `ConfigMap`s that a pod names: in its variables, and in its volumes.
 fn config_maps(pod: &PodSpec) -> BTreeSet<String> {
-    let containers = || {
-        pod.containers
-            .iter()
-            .chain(pod.init_containers.iter().flatten())
-    };
+    let containers = || pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let keys = containers().flat_map(|container| container.env.iter().flatten());
     let keys =
         keys.filter_map(|variable| variable.value_from.as_ref()?.config_map_key_ref.as_ref());
@@ -329,9 +278,6 @@ mod tests {
         }))
         .unwrap();
         let names: Vec<_> = config_maps(&pod).into_iter().collect();
-        assert_eq!(
-            names,
-            ["by-key", "initial", "mounted", "projected", "whole"]
-        );
+        assert_eq!(names, ["by-key", "initial", "mounted", "projected", "whole"]);
     }
 }

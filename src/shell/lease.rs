@@ -36,11 +36,8 @@ pub async fn renew(context: Arc<Context>) {
                 "renewTime": context.clock.now(),
             },
         });
-        if let Err(error) = call(
-            "renew the Lease",
-            leases.patch(NAME, &params, &Patch::Apply(&body)),
-        )
-        .await
+        if let Err(error) =
+            call("renew the Lease", leases.patch(NAME, &params, &Patch::Apply(&body))).await
         {
             tracing::warn!(%error, "the Lease could not be renewed");
         }

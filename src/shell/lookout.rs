@@ -24,10 +24,7 @@ const WATCH_SECONDS: u32 = 240;
 /// Starts the tasks that look, once per run and process.
 pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
     let run = Arc::new(run.clone());
-    let sampled = spec
-        .steady_state
-        .iter()
-        .filter(|probe| probe.workload.is_none());
+    let sampled = spec.steady_state.iter().filter(|probe| probe.workload.is_none());
     for (index, probe) in sampled.enumerate() {
         let task = probes::sample(
             context.clone(),
@@ -53,9 +50,7 @@ pub async fn watch_pods(
 ) {
     let pods: Api<Pod> = Api::namespaced(context.reads.clone(), &lookout.run.0);
     // The list that the run was decided on is the start of this watch: one read less, nothing missed.
-    let params = WatchParams::default()
-        .labels(&scope.selector)
-        .timeout(WATCH_SECONDS);
+    let params = WatchParams::default().labels(&scope.selector).timeout(WATCH_SECONDS);
     let first = match call("watch the pods", pods.watch(&params, &version)).await {
         Ok(events) => events.left_stream(),
         Err(_) => stream::empty().right_stream(),
@@ -63,16 +58,12 @@ pub async fn watch_pods(
     let usable = |event: &_| {
         std::future::ready(matches!(event, Ok(event) if !matches!(event, WatchEvent::Error(_))))
     };
-    let first = first
-        .take_while(usable)
-        .filter_map(async |event| match event {
-            Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => Some(Ok(Event::Apply(pod))),
-            Ok(WatchEvent::Deleted(pod)) => Some(Ok(Event::Delete(pod))),
-            _ => None,
-        });
-    let config = watcher::Config::default()
-        .labels(&scope.selector)
-        .timeout(WATCH_SECONDS);
+    let first = first.take_while(usable).filter_map(async |event| match event {
+        Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => Some(Ok(Event::Apply(pod))),
+        Ok(WatchEvent::Deleted(pod)) => Some(Ok(Event::Delete(pod))),
+        _ => None,
+    });
+    let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
     let again = watcher(pods.clone(), config);
     let mut events = pin!(first.chain(again));
     let mut listed = Vec::new();

@@ -59,15 +59,9 @@ impl Sockets {
     /// When a CA certificate cannot be read or is none.
     pub fn new(sources: &[Endpoint]) -> Result<Self, SetupError> {
         // A new connection for each sample: a user who comes now has none yet.
-        let probes = builder()
-            .pool_max_idle_per_host(0)
-            .tls_certs_only([])
-            .build()?;
+        let probes = builder().pool_max_idle_per_host(0).tls_certs_only([]).build()?;
         let client = |endpoint: &Endpoint| Ok((endpoint.url.clone(), source_client(endpoint)?));
-        let sources = sources
-            .iter()
-            .map(client)
-            .collect::<Result<_, SetupError>>()?;
+        let sources = sources.iter().map(client).collect::<Result<_, SetupError>>()?;
         Ok(Self { probes, sources })
     }
 }
@@ -113,11 +107,7 @@ impl Net for Sockets {
         Box::pin(async move {
             let answer = request.send().await.map_err(explain)?;
             let status = answer.status().as_u16();
-            if (200..400).contains(&status) {
-                Ok(())
-            } else {
-                Err(format!("HTTP {status}"))
-            }
+            if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP {status}")) }
         })
     }
 

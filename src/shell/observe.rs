@@ -1,30 +1,29 @@
 //! Live reads of everything that guards look at, side by side; a read that fails is an answer too.
 
-use k8s_openapi::{
-    api::{
-        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
-        core::v1::{Namespace as KubeNamespace, Pod as KubePod, PodTemplateSpec, Service},
-        policy::v1::PodDisruptionBudget,
-    },
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+mod target;
+
+pub use target::target;
+
+use k8s_openapi::api::{
+    apps::v1::ReplicaSet,
+    core::v1::{Namespace as KubeNamespace, Pod as KubePod},
+    policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Api, ResourceExt,
     api::ListParams,
-    core::{NamespaceResourceScope, Selector, SelectorExt},
+    core::{Selector, SelectorExt},
 };
-use serde::de::DeserializeOwned;
 
 use super::{Context, Error, call, registry::Run};
 use crate::{
     api::{
         Moment, SafetyLever,
-        experiment::{self, ExperimentSpec, Fault, KillMethod},
+        experiment::{ExperimentSpec, Fault, KillMethod},
         names,
         run::{ExperimentRun, FactName, TargetRef, Workload},
     },
     core::{
-        hash,
         pods::Pod,
         world::{Budget, Lever, Namespace, Rival, Target, World},
     },
@@ -56,18 +55,12 @@ impl Scope {
     /// Whether that pod belongs to the target.
     #[must_use]
     pub fn owns(&self, pod: &KubePod) -> bool {
-        let owner = pod
-            .owner_references()
-            .iter()
-            .find(|owner| owner.controller == Some(true));
+        let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
         match (&self.owner, owner) {
             (Owner::Anybody, _) => true,
             (Owner::Uid(uid), Some(owner)) => owner.uid == *uid,
             (Owner::ReplicaSetOf(name), Some(owner)) => {
-                let hash = pod
-                    .labels()
-                    .get("pod-template-hash")
-                    .map_or("", String::as_str);
+                let hash = pod.labels().get("pod-template-hash").map_or("", String::as_str);
                 owner.kind == "ReplicaSet" && owner.name == format!("{name}-{hash}")
             }
             (_, None) => false,
@@ -106,11 +99,8 @@ pub async fn world(
     };
     let target = count_selected(target, pods.len());
     let workloads = workloads(context, &namespace, &target, &pods).await;
-    let budgets = budgets
-        .unwrap_or_default()
-        .into_iter()
-        .map(|budget| protect(&budget, &pods))
-        .collect();
+    let budgets =
+        budgets.unwrap_or_default().into_iter().map(|budget| protect(&budget, &pods)).collect();
     let world = World {
         read_at,
         target_read_at: read_at,
@@ -129,15 +119,9 @@ pub async fn world(
 /// A Service should have as many pods as it selects.
 fn count_selected(target: Target, pods: usize) -> Target {
     match target {
-        Target::Found {
-            reference,
-            desired: -1,
-            rollout,
-        } => Target::Found {
-            reference,
-            desired: i32::try_from(pods).unwrap_or(i32::MAX),
-            rollout,
-        },
+        Target::Found { reference, desired: -1, rollout } => {
+            Target::Found { reference, desired: i32::try_from(pods).unwrap_or(i32::MAX), rollout }
+        }
         other => other,
     }
 }
@@ -167,16 +151,8 @@ pub fn judge_lever(lever: &SafetyLever, namespace: &str) -> Lever {
         return Lever::Open;
     }
     Lever::Engaged {
-        by: lever
-            .spec
-            .by
-            .clone()
-            .unwrap_or_else(|| "somebody".to_owned()),
-        reason: lever
-            .spec
-            .reason
-            .clone()
-            .unwrap_or_else(|| "no reason given".to_owned()),
+        by: lever.spec.by.clone().unwrap_or_else(|| "somebody".to_owned()),
+        reason: lever.spec.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
     }
 }
 
@@ -184,12 +160,7 @@ async fn opt_in(context: &Context, namespace: &str) -> Namespace {
     let namespaces: Api<KubeNamespace> = Api::all(context.reads.clone());
     match call("read the namespace", namespaces.get_metadata(namespace)).await {
         Ok(found) => {
-            let says = |label| {
-                found
-                    .labels()
-                    .get(label)
-                    .is_some_and(|value| value == "true")
-            };
+            let says = |label| found.labels().get(label).is_some_and(|value| value == "true");
             Namespace::Found {
                 enabled: says(names::ENABLED),
                 protected: says(names::PROTECTED),
@@ -200,200 +171,16 @@ async fn opt_in(context: &Context, namespace: &str) -> Namespace {
     }
 }
 
-/// The target, live, and which pods belong to it.
-pub async fn target(
-    context: &Context,
-    namespace: &str,
-    target: &experiment::Target,
-) -> (Target, Option<Scope>) {
-    let read = match target {
-        experiment::Target::Deployment(name) => get(context, namespace, name)
-            .await
-            .map(|found| found.map(deployment)),
-        experiment::Target::StatefulSet(name) => get(context, namespace, name)
-            .await
-            .map(|found| found.map(stateful_set)),
-        experiment::Target::DaemonSet(name) => get(context, namespace, name)
-            .await
-            .map(|found| found.map(daemon_set)),
-        experiment::Target::Service(name) => get(context, namespace, name)
-            .await
-            .map(|found| found.map(service)),
-    };
-    match read {
-        Ok(Some((reference, desired, rollout, scope))) => (
-            Target::Found {
-                reference,
-                desired,
-                rollout,
-            },
-            Some(scope),
-        ),
-        Ok(None) => (Target::Missing, None),
-        Err(error) => (Target::Unreadable(error.to_string()), None),
-    }
-}
-
-async fn get<K>(context: &Context, namespace: &str, name: &str) -> Result<Option<K>, Error>
-where
-    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    let objects: Api<K> = Api::namespaced(context.reads.clone(), namespace);
-    call("read the target", objects.get_opt(name)).await
-}
-
-type Read = (TargetRef, i32, Option<String>, Scope);
-
-fn deployment(found: Deployment) -> Read {
-    let spec = found.spec.unwrap_or_default();
-    let status = found.status.unwrap_or_default();
-    let desired = spec.replicas.unwrap_or(1);
-    let behind = status.observed_generation < found.metadata.generation
-        || status.updated_replicas.unwrap_or(0) < desired
-        || status.replicas.unwrap_or(0) > status.updated_replicas.unwrap_or(0);
-    let rollout = behind.then(|| {
-        format!(
-            "a rollout is under way: {} of {desired} replicas are updated",
-            status.updated_replicas.unwrap_or(0)
-        )
-    });
-    let name = found.metadata.name.clone().unwrap_or_default();
-    let scope = Scope {
-        selector: print(&spec.selector),
-        owner: Owner::ReplicaSetOf(name),
-        version: String::new(),
-    };
-    (
-        reference("Deployment", &found.metadata, &spec.template),
-        desired,
-        rollout,
-        scope,
-    )
-}
-
-fn stateful_set(found: StatefulSet) -> Read {
-    let spec = found.spec.unwrap_or_default();
-    let status = found.status.unwrap_or_default();
-    let behind = status.observed_generation < found.metadata.generation
-        || status.current_revision != status.update_revision;
-    let rollout = behind.then(|| {
-        format!(
-            "a rollout is under way: {} replicas are updated",
-            status.updated_replicas.unwrap_or(0)
-        )
-    });
-    let scope = Scope {
-        selector: print(&spec.selector),
-        owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
-        version: String::new(),
-    };
-    (
-        reference("StatefulSet", &found.metadata, &spec.template),
-        spec.replicas.unwrap_or(1),
-        rollout,
-        scope,
-    )
-}
-
-fn daemon_set(found: DaemonSet) -> Read {
-    let spec = found.spec.unwrap_or_default();
-    let status = found.status.unwrap_or_default();
-    let desired = status.desired_number_scheduled;
-    let updated = status.updated_number_scheduled.unwrap_or(0);
-    let behind = status.observed_generation < found.metadata.generation || updated < desired;
-    let rollout =
-        behind.then(|| format!("a rollout is under way: {updated} of {desired} pods are updated"));
-    let scope = Scope {
-        selector: print(&spec.selector),
-        owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
-        version: String::new(),
-    };
-    (
-        reference("DaemonSet", &found.metadata, &spec.template),
-        desired,
-        rollout,
-        scope,
-    )
-}
-
-fn service(found: Service) -> Read {
-    let labels = found
-        .spec
-        .and_then(|spec| spec.selector)
-        .unwrap_or_default();
-    let pairs: Vec<_> = labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let reference = TargetRef {
-        kind: "Service".to_owned(),
-        name: found.metadata.name.unwrap_or_default(),
-        uid: found.metadata.uid.unwrap_or_default(),
-        ..TargetRef::default()
-    };
-    // Without a selector it selects nothing; an empty list option would select everything.
-    let selector = if pairs.is_empty() {
-        "firedrill.dev/none,!firedrill.dev/none".to_owned()
-    } else {
-        pairs.join(",")
-    };
-    (
-        reference,
-        -1,
-        None,
-        Scope {
-            selector,
-            owner: Owner::Anybody,
-            version: String::new(),
-        },
-    )
-}
-
-fn print(selector: &LabelSelector) -> String {
-    Selector::try_from(selector.clone())
-        .map(|selector| selector.to_string())
-        .unwrap_or_default()
-}
-
-fn reference(kind: &str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> TargetRef {
-    let annotations = template
-        .metadata
-        .as_ref()
-        .and_then(|metadata| metadata.annotations.as_ref());
-    TargetRef {
-        kind: kind.to_owned(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
-        generation: metadata.generation,
-        template_hash: Some(hash::of(template)),
-        restarted_at: annotations.and_then(|annotations| {
-            annotations
-                .get("kubectl.kubernetes.io/restartedAt")
-                .cloned()
-        }),
-    }
-}
-
 async fn pods(
     context: &Context,
     namespace: &str,
     scope: &Scope,
 ) -> Result<(Vec<Pod>, String), Error> {
     let pods: Api<KubePod> = Api::namespaced(context.reads.clone(), namespace);
-    let listed = call(
-        "list the target's pods",
-        pods.list(&ListParams::default().labels(&scope.selector)),
-    )
-    .await?;
-    let found = listed
-        .items
-        .iter()
-        .filter(|pod| scope.owns(pod))
-        .map(read_pod)
-        .collect();
+    let listed =
+        call("list the target's pods", pods.list(&ListParams::default().labels(&scope.selector)))
+            .await?;
+    let found = listed.items.iter().filter(|pod| scope.owns(pod)).map(read_pod).collect();
     Ok((found, listed.metadata.resource_version.unwrap_or_default()))
 }
 
@@ -401,21 +188,14 @@ async fn pods(
 #[must_use]
 pub fn read_pod(pod: &KubePod) -> Pod {
     let status = pod.status.as_ref();
-    let phase = status
-        .and_then(|status| status.phase.as_deref())
-        .unwrap_or_default();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or_default();
     let ending =
         pod.metadata.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed");
-    let conditions = status
-        .and_then(|status| status.conditions.as_deref())
-        .unwrap_or_default();
+    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let ready = conditions
         .iter()
         .find(|condition| condition.type_ == "Ready" && condition.status == "True");
-    let owner = pod
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true));
+    let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
     Pod {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
@@ -445,33 +225,19 @@ async fn budgets(
         return Ok(Vec::new());
     }
     let budgets: Api<PodDisruptionBudget> = Api::namespaced(context.reads.clone(), namespace);
-    let listed = call(
-        "list the disruption budgets",
-        budgets.list(&ListParams::default()),
-    )
-    .await?;
+    let listed = call("list the disruption budgets", budgets.list(&ListParams::default())).await?;
     Ok(listed.items)
 }
 
 fn protect(budget: &PodDisruptionBudget, pods: &[Pod]) -> Budget {
     let selector = budget.spec.as_ref().and_then(|spec| spec.selector.clone());
     let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
-    let covered = |pod: &&Pod| {
-        selector
-            .as_ref()
-            .is_some_and(|selector| selector.matches(&pod.labels))
-    };
+    let covered =
+        |pod: &&Pod| selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels));
     Budget {
         name: budget.name_any(),
-        allowed: budget
-            .status
-            .as_ref()
-            .map_or(0, |status| status.disruptions_allowed),
-        pods: pods
-            .iter()
-            .filter(covered)
-            .map(|pod| pod.uid.clone())
-            .collect(),
+        allowed: budget.status.as_ref().map_or(0, |status| status.disruptions_allowed),
+        pods: pods.iter().filter(covered).map(|pod| pod.uid.clone()).collect(),
     }
 }
 
@@ -486,9 +252,7 @@ async fn workloads(
         return Vec::new();
     };
     if reference.kind != "Service" {
-        let TargetRef {
-            kind, name, uid, ..
-        } = reference.clone();
+        let TargetRef { kind, name, uid, .. } = reference.clone();
         return vec![Workload { kind, name, uid }];
     }
     let mut owners: Vec<_> = pods.iter().filter_map(|pod| pod.owner.clone()).collect();
@@ -511,18 +275,9 @@ async fn workloads(
 
 async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) -> Option<Workload> {
     let sets: Api<ReplicaSet> = Api::namespaced(context.reads.clone(), namespace);
-    let set = call("read the ReplicaSet", sets.get_metadata(replica_set))
-        .await
-        .ok()?;
-    let owner = set
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true))?;
-    Some(Workload {
-        kind: owner.kind.clone(),
-        name: owner.name.clone(),
-        uid: owner.uid.clone(),
-    })
+    let set = call("read the ReplicaSet", sets.get_metadata(replica_set)).await.ok()?;
+    let owner = set.owner_references().iter().find(|owner| owner.controller == Some(true))?;
+    Some(Workload { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
 }
 
 /// The runs of a namespace that have journaled and are not over, live.
@@ -532,12 +287,7 @@ async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) ->
 pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Error> {
     let runs: Api<Run> = Api::namespaced(context.reads.clone(), namespace);
     let listed = call("list the runs", runs.list(&ListParams::default())).await?;
-    Ok(listed
-        .items
-        .iter()
-        .filter_map(|run| run.0.as_ref().ok())
-        .filter_map(rival)
-        .collect())
+    Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(rival).collect())
 }
 
 /// The run as a rival, if it has journaled and is not over.
@@ -552,10 +302,6 @@ pub fn rival(run: &ExperimentRun) -> Option<Rival> {
         name: run.name_any(),
         uid: run.uid().to_owned(),
         injected: seen(FactName::Injected),
-        workloads: plan
-            .workloads
-            .iter()
-            .map(|workload| workload.uid.clone())
-            .collect(),
+        workloads: plan.workloads.iter().map(|workload| workload.uid.clone()).collect(),
     })
 }

@@ -80,16 +80,8 @@ pub async fn run(
 }
 
 fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
-    let alertmanager = config
-        .alertmanager
-        .as_ref()
-        .map(crate::config::Alertmanager::endpoint);
-    config
-        .prometheus
-        .iter()
-        .cloned()
-        .chain(alertmanager)
-        .collect()
+    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
+    config.prometheus.iter().cloned().chain(alertmanager).collect()
 }
 
 /// Runs with these clients (reads, writes), this network and this clock; for simulations too.
@@ -187,17 +179,11 @@ async fn control(
             Api::<Run>::namespaced(context.reads.clone(), namespace),
             watcher::Config::default().fields(&format!("metadata.name={name}")),
         ),
-        None => (
-            Api::<Run>::all(context.reads.clone()),
-            watcher::Config::default(),
-        ),
+        None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
     };
     let controller = Controller::new(api, config.timeout(60));
     context.runs.set(controller.store()).ok();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        "the operator is looking"
-    );
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
     controller
         .reconcile_on(UnboundedReceiverStream::new(triggered))
         .reconcile_all_on(WatchStream::from_changes(lever).map(drop))

@@ -21,42 +21,30 @@ pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report 
     let sent = context.clock.now();
     let answers = join_all(calls.iter().map(|call| one(&pods, call))).await;
     let answered = context.clock.now();
-    let outcomes = calls
-        .iter()
-        .zip(answers)
-        .map(|(call, outcome)| (call.uid().to_owned(), outcome));
-    Report {
-        span: Span::new(sent, answered),
-        outcomes: outcomes.collect(),
-    }
+    let outcomes =
+        calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
+    Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }
 }
 
 async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
     let answer = match request {
         Call::EvictPod(pod) => {
-            let params = EvictParams {
-                delete_options: Some(conditions(pod)),
-                ..EvictParams::default()
-            };
-            call("evict the pod", pods.evict(&pod.name, &params))
-                .await
-                .map(drop)
+            let params =
+                EvictParams { delete_options: Some(conditions(pod)), ..EvictParams::default() };
+            call("evict the pod", pods.evict(&pod.name, &params)).await.map(drop)
         }
-        Call::DeletePod(pod) => call("delete the pod", pods.delete(&pod.name, &conditions(pod)))
-            .await
-            .map(drop),
+        Call::DeletePod(pod) => {
+            call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
+        }
         Call::MarkPod { name, uid, mark } => {
             let patch = json!({"metadata": {"uid": uid, "labels": {names::FAULT: mark}}});
             let params = PatchParams {
                 field_manager: Some(names::FIELD_MANAGER.to_owned()),
                 ..PatchParams::default()
             };
-            call(
-                "mark the pod",
-                pods.patch_metadata(name, &params, &Patch::Merge(patch)),
-            )
-            .await
-            .map(drop)
+            call("mark the pod", pods.patch_metadata(name, &params, &Patch::Merge(patch)))
+                .await
+                .map(drop)
         }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
@@ -83,14 +71,9 @@ fn outcome(error: &Error) -> Outcome {
         return Outcome::Unknown(error.to_string());
     };
     let words = status.message.clone();
-    let causes = status
-        .details
-        .as_ref()
-        .map(|details| details.causes.as_slice())
-        .unwrap_or_default();
-    let budget = causes
-        .iter()
-        .find(|cause| cause.reason == "DisruptionBudget");
+    let causes =
+        status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    let budget = causes.iter().find(|cause| cause.reason == "DisruptionBudget");
     match status.code {
         404 => Outcome::Gone,
         409 if words.contains("UID in the precondition") => Outcome::Gone,

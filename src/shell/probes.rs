@@ -41,10 +41,7 @@ pub async fn sample(
             address = cluster_ip(&context, &lookout.run.0, &aim.service).await;
         }
         let outcome = match &address {
-            Ok(ip) => {
-                aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0)
-                    .await
-            }
+            Ok(ip) => aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0).await,
             Err(error) => Err(error.clone()),
         };
         let ended = context.clock.now();
@@ -53,12 +50,7 @@ pub async fn sample(
         let (flipped, _) = lookout.see(|sight| {
             sight.probes.get_mut(index).is_some_and(|series| {
                 let before = state(series);
-                series.push(Sample {
-                    started,
-                    ended,
-                    good,
-                    detail,
-                });
+                series.push(Sample { started, ended, good, detail });
                 before != state(series)
             })
         });
@@ -70,10 +62,7 @@ pub async fn sample(
 
 /// What others need to hear of when it changes.
 fn state(series: &Series) -> (bool, bool) {
-    (
-        series.good_since().is_some(),
-        series.impact_since().is_some(),
-    )
+    (series.good_since().is_some(), series.impact_since().is_some())
 }
 
 /// One probe, with its defaults filled in.
@@ -88,27 +77,12 @@ struct Aim {
 impl Aim {
     fn of(probe: &Probe) -> Option<Self> {
         let (service, port, path, interval, timeout) = match (&probe.http, &probe.tcp) {
-            (
-                Some(HttpProbe {
-                    service,
-                    port,
-                    path,
-                    interval,
-                    timeout,
-                    ..
-                }),
-                _,
-            ) => (service, *port, Some(path.clone()), *interval, *timeout),
-            (
-                None,
-                Some(TcpProbe {
-                    service,
-                    port,
-                    interval,
-                    timeout,
-                    ..
-                }),
-            ) => (service, *port, None, *interval, *timeout),
+            (Some(HttpProbe { service, port, path, interval, timeout, .. }), _) => {
+                (service, *port, Some(path.clone()), *interval, *timeout)
+            }
+            (None, Some(TcpProbe { service, port, interval, timeout, .. })) => {
+                (service, *port, None, *interval, *timeout)
+            }
             (None, None) => return None,
         };
         Some(Self {
@@ -129,10 +103,7 @@ impl Aim {
         match &self.path {
             Some(path) => {
                 let host = format!("{}.{namespace}.svc", self.service);
-                context
-                    .net
-                    .http_probe(address, &host, path, self.timeout.std())
-                    .await
+                context.net.http_probe(address, &host, path, self.timeout.std()).await
             }
             None => context.net.tcp_probe(address, self.timeout.std()).await,
         }
@@ -146,10 +117,6 @@ async fn cluster_ip(context: &Context, namespace: &str, name: &str) -> Result<Ip
         .await
         .map_err(|error| error.to_string())?;
     let service = service.ok_or_else(|| format!("there is no Service {name}"))?;
-    let ip = service
-        .spec
-        .and_then(|spec| spec.cluster_ip)
-        .unwrap_or_default();
-    ip.parse()
-        .map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
+    let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+    ip.parse().map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
 }

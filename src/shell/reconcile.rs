@@ -45,9 +45,7 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
             Ok(Step::Again) => {}
             Ok(Step::Until(until)) => {
                 let wait = Duration::between(context.clock.now(), until).std();
-                return Ok(Action::requeue(
-                    wait.max(std::time::Duration::from_millis(20)),
-                ));
+                return Ok(Action::requeue(wait.max(std::time::Duration::from_millis(20))));
             }
             Ok(Step::Over) => {
                 entry.stop_looking();
@@ -92,11 +90,7 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
     let sight = begin(context.clock.now(), &status, plan.as_ref());
-    Ok(Some(context.registry.insert(
-        run.uid(),
-        Lookout::new(sight, plan, run),
-        subject,
-    )))
+    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -107,11 +101,7 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sigh
         if let Some(impact) = &status.impact {
             sight.inherit(impact);
         }
-        let desired = status
-            .plan
-            .as_ref()
-            .and_then(|plan| plan.count)
-            .unwrap_or(0);
+        let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
         sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
     }
     sight
@@ -120,8 +110,7 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sigh
 /// The newer of what this process wrote last and what the watch brought.
 fn newest(ours: Option<ExperimentRun>, watched: &ExperimentRun) -> ExperimentRun {
     let version = |run: &ExperimentRun| {
-        run.resource_version()
-            .and_then(|version| version.parse::<u64>().ok())
+        run.resource_version().and_then(|version| version.parse::<u64>().ok())
     };
     match ours {
         Some(ours) if version(&ours) >= version(watched) => ours,
@@ -144,11 +133,8 @@ async fn step(
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     match decision {
         Decision::Record(status) => {
-            let before = run
-                .status
-                .as_ref()
-                .and_then(|status| status.fact(FactName::Journaled))
-                .is_some();
+            let before =
+                run.status.as_ref().and_then(|status| status.fact(FactName::Journaled)).is_some();
             let written = record::status(context, &run, &status).await?;
             if !before && status.fact(FactName::Journaled).is_some() {
                 arm(context, entry, &status);
@@ -177,11 +163,7 @@ async fn step(
 /// The intent is written down: from here on everything counts.
 fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
     let now = context.clock.now();
-    let desired = status
-        .plan
-        .as_ref()
-        .and_then(|plan| plan.count)
-        .unwrap_or(0);
+    let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
     entry.lookout.see(|sight| {
         sight.book.forget();
         sight.alerts_since = now;
@@ -244,13 +226,9 @@ async fn act(
 const DEBRIEF_WITHIN: Duration = Duration::minutes(1);
 
 async fn open_debrief(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
-    let reverted = run
-        .status
-        .as_ref()
-        .and_then(|status| status.fact(FactName::Reverted));
-    let since = reverted.map_or(DEBRIEF_WITHIN, |fact| {
-        Duration::between(fact.at, context.clock.now())
-    });
+    let reverted = run.status.as_ref().and_then(|status| status.fact(FactName::Reverted));
+    let since =
+        reverted.map_or(DEBRIEF_WITHIN, |fact| Duration::between(fact.at, context.clock.now()));
     match super::debrief::record(context, run).await {
         Err(error) if since >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
@@ -310,23 +288,14 @@ fn watch(
     entry.lookout.see(|sight| sight.pods.reset(pods, now));
     let version = scope.version.clone();
     let lookout = entry.lookout.clone();
-    let task = lookout::watch_pods(
-        context.clone(),
-        lookout,
-        Arc::new(run.clone()),
-        scope,
-        version,
-    );
+    let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
     entry.keep(tokio::spawn(task).abort_handle());
 }
 
 /// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
 async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
     let valid = |spec, generation| match Plan::parse(spec) {
-        Ok(plan) => Subject::Valid {
-            plan: Box::new(plan),
-            generation,
-        },
+        Ok(plan) => Subject::Valid { plan: Box::new(plan), generation },
         Err(problems) => Subject::Invalid(problems),
     };
     if let Some(spec) = run.effective_spec(None) {
@@ -335,10 +304,8 @@ async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Erro
     let name = &run.spec.experiment;
     let experiments: Api<Experiment> =
         Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    Ok(
-        match call("read the Experiment", experiments.get_opt(name)).await? {
-            Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
-            None => Subject::Missing(name.to_string()),
-        },
-    )
+    Ok(match call("read the Experiment", experiments.get_opt(name)).await? {
+        Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
+        None => Subject::Missing(name.to_string()),
+    })
 }

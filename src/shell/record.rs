@@ -36,9 +36,7 @@ pub async fn status(
         },
         "status": status,
     });
-    let params = PatchParams::apply(FIELD_MANAGER)
-        .force()
-        .validation_strict();
+    let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
     let (runs, name, patch) = (api(context, run), run.name_any(), Patch::Apply(&body));
     let written = runs.patch_status(&name, &params, &patch);
     conflict(call("write the run's status", written).await)
@@ -62,11 +60,7 @@ pub async fn release_finalizer(
     context: &Context,
     run: &ExperimentRun,
 ) -> Result<ExperimentRun, Error> {
-    let others: Vec<_> = run
-        .finalizers()
-        .iter()
-        .filter(|name| *name != FINALIZER)
-        .collect();
+    let others: Vec<_> = run.finalizers().iter().filter(|name| *name != FINALIZER).collect();
     finalizers_are(context, run, json!(others)).await
 }
 
@@ -80,10 +74,8 @@ async fn finalizers_are(
         "resourceVersion": run.resource_version(),
         "finalizers": finalizers,
     }});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let (runs, name, patch) = (api(context, run), run.name_any(), Patch::Merge(&body));
     let written = runs.patch(&name, &params, &patch);
     conflict(call("write the run's finalizers", written).await)
@@ -100,11 +92,5 @@ pub async fn read(context: &Context, run: &ExperimentRun) -> Result<Option<Exper
 }
 
 fn conflict<T>(answer: Result<T, Error>) -> Result<T, Error> {
-    answer.map_err(|error| {
-        if error.code() == Some(409) {
-            Error::Conflict
-        } else {
-            error
-        }
-    })
+    answer.map_err(|error| if error.code() == Some(409) { Error::Conflict } else { error })
 }

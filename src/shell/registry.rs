@@ -115,10 +115,7 @@ impl Registry {
     /// Every run that is looked at.
     #[must_use]
     pub fn lookouts(&self) -> Vec<Arc<Lookout>> {
-        lock(&self.0)
-            .values()
-            .map(|entry| entry.lookout.clone())
-            .collect()
+        lock(&self.0).values().map(|entry| entry.lookout.clone()).collect()
     }
 }
 

@@ -42,17 +42,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = TcpListener::bind(config.listen).await?;
-    let receiver = Arc::new(Receiver {
-        context,
-        token_file: config.token_file,
-    });
+    let receiver = Arc::new(Receiver { context, token_file: config.token_file });
     let router = Router::new()
         .route("/v1/alertmanager", post(receive))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(receiver);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown)
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
 async fn receive(
@@ -62,10 +57,7 @@ async fn receive(
 ) -> (StatusCode, String) {
     let arrived = receiver.context.clock.now();
     if !receiver.knows(&headers) {
-        return (
-            StatusCode::UNAUTHORIZED,
-            "a valid bearer token is needed\n".to_owned(),
-        );
+        return (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n".to_owned());
     }
     let seen = match alertmanager::read_notification(&body, arrived) {
         Ok(seen) => seen,
@@ -87,12 +79,8 @@ impl Receiver {
         let Ok(expected) = std::fs::read_to_string(&self.token_file) else {
             return false;
         };
-        let shown = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let shown = shown
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .unwrap_or_default();
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let expected = expected.trim();
         !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
     }
@@ -103,16 +91,9 @@ impl Receiver {
         let lookouts = self.context.registry.lookouts();
         let concerned = lookouts.iter().filter_map(|lookout| {
             let plan = lookout.plan.as_ref()?;
-            let watcher = Watcher {
-                plan,
-                namespace: &lookout.run.0,
-                namespace_label: label,
-            };
-            let expected: Vec<Sighting> = seen
-                .iter()
-                .filter(|sighting| watcher.expects(sighting))
-                .cloned()
-                .collect();
+            let watcher = Watcher { plan, namespace: &lookout.run.0, namespace_label: label };
+            let expected: Vec<Sighting> =
+                seen.iter().filter(|sighting| watcher.expects(sighting)).cloned().collect();
             (!expected.is_empty()).then(|| self.hand_over(lookout, expected))
         });
         let written = join_all(concerned).await;
@@ -129,9 +110,6 @@ impl Receiver {
         self.context.trigger_named(&lookout.run.0, &lookout.run.1);
         let mut persisted = lookout.persisted.subscribe();
         let reached = persisted.wait_for(|reached| *reached >= version);
-        matches!(
-            tokio::time::timeout(PERSIST_WITHIN, reached).await,
-            Ok(Ok(_))
-        )
+        matches!(tokio::time::timeout(PERSIST_WITHIN, reached).await, Ok(Ok(_)))
     }
 }

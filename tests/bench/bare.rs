@@ -22,9 +22,7 @@ use serde_json::json;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let namespace = std::env::args().nth(1).expect("usage: bare NAMESPACE");
     let mut config = Config::infer().await.unwrap();
     config.default_retry = false;
@@ -43,10 +41,8 @@ async fn main() {
             continue;
         }
         let name = run.metadata.name.clone().unwrap();
-        let target = run.data["spec"]["template"]["target"]["deployment"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let target =
+            run.data["spec"]["template"]["target"]["deployment"].as_str().unwrap().to_owned();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let deployments: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
         let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
@@ -68,9 +64,7 @@ async fn main() {
             "status": {"facts": [{"name": "journaled", "at": at, "notBefore": at, "source": "bare"}]},
         });
         let params = PatchParams::apply("bare").force();
-        runs.patch_status(&name, &params, &Patch::Apply(&status))
-            .await
-            .unwrap();
+        runs.patch_status(&name, &params, &Patch::Apply(&status)).await.unwrap();
         runs.list(&ListParams::default()).await.unwrap();
         let evict = EvictParams {
             delete_options: Some(DeleteParams {
@@ -82,8 +76,6 @@ async fn main() {
             }),
             ..EvictParams::default()
         };
-        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict)
-            .await
-            .unwrap();
+        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict).await.unwrap();
     }
 }

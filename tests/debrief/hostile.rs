@@ -35,9 +35,7 @@ fn hostile_run(run: &ExperimentRun, hostile: &str) -> ExperimentRun {
         "/status/summary",
     ];
     for pointer in texts {
-        let value = json
-            .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("no {pointer}"));
+        let value = json.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}"));
         *value = Value::String(hostile.to_owned());
     }
     serde_json::from_value(json).unwrap()
@@ -88,9 +86,7 @@ fn hostile_pages() -> Vec<String> {
         debrief::render(&debrief::open(&run, hostile_lead_up(hostile), 1).unwrap())
     };
     let runs = [slow_alert(), not_tolerated()];
-    runs.iter()
-        .flat_map(|run| HOSTILE.map(|hostile| page(run, hostile)))
-        .collect()
+    runs.iter().flat_map(|run| HOSTILE.map(|hostile| page(run, hostile))).collect()
 }
 
 #[test]
@@ -101,15 +97,10 @@ fn nothing_that_others_wrote_acts() {
                 || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         };
         assert_eq!(page.find(bad), None);
-        assert!(
-            !page.lines().any(|line| line.starts_with("# fake")),
-            "a new line got through"
-        );
+        assert!(!page.lines().any(|line| line.starts_with("# fake")), "a new line got through");
         let acting = outside_code(&page);
         for mark in ["<", "](", "**b**", "http://"] {
-            let bare = acting
-                .match_indices(mark)
-                .find(|(at, _)| !acting[..*at].ends_with('\\'));
+            let bare = acting.match_indices(mark).find(|(at, _)| !acting[..*at].ends_with('\\'));
             assert_eq!(bare.map(|(at, _)| &acting[at..]), None, "{mark}");
         }
     }
@@ -121,11 +112,7 @@ fn every_row_of_a_table_has_as_many_cells_as_its_header() {
         let mut columns = None;
         for line in page.lines() {
             if line.starts_with("| ") {
-                assert_eq!(
-                    *columns.get_or_insert_with(|| cells(line)),
-                    cells(line),
-                    "{line}"
-                );
+                assert_eq!(*columns.get_or_insert_with(|| cells(line)), cells(line), "{line}");
             } else {
                 columns = None;
             }
@@ -150,11 +137,5 @@ fn a_title_and_a_summary_line_stay_one_line() {
     let mut debrief = debrief::open(&run, LeadUp::default(), 1).unwrap();
     debrief.spec.title = HOSTILE[0].to_owned();
     assert!(!debrief::summary_line(&debrief).contains(['\n', '\r', '\u{1b}']));
-    assert!(
-        debrief::render(&debrief)
-            .lines()
-            .next()
-            .unwrap()
-            .starts_with("# ``<script>")
-    );
+    assert!(debrief::render(&debrief).lines().next().unwrap().starts_with("# ``<script>"));
 }

@@ -35,10 +35,7 @@ fn debriefs() -> Vec<Debrief> {
 
 #[track_caller]
 fn check(all_namespaces: bool, at: &str, expected: &str) {
-    let args = ListArgs {
-        all_namespaces,
-        output: ListOutput::Table,
-    };
+    let args = ListArgs { all_namespaces, output: ListOutput::Table };
     assert_eq!(listed(&debriefs(), &args, moment(at)).unwrap(), expected);
 }
 
@@ -66,16 +63,10 @@ shop        slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Ma
 
 #[test]
 fn data_is_what_the_cluster_holds() {
-    let args = |output| ListArgs {
-        all_namespaces: false,
-        output,
-    };
+    let args = |output| ListArgs { all_namespaces: false, output };
     let list = |output| listed(&debriefs(), &args(output), moment("2026-11-24T10:45:20Z")).unwrap();
     let json: Value = serde_json::from_str(&list(ListOutput::Json)).unwrap();
-    assert_eq!(
-        (&json["kind"], json["items"].as_array().unwrap().len()),
-        (&Value::from("List"), 2)
-    );
+    assert_eq!((&json["kind"], json["items"].as_array().unwrap().len()), (&Value::from("List"), 2));
     let yaml: Value = serde_yaml::from_str(&list(ListOutput::Yaml)).unwrap();
     assert_eq!(yaml, json);
     assert_eq!(
@@ -88,10 +79,7 @@ fn data_is_what_the_cluster_holds() {
     assert_eq!(json["metadata"]["managedFields"], Value::Null);
     let yaml: Value = serde_yaml::from_str(&shown(one, ShowOutput::Yaml).unwrap()).unwrap();
     assert_eq!(yaml, json);
-    assert_eq!(
-        shown(one, ShowOutput::Markdown).unwrap(),
-        debrief::render(one)
-    );
+    assert_eq!(shown(one, ShowOutput::Markdown).unwrap(), debrief::render(one));
 }
 
 #[test]
@@ -99,10 +87,7 @@ fn the_flags_are_kubectls() {
     let list = Cli::parse_from(["debrief", "list", "-A", "-o", "yaml"]).verb;
     assert!(matches!(
         list,
-        Verb::List(ListArgs {
-            all_namespaces: true,
-            output: ListOutput::Yaml
-        })
+        Verb::List(ListArgs { all_namespaces: true, output: ListOutput::Yaml })
     ));
     let show = Cli::parse_from(["debrief", "show", "x"]).verb;
     assert!(
@@ -112,10 +97,7 @@ fn the_flags_are_kubectls() {
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_says_how_to_find_those_that_do() {
-    let args = ShowArgs {
-        name: "nowhere".to_owned(),
-        output: ShowOutput::Markdown,
-    };
+    let args = ShowArgs { name: "nowhere".to_owned(), output: ShowOutput::Markdown };
     let server = Server::default();
     let error = show(server.client(), "shop", &args).await.unwrap_err();
     assert_eq!(error.exit, Exit::Invalid);

@@ -56,18 +56,11 @@ fn leaves(value: &Value, pointer: &str, found: &mut Vec<(String, Value)>) {
         }
         Value::String(text) => {
             if let Ok(duration) = text.parse::<Duration>() {
-                found.push((
-                    pointer.to_owned(),
-                    json!(duration + Duration::millis(7_300)),
-                ));
+                found.push((pointer.to_owned(), json!(duration + Duration::millis(7_300))));
             } else if let Ok(moment) = serde_json::from_value::<Moment>(value.clone()) {
                 let earlier = pointer.ends_with("notBefore");
                 let by = Duration::millis(7_300);
-                let other = if earlier {
-                    moment.minus(by)
-                } else {
-                    moment + by
-                };
+                let other = if earlier { moment.minus(by) } else { moment + by };
                 found.push((pointer.to_owned(), json!(other)));
             }
         }
@@ -80,17 +73,12 @@ fn changing_a_number_in_the_run_changes_the_page() {
     let run = slow_alert();
     let page = debrief::render(&open(&run));
     let mut numbers = Vec::new();
-    leaves(
-        &serde_json::to_value(run.status.as_ref().unwrap()).unwrap(),
-        "/status",
-        &mut numbers,
-    );
+    leaves(&serde_json::to_value(run.status.as_ref().unwrap()).unwrap(), "/status", &mut numbers);
     let (mut traced, mut untraced, mut told) = (0, Vec::new(), Vec::new());
     for (pointer, other) in numbers {
         let changed = debrief::render(&open(&with(&run, &[(&pointer, other)]))) != page;
-        let silent = SILENT
-            .iter()
-            .any(|silent| pointer.starts_with(silent) || pointer.ends_with(silent));
+        let silent =
+            SILENT.iter().any(|silent| pointer.starts_with(silent) || pointer.ends_with(silent));
         match (changed, silent) {
             (true, false) => traced += 1,
             (false, true) => {}
@@ -98,11 +86,7 @@ fn changing_a_number_in_the_run_changes_the_page() {
             (true, true) => told.push(pointer),
         }
     }
-    assert_eq!(
-        untraced,
-        Vec::<String>::new(),
-        "the page does not show these"
-    );
+    assert_eq!(untraced, Vec::<String>::new(), "the page does not show these");
     assert_eq!(
         told,
         Vec::<String>::new(),
@@ -114,10 +98,7 @@ fn changing_a_number_in_the_run_changes_the_page() {
 /// The parts of a text that are figures: `35.1s`, `41`, `10:40:31.204`.
 fn figures(text: &str) -> BTreeSet<String> {
     let pattern = regex::Regex::new(r"\d+(?:[.:]\d+)*(?:us|ms|s|m|h)?").unwrap();
-    pattern
-        .find_iter(text)
-        .map(|figure| figure.as_str().to_owned())
-        .collect()
+    pattern.find_iter(text).map(|figure| figure.as_str().to_owned()).collect()
 }
 
 struct Known(BTreeSet<String>);
@@ -153,8 +134,7 @@ impl Known {
         for hours in [24, 72] {
             let at = resolved.map(|at| at + Duration::minutes(hours * 60));
             self.text(
-                &at.map(|at| at.timestamp().strftime("%d %H:%M").to_string())
-                    .unwrap_or_default(),
+                &at.map(|at| at.timestamp().strftime("%d %H:%M").to_string()).unwrap_or_default(),
             );
         }
         self.text("30s 1m 10m");
@@ -216,12 +196,9 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
             known.length(from, to);
         }
     }
-    for took in [
-        status.detection.as_ref().unwrap().took,
-        status.recovery.as_ref().unwrap().took,
-    ]
-    .into_iter()
-    .flatten()
+    for took in [status.detection.as_ref().unwrap().took, status.recovery.as_ref().unwrap().took]
+        .into_iter()
+        .flatten()
     {
         known.length(zero, zero + took.min);
         known.length(zero, zero + took.max);
@@ -231,11 +208,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
     if let Some(condition) = at(FactName::ConditionTrue) {
         known.length(condition, zero + within);
     }
-    known.text(&format!(
-        "{} of {}",
-        plan.victims.len(),
-        plan.count.unwrap()
-    ));
+    known.text(&format!("{} of {}", plan.victims.len(), plan.count.unwrap()));
     known.policy(at(FactName::Recovered));
     known.0
 }
@@ -254,19 +227,6 @@ fn a_page_has_no_figure_that_the_run_does_not_have() {
 #[test]
 fn the_title_has_the_runs_own_headline() {
     let run = slow_alert();
-    let headline = run
-        .status
-        .as_ref()
-        .unwrap()
-        .detection
-        .as_ref()
-        .unwrap()
-        .headline
-        .clone();
-    assert!(
-        open(&run)
-            .spec
-            .title
-            .contains(&format!("after {headline},"))
-    );
+    let headline = run.status.as_ref().unwrap().detection.as_ref().unwrap().headline.clone();
+    assert!(open(&run).spec.title.contains(&format!("after {headline},")));
 }

@@ -30,33 +30,20 @@ fn only_a_missed_objective_opens_one() {
         assert_eq!(debrief::name(&run, 1).is_some(), opens, "{verdict}");
     }
     assert_eq!(open(&without(&slow_alert(), &["injected"])), None);
-    assert_eq!(
-        open(&with(&slow_alert(), &[("/status", Value::Null)])),
-        None
-    );
+    assert_eq!(open(&with(&slow_alert(), &[("/status", Value::Null)])), None);
 }
 
 #[test]
 fn it_says_what_was_missed_and_how_bad_that_is() {
     for (run, missed, severity, stage) in [
-        (
-            slow_alert(),
-            vec![Objective::Detection],
-            Severity::Minor,
-            Stage::AwaitingDebrief,
-        ),
+        (slow_alert(), vec![Objective::Detection], Severity::Minor, Stage::AwaitingDebrief),
         (
             never_noticed(),
             vec![Objective::Detection, Objective::Recovery],
             Severity::Major,
             Stage::AwaitingResolution,
         ),
-        (
-            not_tolerated(),
-            vec![Objective::Tolerance],
-            Severity::Minor,
-            Stage::AwaitingDebrief,
-        ),
+        (not_tolerated(), vec![Objective::Tolerance], Severity::Minor, Stage::AwaitingDebrief),
         (
             with(&slow_alert(), &[("/status/recovery/answer", json!("No"))]),
             vec![Objective::Detection, Objective::Recovery],
@@ -84,10 +71,8 @@ fn the_meeting_lies_one_to_three_days_after_the_resolution() {
 fn it_is_found_by_its_labels_and_outlives_its_run() {
     let debrief = open(&slow_alert()).unwrap();
     let labels = debrief.metadata.labels.unwrap();
-    let labels: Vec<_> = labels
-        .iter()
-        .map(|(label, value)| (label.as_str(), value.as_str()))
-        .collect();
+    let labels: Vec<_> =
+        labels.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
     assert_eq!(
         labels,
         [
@@ -108,32 +93,22 @@ fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
     let fingerprint = prefix.strip_prefix("slow-alert-").unwrap();
     assert_eq!((fingerprint.len(), number), (8, "1"));
     assert!(fingerprint.chars().all(|c| c.is_ascii_hexdigit()));
-    for pointer in [
-        "/metadata/name",
-        "/metadata/uid",
-        "/status/plan/victims/0/name",
-        "/status/plan/seed",
-    ] {
+    for pointer in
+        ["/metadata/name", "/metadata/uid", "/status/plan/victims/0/name", "/status/plan/seed"]
+    {
         assert_eq!(name(&[(pointer, json!("another"))]), same, "{pointer}");
     }
     assert_eq!(name(&[("/status/detection/took/max", json!("50s"))]), same);
     for (pointer, value) in [
         ("/metadata/namespace", json!("bank")),
         ("/spec/experiment", json!("other")),
-        (
-            "/status/plan/spec/target",
-            json!({"deployment": "payments"}),
-        ),
+        ("/status/plan/spec/target", json!({"deployment": "payments"})),
         ("/status/plan/spec/target", json!({"service": "checkout"})),
         ("/status/recovery/answer", json!("No")),
     ] {
         assert_ne!(name(&[(pointer, value)]), same, "{pointer}");
     }
-    assert!(
-        debrief::name(&slow_alert(), 2)
-            .unwrap()
-            .ends_with(&format!("{fingerprint}-2"))
-    );
+    assert!(debrief::name(&slow_alert(), 2).unwrap().ends_with(&format!("{fingerprint}-2")));
 }
 
 #[test]
@@ -160,10 +135,8 @@ fn titles_say_how_much_was_lost() {
             serde_json::to_value(&run).unwrap()["status"]["plan"]["victims"][0].clone();
         victim["round"] = json!(round);
         let victims = vec![victim; victims];
-        let changes = [
-            ("/status/plan/victims", json!(victims)),
-            ("/status/plan/count", json!(pods)),
-        ];
+        let changes =
+            [("/status/plan/victims", json!(victims)), ("/status/plan/count", json!(pods))];
         let title = open(&with(&run, &changes)).unwrap().spec.title;
         title.split_once(" was ").unwrap().0.to_owned()
     };
@@ -177,29 +150,14 @@ fn titles_say_how_much_was_lost() {
 #[test]
 fn a_repeat_joins_once_per_run() {
     let mut debrief = open(&slow_alert()).unwrap();
-    assert_eq!(
-        debrief::join(&debrief, &slow_alert()),
-        None,
-        "a run does not repeat itself"
-    );
-    let again = with(
-        &slow_alert(),
-        &[
-            ("/metadata/uid", json!("second")),
-            ("/metadata/name", json!("r2")),
-        ],
-    );
+    assert_eq!(debrief::join(&debrief, &slow_alert()), None, "a run does not repeat itself");
+    let again =
+        with(&slow_alert(), &[("/metadata/uid", json!("second")), ("/metadata/name", json!("r2"))]);
     let joined = debrief::join(&debrief, &again).unwrap();
     assert_eq!((joined.repeats, joined.occurrences.len()), (1, 1));
     let occurrence = &joined.occurrences[0];
-    assert_eq!(
-        (occurrence.run.as_str(), occurrence.uid.as_str()),
-        ("r2", "second")
-    );
-    assert_eq!(
-        occurrence.time_to_detect,
-        debrief.spec.evidence.measured.time_to_detect
-    );
+    assert_eq!((occurrence.run.as_str(), occurrence.uid.as_str()), ("r2", "second"));
+    assert_eq!(occurrence.time_to_detect, debrief.spec.evidence.measured.time_to_detect);
     debrief.status = Some(joined);
     assert_eq!(debrief::join(&debrief, &again), None, "twice is once");
 }
@@ -211,10 +169,7 @@ fn a_join_writes_what_the_opening_left_unwritten_and_keeps_what_is_there() {
     assert_eq!(debrief::join(&debrief, &slow_alert()), whole);
     let again = with(&slow_alert(), &[("/metadata/uid", json!("second"))]);
     let joined = debrief::join(&debrief, &again).unwrap();
-    assert_eq!(
-        (joined.stage, joined.repeats),
-        (Some(Stage::AwaitingDebrief), 1)
-    );
+    assert_eq!((joined.stage, joined.repeats), (Some(Stage::AwaitingDebrief), 1));
     debrief.status = Some(joined);
     assert_eq!(debrief::join(&debrief, &slow_alert()), None);
 }
@@ -223,10 +178,7 @@ fn a_join_writes_what_the_opening_left_unwritten_and_keeps_what_is_there() {
 fn a_hundred_repeats_are_listed_and_all_are_counted() {
     let mut debrief = open(&slow_alert()).unwrap();
     for number in 0..103 {
-        let run = with(
-            &slow_alert(),
-            &[("/metadata/uid", json!(format!("uid-{number}")))],
-        );
+        let run = with(&slow_alert(), &[("/metadata/uid", json!(format!("uid-{number}")))]);
         debrief.status = debrief::join(&debrief, &run);
     }
     let status = debrief.status.unwrap();
@@ -238,20 +190,11 @@ fn a_hundred_repeats_are_listed_and_all_are_counted() {
 fn the_evidence_is_a_copy_of_the_run() {
     let run = slow_alert();
     let status = run.status.clone().unwrap();
-    let evidence = debrief::open(&run, LeadUp::default(), 1)
-        .unwrap()
-        .spec
-        .evidence;
+    let evidence = debrief::open(&run, LeadUp::default(), 1).unwrap().spec.evidence;
     assert_eq!(evidence.facts, status.facts);
     assert_eq!(Some(evidence.impact), status.impact);
-    assert_eq!(
-        evidence.measured.time_to_detect,
-        status.detection.as_ref().unwrap().took
-    );
+    assert_eq!(evidence.measured.time_to_detect, status.detection.as_ref().unwrap().took);
     assert_eq!(evidence.chain, status.detection.unwrap().chain);
-    assert_eq!(
-        evidence.measured.time_to_recover,
-        status.recovery.unwrap().took
-    );
+    assert_eq!(evidence.measured.time_to_recover, status.recovery.unwrap().took);
     assert_eq!(evidence.victims, status.plan.unwrap().victims);
 }

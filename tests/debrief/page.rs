@@ -16,27 +16,16 @@ fn open(run: &ExperimentRun) -> Debrief {
 
 #[track_caller]
 fn compare(file: &str, debrief: &Debrief) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/debrief")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debrief").join(file);
     let page = debrief::render(debrief);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &page).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap();
     for (number, (line, wanted)) in page.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(
-            line,
-            wanted,
-            "{file}:{} differs; UPDATE=1 writes it anew",
-            number + 1
-        );
+        assert_eq!(line, wanted, "{file}:{} differs; UPDATE=1 writes it anew", number + 1);
     }
-    assert_eq!(
-        page.len(),
-        expected.len(),
-        "{file} differs at its end; UPDATE=1 writes it anew"
-    );
+    assert_eq!(page.len(), expected.len(), "{file} differs at its end; UPDATE=1 writes it anew");
 }
 
 #[test]
@@ -44,10 +33,7 @@ fn an_alert_that_waits_too_long() {
     let mut debrief = open(&slow_alert());
     let again = with(
         &slow_alert(),
-        &[
-            ("/metadata/uid", json!("2")),
-            ("/metadata/name", json!("slow-alert-m4d7q")),
-        ],
+        &[("/metadata/uid", json!("2")), ("/metadata/name", json!("slow-alert-m4d7q"))],
     );
     debrief.status = debrief::join(&debrief, &again);
     compare("slow-alert.md", &debrief);
@@ -67,31 +53,18 @@ fn users_were_to_notice_nothing() {
 fn a_section_without_content_is_left_out() {
     let mut debrief = open(&never_noticed());
     let evidence = &mut debrief.spec.evidence;
-    (
-        evidence.timeline,
-        evidence.target_state,
-        evidence.also_fired,
-    ) = (vec![], vec![], vec![]);
+    (evidence.timeline, evidence.target_state, evidence.also_fired) = (vec![], vec![], vec![]);
     evidence.lead_up_horizon.clear();
     evidence.impact = Impact::default();
     evidence.victims.clear();
     let page = debrief::render(&debrief);
-    for heading in [
-        "What it was like before",
-        "Impact",
-        "How it came back",
-        "What else fired",
-        "Again since",
-    ] {
-        assert!(
-            !page.contains(&format!("## {heading}")),
-            "{heading}\n{page}"
-        );
+    for heading in
+        ["What it was like before", "Impact", "How it came back", "What else fired", "Again since"]
+    {
+        assert!(!page.contains(&format!("## {heading}")), "{heading}\n{page}");
     }
     let lines: Vec<_> = page.lines().filter(|line| !line.is_empty()).collect();
-    let empty = lines
-        .windows(2)
-        .find(|pair| pair[0].starts_with('#') && pair[1].starts_with('#'));
+    let empty = lines.windows(2).find(|pair| pair[0].starts_with('#') && pair[1].starts_with('#'));
     assert_eq!(empty, None);
     assert!(!page.contains("None") && !page.contains("n/a"), "{page}");
 }
@@ -99,11 +72,7 @@ fn a_section_without_content_is_left_out() {
 #[track_caller]
 fn must_change(run: &ExperimentRun, expected: &str) {
     let page = debrief::render(&open(run));
-    let section = page
-        .split("## What must change")
-        .nth(1)
-        .unwrap()
-        .replace('\n', " ");
+    let section = page.split("## What must change").nth(1).unwrap().replace('\n', " ");
     assert!(section.contains(expected), "{section}");
 }
 
@@ -113,10 +82,7 @@ fn what_must_change_follows_from_where_the_time_went() {
         &slow_alert(),
         "the wait must be shorter than 14s, which is what is left of the 20s allowed",
     );
-    let tight = with(
-        &slow_alert(),
-        &[("/status/plan/spec/detection/within", json!("5s"))],
-    );
+    let tight = with(&slow_alert(), &[("/status/plan/spec/detection/within", json!("5s"))]);
     must_change(
         &tight,
         "became true only after 5.2s, later than the 5s allowed, so no shorter `for` is enough",
@@ -161,19 +127,13 @@ fn what_must_change_follows_from_where_the_time_went() {
         "The desired state was as before after 41s, the probes were good only after 41.8s",
     );
     must_change(&late("Rollback"), "that change must be made within 30s");
-    must_change(
-        &late("FaultEnded"),
-        "the service must get over this fault while it lasts",
-    );
+    must_change(&late("FaultEnded"), "the service must get over this fault while it lasts");
 }
 
 #[test]
 fn the_summary_is_one_line_with_name_and_window() {
     assert_eq!(
-        debrief::summary_line(&open(&slow_alert()))
-            .split_once("-1 ")
-            .unwrap()
-            .1,
+        debrief::summary_line(&open(&slow_alert())).split_once("-1 ").unwrap().1,
         "(Minor, awaiting debrief, meeting between Wed 25 Nov 10:41 and Fri 27 Nov 10:41 UTC): \
          Losing both checkout pods was noticed after 35.1s, later than the 20s allowed"
     );
@@ -189,34 +149,17 @@ fn the_routine_of_pods_is_told_only_from_the_injection_on() {
     probe.text = "Unhealthy: Readiness probe failed".to_owned();
     timeline.extend([earlier, probe]);
     let page = debrief::render(&debrief);
-    assert_eq!(
-        page.matches("Killing: Stopping container shop").count(),
-        1,
-        "{page}"
-    );
+    assert_eq!(page.matches("Killing: Stopping container shop").count(), 1, "{page}");
     assert!(page.contains("Unhealthy: Readiness probe failed"), "{page}");
-    assert!(
-        page.contains("1 more entry of the cluster's own routine"),
-        "{page}"
-    );
+    assert!(page.contains("1 more entry of the cluster's own routine"), "{page}");
 }
 
 #[test]
 fn a_page_shows_the_nearest_entries_and_counts_the_rest() {
     let mut debrief = open(&slow_alert());
     let entry = debrief.spec.evidence.timeline[2].clone();
-    debrief
-        .spec
-        .evidence
-        .timeline
-        .extend(std::iter::repeat_n(entry, 70));
+    debrief.spec.evidence.timeline.extend(std::iter::repeat_n(entry, 70));
     let page = debrief::render(&debrief);
-    assert!(
-        page.contains("14 more entries of the cluster's own routine: in the record"),
-        "{page}"
-    );
-    assert!(
-        page.contains("revision 3 rolled out"),
-        "a rollout says more than an event"
-    );
+    assert!(page.contains("14 more entries of the cluster's own routine: in the record"), "{page}");
+    assert!(page.contains("revision 3 rolled out"), "a rollout says more than an event");
 }

@@ -29,10 +29,7 @@ async fn persist(server: &Server, run: &ExperimentRun) -> String {
 fn second_run() -> ExperimentRun {
     with(
         &slow_alert(),
-        &[
-            ("/metadata/uid", json!("second")),
-            ("/metadata/name", json!("slow-alert-m4d7q")),
-        ],
+        &[("/metadata/uid", json!("second")), ("/metadata/name", json!("slow-alert-m4d7q"))],
     )
 }
 
@@ -121,19 +118,13 @@ async fn every_lost_call_and_answer_is_made_up_for() {
 async fn two_operators_open_it_once() {
     let server = Server::default();
     let (run, again) = (slow_alert(), second_run());
-    let (a, b, c) = tokio::join!(
-        persist(&server, &run),
-        persist(&server, &run),
-        persist(&server, &again)
-    );
+    let (a, b, c) =
+        tokio::join!(persist(&server, &run), persist(&server, &run), persist(&server, &again));
     assert_eq!((&a, &a), (&b, &c));
     // Whichever opened it: the other run is the one repeat.
     let debrief = server.debrief().unwrap();
     let status = debrief.status.unwrap();
-    assert_eq!(
-        (status.repeats, status.stage),
-        (1, Some(Stage::AwaitingDebrief))
-    );
+    assert_eq!((status.repeats, status.stage), (1, Some(Stage::AwaitingDebrief)));
     assert_ne!(status.occurrences[0].uid, debrief.spec.source.run_ref.uid);
     assert_eq!(server.creations(), 1);
 }

@@ -16,9 +16,7 @@ pub fn with(run: &ExperimentRun, changes: &[(&str, Value)]) -> ExperimentRun {
     let mut json = serde_json::to_value(run).unwrap();
     for (pointer, value) in changes {
         let (parent, key) = pointer.rsplit_once('/').unwrap();
-        let parent = json
-            .pointer_mut(parent)
-            .unwrap_or_else(|| panic!("no {pointer}"));
+        let parent = json.pointer_mut(parent).unwrap_or_else(|| panic!("no {pointer}"));
         match parent {
             Value::Array(items) => items[key.parse::<usize>().unwrap()] = value.clone(),
             Value::Object(fields) if value.is_null() => drop(fields.remove(key)),
@@ -33,9 +31,7 @@ pub fn with(run: &ExperimentRun, changes: &[(&str, Value)]) -> ExperimentRun {
 pub fn without(run: &ExperimentRun, facts: &[&str]) -> ExperimentRun {
     let json = serde_json::to_value(run).unwrap();
     let kept: Vec<_> = json["status"]["facts"].as_array().unwrap().clone();
-    let kept = kept
-        .into_iter()
-        .filter(|fact| !facts.contains(&fact["name"].as_str().unwrap()));
+    let kept = kept.into_iter().filter(|fact| !facts.contains(&fact["name"].as_str().unwrap()));
     with(run, &[("/status/facts", kept.collect())])
 }
 
@@ -43,14 +39,7 @@ pub fn without(run: &ExperimentRun, facts: &[&str]) -> ExperimentRun {
 pub fn never_noticed() -> ExperimentRun {
     let run = without(
         &slow_alert(),
-        &[
-            "conditionTrue",
-            "firing",
-            "notified",
-            "mitigated",
-            "restored",
-            "recovered",
-        ],
+        &["conditionTrue", "firing", "notified", "mitigated", "restored", "recovered"],
     );
     let reverted = run.status.as_ref().unwrap().facts.len() - 1;
     let ended = json!("2026-11-24T10:41:31.205000Z");
@@ -61,10 +50,7 @@ pub fn never_noticed() -> ExperimentRun {
         end(reverted, "at"),
         end(reverted, "notBefore"),
     ];
-    let ends: Vec<_> = ends
-        .iter()
-        .map(|(pointer, at)| (pointer.as_str(), at.clone()))
-        .collect();
+    let ends: Vec<_> = ends.iter().map(|(pointer, at)| (pointer.as_str(), at.clone())).collect();
     with(
         &with(&run, &ends),
         &[
@@ -85,10 +71,7 @@ pub fn never_noticed() -> ExperimentRun {
                 "/status/recovery",
                 json!({"answer": "No", "tier": "None", "automatic": false, "headline": "No"}),
             ),
-            (
-                "/status/summary",
-                json!("not noticed (objective 20s), not back (objective 1m)"),
-            ),
+            ("/status/summary", json!("not noticed (objective 20s), not back (objective 1m)")),
         ],
     )
 }

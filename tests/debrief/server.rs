@@ -81,10 +81,7 @@ impl Server {
         let mut state = self.0.lock().unwrap();
         let number = state.calls.len();
         state.calls.push(format!("{method} {path}"));
-        let lost = state
-            .lose
-            .filter(|(lost, _)| *lost == number)
-            .map(|(_, lost)| lost);
+        let lost = state.lose.filter(|(lost, _)| *lost == number).map(|(_, lost)| lost);
         if lost == Some(Lost::Call) {
             return Err(std::io::Error::other("the call was lost"));
         }
@@ -92,12 +89,8 @@ impl Server {
         if lost == Some(Lost::Answer) {
             return Err(std::io::Error::other("the answer was lost"));
         }
-        let response = Response::builder()
-            .status(code)
-            .header("content-type", "application/json");
-        Ok(response
-            .body(Body::from(serde_json::to_vec(&answer).unwrap()))
-            .unwrap())
+        let response = Response::builder().status(code).header("content-type", "application/json");
+        Ok(response.body(Body::from(serde_json::to_vec(&answer).unwrap())).unwrap())
     }
 }
 

@@ -26,16 +26,12 @@ use serde_json::{Value, json};
 
 /// Connects to the cluster that `make test` has brought up.
 pub async fn client() -> Client {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let path = std::env::var("FIREDRILL_TEST_CLUSTER")
         .expect("FIREDRILL_TEST_CLUSTER names the test cluster's kubeconfig; run `make test`");
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     Client::try_from(config).unwrap()
 }
 
@@ -55,11 +51,7 @@ pub struct Web {
 
 impl Default for Web {
     fn default() -> Self {
-        Self {
-            replicas: 2,
-            warm_up: 2,
-            probe: true,
-        }
+        Self { replicas: 2, warm_up: 2, probe: true }
     }
 }
 
@@ -81,14 +73,8 @@ impl Ground {
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let namespace = json!({"metadata": {"generateName": format!("{name}-"), "labels": labels}});
         let namespace = serde_json::from_value(namespace).unwrap();
-        let created = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
-        Self {
-            client,
-            namespace: created.name_any(),
-        }
+        let created = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+        Self { client, namespace: created.name_any() }
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -159,10 +145,7 @@ impl Ground {
         let mut run = ExperimentRun::new("", spec);
         run.metadata.generate_name = Some("kill-".into());
         run.metadata.name = None;
-        self.api::<ExperimentRun>()
-            .create(&PostParams::default(), &run)
-            .await
-            .unwrap()
+        self.api::<ExperimentRun>().create(&PostParams::default(), &run).await.unwrap()
     }
 
     /// Waits until the run is over.
@@ -180,11 +163,7 @@ impl Ground {
     /// Waits until the run has that fact.
     pub async fn seen(&self, run: &ExperimentRun, name: FactName) -> ExperimentRun {
         eventually("the fact is seen", 60, async || {
-            let run = self
-                .api::<ExperimentRun>()
-                .get(&run.name_any())
-                .await
-                .ok()?;
+            let run = self.api::<ExperimentRun>().get(&run.name_any()).await.ok()?;
             run.status.as_ref()?.fact(name)?;
             Some(run)
         })
@@ -200,24 +179,12 @@ impl Ground {
     }
 
     pub async fn pods(&self) -> Vec<Pod> {
-        let pods = self
-            .api::<Pod>()
-            .list(&ListParams::default().labels("app=web"))
-            .await
-            .unwrap();
-        pods.items
-            .into_iter()
-            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
-            .collect()
+        let pods = self.api::<Pod>().list(&ListParams::default().labels("app=web")).await.unwrap();
+        pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
     }
 
     pub async fn pod_uids(&self) -> Vec<String> {
-        let mut uids: Vec<_> = self
-            .pods()
-            .await
-            .iter()
-            .filter_map(ResourceExt::uid)
-            .collect();
+        let mut uids: Vec<_> = self.pods().await.iter().filter_map(ResourceExt::uid).collect();
         uids.sort();
         uids
     }
@@ -229,13 +196,7 @@ impl Drop for Ground {
             std::fs::remove_file(format!("{state}/mon/rules/{}.yml", self.namespace)).ok();
         }
         let kubectl = Command::new("kubectl")
-            .args([
-                "delete",
-                "namespace",
-                &self.namespace,
-                "--wait=false",
-                "--ignore-not-found",
-            ])
+            .args(["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"])
             .stdout(Stdio::null())
             .status();
         if !kubectl.is_ok_and(|status| status.success()) {
@@ -289,10 +250,7 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(
-                Instant::now() < end,
-                "{caller}: waited {seconds}s in vain until {what}"
-            );
+            assert!(Instant::now() < end, "{caller}: waited {seconds}s in vain until {what}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -301,10 +259,7 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
 pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
     let status = run.status.as_ref();
     let reason = status.and_then(|status| status.reason.as_deref());
-    (
-        status.and_then(|status| status.verdict),
-        reason.unwrap_or_default(),
-    )
+    (status.and_then(|status| status.verdict), reason.unwrap_or_default())
 }
 
 /// An operator as a process; killed at the end.
@@ -321,20 +276,14 @@ impl Operator {
         let path =
             std::env::temp_dir().join(format!("firedrill-{}-{number}.yaml", std::process::id()));
         std::fs::write(&path, config).unwrap();
-        Self {
-            child: Self::spawn(&path),
-            config: path,
-        }
+        Self { child: Self::spawn(&path), config: path }
     }
 
     fn spawn(config: &std::path::Path) -> Child {
         Command::new(env!("CARGO_BIN_EXE_firedrill"))
             .args(["operator", "--config"])
             .arg(config)
-            .env(
-                "KUBECONFIG",
-                std::env::var("FIREDRILL_TEST_CLUSTER").unwrap(),
-            )
+            .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
             .env("RUST_LOG", "firedrill=info")
             .spawn()
             .unwrap()

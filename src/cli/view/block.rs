@@ -27,13 +27,7 @@ pub fn block(run: &ExperimentRun, now: Moment, style: Style) -> String {
         }
     }
     let skip = status.facts.len().saturating_sub(FACTS);
-    lines.extend(
-        status
-            .facts
-            .iter()
-            .skip(skip)
-            .map(|fact| format!("  {}", line(fact))),
-    );
+    lines.extend(status.facts.iter().skip(skip).map(|fact| format!("  {}", line(fact))));
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     let hint = format!(
         "Ctrl-C reverts and stops. Follow elsewhere: firedrill watch {} -n {namespace}",
@@ -70,20 +64,11 @@ fn headline(run: &ExperimentRun, status: &ExperimentRunStatus, now: Moment) -> S
         "waiting"
     };
     let limit = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-    let limit = limit.map(|spec| {
-        format!(
-            " of at most {}",
-            spec.recovery.within + spec.recovery.stable_for
-        )
-    });
+    let limit = limit
+        .map(|spec| format!(" of at most {}", spec.recovery.within + spec.recovery.stable_for));
     match since(status, FactName::Injected, now) {
         Some(elapsed) => {
-            format!(
-                "{}   {state} {}{}",
-                title(run),
-                seconds(elapsed),
-                limit.unwrap_or_default()
-            )
+            format!("{}   {state} {}{}", title(run), seconds(elapsed), limit.unwrap_or_default())
         }
         None => format!("{}   {state}", title(run)),
     }
@@ -113,22 +98,13 @@ fn noticed(
         (None, None) => "no alert yet".to_owned(),
     };
     let took = since(status, from, seen.map_or(now, |fact| fact.at));
-    clock(
-        "noticed?",
-        took,
-        spec.detection.within,
-        seen.is_some(),
-        &note,
-        style,
-    )
+    clock("noticed?", took, spec.detection.within, seen.is_some(), &note, style)
 }
 
 /// The name of an alert from its labels in matcher syntax.
 fn alert(labels: &str) -> String {
     let matchers = crate::core::matcher::Matchers::parse(labels);
-    let name = matchers
-        .ok()
-        .and_then(|matchers| matchers.labels().remove("alertname"));
+    let name = matchers.ok().and_then(|matchers| matchers.labels().remove("alertname"));
     clean(&name.unwrap_or_else(|| "an alert".to_owned()))
 }
 
@@ -141,14 +117,7 @@ fn back(status: &ExperimentRunStatus, spec: &ExperimentSpec, now: Moment, style:
     };
     let until = good.map_or(now, |good| good.at);
     let took = since(status, FactName::Injected, until);
-    clock(
-        "back?",
-        took,
-        spec.recovery.within,
-        good.is_some(),
-        &note,
-        style,
-    )
+    clock("back?", took, spec.recovery.within, good.is_some(), &note, style)
 }
 
 fn clock(
@@ -181,13 +150,8 @@ fn clock(
 
 fn probes(status: &ExperimentRunStatus) -> Option<String> {
     let counts = &status.impact.as_ref()?.probes;
-    let last = counts
-        .last_failure
-        .as_deref()
-        .map(|last| format!(", last: {}", clean(last)));
-    let as_of = counts
-        .as_of
-        .map(|at| format!(" as of {}", at.time_of_day()));
+    let last = counts.last_failure.as_deref().map(|last| format!(", last: {}", clean(last)));
+    let as_of = counts.as_of.map(|at| format!(" as of {}", at.time_of_day()));
     Some(format!(
         "  probes     {} of {} failed{}{}",
         counts.failed,
@@ -231,10 +195,6 @@ Ctrl-C reverts and stops. Follow elsewhere: firedrill watch slow-alert-8h2kx -n 
         let run = run(&[("injected", "31.204000", &"x".repeat(300))]);
         let now: Moment = serde_json::from_str("\"2026-11-24T10:40:58Z\"").unwrap();
         let narrow = Style { width: 40, ..PLAIN };
-        assert!(
-            block(&run, now, narrow)
-                .lines()
-                .all(|line| line.chars().count() <= 40)
-        );
+        assert!(block(&run, now, narrow).lines().all(|line| line.chars().count() <= 40));
     }
 }

@@ -21,9 +21,7 @@ pub fn ending(run: &ExperimentRun, style: Style) -> String {
     if let Some(debrief) = &status.debrief {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         lines.push(format!("  debrief   {debrief}"));
-        lines.push(format!(
-            "            firedrill debrief show {debrief} -n {namespace}"
-        ));
+        lines.push(format!("            firedrill debrief show {debrief} -n {namespace}"));
     }
     lines.join("\n")
 }
@@ -49,11 +47,7 @@ fn sentence(status: &ExperimentRunStatus, style: Style) -> String {
 /// The alert's instants, and how well the last of them is known.
 fn noticed(status: &ExperimentRunStatus) -> Option<String> {
     let detection = status.detection.as_ref()?;
-    let Chain {
-        condition_true,
-        firing,
-        notified,
-    } = detection.chain.as_ref()?;
+    let Chain { condition_true, firing, notified } = detection.chain.as_ref()?;
     let part =
         |duration: &Option<Duration>, name| duration.map(|at| format!("+{} {name}", tenths(at)));
     let parts: Vec<String> = [
@@ -69,11 +63,7 @@ fn noticed(status: &ExperimentRunStatus) -> Option<String> {
         format!("   known within {}", tenths(width))
     });
     (!parts.is_empty()).then(|| {
-        format!(
-            "  noticed   injection {}{}",
-            parts.join(" · "),
-            error.unwrap_or_default()
-        )
+        format!("  noticed   injection {}{}", parts.join(" · "), error.unwrap_or_default())
     })
 }
 

@@ -15,9 +15,7 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
     let status = run.status.as_ref();
     let Some(plan) = status.and_then(|status| status.plan.as_ref()) else {
         return clean(
-            status
-                .and_then(|status| status.summary.as_deref())
-                .unwrap_or("nothing was planned"),
+            status.and_then(|status| status.summary.as_deref()).unwrap_or("nothing was planned"),
         );
     };
     let mut lines = Vec::new();
@@ -46,11 +44,7 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
         lines.push(format!("  {label:<8}  {}", mark(guard, style)));
     }
     lines.push(String::new());
-    lines.push(clean(
-        status
-            .and_then(|status| status.summary.as_deref())
-            .unwrap_or_default(),
-    ));
+    lines.push(clean(status.and_then(|status| status.summary.as_deref()).unwrap_or_default()));
     lines.join("\n")
 }
 
@@ -64,9 +58,7 @@ fn victims(plan: &Journal, now: Moment) -> Vec<String> {
     let line = |victim: &Victim| {
         let node = victim.node.as_deref().unwrap_or("no node");
         let ready = if victim.ready { "Ready" } else { "not ready" };
-        let age = victim
-            .created_at
-            .map(|at| seconds(Duration::between(at, now)));
+        let age = victim.created_at.map(|at| seconds(Duration::between(at, now)));
         format!(
             "            {}   uid {}   {node}   {ready} {}",
             victim.name,
@@ -74,9 +66,7 @@ fn victims(plan: &Journal, now: Moment) -> Vec<String> {
             age.unwrap_or_default()
         )
     };
-    std::iter::once(head)
-        .chain(plan.victims.iter().map(line))
-        .collect()
+    std::iter::once(head).chain(plan.victims.iter().map(line)).collect()
 }
 
 fn mark(guard: &GuardResult, style: Style) -> String {
@@ -84,10 +74,6 @@ fn mark(guard: &GuardResult, style: Style) -> String {
     if guard.passed {
         format!("{} {detail}", style.good(style.symbol("✓", "+")))
     } else {
-        format!(
-            "{} {}: {detail}",
-            style.bad(style.symbol("✗", "x")),
-            guard.name
-        )
+        format!("{} {}: {detail}", style.bad(style.symbol("✗", "x")), guard.name)
     }
 }

@@ -19,31 +19,16 @@ use crate::{
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
     if let Some(cause) = observed.stop().filter(|cause| *cause != Cause::Lever) {
         let summary = format!("ended before anything was broken ({})", cause.reason());
-        return finish(
-            observed,
-            status,
-            (Verdict::Aborted, cause.reason()),
-            summary,
-        );
+        return finish(observed, status, (Verdict::Aborted, cause.reason()), summary);
     }
     let (plan, generation) = match observed.subject {
         Subject::Valid { plan, generation } => (plan, *generation),
         Subject::Missing(name) => {
             let summary = format!("refused: there is no Experiment {name} in this namespace");
-            return finish(
-                observed,
-                status,
-                (Verdict::Error, "ExperimentNotFound"),
-                summary,
-            );
+            return finish(observed, status, (Verdict::Error, "ExperimentNotFound"), summary);
         }
         Subject::Invalid(problems) => {
-            return finish(
-                observed,
-                status,
-                (Verdict::Error, "InvalidSpec"),
-                list(problems),
-            );
+            return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
         }
     };
     if !observed.run.spec.dry_run && !observed.has_finalizer() {
@@ -79,9 +64,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
 /// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
 fn needs_fresh(results: &[GuardResult]) -> bool {
     let watched = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
-    !results
-        .iter()
-        .any(|result| !result.passed && watched(result.name))
+    !results.iter().any(|result| !result.passed && watched(result.name))
 }
 
 /// The scene for the guards of this run.
@@ -104,9 +87,7 @@ pub(super) fn scene<'a>(
 }
 
 fn list(problems: &[Problem]) -> String {
-    let lines = problems
-        .iter()
-        .map(|problem| format!("{}: {}", problem.path, problem.message));
+    let lines = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
     format!("refused: {}", lines.collect::<Vec<_>>().join("; "))
 }
 
@@ -177,18 +158,9 @@ fn wait(
             Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
             _ => Verdict::Error,
         };
-        let summary = format!(
-            "{}, waited {}",
-            refusal(closed),
-            observed.run.spec.start_within
-        );
+        let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
         put_guards(&mut status, &results);
-        return finish(
-            observed,
-            &status,
-            (verdict, guard_reason(closed.name)),
-            summary,
-        );
+        return finish(observed, &status, (verdict, guard_reason(closed.name)), summary);
     }
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
@@ -196,12 +168,7 @@ fn wait(
     if known.is_some_and(|condition| condition.reason == closed.name.to_string()) {
         return Decision::WaitUntil((observed.now + AGAIN).min(start_by));
     }
-    conditions::update(
-        &mut status,
-        Some(closed),
-        observed.generation(),
-        observed.now,
-    );
+    conditions::update(&mut status, Some(closed), observed.generation(), observed.now);
     Decision::Record(Box::new(status))
 }
 
@@ -209,11 +176,7 @@ fn wait(
 /// state needs, and a little for the first answers.
 fn start_by(observed: &Observed<'_>) -> Moment {
     let spec = &observed.run.spec;
-    let began = observed
-        .run
-        .status
-        .as_ref()
-        .and_then(|status| status.fact(FactName::Accepted));
+    let began = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
     let began = began.map_or(observed.now, |fact: &Fact| fact.at);
     match observed.subject {
         Subject::Valid { plan, .. } if spec.dry_run => {
@@ -232,10 +195,7 @@ fn put_journal(
     let plan = status.plan.get_or_insert_default();
     plan.victims = victims;
     plan.workloads.clone_from(&world.workloads);
-    if let Target::Found {
-        reference, desired, ..
-    } = &world.target
-    {
+    if let Target::Found { reference, desired, .. } = &world.target {
         plan.count = Some(*desired);
         plan.target = Some(reference.clone());
     }
@@ -256,9 +216,7 @@ fn journal(
     put_guards(&mut status, results);
     let detail = format!("{} of {} pods", victims.len(), world.pods.len());
     put_journal(observed, &mut status, world, victims);
-    status
-        .facts
-        .push(observed.now_fact(FactName::Journaled, detail));
+    status.facts.push(observed.now_fact(FactName::Journaled, detail));
     observed.record(status)
 }
 
@@ -271,10 +229,7 @@ fn plan_only(
 ) -> Decision {
     let summary = match guards::first_closed(results) {
         Some(closed) => refusal(closed),
-        None => format!(
-            "planned: {} pods would be taken, every guard is open",
-            victims.len()
-        ),
+        None => format!("planned: {} pods would be taken, every guard is open", victims.len()),
     };
     put_guards(&mut status, results);
     if let Some(world) = observed.world {
@@ -282,9 +237,7 @@ fn plan_only(
     }
     status.reason = Some("DryRun".to_owned());
     status.summary = Some(crop(summary, 1024));
-    status
-        .facts
-        .push(observed.now_fact(FactName::Completed, "DryRun"));
+    status.facts.push(observed.now_fact(FactName::Completed, "DryRun"));
     observed.record(status)
 }
 
@@ -299,8 +252,6 @@ fn finish(
     status.verdict = Some(verdict);
     status.reason = Some(reason.to_owned());
     status.summary = Some(crop(summary, 1024));
-    status
-        .facts
-        .push(observed.now_fact(FactName::Completed, reason));
+    status.facts.push(observed.now_fact(FactName::Completed, reason));
     observed.record(status)
 }

@@ -30,19 +30,11 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
     if let Some(report) = observed.report {
         return read_report(observed, status, report);
     }
-    if journal
-        .deadline
-        .is_some_and(|deadline| observed.now >= deadline)
-    {
+    if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
         return start_revert(observed, status, Cause::DeadlinePassed, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(
-            observed,
-            status,
-            Cause::Guard,
-            "the journaled spec cannot be read",
-        );
+        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
     };
     let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
         return Decision::Look(Need::World);
@@ -76,23 +68,14 @@ pub(super) fn send(
     let Some(spec) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) else {
         return Decision::Rest;
     };
-    let alive = |victim: &Victim| {
-        world
-            .pods
-            .iter()
-            .find(|pod| pod.uid == victim.uid && !pod.ending)
-    };
-    let pending: Vec<(&Victim, &Pod)> = victims
-        .iter()
-        .filter_map(|victim| Some((victim, alive(victim)?)))
-        .collect();
+    let alive =
+        |victim: &Victim| world.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending);
+    let pending: Vec<(&Victim, &Pod)> =
+        victims.iter().filter_map(|victim| Some((victim, alive(victim)?))).collect();
     if pending.is_empty() && status.fact(FactName::Injected).is_none() {
         return found_gone(observed, status);
     }
-    if pending
-        .iter()
-        .any(|(victim, pod)| victim.resource_version != pod.resource_version)
-    {
+    if pending.iter().any(|(victim, pod)| victim.resource_version != pod.resource_version) {
         return journal_again(observed, status, &pending);
     }
     let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
@@ -101,14 +84,10 @@ pub(super) fn send(
 
 /// Every victim is gone although no answer is recorded: an earlier process sent the calls.
 fn found_gone(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let from = status
-        .fact(FactName::Journaled)
-        .map_or(observed.now, |fact| fact.at);
+    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
     let mut status = status.clone();
     let detail = "the victims were gone when this operator looked";
-    status
-        .facts
-        .push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
+    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
     observed.record(status)
 }
 
@@ -133,19 +112,18 @@ pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Ca
         return Some((Cause::Lever, why));
     }
     match &world.namespace {
-        Namespace::Found {
-            terminating: true, ..
-        } => Some((Cause::Deleted, "the namespace is being deleted".to_owned())),
+        Namespace::Found { terminating: true, .. } => {
+            Some((Cause::Deleted, "the namespace is being deleted".to_owned()))
+        }
         Namespace::Found { enabled: false, .. } if observed.config.opt_in => {
             Some((Cause::Guard, "the namespace has opted out".to_owned()))
         }
-        Namespace::Found {
-            protected: true, ..
-        } => Some((Cause::Guard, "the namespace is protected".to_owned())),
-        Namespace::Unreadable(error) => Some((
-            Cause::Guard,
-            format!("the namespace cannot be read: {error}"),
-        )),
+        Namespace::Found { protected: true, .. } => {
+            Some((Cause::Guard, "the namespace is protected".to_owned()))
+        }
+        Namespace::Unreadable(error) => {
+            Some((Cause::Guard, format!("the namespace cannot be read: {error}")))
+        }
         Namespace::Found { .. } => None,
     }
 }
@@ -153,11 +131,7 @@ pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Ca
 /// What became of the injection.
 fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &Report) -> Decision {
     let count = |wanted: fn(&Outcome) -> bool| {
-        report
-            .outcomes
-            .iter()
-            .filter(|(_, outcome)| wanted(outcome))
-            .count()
+        report.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
     };
     let accepted = count(|outcome| matches!(outcome, Outcome::Accepted));
     if accepted > 0 && count(|outcome| matches!(outcome, Outcome::Unknown(_))) == 0 {
@@ -166,28 +140,19 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
         let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
         let mut detail = format!("{accepted} of {of} × {verb} accepted");
-        if let Some(refusal) = report
-            .outcomes
-            .iter()
-            .find_map(|(_, outcome)| words(outcome))
-        {
+        if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
             detail = format!("{PARTIAL}{detail}; {refusal}");
         }
-        status
-            .facts
-            .push(report.span.fact(FactName::Injected, "api", detail));
+        status.facts.push(report.span.fact(FactName::Injected, "api", detail));
         return observed.record(status);
     }
-    let denied = report
-        .outcomes
-        .iter()
-        .find_map(|(_, outcome)| match outcome {
-            Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
-            Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
-                Some((Cause::DisruptionBudget, words))
-            }
-            _ => None,
-        });
+    let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
+        Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
+            Some((Cause::DisruptionBudget, words))
+        }
+        _ => None,
+    });
     match denied {
         Some((cause, words)) => start_revert(observed, status, cause, words),
         None => Decision::Look(Need::World),
@@ -207,9 +172,7 @@ fn words(outcome: &Outcome) -> Option<&str> {
 }
 
 fn start_deadline(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Moment {
-    let accepted = status
-        .fact(FactName::Accepted)
-        .map_or(observed.now, |fact| fact.at);
+    let accepted = status.fact(FactName::Accepted).map_or(observed.now, |fact| fact.at);
     accepted + observed.run.spec.start_within
 }
 
@@ -224,9 +187,7 @@ pub(super) fn start_revert(
         "" => cause.reason().to_owned(),
         detail => format!("{}: {detail}", cause.reason()),
     };
-    status
-        .facts
-        .push(observed.now_fact(FactName::RevertStarted, detail));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, detail));
     observed.record(status)
 }
 
@@ -236,12 +197,7 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return start_revert(observed, status, cause, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(
-            observed,
-            status,
-            Cause::Guard,
-            "the journaled spec cannot be read",
-        );
+        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
     };
     // A process that continues the run has not seen the target's pods yet.
     if observed.world.is_none() {
@@ -274,11 +230,7 @@ fn see(
         return status;
     };
     let sight = observed.sight;
-    let victims = status
-        .plan
-        .as_ref()
-        .map(|plan| plan.victims.clone())
-        .unwrap_or_default();
+    let victims = status.plan.as_ref().map(|plan| plan.victims.clone()).unwrap_or_default();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
     if let Some(gone) = sight.pods.first_gone(&victims) {
         note(
@@ -286,27 +238,13 @@ fn see(
             after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"),
         );
     }
-    if let Some(impact) = sight
-        .impact_since()
-        .filter(|impact| impact.at > injected.not_before)
-    {
-        let detail = sight
-            .impact(observed.now)
-            .probes
-            .last_failure
-            .unwrap_or_default();
-        note(
-            &mut status,
-            after(impact).fact(FactName::ImpactStarted, "probe", detail),
-        );
+    if let Some(impact) = sight.impact_since().filter(|impact| impact.at > injected.not_before) {
+        let detail = sight.impact(observed.now).probes.last_failure.unwrap_or_default();
+        note(&mut status, after(impact).fact(FactName::ImpactStarted, "probe", detail));
     }
     let book = &sight.book;
     let alert = |(span, sighting): (Span, &Sighting), name| {
-        after(span).fact(
-            name,
-            sighting.channel.name(),
-            matcher::print(&sighting.labels),
-        )
+        after(span).fact(name, sighting.channel.name(), matcher::print(&sighting.labels))
     };
     if let Some(seen) = book.condition_true(watcher, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));

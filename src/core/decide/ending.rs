@@ -36,24 +36,16 @@ pub(super) fn decide(
         return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     // What brought it back is judged by the target as it is then.
-    let world = observed
-        .world
-        .filter(|world| world.target_read_at >= over.at);
+    let world = observed.world.filter(|world| world.target_read_at >= over.at);
     if over.recovered.is_some() && world.is_none() {
         return Decision::Look(Need::Target);
     }
     let mut status = status.clone();
     if let Some((mitigated, restored)) = over.recovered {
-        during::note(
-            &mut status,
-            mitigated.fact(FactName::Mitigated, "probe", ""),
-        );
+        during::note(&mut status, mitigated.fact(FactName::Mitigated, "probe", ""));
         during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
         let recovered = mitigated.later(restored);
-        during::note(
-            &mut status,
-            recovered.fact(FactName::Recovered, "operator", ""),
-        );
+        during::note(&mut status, recovered.fact(FactName::Recovered, "operator", ""));
     } else if let Some(restored) = over.restored {
         during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
     }
@@ -72,39 +64,21 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     let plan = status.plan.as_ref()?;
     let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
     let Fault::PodKill(kill) = &spec.fault;
-    let earliest = if kill.every.is_some() {
-        plan.deadline?
-    } else {
-        injected.at
-    };
+    let earliest = if kill.every.is_some() { plan.deadline? } else { injected.at };
     let limit = injected.at + spec.recovery.within;
     let stable = spec.recovery.stable_for;
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
     let restored = since(observed.sight.pods.whole_since());
     if status.fact(FactName::ImpactStarted).is_none() {
         let at = restored.map_or(limit, |span| (span.at + stable).max(earliest));
-        return Some(Over {
-            at,
-            recovered: None,
-            restored,
-        });
+        return Some(Over { at, recovered: None, restored });
     }
     let recovered = since(observed.sight.good_since()).zip(restored);
     let back = recovered.map(|(mitigated, restored)| mitigated.later(restored));
-    Some(
-        match back.filter(|back| back.at <= limit || observed.now < limit) {
-            Some(back) => Over {
-                at: (back.at + stable).max(earliest),
-                recovered,
-                restored,
-            },
-            None => Over {
-                at: limit.max(earliest),
-                recovered: None,
-                restored: None,
-            },
-        },
-    )
+    Some(match back.filter(|back| back.at <= limit || observed.now < limit) {
+        Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
+        None => Over { at: limit.max(earliest), recovered: None, restored: None },
+    })
 }
 
 /// Whether a source that is alive may still tell of an alert in time.
@@ -132,9 +106,7 @@ fn measured(
     world: Option<&World>,
 ) {
     let spec = &watcher.plan.spec;
-    let injected = status
-        .fact(FactName::Injected)
-        .map_or(observed.now, |fact| fact.not_before);
+    let injected = status.fact(FactName::Injected).map_or(observed.now, |fact| fact.not_before);
     let window = measure::window(spec, status);
     let book = &observed.sight.book;
     let basis = Basis {
@@ -144,10 +116,8 @@ fn measured(
         alert: measure::counted_alert(book, watcher, injected),
         also_fired: book.also_fired(watcher, injected),
     };
-    let by = status
-        .fact(FactName::Recovered)
-        .and(world)
-        .map(|world| attribution::of(status, world));
+    let by =
+        status.fact(FactName::Recovered).and(world).map(|world| attribution::of(status, world));
     let (detection, detection_reason) = measure::detection(&basis);
     let (recovery, recovery_reason) = measure::recovery(&basis, by);
     let impact = status.fact(FactName::ImpactStarted).is_some();
@@ -162,9 +132,9 @@ fn measured(
         detection: Some((detection.answer, detection_reason)),
         recovery: Some((recovery.answer, recovery_reason)),
     };
-    status.tolerance = spec.tolerates.then_some(ToleranceResult {
-        answer: if impact { Answer::No } else { Answer::Yes },
-    });
+    status.tolerance = spec
+        .tolerates
+        .then_some(ToleranceResult { answer: if impact { Answer::No } else { Answer::Yes } });
     (status.detection, status.recovery) = (Some(detection), Some(recovery));
     let (verdict, reason) = verdict::of(&case);
     conclude(status, verdict, reason);
@@ -179,9 +149,7 @@ fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
 }
 
 fn is_partial(status: &ExperimentRunStatus) -> bool {
-    status
-        .fact(FactName::Injected)
-        .is_some_and(|fact| fact.detail.starts_with(during::PARTIAL))
+    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(during::PARTIAL))
 }
 
 fn blind(gaps: &[Gap], injected: Moment) -> bool {
@@ -191,19 +159,13 @@ fn blind(gaps: &[Gap], injected: Moment) -> bool {
 /// Writes the end: a kill has nothing to restore unless a call may still be on its way.
 fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     let survivors = status.plan.as_ref().is_some_and(|plan| {
-        plan.victims
-            .iter()
-            .any(|victim| observed.sight.pods.is_alive(&victim.uid))
+        plan.victims.iter().any(|victim| observed.sight.pods.is_alive(&victim.uid))
     });
-    status
-        .facts
-        .push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
     if survivors {
         return observed.record(status);
     }
-    status
-        .facts
-        .push(observed.now_fact(FactName::Reverted, "nothing to restore"));
+    status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));
     complete_unless_debrief(observed, status)
 }
 
@@ -214,20 +176,12 @@ pub(super) fn reverted(
     cause: Cause,
 ) -> Decision {
     let mut status = status.clone();
-    status
-        .facts
-        .push(observed.now_fact(FactName::Reverted, "read back, nothing is left"));
+    status.facts.push(observed.now_fact(FactName::Reverted, "read back, nothing is left"));
     if status.verdict.is_none() {
-        let verdict = if cause.aborts() {
-            Verdict::Aborted
-        } else {
-            Verdict::Error
-        };
+        let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
         conclude(&mut status, verdict, cause.reason());
         if status.fact(FactName::Injected).is_none() {
-            let detail = status
-                .fact(FactName::RevertStarted)
-                .map_or("", |fact| &fact.detail);
+            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
             status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
         }
     }
@@ -236,19 +190,14 @@ pub(super) fn reverted(
 
 fn complete_unless_debrief(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     if !opens_debrief(&status) {
-        status
-            .facts
-            .push(observed.now_fact(FactName::Completed, ""));
+        status.facts.push(observed.now_fact(FactName::Completed, ""));
     }
     observed.record(status)
 }
 
 /// Whether the outcome opens a debrief.
 fn opens_debrief(status: &ExperimentRunStatus) -> bool {
-    matches!(
-        status.verdict,
-        Some(Verdict::ObjectiveMissed | Verdict::NotRecovered)
-    )
+    matches!(status.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
 }
 
 /// A missed objective without a record is at least said in the run itself.
@@ -267,8 +216,6 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
         Some("") => say_no_debrief(&mut status),
         Some(name) => status.debrief = Some(name.to_owned()),
     }
-    status
-        .facts
-        .push(observed.now_fact(FactName::Completed, ""));
+    status.facts.push(observed.now_fact(FactName::Completed, ""));
     observed.record(status)
 }

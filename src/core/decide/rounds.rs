@@ -18,24 +18,12 @@ pub(super) fn decide(
     let Fault::PodKill(kill) = &plan.spec.fault;
     let (every, journal) = (kill.every?, status.plan.as_ref()?);
     let injected = status.fact(FactName::Injected)?;
-    if journal
-        .deadline
-        .is_none_or(|deadline| observed.now >= deadline)
-    {
+    if journal.deadline.is_none_or(|deadline| observed.now >= deadline) {
         return None;
     }
-    let round = journal
-        .victims
-        .iter()
-        .map(|victim| victim.round)
-        .max()
-        .unwrap_or(1);
-    let latest: Vec<Victim> = journal
-        .victims
-        .iter()
-        .filter(|victim| victim.round == round)
-        .cloned()
-        .collect();
+    let round = journal.victims.iter().map(|victim| victim.round).max().unwrap_or(1);
+    let latest: Vec<Victim> =
+        journal.victims.iter().filter(|victim| victim.round == round).cloned().collect();
     let alive = |victim: &Victim| observed.sight.pods.is_alive(&victim.uid);
     if round > 1 && latest.iter().any(alive) {
         return Some(strike(observed, status, &latest));
@@ -49,18 +37,11 @@ pub(super) fn decide(
 
 /// Sends the calls of a journaled round, once a second until its victims are ending.
 fn strike(observed: &Observed<'_>, status: &ExperimentRunStatus, victims: &[Victim]) -> Decision {
-    if let Some(report) = observed
-        .report
-        .filter(|report| report.span.at + AGAIN > observed.now)
-    {
+    if let Some(report) = observed.report.filter(|report| report.span.at + AGAIN > observed.now) {
         return Decision::WaitUntil(report.span.at + AGAIN);
     }
     let fresh = |world: &&World| world.is_fresh(observed.now);
-    let Some(world) = observed
-        .world
-        .filter(fresh)
-        .filter(|_| observed.report.is_none())
-    else {
+    let Some(world) = observed.world.filter(fresh).filter(|_| observed.report.is_none()) else {
         return Decision::Look(Need::World);
     };
     match during::closed_since(observed, world) {

@@ -15,18 +15,12 @@ pub fn of_workloads(workloads: &[Workload]) -> Vec<TimelineEntry> {
     let tell = |workload: &Workload| {
         writes(&workload.metadata, &workload.source, |write| {
             if write.subresource.as_deref() == Some("scale") {
-                let now = workload
-                    .replicas
-                    .map(|now| format!(", now {now}"))
-                    .unwrap_or_default();
+                let now = workload.replicas.map(|now| format!(", now {now}")).unwrap_or_default();
                 return Some((kind::SCALE, format!("replicas set{now}")));
             }
             let spec = child(&fields(write), "spec");
             let parts = spec_parts(&spec);
-            let kind = match (
-                spec.contains_key("f:template"),
-                spec.contains_key("f:replicas"),
-            ) {
+            let kind = match (spec.contains_key("f:template"), spec.contains_key("f:replicas")) {
                 (true, _) => kind::ROLLOUT,
                 (false, true) => kind::SCALE,
                 (false, false) => kind::CONFIG,
@@ -107,28 +101,15 @@ fn writes(
             created.is_some_and(|created| Duration::between(created, at) <= Duration::seconds(1));
         let verb = if is_new { "created" } else { "last written" };
         let how = write.operation.as_deref().unwrap_or("Update");
-        Some(entry(
-            at,
-            kind,
-            source,
-            format!("{verb} by {manager} ({how}): {what}"),
-        ))
+        Some(entry(at, kind, source, format!("{verb} by {manager} ({how}): {what}")))
     };
-    metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .filter_map(tell)
-        .collect()
+    metadata.managed_fields.iter().flatten().filter_map(tell).collect()
 }
 
 type Fields = Map<String, Value>;
 
 fn fields(write: &ManagedFieldsEntry) -> Fields {
-    let fields = write
-        .fields_v1
-        .as_ref()
-        .and_then(|fields| fields.0.as_object());
+    let fields = write.fields_v1.as_ref().and_then(|fields| fields.0.as_object());
     fields.cloned().unwrap_or_default()
 }
 
@@ -138,9 +119,7 @@ fn child(fields: &Fields, name: &str) -> Fields {
 }
 
 fn named(fields: &Fields) -> impl Iterator<Item = String> {
-    fields
-        .keys()
-        .filter_map(|key| key.strip_prefix("f:").map(str::to_owned))
+    fields.keys().filter_map(|key| key.strip_prefix("f:").map(str::to_owned))
 }
 
 /// What of a workload's spec a tool holds; the pod template by its containers.
@@ -151,36 +130,20 @@ fn spec_parts(spec: &Fields) -> Vec<String> {
         .then(|| "restart".to_owned());
     let pod = child(&template, "spec");
     let containers = child(&pod, "containers");
-    let containers = containers
-        .iter()
-        .flat_map(|(key, held)| container_parts(key, held));
+    let containers = containers.iter().flat_map(|(key, held)| container_parts(key, held));
     let others = named(&pod).filter(|name| name != "containers");
     let rest = named(spec).filter(|name| name != "template");
-    restart
-        .into_iter()
-        .chain(containers)
-        .chain(rest)
-        .chain(others)
-        .collect()
+    restart.into_iter().chain(containers).chain(rest).chain(others).collect()
 }
 
 /// A container's key is `k:{"name":"checkout"}`.
 fn container_parts(key: &str, held: &Value) -> Vec<String> {
-    let key: Option<Value> = key
-        .strip_prefix("k:")
-        .and_then(|key| serde_json::from_str(key).ok());
-    let name = key
-        .as_ref()
-        .and_then(|key| key["name"].as_str())
-        .unwrap_or_default()
-        .to_owned();
+    let key: Option<Value> = key.strip_prefix("k:").and_then(|key| serde_json::from_str(key).ok());
+    let name = key.as_ref().and_then(|key| key["name"].as_str()).unwrap_or_default().to_owned();
     let held = held.as_object().cloned().unwrap_or_default();
     let mut parts: Vec<_> = named(&held).filter(|part| part != "name").collect();
     parts.sort_by_key(|part| (part != "image", part != "env"));
-    parts
-        .into_iter()
-        .map(|part| format!("{part} of {name}"))
-        .collect()
+    parts.into_iter().map(|part| format!("{part} of {name}")).collect()
 }
 
 #[cfg(test)]
@@ -196,10 +159,7 @@ mod tests {
     }
 
     fn texts(entries: &[TimelineEntry]) -> Vec<(&str, &str)> {
-        entries
-            .iter()
-            .map(|entry| (entry.kind.as_str(), entry.text.as_str()))
-            .collect()
+        entries.iter().map(|entry| (entry.kind.as_str(), entry.text.as_str())).collect()
     }
 
     #[test]
@@ -218,24 +178,13 @@ mod tests {
              "fieldsV1": {"f:spec": {"f:replicas": {}}}},
         ]));
         let source = "deployment/checkout".to_owned();
-        let workload = Workload {
-            source,
-            metadata,
-            replicas: Some(2),
-            ..Workload::default()
-        };
+        let workload = Workload { source, metadata, replicas: Some(2), ..Workload::default() };
         assert_eq!(
             texts(&of_workloads(&[workload])),
             [
                 ("scale", "created by helm (Update): replicas, strategy"),
-                (
-                    "rollout",
-                    "last written by kubectl-set (Update): image of shop, env of shop"
-                ),
-                (
-                    "scale",
-                    "last written by kubectl (Update): replicas set, now 2"
-                ),
+                ("rollout", "last written by kubectl-set (Update): image of shop, env of shop"),
+                ("scale", "last written by kubectl (Update): replicas set, now 2"),
             ]
         );
     }
@@ -250,10 +199,7 @@ mod tests {
         ]));
         assert_eq!(
             texts(&of_config_maps(&[metadata])),
-            [(
-                "config",
-                "last written by kubectl-edit (Update): keys PAYMENTS_URL"
-            )]
+            [("config", "last written by kubectl-edit (Update): keys PAYMENTS_URL")]
         );
     }
 }

@@ -29,19 +29,13 @@ impl Subjects {
         }
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
         let named = |kind: &str, name| (kind.to_owned(), name);
-        let services = sources
-            .services
-            .iter()
-            .map(|found| named("service", name(&found.name)));
+        let services = sources.services.iter().map(|found| named("service", name(&found.name)));
         let autoscalers = sources.autoscalers.iter();
         let autoscalers =
             autoscalers.map(|found| named("horizontalpodautoscaler", name(&found.metadata.name)));
-        let victims = victims
-            .iter()
-            .map(|victim| named(&victim.kind.to_lowercase(), victim.name.clone()));
-        subjects
-            .objects
-            .extend(services.chain(autoscalers).chain(victims));
+        let victims =
+            victims.iter().map(|victim| named(&victim.kind.to_lowercase(), victim.name.clone()));
+        subjects.objects.extend(services.chain(autoscalers).chain(victims));
         subjects
     }
 
@@ -60,12 +54,7 @@ impl Subjects {
     /// Whether the event is about one of them; pods are known by their owner's name.
     #[must_use]
     pub fn hold(&self, event: &Event) -> bool {
-        let kind = event
-            .involved_object
-            .kind
-            .as_deref()
-            .unwrap_or_default()
-            .to_lowercase();
+        let kind = event.involved_object.kind.as_deref().unwrap_or_default().to_lowercase();
         let name = event.involved_object.name.as_deref().unwrap_or_default();
         let is_pod = |prefix: &String| {
             name.strip_prefix(prefix.as_str())
@@ -80,16 +69,11 @@ impl Subjects {
 #[must_use]
 pub fn at(event: &Event) -> Option<Moment> {
     let precise = event.event_time.as_ref().map(|time| Moment::new(time.0));
-    precise
-        .or_else(|| event.first_timestamp.as_ref().map(moment))
-        .or_else(|| last(event))
+    precise.or_else(|| event.first_timestamp.as_ref().map(moment)).or_else(|| last(event))
 }
 
 fn last(event: &Event) -> Option<Moment> {
-    let series = event
-        .series
-        .as_ref()
-        .and_then(|series| series.last_observed_time.as_ref());
+    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
     let series = series.map(|time| Moment::new(time.0));
     series.or_else(|| event.last_timestamp.as_ref().map(moment))
 }
@@ -111,20 +95,13 @@ pub fn entry(event: &Event, since: Moment) -> Option<TimelineEntry> {
     let reason = event.reason.as_deref().unwrap_or("Event");
     let message = event.message.as_deref().unwrap_or_default();
     let text = format!("{reason}{}: {message}", repeats(event, last));
-    let kind = if SCALING.contains(&reason) {
-        kind::SCALE
-    } else {
-        kind::EVENT
-    };
+    let kind = if SCALING.contains(&reason) { kind::SCALE } else { kind::EVENT };
     Some(super::entry(at, kind, &source, text))
 }
 
 /// The run's facts tell what we did ourselves.
 fn is_ours(event: &Event) -> bool {
-    let component = event
-        .source
-        .as_ref()
-        .and_then(|source| source.component.as_deref());
+    let component = event.source.as_ref().and_then(|source| source.component.as_deref());
     let reporter = event.reporting_component.as_deref().or(component);
     reporter.is_some_and(|reporter| reporter.starts_with("firedrill"))
 }
@@ -133,10 +110,7 @@ fn repeats(event: &Event, last: Option<Moment>) -> String {
     let series = event.series.as_ref().and_then(|series| series.count);
     match (series.or(event.count), last) {
         (Some(count), Some(last)) if count > 1 => {
-            format!(
-                " ({count} times until {})",
-                last.timestamp().strftime("%H:%M:%S")
-            )
+            format!(" ({count} times until {})", last.timestamp().strftime("%H:%M:%S"))
         }
         _ => String::new(),
     }
@@ -154,10 +128,7 @@ mod tests {
             "reason": "BackOff", "message": "restarting",
             "firstTimestamp": "2026-11-24T09:00:00Z", "lastTimestamp": "2026-11-24T09:00:00Z",
         });
-        event
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(event).unwrap()
     }
 

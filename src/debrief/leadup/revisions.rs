@@ -30,13 +30,7 @@ impl From<Deployment> for Workload {
         let source = format!("deployment/{}", found.name_any());
         let spec = found.spec.unwrap_or_default();
         let (selector, template) = (spec.selector, spec.template);
-        Self {
-            source,
-            metadata: found.metadata,
-            selector,
-            template,
-            replicas: spec.replicas,
-        }
+        Self { source, metadata: found.metadata, selector, template, replicas: spec.replicas }
     }
 }
 
@@ -45,13 +39,7 @@ impl From<StatefulSet> for Workload {
         let source = format!("statefulset/{}", found.name_any());
         let spec = found.spec.unwrap_or_default();
         let (selector, template) = (spec.selector, spec.template);
-        Self {
-            source,
-            metadata: found.metadata,
-            selector,
-            template,
-            replicas: spec.replicas,
-        }
+        Self { source, metadata: found.metadata, selector, template, replicas: spec.replicas }
     }
 }
 
@@ -60,13 +48,7 @@ impl From<DaemonSet> for Workload {
         let source = format!("daemonset/{}", found.name_any());
         let spec = found.spec.unwrap_or_default();
         let (selector, template) = (spec.selector, spec.template);
-        Self {
-            source,
-            metadata: found.metadata,
-            selector,
-            template,
-            replicas: None,
-        }
+        Self { source, metadata: found.metadata, selector, template, replicas: None }
     }
 }
 
@@ -99,13 +81,8 @@ impl From<ReplicaSet> for Revision {
     fn from(found: ReplicaSet) -> Self {
         let annotation = |name| found.annotations().get(name);
         let earlier = annotation(EARLIER).map(String::as_str).unwrap_or_default();
-        let number = annotation(NUMBER)
-            .and_then(|number| number.parse().ok())
-            .unwrap_or_default();
-        let earlier = earlier
-            .split(',')
-            .filter_map(|number| number.parse().ok())
-            .collect();
+        let number = annotation(NUMBER).and_then(|number| number.parse().ok()).unwrap_or_default();
+        let earlier = earlier.split(',').filter_map(|number| number.parse().ok()).collect();
         let template = found.spec.as_ref().and_then(|spec| spec.template.as_ref());
         Self {
             number,
@@ -118,26 +95,17 @@ impl From<ReplicaSet> for Revision {
 
 impl From<ControllerRevision> for Revision {
     fn from(found: ControllerRevision) -> Self {
-        let template = found
-            .data
-            .as_ref()
-            .and_then(|data| data.0.pointer("/spec/template").cloned());
+        let template =
+            found.data.as_ref().and_then(|data| data.0.pointer("/spec/template").cloned());
         let template: Option<PodTemplateSpec> =
             template.and_then(|template| serde_json::from_value(template).ok());
         let images = template.as_ref().map(images).unwrap_or_default();
-        Self {
-            number: found.revision,
-            images,
-            ..of("controllerrevision", &found)
-        }
+        Self { number: found.revision, images, ..of("controllerrevision", &found) }
     }
 }
 
 fn of(kind: &str, object: &impl ResourceExt) -> Revision {
-    let owner = object
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true));
+    let owner = object.owner_references().iter().find(|owner| owner.controller == Some(true));
     Revision {
         source: format!("{kind}/{}", object.name_any()),
         name: object.name_any(),
@@ -149,16 +117,10 @@ fn of(kind: &str, object: &impl ResourceExt) -> Revision {
 }
 
 fn images(template: &PodTemplateSpec) -> Vec<(String, String)> {
-    let containers = template
-        .spec
-        .as_ref()
-        .map(|spec| spec.containers.as_slice())
-        .unwrap_or_default();
+    let containers =
+        template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
     let image = |container: &k8s_openapi::api::core::v1::Container| {
-        (
-            container.name.clone(),
-            container.image.clone().unwrap_or_default(),
-        )
+        (container.name.clone(), container.image.clone().unwrap_or_default())
     };
     containers.iter().map(image).collect()
 }
@@ -168,9 +130,7 @@ pub fn entries(workloads: &[Workload], revisions: &[Revision]) -> Vec<TimelineEn
     let tell = |workload: &Workload| {
         let mut own = history(workload, revisions);
         own.sort_by_key(|revision| first_number(revision));
-        let before = std::iter::once(None)
-            .chain(own.iter().copied().map(Some))
-            .collect::<Vec<_>>();
+        let before = std::iter::once(None).chain(own.iter().copied().map(Some)).collect::<Vec<_>>();
         let told = own.iter().zip(before).filter_map(|(revision, before)| {
             Some(entry(
                 revision.created?,
@@ -186,19 +146,11 @@ pub fn entries(workloads: &[Workload], revisions: &[Revision]) -> Vec<TimelineEn
 
 fn history<'a>(workload: &Workload, revisions: &'a [Revision]) -> Vec<&'a Revision> {
     let uid = workload.metadata.uid.as_deref().unwrap_or_default();
-    revisions
-        .iter()
-        .filter(|revision| revision.owner == uid)
-        .collect()
+    revisions.iter().filter(|revision| revision.owner == uid).collect()
 }
 
 fn first_number(revision: &Revision) -> i64 {
-    revision
-        .earlier
-        .iter()
-        .copied()
-        .min()
-        .unwrap_or(revision.number)
+    revision.earlier.iter().copied().min().unwrap_or(revision.number)
 }
 
 fn sentence(revision: &Revision, before: Option<&Revision>) -> String {
@@ -207,28 +159,16 @@ fn sentence(revision: &Revision, before: Option<&Revision>) -> String {
         Some(before) => changed(&before.images, &revision.images),
         None => list(&revision.images),
     };
-    let mut parts = vec![format!(
-        "revision {} rolled out: {images}",
-        first_number(revision)
-    )];
+    let mut parts = vec![format!("revision {} rolled out: {images}", first_number(revision))];
     if !revision.earlier.is_empty() {
         parts.push(format!("in use again as revision {}", revision.number));
     }
-    parts.extend(
-        revision
-            .cause
-            .iter()
-            .map(|cause| format!("change cause: {cause}")),
-    );
+    parts.extend(revision.cause.iter().map(|cause| format!("change cause: {cause}")));
     parts.join("; ")
 }
 
 fn list(images: &[(String, String)]) -> String {
-    images
-        .iter()
-        .map(|(name, image)| format!("{name} {image}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    images.iter().map(|(name, image)| format!("{name} {image}")).collect::<Vec<_>>().join(", ")
 }
 
 fn changed(before: &[(String, String)], after: &[(String, String)]) -> String {
@@ -238,16 +178,9 @@ fn changed(before: &[(String, String)], after: &[(String, String)]) -> String {
         Some((_, old)) => Some(format!("{name} {old} → {image}")),
         None => Some(format!("{name} {image} is new")),
     };
-    let gone = before
-        .iter()
-        .filter(|(old, _)| after.iter().all(|(name, _)| name != old));
+    let gone = before.iter().filter(|(old, _)| after.iter().all(|(name, _)| name != old));
     let gone = gone.map(|(name, _)| format!("{name} is gone"));
-    after
-        .iter()
-        .filter_map(change)
-        .chain(gone)
-        .collect::<Vec<_>>()
-        .join(", ")
+    after.iter().filter_map(change).chain(gone).collect::<Vec<_>>().join(", ")
 }
 
 /// Revision and images of a workload when the fault was injected, as far as they are known.
@@ -267,10 +200,7 @@ pub fn state(workload: &Workload, revisions: &[Revision], injected: Moment) -> S
         None => format!("{}: {}", workload.source, list(&images(&workload.template))),
     };
     let scaler = scaled_by(workload).map(|manager| format!("; replicas were set by {manager}"));
-    crate::core::span::crop(
-        format!("{text}{}", scaler.unwrap_or_default()),
-        super::TEXT_MAX,
-    )
+    crate::core::span::crop(format!("{text}{}", scaler.unwrap_or_default()), super::TEXT_MAX)
 }
 
 /// The tool that scaled the workload last; the API server does not note when.
@@ -300,15 +230,8 @@ mod tests {
     }
 
     fn checkout() -> Workload {
-        let metadata = ObjectMeta {
-            uid: Some("u1".to_owned()),
-            ..ObjectMeta::default()
-        };
-        Workload {
-            source: "deployment/checkout".to_owned(),
-            metadata,
-            ..Workload::default()
-        }
+        let metadata = ObjectMeta { uid: Some("u1".to_owned()), ..ObjectMeta::default() };
+        Workload { source: "deployment/checkout".to_owned(), metadata, ..Workload::default() }
     }
 
     #[test]
@@ -316,15 +239,10 @@ mod tests {
         let history = [
             revision(3, &[1], 1, "shop:1"),
             revision(2, &[], 2, "shop:2"),
-            Revision {
-                owner: "u2".to_owned(),
-                ..revision(9, &[], 3, "x")
-            },
+            Revision { owner: "u2".to_owned(), ..revision(9, &[], 3, "x") },
         ];
-        let texts: Vec<_> = entries(&[checkout()], &history)
-            .into_iter()
-            .map(|entry| entry.text)
-            .collect();
+        let texts: Vec<_> =
+            entries(&[checkout()], &history).into_iter().map(|entry| entry.text).collect();
         assert_eq!(
             texts,
             [
@@ -336,10 +254,7 @@ mod tests {
 
     #[test]
     fn the_state_is_that_of_the_injection_not_of_a_later_rollout() {
-        let history = [
-            revision(1, &[], 1, "shop:1"),
-            revision(2, &[], 30, "shop:2"),
-        ];
+        let history = [revision(1, &[], 1, "shop:1"), revision(2, &[], 30, "shop:2")];
         let injected = serde_json::from_str("\"2026-11-24T09:20:00Z\"").unwrap();
         assert_eq!(
             state(&checkout(), &history, injected),

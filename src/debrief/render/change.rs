@@ -20,11 +20,7 @@ struct Lesson {
 
 /// Two paragraphs per missed objective and one about the proof.
 pub fn section(evidence: &Evidence) -> Option<String> {
-    let mut parts: Vec<_> = evidence
-        .missed
-        .iter()
-        .map(|missed| told(evidence, *missed))
-        .collect();
+    let mut parts: Vec<_> = evidence.missed.iter().map(|missed| told(evidence, *missed)).collect();
     if parts.is_empty() {
         return None;
     }
@@ -39,10 +35,7 @@ fn told(evidence: &Evidence, missed: Objective) -> String {
         Objective::Tolerance => ("Did users notice nothing?", tolerance(evidence)),
     };
     let found = paragraph(&format!("**{question}** {}", lesson.found));
-    format!(
-        "{found}\n\n{}",
-        paragraph(&format!("**To make it a yes**: {}", lesson.change))
-    )
+    format!("{found}\n\n{}", paragraph(&format!("**To make it a yes**: {}", lesson.change)))
 }
 
 /// The instants of the alert, counted from where the objective's clock starts.
@@ -54,15 +47,8 @@ struct Delays {
 }
 
 fn delays(evidence: &Evidence) -> Option<Delays> {
-    let from_impact = evidence
-        .objectives
-        .detection_from
-        .eq_ignore_ascii_case("Impact");
-    let start = if from_impact {
-        FactName::ImpactStarted
-    } else {
-        FactName::Injected
-    };
+    let from_impact = evidence.objectives.detection_from.eq_ignore_ascii_case("Impact");
+    let start = if from_impact { FactName::ImpactStarted } else { FactName::Injected };
     let start = fact(evidence, start)?.not_before;
     let after = |name| fact(evidence, name).map(|fact| Duration::between(start, fact.at));
     Some(Delays {
@@ -74,19 +60,12 @@ fn delays(evidence: &Evidence) -> Option<Delays> {
 
 fn detection(evidence: &Evidence) -> Lesson {
     let objective = evidence.objectives.detection;
-    let until_notified = evidence
-        .objectives
-        .detection_until
-        .eq_ignore_ascii_case("Notified");
+    let until_notified = evidence.objectives.detection_until.eq_ignore_ascii_case("Notified");
     let name = evidence
         .alert
         .as_ref()
         .map_or_else(|| "the alert".to_owned(), |alert| code(alert_name(alert)));
-    let Delays {
-        condition,
-        firing,
-        notified,
-    } = delays(evidence).unwrap_or_default();
+    let Delays { condition, firing, notified } = delays(evidence).unwrap_or_default();
     match (condition, firing) {
         (_, None) => silence(evidence, condition),
         (_, Some(firing)) if until_notified && firing <= objective => {
@@ -116,10 +95,7 @@ fn silence(evidence: &Evidence, condition: Option<Duration>) -> Lesson {
     let objective = evidence.objectives.detection;
     let watched = watched(evidence).map(|watched| format!(" in {}", length(watched)));
     let watched = watched.unwrap_or_default();
-    let other = evidence
-        .also_fired
-        .first()
-        .map(|other| code(alert_name(other)));
+    let other = evidence.also_fired.first().map(|other| code(alert_name(other)));
     let other = other
         .map(|other| format!(" {other} did fire: where it is what calls people, let it count."));
     let other = other.unwrap_or_default();
@@ -186,11 +162,7 @@ fn late_notification(
 
 /// Rounded down to whole seconds from one second on, so that the promise holds.
 fn whole_seconds(duration: std::time::Duration) -> Duration {
-    if duration.as_secs() > 0 {
-        Duration::seconds(duration.as_secs())
-    } else {
-        duration.into()
-    }
+    if duration.as_secs() > 0 { Duration::seconds(duration.as_secs()) } else { duration.into() }
 }
 
 fn recovery(evidence: &Evidence) -> Lesson {
@@ -208,16 +180,10 @@ fn recovery(evidence: &Evidence) -> Lesson {
             ),
         };
     };
-    let late = format!(
-        "It was back after {}, later than the {objective} allowed.",
-        took(measured)
-    );
+    let late = format!("It was back after {}, later than the {objective} allowed.", took(measured));
     match evidence.recovered_by {
         Some(RecoveredBy::FaultEnded) => Lesson {
-            found: format!(
-                "It came back only when the fault ended, after {}.",
-                took(measured)
-            ),
+            found: format!("It came back only when the fault ended, after {}.", took(measured)),
             change: "the service must get over this fault while it lasts.".to_owned(),
         },
         Some(RecoveredBy::Automatic) | None => Lesson {
@@ -256,9 +222,7 @@ fn slowest(evidence: &Evidence) -> String {
 fn tolerance(evidence: &Evidence) -> Lesson {
     let probes = &evidence.impact.probes;
     let lasted = evidence.measured.impact_duration;
-    let lasted = lasted
-        .map(|lasted| format!(" for {}", took(lasted)))
-        .unwrap_or_default();
+    let lasted = lasted.map(|lasted| format!(" for {}", took(lasted))).unwrap_or_default();
     let (victims, pods) = (evidence.victims.len(), evidence.pods);
     Lesson {
         found: format!(

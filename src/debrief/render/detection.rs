@@ -15,24 +15,14 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     let chain = evidence.chain.clone().unwrap_or_default();
     if chain == Chain::default() {
         let watched = watched(evidence)?;
-        let alerts: Vec<_> = evidence
-            .objectives
-            .alerts
-            .iter()
-            .map(|alert| code(alert))
-            .collect();
+        let alerts: Vec<_> = evidence.objectives.alerts.iter().map(|alert| code(alert)).collect();
         let silence = format!("No alert that matches {} fired", alerts.join(" or "));
         return Some(paragraph(&format!(
             "{silence} in the {} that the run lasted.",
             length(watched)
         )));
     }
-    let mut table = Table::new([
-        "Step",
-        "After the injection",
-        "Took",
-        "What takes that long",
-    ]);
+    let mut table = Table::new(["Step", "After the injection", "Took", "What takes that long"]);
     let mut before = Duration::ZERO;
     let steps = [
         (
@@ -41,28 +31,16 @@ pub fn section(evidence: &Evidence) -> Option<String> {
             "until the metrics show it: scrape and rule evaluation",
         ),
         ("firing", chain.firing, waited(&chain)),
-        (
-            "notified",
-            chain.notified,
-            "grouping and delivery by Alertmanager",
-        ),
+        ("notified", chain.notified, "grouping and delivery by Alertmanager"),
     ];
     for (step, after, what) in steps {
         let Some(after) = after else { continue };
         let took = after.std().saturating_sub(before.std()).into();
-        table.row([
-            step.to_owned(),
-            format!("+{}", length(after)),
-            fine(took),
-            what.to_owned(),
-        ]);
+        table.row([step.to_owned(), format!("+{}", length(after)), fine(took), what.to_owned()]);
         before = after;
     }
-    let who = evidence
-        .alert
-        .as_ref()
-        .map(|alert| format!("{}\n\n", told_by(alert)))
-        .unwrap_or_default();
+    let who =
+        evidence.alert.as_ref().map(|alert| format!("{}\n\n", told_by(alert))).unwrap_or_default();
     Some(format!("{who}{}", table.print()))
 }
 
@@ -81,20 +59,12 @@ fn told_by(alert: &AlertRef) -> String {
 
 /// The alert's name, by which people know it.
 pub fn alert_name(alert: &AlertRef) -> &str {
-    alert
-        .labels
-        .get("alertname")
-        .map_or("an alert without a name", String::as_str)
+    alert.labels.get("alertname").map_or("an alert without a name", String::as_str)
 }
 
 /// The alert's labels but its name, as a matcher has them; absent where it has no others.
 pub fn labels(alert: &AlertRef) -> Option<String> {
-    let others = alert
-        .labels
-        .iter()
-        .filter(|(label, _)| *label != "alertname");
-    let pairs: Vec<_> = others
-        .map(|(label, value)| format!("{label}={value:?}"))
-        .collect();
+    let others = alert.labels.iter().filter(|(label, _)| *label != "alertname");
+    let pairs: Vec<_> = others.map(|(label, value)| format!("{label}={value:?}")).collect();
     (!pairs.is_empty()).then(|| format!("{{{}}}", pairs.join(", ")))
 }

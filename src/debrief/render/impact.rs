@@ -14,17 +14,11 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     let impact = &evidence.impact;
     let mut lines = Vec::new();
     lines.extend(
-        evidence
-            .measured
-            .impact_duration
-            .map(|lasted| format!("- It lasted {}.", took(lasted))),
+        evidence.measured.impact_duration.map(|lasted| format!("- It lasted {}.", took(lasted))),
     );
     lines.extend(probes(&impact.probes));
     if impact.unavailable_pod_seconds > 0.0 {
-        lines.push(format!(
-            "- {:.1} pod-seconds unavailable.",
-            impact.unavailable_pod_seconds
-        ));
+        lines.push(format!("- {:.1} pod-seconds unavailable.", impact.unavailable_pod_seconds));
     }
     lines.extend(victims(evidence));
     lines.extend(impact.gaps.iter().map(|gap| {
@@ -44,16 +38,9 @@ fn probes(probes: &ProbeCounts) -> Option<String> {
         return None;
     }
     let percent = probes.failed * 100 / probes.total;
-    let during = probes
-        .first_failure_at
-        .zip(probes.last_failure_at)
-        .map(|(first, last)| {
-            format!(
-                ", from {} to {}",
-                instant(first, first),
-                instant(last, first)
-            )
-        });
+    let during = probes.first_failure_at.zip(probes.last_failure_at).map(|(first, last)| {
+        format!(", from {} to {}", instant(first, first), instant(last, first))
+    });
     let words = probes.last_failure.as_ref();
     let words = words.map(|words| format!("; the last one said {}", code(words)));
     Some(format!(
@@ -81,10 +68,7 @@ fn victims(evidence: &Evidence) -> Option<String> {
     };
     let number = i64::try_from(victims.len()).unwrap_or(i64::MAX);
     let pods = evidence.pods;
-    let broken = format!(
-        "- {} broken of {pods}: {}{more}.",
-        count(number, "pod"),
-        names.join(", ")
-    );
+    let broken =
+        format!("- {} broken of {pods}: {}{more}.", count(number, "pod"), names.join(", "));
     (!victims.is_empty()).then_some(broken)
 }

@@ -46,12 +46,7 @@ fn detection(evidence: &Evidence, table: &mut Table<4>) {
         objectives.detection_from.to_lowercase(),
         objectives.detection_until.to_lowercase()
     );
-    table.row([
-        "Was it noticed in time?".to_owned(),
-        goal,
-        told,
-        gate(answer),
-    ]);
+    table.row(["Was it noticed in time?".to_owned(), goal, told, gate(answer)]);
     stretch(table, &DETECTION_STRETCH, objectives.detection, measured);
 }
 
@@ -73,21 +68,9 @@ fn recovery(evidence: &Evidence, table: &mut Table<4>) {
         (None, _, None) => "not back".to_owned(),
     };
     let ended = evidence.recovered_by == Some(RecoveredBy::FaultEnded);
-    let from = if ended && objectives.count_fault_ended {
-        " from the revert"
-    } else {
-        ""
-    };
-    let goal = format!(
-        "{}{from}, held for {}",
-        objectives.recovery, objectives.stable_for
-    );
-    table.row([
-        "Was it completely back in time?".to_owned(),
-        goal,
-        told,
-        gate(answer),
-    ]);
+    let from = if ended && objectives.count_fault_ended { " from the revert" } else { "" };
+    let goal = format!("{}{from}, held for {}", objectives.recovery, objectives.stable_for);
+    table.row(["Was it completely back in time?".to_owned(), goal, told, gate(answer)]);
     stretch(table, &RECOVERY_STRETCH, objectives.recovery, measured);
     if let Some(by) = evidence.recovered_by {
         let (how, answer) = match by {
@@ -109,22 +92,13 @@ fn stretch(table: &mut Table<4>, marks: &[Duration], objective: Duration, measur
     let Some(measured) = measured else { return };
     for &mark in marks.iter().filter(|mark| **mark < objective) {
         let question = format!("…within {mark}?");
-        table.row([
-            question,
-            STRETCH.to_owned(),
-            took(measured),
-            plain(within(measured, mark)),
-        ]);
+        table.row([question, STRETCH.to_owned(), took(measured), plain(within(measured, mark))]);
     }
 }
 
 /// A question that decides stands out where it is to be turned to yes.
 fn gate(answer: Answer) -> String {
-    if answer == Answer::No {
-        "**No**".to_owned()
-    } else {
-        plain(answer)
-    }
+    if answer == Answer::No { "**No**".to_owned() } else { plain(answer) }
 }
 
 fn plain(answer: Answer) -> String {

@@ -18,24 +18,16 @@ const SHOWN_MAX: usize = 60;
 pub fn section(evidence: &Evidence) -> Option<String> {
     let zero = fact(evidence, FactName::Injected)?.not_before;
     let facts = evidence.facts.iter();
-    let mut rows: Vec<Row> = facts
-        .filter_map(|fact| measured(evidence, fact, zero))
-        .collect();
+    let mut rows: Vec<Row> = facts.filter_map(|fact| measured(evidence, fact, zero)).collect();
     let shown = worth_telling(evidence, zero);
-    rows.extend(
-        shown
-            .chunk_by(is_same_moment)
-            .map(|told| remembered(told, zero)),
-    );
+    rows.extend(shown.chunk_by(is_same_moment).map(|told| remembered(told, zero)));
     rows.sort_by_key(|row| row.order);
     let mut table = Table::new(["Time", "After", "Source", "What happened"]);
     for row in rows {
         table.row(row.cells);
     }
-    let mut parts = vec![
-        table.print().trim_end().to_owned(),
-        paragraph(&precision(evidence, zero)),
-    ];
+    let mut parts =
+        vec![table.print().trim_end().to_owned(), paragraph(&precision(evidence, zero))];
     let hidden = evidence.timeline.len() - shown.len();
     if hidden > 0 {
         let entries = if hidden == 1 { "entry" } else { "entries" };
@@ -71,56 +63,32 @@ fn is_same_moment(a: &TimelineEntry, b: &TimelineEntry) -> bool {
 fn remembered(told: &[TimelineEntry], zero: Moment) -> Row {
     let (at, source) = (told[0].at, code(&told[0].source));
     let texts: Vec<_> = told.iter().map(|entry| text(&entry.text)).collect();
-    let cells = [
-        instant(at, zero),
-        offset(zero, at),
-        source,
-        texts.join("; "),
-    ];
-    Row {
-        order: end_of_second(at),
-        cells,
-    }
+    let cells = [instant(at, zero), offset(zero, at), source, texts.join("; ")];
+    Row { order: end_of_second(at), cells }
 }
 
 /// What is known to the second only happened before that second was over.
 fn end_of_second(at: Moment) -> Moment {
-    if is_whole(at) {
-        at + Duration::micros(999_999)
-    } else {
-        at
-    }
+    if is_whole(at) { at + Duration::micros(999_999) } else { at }
 }
 
 /// A fact that tells the story; how the run was kept is none of it.
 fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
     let mut what = words(evidence, fact.name)?;
     // The fault can have begun with the call; its answer came later.
-    let at = if fact.name == FactName::Injected {
-        zero
-    } else {
-        fact.at
-    };
+    let at = if fact.name == FactName::Injected { zero } else { fact.at };
     if at != fact.at {
         what = format!("{what}, accepted by {}", instant(fact.at, zero));
     }
     if !fact.detail.is_empty() {
         what = format!("{what}: {}", text(&fact.detail));
     }
-    let cells = [
-        instant(at, zero),
-        offset(zero, at),
-        text(&fact.source),
-        what,
-    ];
+    let cells = [instant(at, zero), offset(zero, at), text(&fact.source), what];
     Some(Row { order: at, cells })
 }
 
 fn words(evidence: &Evidence, name: FactName) -> Option<String> {
-    let (until, held) = (
-        &evidence.objectives.detection_until,
-        evidence.objectives.stable_for,
-    );
+    let (until, held) = (&evidence.objectives.detection_until, evidence.objectives.stable_for);
     let counts = until.eq_ignore_ascii_case(&format!("{name:?}"));
     let noticed = if counts { "**Noticed**: " } else { "" };
     Some(match name {
@@ -144,10 +112,7 @@ fn words(evidence: &Evidence, name: FactName) -> Option<String> {
 /// How well the instants are known: the widest time between "not yet" and "seen".
 fn precision(evidence: &Evidence, zero: Moment) -> String {
     let width = |fact: &Fact| Duration::between(fact.not_before, fact.at);
-    let shown = evidence
-        .facts
-        .iter()
-        .filter(|fact| words(evidence, fact.name).is_some());
+    let shown = evidence.facts.iter().filter(|fact| words(evidence, fact.name).is_some());
     let widest = shown.map(width).max().unwrap_or_default();
     format!(
         "Measured instants are the first at which something was known to be so; the last at which it was known \

@@ -32,10 +32,7 @@ struct Shop {
 }
 
 fn main() {
-    let warm_up = env::var("WARM_UP")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
+    let warm_up = env::var("WARM_UP").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     thread::sleep(Duration::from_secs(warm_up));
     let shop = Arc::new(Shop {
         dependency: env::var("DEPENDENCY").ok(),
@@ -105,10 +102,7 @@ impl Shop {
             .unwrap_or(BUCKETS.len());
         self.answers[kind].fetch_add(1, Ordering::Relaxed);
         self.durations[bucket].fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(
-            u64::try_from(took.as_micros()).unwrap_or(0),
-            Ordering::Relaxed,
-        );
+        self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(0), Ordering::Relaxed);
         (status, format!("{status}\n"))
     }
 
@@ -134,10 +128,8 @@ impl Shop {
     fn metrics(&self) -> String {
         let mut text = String::from("# TYPE requests_total counter\n");
         for (code, count) in ["200", "502"].into_iter().zip(&self.answers) {
-            text += &format!(
-                "requests_total{{code=\"{code}\"}} {}\n",
-                count.load(Ordering::Relaxed)
-            );
+            text +=
+                &format!("requests_total{{code=\"{code}\"}} {}\n", count.load(Ordering::Relaxed));
         }
         text += "# TYPE request_duration_seconds histogram\n";
         let mut sum = 0;

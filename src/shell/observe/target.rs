@@ -1,0 +1,160 @@
+//! Reads a target, live: what it is, how many pods it should have, whether a rollout is under way.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        core::v1::{PodTemplateSpec, Service},
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+};
+use kube::{
+    Api,
+    core::{NamespaceResourceScope, Selector},
+};
+use serde::de::DeserializeOwned;
+
+use super::{Owner, Scope};
+use crate::{
+    api::{experiment, run::TargetRef},
+    core::{hash, world::Target},
+    shell::{Context, Error, call},
+};
+
+/// The target, live, and which pods belong to it.
+pub async fn target(
+    context: &Context,
+    namespace: &str,
+    target: &experiment::Target,
+) -> (Target, Option<Scope>) {
+    let read = match target {
+        experiment::Target::Deployment(name) => {
+            get(context, namespace, name).await.map(|found| found.map(deployment))
+        }
+        experiment::Target::StatefulSet(name) => {
+            get(context, namespace, name).await.map(|found| found.map(stateful_set))
+        }
+        experiment::Target::DaemonSet(name) => {
+            get(context, namespace, name).await.map(|found| found.map(daemon_set))
+        }
+        experiment::Target::Service(name) => {
+            get(context, namespace, name).await.map(|found| found.map(service))
+        }
+    };
+    match read {
+        Ok(Some((reference, desired, rollout, scope))) => {
+            (Target::Found { reference, desired, rollout }, Some(scope))
+        }
+        Ok(None) => (Target::Missing, None),
+        Err(error) => (Target::Unreadable(error.to_string()), None),
+    }
+}
+
+async fn get<K>(context: &Context, namespace: &str, name: &str) -> Result<Option<K>, Error>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let objects: Api<K> = Api::namespaced(context.reads.clone(), namespace);
+    call("read the target", objects.get_opt(name)).await
+}
+
+type Read = (TargetRef, i32, Option<String>, Scope);
+
+fn deployment(found: Deployment) -> Read {
+    let spec = found.spec.unwrap_or_default();
+    let status = found.status.unwrap_or_default();
+    let desired = spec.replicas.unwrap_or(1);
+    let behind = status.observed_generation < found.metadata.generation
+        || status.updated_replicas.unwrap_or(0) < desired
+        || status.replicas.unwrap_or(0) > status.updated_replicas.unwrap_or(0);
+    let rollout = behind.then(|| {
+        format!(
+            "a rollout is under way: {} of {desired} replicas are updated",
+            status.updated_replicas.unwrap_or(0)
+        )
+    });
+    let name = found.metadata.name.clone().unwrap_or_default();
+    let scope = Scope {
+        selector: print(&spec.selector),
+        owner: Owner::ReplicaSetOf(name),
+        version: String::new(),
+    };
+    (reference("Deployment", &found.metadata, &spec.template), desired, rollout, scope)
+}
+
+fn stateful_set(found: StatefulSet) -> Read {
+    let spec = found.spec.unwrap_or_default();
+    let status = found.status.unwrap_or_default();
+    let behind = status.observed_generation < found.metadata.generation
+        || status.current_revision != status.update_revision;
+    let rollout = behind.then(|| {
+        format!(
+            "a rollout is under way: {} replicas are updated",
+            status.updated_replicas.unwrap_or(0)
+        )
+    });
+    let scope = Scope {
+        selector: print(&spec.selector),
+        owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
+        version: String::new(),
+    };
+    (
+        reference("StatefulSet", &found.metadata, &spec.template),
+        spec.replicas.unwrap_or(1),
+        rollout,
+        scope,
+    )
+}
+
+fn daemon_set(found: DaemonSet) -> Read {
+    let spec = found.spec.unwrap_or_default();
+    let status = found.status.unwrap_or_default();
+    let desired = status.desired_number_scheduled;
+    let updated = status.updated_number_scheduled.unwrap_or(0);
+    let behind = status.observed_generation < found.metadata.generation || updated < desired;
+    let rollout =
+        behind.then(|| format!("a rollout is under way: {updated} of {desired} pods are updated"));
+    let scope = Scope {
+        selector: print(&spec.selector),
+        owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
+        version: String::new(),
+    };
+    (reference("DaemonSet", &found.metadata, &spec.template), desired, rollout, scope)
+}
+
+fn service(found: Service) -> Read {
+    let labels = found.spec.and_then(|spec| spec.selector).unwrap_or_default();
+    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let reference = TargetRef {
+        kind: "Service".to_owned(),
+        name: found.metadata.name.unwrap_or_default(),
+        uid: found.metadata.uid.unwrap_or_default(),
+        ..TargetRef::default()
+    };
+    // Without a selector it selects nothing; an empty list option would select everything.
+    let selector = if pairs.is_empty() {
+        "firedrill.dev/none,!firedrill.dev/none".to_owned()
+    } else {
+        pairs.join(",")
+    };
+    (reference, -1, None, Scope { selector, owner: Owner::Anybody, version: String::new() })
+}
+
+fn print(selector: &LabelSelector) -> String {
+    Selector::try_from(selector.clone()).map(|selector| selector.to_string()).unwrap_or_default()
+}
+
+fn reference(kind: &str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> TargetRef {
+    let annotations = template.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
+    TargetRef {
+        kind: kind.to_owned(),
+        name: metadata.name.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        generation: metadata.generation,
+        template_hash: Some(hash::of(template)),
+        restarted_at: annotations
+            .and_then(|annotations| annotations.get("kubectl.kubernetes.io/restartedAt").cloned()),
+    }
+}
