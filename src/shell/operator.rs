@@ -13,7 +13,7 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
-        reflector::ObjectRef,
+        reflector::{self, ObjectRef},
         watcher::{self, Event, watcher},
     },
 };
@@ -72,6 +72,8 @@ pub async fn run(
     let mut patient = options.cluster.clone();
     patient.read_timeout = None;
     patient.connect_timeout = Some(super::CALL_TIMEOUT);
+    let agent = http::HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
+    patient.headers.push((http::header::USER_AGENT, agent));
     let mut strict = patient.clone();
     strict.default_retry = false;
     let net = Sockets::new(&sources(&options.config))?;
@@ -181,7 +183,15 @@ async fn control(
         ),
         None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
     };
-    let controller = Controller::new(api, config.timeout(60));
+    let (reader, writer) = reflector::store();
+    // Who wrote which field is of no use here, and it is most of a run's size.
+    let slim = |run: &mut Run| {
+        if let Ok(run) = &mut run.0 {
+            run.metadata.managed_fields = None;
+        }
+    };
+    let stream = watcher(api, config.timeout(60)).default_backoff().modify(slim);
+    let controller = Controller::for_stream(stream.reflect(writer).applied_objects(), reader);
     context.runs.set(controller.store()).ok();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
     controller

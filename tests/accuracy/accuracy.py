@@ -216,7 +216,8 @@ def main():
             held += good
             shifted = tuple(took and (took[0] + 2, took[1] + 2) for took in reported)
             caught["shifted by 2s"] += not judge(shifted, real, allowed)
-            if reported[0] and "notified" in facts:
+            # Only a receipt that came later than the bounds are wide can be told from the firing.
+            if reported[0] and facts.get("notified", 0) - real[2] > allowed:
                 receipts += 1
                 receipt = facts["notified"] - facts["injected"]
                 caught["receipt sold as firing"] += not judge(((receipt - 0.1, receipt), reported[1]), real, allowed)

@@ -76,6 +76,7 @@ async fn main() {
             }),
             ..EvictParams::default()
         };
-        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict).await.unwrap();
+        // Another run may have been created meanwhile; the count of evictions tells.
+        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict).await.ok();
     }
 }

@@ -89,14 +89,14 @@ with open(AUDIT, encoding="utf-8") as log:
         event = json.loads(line)
         ref = event.get("objectRef", {})
         namespace = ref.get("namespace")
-        if namespace not in SIDES:
+        agent = event.get("userAgent") or ""
+        if namespace not in SIDES and not agent.startswith("firedrill/"):
             continue
         if ref.get("resource") == "experimentruns" and event["verb"] == "create":
             created[namespace, ref["name"]] = seconds(event["stageTimestamp"])
-        agent = event.get("userAgent", "")
         if ref.get("subresource") == "eviction" and event["responseStatus"]["code"] == 201:
             evicted.setdefault(namespace, []).append(seconds(event["stageTimestamp"]))
-        if namespace == "bench-operator" and agent.startswith("kube-rs") or namespace == "bench-operator" and "firedrill" in agent:
+        if agent.startswith("firedrill/") and namespace != "bench-bare":
             kind = "write" if event["verb"] in ("create", "patch", "update", "delete") else "read"
             key = (event["verb"], ref.get("resource"), ref.get("subresource", ""))
             if event.get("stage") == "ResponseStarted":

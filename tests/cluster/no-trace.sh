@@ -19,7 +19,9 @@ trap 'exit 130' INT TERM
 look() { # FOLDER
   mkdir -p "$1"
   pgrep -fa "$FIREDRILL_STATE" | grep -v no-trace >"$1/processes" || true
-  awk '{print $5}' /proc/self/mountinfo | sort >"$1/mounts"
+  # Another cluster's pods come and go meanwhile; their mounts lie in that cluster's own state.
+  awk -v own="$FIREDRILL_STATE" '$5 !~ "^/var/tmp/firedrill-" || index($5, own) == 1 {print $5}' \
+    /proc/self/mountinfo | sort >"$1/mounts"
   ip netns list | sort >"$1/namespaces"
   ip -o link | awk -F': ' '{print $2}' | sort >"$1/links"
   nft list ruleset >"$1/nft" 2>/dev/null || true
