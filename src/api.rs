@@ -8,7 +8,9 @@
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;
+pub mod fault;
 pub mod lever;
+pub mod mark;
 pub mod names;
 pub mod run;
 pub mod value;

@@ -2,8 +2,10 @@
 //!
 //! Nothing here reads a clock, draws a random number or talks to anybody.
 
+pub mod aim;
 pub mod alarms;
 pub mod attribution;
+pub mod changes;
 pub mod conditions;
 pub mod decide;
 pub mod document;

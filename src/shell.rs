@@ -9,6 +9,7 @@ pub mod leadup;
 pub mod lease;
 pub mod lookout;
 pub mod net;
+pub mod objects;
 pub mod observe;
 pub mod operator;
 pub mod perform;
@@ -16,6 +17,7 @@ pub mod probes;
 pub mod reconcile;
 pub mod record;
 pub mod registry;
+pub mod surroundings;
 pub mod webhook;
 
 use std::sync::{Arc, OnceLock};

@@ -8,7 +8,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::value::{Duration, Moment, Name};
+use super::{
+    fault::Fault,
+    value::{Duration, Moment, Name},
+};
 
 /// One reusable fault experiment: the hypothesis, what is broken, and how fast the response must be.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,7 @@ use super::value::{Duration, Moment, Name};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.fault.badRollout) || !has(self.target.service)").message("badRollout needs a deployment, statefulSet or daemonSet as target: a Service has no template").field_path(".target"))]
 pub struct ExperimentSpec {
     /// One sentence: what people expect to happen.
     #[schemars(length(min = 1, max = 512))]
@@ -100,76 +104,8 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// What is broken; each fault with its own parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Fault {
-    /// Evicts or deletes chosen pods of the target.
-    PodKill(PodKill),
-}
-
-impl Fault {
-    /// The fault's key in the spec.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::PodKill(_) => "podKill",
-        }
-    }
-}
-
-/// Evicts or deletes chosen pods of the target, each by its UID.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.count) != has(self.percent)").message("exactly one of count, percent"))]
-#[x_kube(validation = Rule::new("!has(self.every) || duration(self.every) >= duration('1s')").message("every is at least 1s").field_path(".every"))]
-pub struct PodKill {
-    /// How many pods; 1 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub count: Option<i32>,
-    /// How many percent of the target's pods, rounded down; 0 pods are refused; 1 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100))]
-    pub percent: Option<i32>,
-    /// `Evict` respects disruption budgets, `Delete` does not; default `Evict`.
-    #[serde(default)]
-    pub method: KillMethod,
-    /// How long a pod has to end; default the pod's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grace_period: Option<Duration>,
-    /// Which pods: `Random` (the seed is recorded), `Oldest` or `Newest`; default `Random`.
-    #[serde(default)]
-    pub order: KillOrder,
-    /// Again after each such period, with new victims, until `duration`; default once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every: Option<Duration>,
-}
-
-/// How a pod is taken away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum KillMethod {
-    /// By the eviction API, which respects disruption budgets.
-    #[default]
-    Evict,
-    /// By deletion, which does not.
-    Delete,
-}
-
-/// Which pods are taken first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum KillOrder {
-    /// Any, by the run's recorded seed.
-    #[default]
-    Random,
-    /// The ones created first.
-    Oldest,
-    /// The ones created last.
-    Newest,
-}
-
 /// One way to sample what a user of the service would notice: exactly one of http, tcp, workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.workload)].filter(x, x).size() == 1").message("exactly one of http, tcp, workload"))]
 pub struct Probe {

@@ -23,8 +23,47 @@ pub const LEVER: &str = "cluster";
 /// Characters that a generated run name adds to its experiment's: a dash and five random ones.
 pub const RUN_SUFFIX: usize = 6;
 
-/// The mark that a revert leaves on a target, so that a late injection fails.
+/// Annotation on an armed target: when it must be clean again.
+pub const DEADLINE: &str = "firedrill.dev/deadline";
+/// Annotation on an object that we created: since when it is revoked; the reaper deletes it later.
+pub const REVOKED_AT: &str = "firedrill.dev/revoked-at";
+/// Label that keeps a created NetworkPolicy from selecting anything; no pod carries it.
+pub const INERT: &str = "firedrill.dev/inert";
+/// Name of the reaper's lease, in the operator's namespace.
+pub const REAPER_LEASE: &str = "firedrill-reaper";
+/// The namespace that the chart installs to.
+pub const SYSTEM_NAMESPACE: &str = "firedrill-system";
+
+const AT: &str = "firedrill.dev/at-";
+const WAS: &str = "firedrill.dev/was-";
+const SET: &str = "firedrill.dev/set-";
+
+/// Annotation on an armed target: where the faulted field is.
 #[must_use]
-pub fn revoked_mark(run_uid: &str, epoch: i32) -> String {
-    format!("{run_uid}.{epoch}.revoked")
+pub fn at(field: &str) -> String {
+    format!("{AT}{field}")
+}
+
+/// Annotation on an armed target: the field's pre-image as JSON, `null` where it was absent.
+#[must_use]
+pub fn was(field: &str) -> String {
+    format!("{WAS}{field}")
+}
+
+/// Annotation on an armed target: our value as JSON, `null` where the field was removed.
+#[must_use]
+pub fn set(field: &str) -> String {
+    format!("{SET}{field}")
+}
+
+/// Whether an annotation belongs to a fault that is armed.
+#[must_use]
+pub fn is_of_fault(annotation: &str) -> bool {
+    annotation == DEADLINE || [AT, WAS, SET].iter().any(|prefix| annotation.starts_with(prefix))
+}
+
+/// The field that an annotation names the place of.
+#[must_use]
+pub fn field_of(annotation: &str) -> Option<&str> {
+    annotation.strip_prefix(AT)
 }

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
@@ -86,6 +87,10 @@ pub struct ExperimentRunStatus {
     /// What a user of the service would have noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
+    /// Why the revert does not succeed, in the API server's words; absent when nothing is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub revert_problem: Option<String>,
     /// The outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -133,9 +138,20 @@ pub struct Journal {
     /// The target as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetRef>,
+    /// The revisions that the target's pods had, by their labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub revisions: Vec<String>,
     /// Number of this fault in the run's marks on targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i32>,
+    /// The mark of the object that is armed, as it was; arming tests it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub previous_mark: Option<String>,
+    /// The fields that are changed, as they were; absent for a fault that arms nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_image: Option<PreImage>,
     /// When the fault is reverted at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Moment>,
@@ -144,6 +160,54 @@ pub struct Journal {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub guards: Vec<GuardResult>,
+}
+
+/// The fields that a fault changes, as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct PreImage {
+    /// SHA-256 of the fields, 16 hexadecimal digits.
+    pub hash: String,
+    /// The fields.
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field that a fault changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// Name of the field, such as `image`; its annotations on the target end with it.
+    #[schemars(length(max = 32))]
+    pub name: String,
+    /// Where it is: a JSON Pointer in which `name=X` picks the element of that name.
+    #[schemars(length(max = 1024))]
+    pub at: String,
+    /// Its value before, as JSON; `null` where it was absent.
+    #[schemars(length(max = 16384))]
+    pub was: String,
+    /// The faulty value, as JSON; `null` where the fault removes it.
+    #[schemars(length(max = 16384))]
+    pub set: String,
+}
+
+impl FieldChange {
+    /// A field that goes from one value to another; `null` stands for absent.
+    #[must_use]
+    pub fn new(name: &str, at: impl Into<String>, was: &Value, set: &Value) -> Self {
+        Self { name: name.to_owned(), at: at.into(), was: was.to_string(), set: set.to_string() }
+    }
+
+    /// The value before.
+    #[must_use]
+    pub fn was(&self) -> Value {
+        serde_json::from_str(&self.was).unwrap_or_default()
+    }
+
+    /// The faulty value.
+    #[must_use]
+    pub fn set(&self) -> Value {
+        serde_json::from_str(&self.set).unwrap_or_default()
+    }
 }
 
 /// The experiment that runs, as it was.
@@ -256,6 +320,8 @@ pub enum Guard {
     AlertsQuiet,
     /// No other run has broken one of the same workloads.
     TargetFree,
+    /// A reaper lives that would end the fault if the operator could not.
+    Reaper,
     /// The operator's limit of simultaneous runs is not reached.
     Concurrency,
 }
@@ -506,10 +572,31 @@ pub struct Impact {
     /// Since when every probe is good again, not yet proven by `stableFor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_since: Option<Since>,
+    /// How somebody else ended the fault, before we did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<Ending>,
     /// Times during which something was not observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub gaps: Vec<Gap>,
+}
+
+/// How somebody else ended a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// The last instant at which the object was known to hold the fault.
+    pub not_before: Moment,
+    /// The earliest instant at which it was known to hold it no longer.
+    pub at: Moment,
+    /// The fields that hold something else.
+    #[schemars(length(max = 4), inner(length(max = 32)))]
+    pub fields: Vec<String>,
+    /// Whether they are as they were before, rather than something new.
+    pub restored: bool,
+    /// Who did that, by the field manager.
+    #[schemars(length(max = 256))]
+    pub by: String,
 }
 
 /// The samples of the probes since the injection.

@@ -1,12 +1,22 @@
 //! What brought the service back: nobody, somebody's change of the target, or our own revert.
 
 use super::world::{Target, World};
-use crate::api::run::{ExperimentRunStatus, RecoveredBy, TargetRef};
+use crate::api::run::{Ending, ExperimentRunStatus, FactName, RecoveredBy, TargetRef};
 
 /// Compares the target as it was journaled with the target as it is now.
 #[must_use]
 pub fn of(status: &ExperimentRunStatus, world: &World) -> (RecoveredBy, String) {
-    let before = status.plan.as_ref().and_then(|plan| plan.target.as_ref());
+    if let Some(ending) = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref()) {
+        return by_somebody(ending);
+    }
+    if began_after_revert(status) {
+        return (RecoveredBy::FaultEnded, "it began when the fault was reverted".to_owned());
+    }
+    let plan = status.plan.as_ref();
+    if plan.is_some_and(|plan| plan.pre_image.is_some()) {
+        return (RecoveredBy::Automatic, "the fault was still there".to_owned());
+    }
+    let before = plan.and_then(|plan| plan.target.as_ref());
     match (before, &world.target) {
         (Some(before), Target::Found { reference, desired, .. }) => {
             let wanted = status.plan.as_ref().and_then(|plan| plan.count);
@@ -14,6 +24,25 @@ pub fn of(status: &ExperimentRunStatus, world: &World) -> (RecoveredBy, String) 
         }
         _ => (RecoveredBy::Manual, "the target could not be read afterwards".to_owned()),
     }
+}
+
+/// Somebody set the faulted fields to something else.
+fn by_somebody(ending: &Ending) -> (RecoveredBy, String) {
+    let fields = ending.fields.join(" and ");
+    let by = match (ending.restored, fields.as_str()) {
+        (_, "replicas") => RecoveredBy::Scale,
+        (true, _) => RecoveredBy::Rollback,
+        (false, _) => RecoveredBy::Manual,
+    };
+    let how = if ending.restored { "set back" } else { "set to something new" };
+    (by, format!("{fields} was {how} by {}", ending.by))
+}
+
+fn began_after_revert(status: &ExperimentRunStatus) -> bool {
+    let at = |name| status.fact(name).map(|fact| fact.at);
+    at(FactName::Recovered)
+        .zip(at(FactName::RevertStarted))
+        .is_some_and(|(back, revert)| back > revert)
 }
 
 fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy, String) {

@@ -67,7 +67,10 @@ fn answer(answer: Option<(Answer, &String)>) -> (Status, &'static str, &str) {
     }
 }
 
-fn reverted(status: &ExperimentRunStatus) -> (Status, &'static str, &'static str) {
+fn reverted(status: &ExperimentRunStatus) -> (Status, &'static str, &str) {
+    if let (None, Some(problem)) = (status.fact(FactName::Reverted), &status.revert_problem) {
+        return (Status::False, "RevertFails", problem);
+    }
     match (status.fact(FactName::Reverted), status.fact(FactName::Journaled)) {
         (Some(_), _) => (Status::True, "Reverted", "nothing of the fault is left"),
         (None, Some(_)) => (Status::False, "NotYet", "the fault is not reverted yet"),

@@ -3,6 +3,7 @@
 //! Every harmful effect is legal only when the fact that announces it is already persisted, and
 //! every path out of an intent leads through the revert.
 
+mod arming;
 mod before;
 mod during;
 mod ending;
@@ -145,6 +146,7 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
         Stage::Intended => during::intended(observed, status),
         Stage::Injected => during::injected(observed, status),
         Stage::Reverting => reverting::decide(observed, status),
+        Stage::Aftermath => during::aftermath(observed, status),
         Stage::Measured => ending::close(observed, status),
         Stage::Complete if observed.has_finalizer() => Decision::Act(Effect::ReleaseFinalizer),
         Stage::Complete => Decision::Rest,
@@ -202,6 +204,8 @@ impl<'a> Observed<'a> {
 pub enum Cause {
     /// The run is over.
     Ended,
+    /// The duration of the fault is over; what it broke is still measured.
+    Duration,
     /// `spec.stop` was set.
     Stopped,
     /// The run was deleted.
@@ -221,8 +225,9 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Ended,
+        Self::Duration,
         Self::Stopped,
         Self::Deleted,
         Self::Lever,
@@ -238,6 +243,7 @@ impl Cause {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Ended => "Ended",
+            Self::Duration => "Duration",
             Self::Stopped => "Stopped",
             Self::Deleted => "Deleted",
             Self::Lever => "Lever",

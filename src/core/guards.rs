@@ -1,17 +1,16 @@
 //! The guards: each says with numbers whether a run may break something, and what to do if not.
 
 use super::{
+    aim::{self, Aim},
     alarms::Watcher,
-    pods::Pod,
-    selection,
     sight::Sight,
     world::{Namespace, Rival, Target, World},
 };
 use crate::{
     api::{
         Duration, Moment,
-        experiment::{Fault, KillMethod, PodKill},
-        run::{Guard, GuardResult, Victim},
+        fault::{Fault, KillMethod},
+        run::{Guard, GuardResult},
     },
     config::Config,
 };
@@ -38,40 +37,33 @@ pub struct Scene<'a> {
     pub round: i32,
 }
 
-/// The guards in the order in which people read them, and the victims that would be chosen.
+/// The guards in the order in which people read them, and what would be broken.
 #[must_use]
-pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Vec<Victim>) {
-    let Fault::PodKill(fault) = &scene.watcher.plan.spec.fault;
-    let wanted = selection::wanted(fault, scene.world.pods.len());
-    let victims = selection::choose(
-        fault,
-        &scene.world.pods,
-        &selection::seed(scene.uid),
-        scene.round,
-        wanted,
-    );
-    let results = vec![
+pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
+    let aim = aim::take(&scene.watcher.plan.spec, scene.world, scene.uid, scene.round);
+    let mut results = vec![
         enabled(scene),
         not_protected(scene),
         lever(scene),
-        caps(scene, fault, wanted),
-        target_found(scene, wanted),
-        min_ready(scene, &victims),
-        max_unavailable(scene, &victims),
-        disruption_budget(scene, fault, &victims),
+        caps(scene, &aim),
+        target_found(scene, &aim),
+        min_ready(scene, &aim),
+        max_unavailable(scene, &aim),
+        disruption_budget(scene, &aim),
         no_rollout(scene),
         target_free(scene),
         concurrency(scene),
         steady(scene),
         alerts_quiet(scene),
     ];
-    (results, victims)
+    results.extend(reaper(scene));
+    (results, aim)
 }
 
 /// The guards that a later round of a repeated fault must pass again.
 #[must_use]
-pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Vec<Victim>) {
-    let (results, victims) = judge(scene);
+pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
+    let (results, aim) = judge(scene);
     let again = |result: &GuardResult| {
         matches!(
             result.name,
@@ -84,7 +76,7 @@ pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Vec<Victim>) {
                 | Guard::DisruptionBudget
         )
     };
-    (results.into_iter().filter(again).collect(), victims)
+    (results.into_iter().filter(again).collect(), aim)
 }
 
 /// The first guard that refuses for good, else the first that waiting can open.
@@ -133,13 +125,17 @@ fn lever(scene: &Scene<'_>) -> GuardResult {
     })
 }
 
-fn caps(scene: &Scene<'_>, fault: &PodKill, wanted: usize) -> GuardResult {
+fn caps(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let (caps, spec) = (&scene.config.caps, &scene.watcher.plan.spec);
     let count = usize::try_from(caps.count).unwrap_or(0);
+    let wanted = aim.taken;
+    let percent = match &spec.fault {
+        Fault::PodKill(kill) => kill.percent.unwrap_or(0),
+        Fault::BadRollout(_) | Fault::DependencyOutage(_) => percent_of(wanted, desired(scene)),
+    };
     let refusal = if wanted > count {
         Some(format!("{wanted} pods, the operator allows {count} (caps.count)"))
-    } else if fault.percent.is_some_and(|percent| percent > caps.percent) {
-        let percent = fault.percent.unwrap_or_default();
+    } else if percent > caps.percent {
         Some(format!("{percent}%, the operator allows {}% (caps.percent)", caps.percent))
     } else if spec.duration > caps.duration {
         Some(format!("{}, the operator allows {} (caps.duration)", spec.duration, caps.duration))
@@ -151,7 +147,21 @@ fn caps(scene: &Scene<'_>, fault: &PodKill, wanted: usize) -> GuardResult {
     })
 }
 
-fn target_found(scene: &Scene<'_>, wanted: usize) -> GuardResult {
+fn percent_of(part: usize, whole: usize) -> i32 {
+    i32::try_from((part * 100).div_ceil(whole.max(1))).unwrap_or(i32::MAX)
+}
+
+/// How many pods the target should have.
+fn desired(scene: &Scene<'_>) -> usize {
+    match &scene.world.target {
+        Target::Found { desired, .. } => usize::try_from(*desired).unwrap_or(0),
+        Target::Missing | Target::Unreadable(_) => 0,
+    }
+}
+
+fn target_found(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
+    let kills = matches!(scene.watcher.plan.spec.fault, Fault::PodKill(_));
+    let wanted = aim.taken;
     let target = &scene.watcher.plan.spec.target;
     let pods = scene.world.pods.iter().filter(|pod| !pod.ending).count();
     let refusal = match &scene.world.target {
@@ -160,7 +170,8 @@ fn target_found(scene: &Scene<'_>, wanted: usize) -> GuardResult {
         }
         Target::Unreadable(error) => Some(format!("{target} cannot be read: {error}")),
         Target::Found { .. } if pods == 0 => Some(format!("{target} has no running pods")),
-        Target::Found { .. } if wanted == 0 => Some(format!(
+        Target::Found { .. } if aim.problem.is_some() => aim.problem.clone(),
+        Target::Found { .. } if kills && wanted == 0 => Some(format!(
             "the percentage of {pods} pods rounds down to 0; choose a larger one or a count"
         )),
         Target::Found { .. } if wanted > pods => {
@@ -171,26 +182,19 @@ fn target_found(scene: &Scene<'_>, wanted: usize) -> GuardResult {
     result(Guard::TargetFound, refusal, || format!("{target} has {pods} pods"))
 }
 
-fn remaining(scene: &Scene<'_>, victims: &[Victim]) -> usize {
-    let taken = |pod: &Pod| victims.iter().any(|victim| victim.uid == pod.uid);
-    scene.world.pods.iter().filter(|pod| pod.ready && !taken(pod)).count()
-}
-
-fn min_ready(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
+fn min_ready(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let needed = usize::try_from(scene.watcher.plan.spec.guards.min_ready).unwrap_or(0);
-    let left = remaining(scene, victims);
-    let refusal = (left < needed).then(|| {
-        format!("needs {needed}, would leave {left}. Set guards.minReady: {left} to allow it")
+    let left = aim.left;
+    let why = aim.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let refusal = (aim.problem.is_none() && left < needed).then(|| {
+        format!("needs {needed}, would leave {left}{why}. Set guards.minReady: {left} to allow it")
     });
     result(Guard::MinReady, refusal, || format!("leaves {left} ready pods of at least {needed}"))
 }
 
-fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
-    let desired = match &scene.world.target {
-        Target::Found { desired, .. } => usize::try_from(*desired).unwrap_or(0),
-        _ => 0,
-    };
-    let unavailable = desired.saturating_sub(remaining(scene, victims));
+fn max_unavailable(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
+    let desired = desired(scene);
+    let unavailable = desired.saturating_sub(aim.left);
     let limit = scene.watcher.plan.spec.guards.max_unavailable.as_ref().map(|limit| match limit {
         IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
         IntOrString::String(text) => match text.strip_suffix('%') {
@@ -198,7 +202,8 @@ fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
             None => text.parse().unwrap_or(0),
         },
     });
-    let refusal = limit.filter(|limit| unavailable > *limit).map(|limit| {
+    let over = |limit: &usize| aim.problem.is_none() && unavailable > *limit;
+    let refusal = limit.filter(over).map(|limit| {
         format!("allows {limit} of {desired} pods to be unavailable, {unavailable} would be")
     });
     result(Guard::MaxUnavailable, refusal, || match limit {
@@ -207,12 +212,19 @@ fn max_unavailable(scene: &Scene<'_>, victims: &[Victim]) -> GuardResult {
     })
 }
 
-fn disruption_budget(scene: &Scene<'_>, fault: &PodKill, victims: &[Victim]) -> GuardResult {
+fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
+    let method = match &scene.watcher.plan.spec.fault {
+        Fault::PodKill(kill) => kill.method,
+        Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
+            let said = || "a change of fields asks no disruption budget".to_owned();
+            return result(Guard::DisruptionBudget, None, said);
+        }
+    };
     let mut refusal = None;
     for budget in &scene.world.budgets {
-        let taken = victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
+        let taken = aim.victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
         let allowed = usize::try_from(budget.allowed).unwrap_or(0);
-        if fault.method == KillMethod::Evict && taken > allowed {
+        if method == KillMethod::Evict && taken > allowed {
             refusal = Some(format!(
                 "budget {} allows {allowed} evictions now, {taken} are needed",
                 budget.name
@@ -220,7 +232,7 @@ fn disruption_budget(scene: &Scene<'_>, fault: &PodKill, victims: &[Victim]) -> 
         }
     }
     let budgets = scene.world.budgets.iter().filter(|budget| !budget.pods.is_empty()).count();
-    result(Guard::DisruptionBudget, refusal, || match (fault.method, budgets) {
+    result(Guard::DisruptionBudget, refusal, || match (method, budgets) {
         (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
         (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
         (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
@@ -245,9 +257,34 @@ pub fn holders<'a>(scene: &Scene<'a>) -> Vec<&'a Rival> {
 }
 
 fn target_free(scene: &Scene<'_>) -> GuardResult {
-    let refusal =
+    let rival =
         holders(scene).first().map(|rival| format!("run {} has the same target", rival.name));
+    let armed =
+        scene.world.object().and_then(crate::faults::Object::mark).filter(|mark| mark.armed);
+    let refusal = rival.or_else(|| {
+        armed.map(|mark| format!("the run with UID {} has changed the same object", mark.run))
+    });
     result(Guard::TargetFree, refusal, || "no other run has this target".to_owned())
+}
+
+/// How recently a reaper must have been heard of.
+const REAPER_ALIVE: Duration = Duration::seconds(30);
+
+/// A fault that must be reverted needs somebody who would do that if the operator could not.
+fn reaper(scene: &Scene<'_>) -> Option<GuardResult> {
+    let seen = scene.world.scene.as_ref()?.reaper_seen;
+    let age = seen.map(|seen| Duration::between(seen, scene.now));
+    let refusal = match age {
+        None => Some("no reaper was ever seen here".to_owned()),
+        Some(age) if age > REAPER_ALIVE => {
+            Some(format!("the reaper was last seen {} ago", round(age)))
+        }
+        Some(_) => None,
+    };
+    let remedy = "start one with `firedrill reaper`; the chart installs it";
+    Some(result(Guard::Reaper, refusal.map(|why| format!("{why}: {remedy}")), || {
+        "a reaper lives that would end the fault if the operator could not".to_owned()
+    }))
 }
 
 fn concurrency(scene: &Scene<'_>) -> GuardResult {

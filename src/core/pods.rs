@@ -31,6 +31,13 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// The revision of the template that it was made from, by its labels.
+    #[must_use]
+    pub fn revision(&self) -> Option<&String> {
+        let labels = ["pod-template-hash", "controller-revision-hash"];
+        labels.into_iter().find_map(|label| self.labels.get(label))
+    }
+
     /// The pod as a victim of `round`.
     #[must_use]
     pub fn victim(&self, round: i32) -> Victim {
@@ -53,6 +60,9 @@ pub struct Tracker {
     pods: BTreeMap<String, Pod>,
     gone: BTreeMap<String, Span>,
     desired: Option<usize>,
+    /// Revisions that the pods may have without a rollout; empty where that does not matter.
+    revisions: Vec<String>,
+    newcomer: Option<Span>,
     missing: usize,
     missing_micros: u128,
     whole_since: Option<Span>,
@@ -94,6 +104,18 @@ impl Tracker {
         }
     }
 
+    /// Sets the revisions that the pods have before a rollout; from then on a pod of another one is
+    /// a newcomer, and the target is whole only when no pod at all is unready.
+    pub fn know(&mut self, revisions: &[String]) {
+        self.revisions = revisions.to_vec();
+    }
+
+    /// When the first pod of another revision was seen.
+    #[must_use]
+    pub const fn newcomer(&self) -> Option<Span> {
+        self.newcomer
+    }
+
     /// How many pods are ready.
     #[must_use]
     pub fn ready(&self) -> usize {
@@ -132,6 +154,12 @@ impl Tracker {
         if pod.ending {
             self.leave(&pod.uid, now);
         }
+        if !self.revisions.is_empty()
+            && !pod.revision().is_some_and(|own| self.revisions.contains(own))
+        {
+            let known_absent = self.updated_at.unwrap_or(now);
+            self.newcomer.get_or_insert(Span::new(known_absent, now));
+        }
         self.pods.insert(pod.uid.clone(), pod);
     }
 
@@ -148,8 +176,10 @@ impl Tracker {
     fn settle(&mut self, now: Moment) {
         self.missing_micros += self.missing_until(now);
         self.missing = self.desired.map_or(0, |desired| desired.saturating_sub(self.ready()));
+        let unready = |pod: &Pod| !pod.ready && !pod.ending;
+        let unsettled = !self.revisions.is_empty() && self.pods.values().any(unready);
         self.whole_since = match (self.desired, self.missing) {
-            (Some(_), 0) => self.whole_since.or_else(|| Some(self.became_whole(now))),
+            (Some(_), 0) if !unsettled => self.whole_since.or_else(|| Some(self.became_whole(now))),
             _ => None,
         };
         self.updated_at = Some(now);

@@ -4,7 +4,7 @@ use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 
 use super::{hash, pods::Pod};
 use crate::api::{
-    experiment::{KillOrder, PodKill},
+    fault::{KillOrder, PodKill},
     run::Victim,
 };
 
@@ -55,7 +55,7 @@ mod tests {
         PodKill {
             count: Some(2),
             percent: None,
-            method: crate::api::experiment::KillMethod::Evict,
+            method: crate::api::fault::KillMethod::Evict,
             grace_period: None,
             order,
             every: None,

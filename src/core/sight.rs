@@ -1,9 +1,11 @@
 //! What one run has seen so far: its probes, the target's pods and the alert sources.
 
-use super::{alarms::Book, pods::Tracker, series::Series, span::Span};
+use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
-    run::{Gap, Impact, ProbeCounts, Since},
+    experiment::Probe,
+    fault::Fault,
+    run::{Gap, Impact, Journal, ProbeCounts, Since},
 };
 
 /// Everything that was seen; filled by the shell, read by the rules.
@@ -15,6 +17,12 @@ pub struct Sight {
     pub workload: bool,
     /// The target's pods.
     pub pods: Tracker,
+    /// The object that the fault changes.
+    pub changes: changes::Tracker,
+    /// A probe that fails while the fault is real, beside the steady state.
+    pub observe: Option<Series>,
+    /// When something around the target last changed that a live read would tell.
+    pub stirred_at: Option<Moment>,
     /// What the alert sources said.
     pub book: Book,
     /// When this process began to look.
@@ -39,21 +47,16 @@ impl Sight {
     /// Begins to look at `now`, for the probes of `spec`; without one nothing is sampled.
     #[must_use]
     pub fn new(spec: Option<&ExperimentSpec>, now: Moment) -> Self {
-        let mut probes = Vec::new();
         let declared = spec.map_or(&[][..], |spec| &spec.steady_state);
-        for probe in declared {
-            let timing = match (&probe.http, &probe.tcp) {
-                (Some(http), _) => Some((http.interval, http.timeout, http.failure_threshold)),
-                (_, Some(tcp)) => Some((tcp.interval, tcp.timeout, tcp.failure_threshold)),
-                (None, None) => None,
-            };
-            if let Some((interval, timeout, threshold)) = timing {
-                let timeout = timeout.unwrap_or_else(|| default_timeout(interval));
-                probes.push(Series::new(&probe.name, interval, timeout, threshold));
-            }
-        }
+        let observe = match spec.map(|spec| &spec.fault) {
+            Some(Fault::DependencyOutage(outage)) => outage.observe.as_ref().and_then(series),
+            _ => None,
+        };
         Self {
-            probes,
+            probes: declared.iter().filter_map(series).collect(),
+            changes: changes::Tracker::default(),
+            observe,
+            stirred_at: None,
             workload: declared.iter().any(|probe| probe.workload.is_some()),
             pods: Tracker::default(),
             book: Book::default(),
@@ -76,10 +79,16 @@ impl Sight {
             Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
     }
 
-    /// The fault is about to be injected: count from here on.
-    pub fn start_counting(&mut self, desired: usize, now: Moment) {
-        self.pods.expect(desired, now);
-        self.probes.iter_mut().for_each(Series::start_counting);
+    /// The fault is about to be injected, or was: count from here on.
+    pub fn start_counting(&mut self, journal: &Journal, now: Moment) {
+        self.pods.expect(usize::try_from(journal.count.unwrap_or(0)).unwrap_or(0), now);
+        if let Some(image) = &journal.pre_image {
+            self.changes.expect(&image.fields);
+        }
+        if matches!(journal.spec.as_ref().map(|spec| &spec.fault), Some(Fault::BadRollout(_))) {
+            self.pods.know(&journal.revisions);
+        }
+        self.probes.iter_mut().chain(&mut self.observe).for_each(Series::start_counting);
     }
 
     /// Whether every probe speaks of now.
@@ -138,6 +147,7 @@ impl Sight {
             unavailable_pod_seconds: self.baseline.pod_seconds
                 + self.pods.unavailable_pod_seconds(now),
             good_since: None,
+            ended_by: None,
             gaps: self.gaps(),
         }
     }
@@ -150,6 +160,17 @@ impl Sight {
             own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
         self.earlier.iter().cloned().chain(own).take(32).collect()
     }
+}
+
+/// The series of a probe that is sampled; the target itself is watched.
+fn series(probe: &Probe) -> Option<Series> {
+    let (interval, timeout, threshold) = match (&probe.http, &probe.tcp) {
+        (Some(http), _) => (http.interval, http.timeout, http.failure_threshold),
+        (_, Some(tcp)) => (tcp.interval, tcp.timeout, tcp.failure_threshold),
+        (None, None) => return None,
+    };
+    let timeout = timeout.unwrap_or_else(|| default_timeout(interval));
+    Some(Series::new(&probe.name, interval, timeout, threshold))
 }
 
 /// The smaller of the interval and one second.

@@ -13,6 +13,8 @@ pub enum Stage {
     Injected,
     /// The revert began.
     Reverting,
+    /// Reverted, and still measured.
+    Aftermath,
     /// Reverted and measured; a debrief may have to be opened.
     Measured,
     /// Over.
@@ -26,7 +28,7 @@ pub fn of(status: &ExperimentRunStatus) -> Stage {
     if seen(FactName::Completed) {
         Stage::Complete
     } else if seen(FactName::Reverted) {
-        Stage::Measured
+        if status.verdict.is_some() { Stage::Measured } else { Stage::Aftermath }
     } else if seen(FactName::RevertStarted) {
         Stage::Reverting
     } else if seen(FactName::Injected) {

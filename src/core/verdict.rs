@@ -12,6 +12,8 @@ pub struct Case {
     pub partial: bool,
     /// Whether a sign of the fault was seen on the target.
     pub effect_observed: bool,
+    /// Whether the fault changes fields, so that an impact alone does not show that it took effect.
+    pub changes: bool,
     /// Whether users would have noticed.
     pub impact: bool,
     /// Whether a time without samples may hide an impact.
@@ -35,7 +37,7 @@ pub fn of(case: &Case) -> (Verdict, &'static str) {
     if case.partial {
         return (Verdict::Inconclusive, "FaultPartial");
     }
-    if !case.effect_observed && !case.impact {
+    if !case.effect_observed && (case.changes || !case.impact) {
         return (Verdict::Inconclusive, "FaultNotObserved");
     }
     if !case.impact {
@@ -86,6 +88,7 @@ mod tests {
         aborted: None,
         partial: false,
         effect_observed: true,
+        changes: false,
         impact: true,
         blind: false,
         tolerates: false,

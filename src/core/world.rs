@@ -1,9 +1,14 @@
 //! What the API server said in answer to live reads, just before something is decided.
 
+use serde_json::Value;
+
 use super::pods::Pod;
-use crate::api::{
-    Duration, Moment,
-    run::{TargetRef, Workload},
+use crate::{
+    api::{
+        Duration, Moment,
+        run::{TargetRef, Workload},
+    },
+    faults::{Object, call::Exact},
 };
 
 /// The cluster as it was at `read_at`.
@@ -29,12 +34,60 @@ pub struct World {
     pub budgets: Vec<Budget>,
     /// The other runs, of this namespace live, of others as last heard.
     pub rivals: Vec<Rival>,
+    /// What a fault that changes fields looks at; absent for one that takes pods away.
+    pub scene: Option<Scene>,
+}
+
+/// What a fault that changes fields of an object looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// The object that is changed.
+    pub object: Changeable,
+    /// The ReplicaSets of the object that carry a fault's annotations, with their replicas.
+    pub faulty_sets: Vec<(Exact, i64)>,
+    /// The spec of the policy that blocks the target's egress, or why there can be none.
+    pub policy: Option<Result<Value, String>>,
+    /// How many ready pods the dependency has, where endpoints tell of it.
+    pub dependency_ready: Option<usize>,
+    /// When a reaper was last heard of.
+    pub reaper_seen: Option<Moment>,
+}
+
+/// An object that is to be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changeable {
+    /// It was read.
+    Found(Object),
+    /// There is none of that name.
+    Missing,
+    /// It could not be read.
+    Unreadable(String),
 }
 
 /// How old a read may be when something harmful is decided on it.
 pub const FRESH: Duration = Duration::seconds(1);
 
 impl World {
+    /// The object that the fault changes, where it could be read.
+    #[must_use]
+    pub fn object(&self) -> Option<&Object> {
+        match &self.scene.as_ref()?.object {
+            Changeable::Found(object) => Some(object),
+            Changeable::Missing | Changeable::Unreadable(_) => None,
+        }
+    }
+
+    /// The revisions of the target's pods, each once.
+    #[must_use]
+    pub fn revisions(&self) -> Vec<String> {
+        let mut revisions: Vec<String> =
+            self.pods.iter().filter_map(|pod| pod.revision().cloned()).collect();
+        revisions.sort();
+        revisions.dedup();
+        revisions.truncate(16);
+        revisions
+    }
+
     /// Whether something harmful may be decided on this.
     #[must_use]
     pub fn is_fresh(&self, now: Moment) -> bool {

@@ -1,12 +1,16 @@
 //! One request to the cluster, as data, and what became of it.
 
+use serde_json::Value;
+
+use super::object::Kind;
+
 /// One request to the cluster; `namespace` is always the run's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// Evict a pod; refused by its disruption budgets.
-    EvictPod(PodRef),
+    EvictPod(Exact),
     /// Delete a pod.
-    DeletePod(PodRef),
+    DeletePod(Exact),
     /// Put the revocation mark on a pod, which changes its version.
     MarkPod {
         /// Name of the pod.
@@ -16,11 +20,36 @@ pub enum Call {
         /// The mark.
         mark: String,
     },
+    /// Create a NetworkPolicy that selects nothing yet.
+    CreatePolicy(Value),
+    /// Bring a NetworkPolicy that we created up to date, under the mark that it carries.
+    UpdatePolicy(Change),
+    /// Arm an object.
+    Arm(Change),
+    /// Disarm an object.
+    Disarm(Change),
+    /// Delete a ReplicaSet that carries a fault's template and has no replicas any more.
+    DeleteReplicaSet(Exact),
+    /// Delete a pod that a StatefulSet left behind with a fault's template.
+    FreePod(Exact),
 }
 
-/// An exact pod at an exact version.
+/// A JSON Patch of one object, which tests what it is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodRef {
+pub struct Change {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The operations.
+    pub patch: Vec<Value>,
+}
+
+/// An exact object at an exact version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exact {
     /// Its name.
     pub name: String,
     /// UID that it must have.
@@ -32,12 +61,33 @@ pub struct PodRef {
 }
 
 impl Call {
-    /// UID of the object that is called upon.
+    /// UID of the object that is called upon; empty for one that does not exist yet.
     #[must_use]
     pub fn uid(&self) -> &str {
         match self {
-            Self::EvictPod(pod) | Self::DeletePod(pod) => &pod.uid,
+            Self::EvictPod(exact)
+            | Self::DeletePod(exact)
+            | Self::DeleteReplicaSet(exact)
+            | Self::FreePod(exact) => &exact.uid,
             Self::MarkPod { uid, .. } => uid,
+            Self::Arm(change) | Self::Disarm(change) | Self::UpdatePolicy(change) => &change.uid,
+            Self::CreatePolicy(_) => "",
+        }
+    }
+
+    /// Whether it breaks something, or prepares that: such calls are made with the tenant's rights.
+    #[must_use]
+    pub const fn breaks(&self) -> bool {
+        match self {
+            Self::EvictPod(_)
+            | Self::DeletePod(_)
+            | Self::CreatePolicy(_)
+            | Self::UpdatePolicy(_)
+            | Self::Arm(_) => true,
+            Self::MarkPod { .. }
+            | Self::Disarm(_)
+            | Self::DeleteReplicaSet(_)
+            | Self::FreePod(_) => false,
         }
     }
 }

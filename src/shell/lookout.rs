@@ -16,7 +16,10 @@ use super::{
     probes,
     registry::{Entry, Lookout},
 };
-use crate::api::{ExperimentRun, ExperimentSpec};
+use crate::api::{
+    ExperimentRun, ExperimentSpec,
+    fault::{DependencyOutage, Fault},
+};
 
 /// How long one watch lasts before it is taken up again; the server may end it earlier.
 const WATCH_SECONDS: u32 = 240;
@@ -31,8 +34,13 @@ pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &
             entry.lookout.clone(),
             run.clone(),
             probe.clone(),
-            index,
+            Some(index),
         );
+        entry.keep(tokio::spawn(task).abort_handle());
+    }
+    if let Fault::DependencyOutage(DependencyOutage { observe: Some(probe), .. }) = &spec.fault {
+        let (lookout, probe) = (entry.lookout.clone(), probe.clone());
+        let task = probes::sample(context.clone(), lookout, run.clone(), probe, None);
         entry.keep(tokio::spawn(task).abort_handle());
     }
     for task in alerts::poll(context, &entry.lookout, &run) {

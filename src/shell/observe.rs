@@ -1,7 +1,9 @@
 //! Live reads of everything that guards look at, side by side; a read that fails is an answer too.
 
+mod scene;
 mod target;
 
+pub use scene::{exact_set, owned_sets};
 pub use target::target;
 
 use k8s_openapi::api::{
@@ -19,7 +21,8 @@ use super::{Context, Error, call, registry::Run};
 use crate::{
     api::{
         Moment, SafetyLever,
-        experiment::{ExperimentSpec, Fault, KillMethod},
+        experiment::ExperimentSpec,
+        fault::{Fault, KillMethod},
         names,
         run::{ExperimentRun, FactName, TargetRef, Workload},
     },
@@ -76,10 +79,11 @@ pub async fn world(
 ) -> (World, Option<Scope>) {
     let read_at = context.clock.now();
     let namespace = run.namespace().unwrap_or_default();
-    let ((target, mut scope), lever, state) = futures::join!(
+    let ((target, mut scope), lever, state, scene) = futures::join!(
         target(context, &namespace, &spec.target),
         lever(context, &namespace),
-        opt_in(context, &namespace)
+        opt_in(context, &namespace),
+        scene::scene(context, run, spec)
     );
     let (pods, budgets) = match &scope {
         Some(scope) => futures::join!(
@@ -112,6 +116,7 @@ pub async fn world(
         workloads,
         budgets,
         rivals: Vec::new(),
+        scene,
     };
     (world, scope)
 }
@@ -220,7 +225,9 @@ async fn budgets(
     run: &ExperimentRun,
     spec: &ExperimentSpec,
 ) -> Result<Vec<PodDisruptionBudget>, Error> {
-    let Fault::PodKill(kill) = &spec.fault;
+    let Fault::PodKill(kill) = &spec.fault else {
+        return Ok(Vec::new());
+    };
     if kill.method == KillMethod::Delete || (kill.count == Some(1) && !run.spec.dry_run) {
         return Ok(Vec::new());
     }

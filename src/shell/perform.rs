@@ -1,39 +1,39 @@
 //! Sends the calls of a fault, each with its preconditions, and says what became of them.
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
 use kube::{
-    Api,
-    api::{DeleteParams, EvictParams, Patch, PatchParams, Preconditions},
+    Api, Client,
+    api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Context, Error, call};
+use super::{Context, Error, call, objects};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
-    faults::{Call, Outcome, call::PodRef},
+    faults::{Call, Kind, Outcome, call::Exact},
 };
 
 /// Sends the calls side by side and waits for every answer.
 pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report {
-    let pods: Api<Pod> = Api::namespaced(context.writes.clone(), namespace);
     let sent = context.clock.now();
-    let answers = join_all(calls.iter().map(|call| one(&pods, call))).await;
+    let answers = join_all(calls.iter().map(|call| one(&context.writes, namespace, call))).await;
     let answered = context.clock.now();
     let outcomes =
         calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
     Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }
 }
 
-async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
+async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let answer = match request {
         Call::EvictPod(pod) => {
             let params =
                 EvictParams { delete_options: Some(conditions(pod)), ..EvictParams::default() };
             call("evict the pod", pods.evict(&pod.name, &params)).await.map(drop)
         }
-        Call::DeletePod(pod) => {
+        Call::DeletePod(pod) | Call::FreePod(pod) => {
             call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
         }
         Call::MarkPod { name, uid, mark } => {
@@ -46,12 +46,29 @@ async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
                 .await
                 .map(drop)
         }
+        Call::DeleteReplicaSet(set) => {
+            let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
+            call("delete the ReplicaSet", sets.delete(&set.name, &conditions(set))).await.map(drop)
+        }
+        Call::CreatePolicy(body) => create_policy(client, namespace, body).await,
+        Call::UpdatePolicy(change) | Call::Arm(change) | Call::Disarm(change) => {
+            objects::patch(client, namespace, change).await
+        }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
 }
 
+async fn create_policy(client: &Client, namespace: &str, body: &Value) -> Result<(), Error> {
+    let policies = objects::api(client, Kind::NetworkPolicy, Some(namespace));
+    let params =
+        PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), dry_run: false };
+    let policy = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError);
+    let created = async { policies.create(&params, &policy?).await };
+    call("create the NetworkPolicy", created).await.map(drop)
+}
+
 /// Exactly this object, exactly as it was journaled.
-fn conditions(pod: &PodRef) -> DeleteParams {
+fn conditions(pod: &Exact) -> DeleteParams {
     DeleteParams {
         grace_period_seconds: pod.grace_seconds,
         preconditions: Some(Preconditions {
@@ -78,6 +95,8 @@ fn outcome(error: &Error) -> Outcome {
         404 => Outcome::Gone,
         409 if words.contains("UID in the precondition") => Outcome::Gone,
         409 => Outcome::Changed,
+        // A failed test of a JSON Patch names no cause.
+        422 if causes.is_empty() && words.contains("the request") => Outcome::Changed,
         // A patch by UID of an object that is another one by now.
         422 if words.contains("field is immutable") => Outcome::Gone,
         429 => match budget {

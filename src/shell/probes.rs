@@ -22,13 +22,14 @@ use crate::{
     },
 };
 
-/// Samples one probe until its task is aborted; `index` is its place among the sampled ones.
+/// Samples one probe until its task is aborted; `index` is its place among the sampled ones of the
+/// steady state, absent for the one that observes the fault.
 pub async fn sample(
     context: Arc<Context>,
     lookout: Arc<Lookout>,
     run: Arc<ExperimentRun>,
     probe: Probe,
-    index: usize,
+    index: Option<usize>,
 ) {
     let Some(aim) = Aim::of(&probe) else { return };
     let mut ticks = interval_at(Instant::now(), aim.interval.std());
@@ -48,7 +49,11 @@ pub async fn sample(
         let good = outcome.is_ok();
         let detail = outcome.err().unwrap_or_default();
         let (flipped, _) = lookout.see(|sight| {
-            sight.probes.get_mut(index).is_some_and(|series| {
+            let series = match index {
+                Some(index) => sight.probes.get_mut(index),
+                None => sight.observe.as_mut(),
+            };
+            series.is_some_and(|series| {
                 let before = state(series);
                 series.push(Sample { started, ended, good, detail });
                 before != state(series)

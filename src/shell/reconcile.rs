@@ -7,6 +7,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use super::{
     Context, Error, call, lookout, observe, perform, record,
     registry::{Entry, Lookout, Memory, Run},
+    surroundings,
 };
 use crate::{
     api::{
@@ -101,8 +102,9 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sigh
         if let Some(impact) = &status.impact {
             sight.inherit(impact);
         }
-        let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
-        sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
+        if let Some(journal) = &status.plan {
+            sight.start_counting(journal, now);
+        }
     }
     sight
 }
@@ -163,11 +165,12 @@ async fn step(
 /// The intent is written down: from here on everything counts.
 fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
     let now = context.clock.now();
-    let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
     entry.lookout.see(|sight| {
         sight.book.forget();
         sight.alerts_since = now;
-        sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
+        if let Some(journal) = &status.plan {
+            sight.start_counting(journal, now);
+        }
     });
 }
 
@@ -269,6 +272,7 @@ async fn look(
             world.rivals = context.known_rivals();
             if let Some(scope) = scope.filter(|_| memory.world.is_none()) {
                 watch(context, entry, run, scope, &world);
+                surroundings::watch(context, entry, run, &plan.spec);
             }
             memory.world = Some(world);
         }

@@ -69,7 +69,7 @@ impl Operator {
                 if let Some(impact) = &status.impact {
                     sight.inherit(impact);
                 }
-                sight.start_counting(2, now);
+                sight.start_counting(status.plan.as_ref().unwrap(), now);
             }
             sight
         });
@@ -140,7 +140,18 @@ impl Operator {
                 {
                     sight.book.forget();
                     sight.alerts_since = server.now;
-                    sight.start_counting(2, server.now);
+                    sight.start_counting(
+                        self.latest
+                            .as_ref()
+                            .unwrap()
+                            .status
+                            .as_ref()
+                            .unwrap()
+                            .plan
+                            .as_ref()
+                            .unwrap(),
+                        server.now,
+                    );
                 }
             }
             Decision::Act(Effect::AddFinalizer) => {

@@ -215,6 +215,7 @@ impl Server {
             }],
             budgets: Vec::new(),
             rivals: Vec::new(),
+            scene: None,
         }
     }
 

@@ -1,14 +1,18 @@
 //! Before the journal: guards, refusals, and the journal itself.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject};
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming};
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, Verdict, Victim},
+        run::{
+            ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, PreImage, Verdict,
+        },
     },
     core::{
+        aim::Aim,
         conditions,
         guards::{self, Scene},
+        hash,
         plan::{Plan, Problem},
         selection,
         span::crop,
@@ -38,19 +42,26 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         return Decision::Look(Need::World);
     };
     let scene = scene(observed, plan, world, 1);
-    let (results, victims) = guards::judge(&scene);
+    let (results, aim) = guards::judge(&scene);
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
         Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => {
             Decision::Look(Need::World)
         }
-        None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, victims),
-        None => journal(observed, accepted, world, &results, victims),
+        None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
+        None => match arming::prepare(observed, world) {
+            arming::Preparation::Ready => journal(observed, accepted, world, &results, aim),
+            arming::Preparation::Needs(decision) => decision,
+            arming::Preparation::Denied(words) => {
+                let summary = format!("refused by the API server: {words}");
+                finish(observed, &accepted, (Verdict::Error, "InjectionDenied"), summary)
+            }
+        },
         Some(closed) if closed.name.opens_with_time() => {
             let closed = closed.clone();
-            wait(observed, accepted, (results, victims), &closed)
+            wait(observed, accepted, (results, aim), &closed)
         }
-        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, &results, victims),
+        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
         Some(closed) => {
             let summary = refusal(closed);
             let verdict = (Verdict::Error, guard_reason(closed.name));
@@ -110,6 +121,7 @@ fn guard_reason(guard: Guard) -> &'static str {
         Guard::AlertsQuiet => "AlertAlreadyFiring",
         Guard::TargetFree => "TargetFree",
         Guard::Concurrency => "Concurrency",
+        Guard::Reaper => "Reaper",
     }
 }
 
@@ -146,13 +158,13 @@ fn accepted(
 fn wait(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
-    (results, victims): (Vec<GuardResult>, Vec<Victim>),
+    (results, aim): (Vec<GuardResult>, Aim),
     closed: &GuardResult,
 ) -> Decision {
     let start_by = start_by(observed);
     if observed.now >= start_by {
         if observed.run.spec.dry_run {
-            return plan_only(observed, status, &results, victims);
+            return plan_only(observed, status, &results, aim);
         }
         let verdict = match closed.name {
             Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
@@ -186,22 +198,33 @@ fn start_by(observed: &Observed<'_>) -> Moment {
     }
 }
 
-fn put_journal(
-    observed: &Observed<'_>,
-    status: &mut ExperimentRunStatus,
-    world: &World,
-    victims: Vec<Victim>,
-) {
+fn put_journal(observed: &Observed<'_>, status: &mut ExperimentRunStatus, world: &World, aim: Aim) {
     let plan = status.plan.get_or_insert_default();
-    plan.victims = victims;
+    plan.victims = aim.victims;
+    if !aim.fields.is_empty() {
+        plan.previous_mark = world.object().and_then(|object| object.label()).map(str::to_owned);
+        plan.pre_image = Some(PreImage { hash: hash::of(&aim.fields), fields: aim.fields });
+    }
     plan.workloads.clone_from(&world.workloads);
     if let Target::Found { reference, desired, .. } = &world.target {
         plan.count = Some(*desired);
         plan.target = Some(reference.clone());
+        plan.revisions = world.revisions();
     }
     plan.epoch = Some(1);
     if let Some(spec) = &plan.spec {
         plan.deadline = Some(observed.now + spec.duration);
+    }
+}
+
+/// What is broken, in a few words: `2 of 3 pods`, `image of Deployment web`.
+fn describe(aim: &Aim, world: &World) -> String {
+    let names: Vec<_> = aim.fields.iter().map(|change| change.name.as_str()).collect();
+    match aim.victims.first() {
+        Some(victim) if victim.kind != "Pod" => {
+            format!("{} of {} {}", names.join(" and "), victim.kind, victim.name)
+        }
+        _ => format!("{} of {} pods", aim.victims.len(), world.pods.len()),
     }
 }
 
@@ -211,11 +234,11 @@ fn journal(
     mut status: ExperimentRunStatus,
     world: &World,
     results: &[GuardResult],
-    victims: Vec<Victim>,
+    aim: Aim,
 ) -> Decision {
     put_guards(&mut status, results);
-    let detail = format!("{} of {} pods", victims.len(), world.pods.len());
-    put_journal(observed, &mut status, world, victims);
+    let detail = describe(&aim, world);
+    put_journal(observed, &mut status, world, aim);
     status.facts.push(observed.now_fact(FactName::Journaled, detail));
     observed.record(status)
 }
@@ -225,15 +248,18 @@ fn plan_only(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     results: &[GuardResult],
-    victims: Vec<Victim>,
+    aim: Aim,
 ) -> Decision {
-    let summary = match guards::first_closed(results) {
-        Some(closed) => refusal(closed),
-        None => format!("planned: {} pods would be taken, every guard is open", victims.len()),
+    let summary = match (guards::first_closed(results), observed.world) {
+        (Some(closed), _) => refusal(closed),
+        (None, Some(world)) => {
+            format!("planned: {} would be broken, every guard is open", describe(&aim, world))
+        }
+        (None, None) => String::new(),
     };
     put_guards(&mut status, results);
     if let Some(world) = observed.world {
-        put_journal(observed, &mut status, world, victims);
+        put_journal(observed, &mut status, world, aim);
     }
     status.reason = Some("DryRun".to_owned());
     status.summary = Some(crop(summary, 1024));

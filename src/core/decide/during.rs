@@ -1,12 +1,13 @@
 //! From the journal to the end: inject exactly what was journaled, then observe.
 
 use super::{
-    AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, before, ending, rounds,
+    AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, arming, before, ending, rounds,
 };
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, Fact, FactName, Since, Victim},
+        fault::Fault,
+        run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Since, Victim},
     },
     core::{
         alarms::{Sighting, Watcher},
@@ -15,7 +16,7 @@ use crate::{
         span::Span,
         world::{Namespace, World},
     },
-    faults::{self, Outcome},
+    faults::{self, Means, Outcome, pod_kill},
 };
 
 /// The intent is written down, the fault not known to be there.
@@ -55,7 +56,10 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
             Decision::WaitUntil(observed.now + AGAIN)
         };
     }
-    send(observed, status, &journal.victims, world)
+    match faults::of(&plan.spec.fault) {
+        Means::Kill(_) => send(observed, status, &journal.victims, world),
+        Means::Change(_) => arming::strike(observed, status, journal, world),
+    }
 }
 
 /// Sends the journaled calls for the victims that are still there, exactly as they were journaled.
@@ -65,7 +69,8 @@ pub(super) fn send(
     victims: &[Victim],
     world: &World,
 ) -> Decision {
-    let Some(spec) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) else {
+    let fault = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()).map(|spec| &spec.fault);
+    let Some(Fault::PodKill(kill)) = fault else {
         return Decision::Rest;
     };
     let alive =
@@ -79,7 +84,7 @@ pub(super) fn send(
         return journal_again(observed, status, &pending);
     }
     let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
-    Decision::Act(Effect::Send(faults::of(&spec.fault).inject(&pending)))
+    Decision::Act(Effect::Send(pod_kill::inject(kill, &pending)))
 }
 
 /// Every victim is gone although no answer is recorded: an earlier process sent the calls.
@@ -209,14 +214,36 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return observed.record(seen);
     }
     rounds::decide(observed, &seen, plan)
+        .or_else(|| arming::follow(observed, &seen))
         .unwrap_or_else(|| ending::decide(observed, &seen, &watcher))
+}
+
+/// The fault is reverted, what it broke may not be back yet: write down what is seen, until the end.
+pub(super) fn aftermath(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    if let Some(cause) = observed.stop() {
+        return ending::cut_short(observed, status, cause);
+    }
+    let Subject::Valid { plan, .. } = observed.subject else {
+        return ending::cut_short(observed, status, Cause::Guard);
+    };
+    if observed.world.is_none() {
+        return Decision::Look(Need::World);
+    }
+    let watcher = observed.watcher(plan);
+    let seen = see(observed, status, &watcher);
+    if worth_writing(status, &seen) {
+        return observed.record(seen);
+    }
+    ending::decide(observed, &seen, &watcher)
 }
 
 /// A fact, or the tentative good window: what must not be lost. Counters alone wait for the next one.
 fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
-    let window =
-        |status: &ExperimentRunStatus| status.impact.as_ref().and_then(|impact| impact.good_since);
-    old.facts.len() != new.facts.len() || window(old) != window(new)
+    let tentative = |status: &ExperimentRunStatus| {
+        status.impact.as_ref().map(|impact| (impact.good_since, impact.ended_by.clone()))
+    };
+    old.facts.len() != new.facts.len()
+        || tentative(old).unwrap_or_default() != tentative(new).unwrap_or_default()
 }
 
 /// The status with every fact that is seen by now.
@@ -238,6 +265,9 @@ fn see(
             after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"),
         );
     }
+    if status.fact(FactName::EffectObserved).is_none() {
+        status.facts.extend(arming::effect(observed, &status, injected));
+    }
     if let Some(impact) = sight.impact_since().filter(|impact| impact.at > injected.not_before) {
         let detail = sight.impact(observed.now).probes.last_failure.unwrap_or_default();
         note(&mut status, after(impact).fact(FactName::ImpactStarted, "probe", detail));
@@ -257,11 +287,21 @@ fn see(
         note(&mut status, alert(seen, FactName::Notified));
     }
     let mut impact = sight.impact(observed.now);
+    impact.ended_by = ended_by(&status, observed);
     if status.fact(FactName::ImpactStarted).is_some() {
         impact.good_since = sight.good_since().map(Since::from);
     }
     status.impact = Some(impact);
     status
+}
+
+/// How somebody else ended the fault: as it was written down, else as it is seen now.
+fn ended_by(status: &ExperimentRunStatus, observed: &Observed<'_>) -> Option<FaultEnding> {
+    let seen = observed.sight.changes.ended().cloned();
+    match status.fact(FactName::RevertStarted) {
+        None => seen,
+        Some(_) => status.impact.as_ref().and_then(|impact| impact.ended_by.clone()),
+    }
 }
 
 /// Adds a fact unless one of that name is there: facts are written once.

@@ -4,7 +4,7 @@ use super::{AGAIN, Cause, Decision, Effect, Need, Observed, during};
 use crate::{
     api::{
         Duration, Moment,
-        experiment::Fault,
+        fault::Fault,
         run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
     },
     core::{
@@ -29,6 +29,13 @@ pub(super) fn decide(
     let Some(over) = over(observed, status) else {
         return Decision::Rest;
     };
+    if let Some(deadline) = pending_revert(status, &over) {
+        return if observed.now < deadline {
+            Decision::WaitUntil(deadline.min(observed.now + AGAIN))
+        } else {
+            during::start_revert(observed, status, Cause::Duration, "")
+        };
+    }
     if observed.now < over.at {
         return Decision::WaitUntil(over.at.min(observed.now + AGAIN));
     }
@@ -60,17 +67,38 @@ struct Over {
     restored: Option<Span>,
 }
 
+/// The deadline of a fault that is there and outlasts it: then it is reverted, and measured on.
+fn pending_revert(status: &ExperimentRunStatus, over: &Over) -> Option<Moment> {
+    let deadline = status.plan.as_ref()?.deadline?;
+    let changes = changes(status) && status.fact(FactName::RevertStarted).is_none();
+    (changes && over.at > deadline).then_some(deadline)
+}
+
+/// Whether the fault changes fields, and so must be reverted.
+fn changes(status: &ExperimentRunStatus) -> bool {
+    status.plan.as_ref().is_some_and(|plan| plan.pre_image.is_some())
+}
+
 fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     let plan = status.plan.as_ref()?;
     let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
-    let Fault::PodKill(kill) = &spec.fault;
-    let earliest = if kill.every.is_some() { plan.deadline? } else { injected.at };
-    let limit = injected.at + spec.recovery.within;
+    let repeated = matches!(&spec.fault, Fault::PodKill(kill) if kill.every.is_some());
+    let earliest = if repeated { plan.deadline? } else { injected.at };
     let stable = spec.recovery.stable_for;
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
-    let restored = since(observed.sight.pods.whole_since());
+    let restored = restored(observed, status, Span::from(injected));
+    let reverted = status.fact(FactName::Reverted);
+    let limit = match (changes(status), reverted) {
+        // Not before our own revert, and once more the time allowed from there on.
+        (true, None) => (injected.at + spec.recovery.within).max(plan.deadline? + AGAIN),
+        (true, Some(reverted)) => reverted.at + spec.recovery.within,
+        (false, _) => injected.at + spec.recovery.within,
+    };
     if status.fact(FactName::ImpactStarted).is_none() {
-        let at = restored.map_or(limit, |span| (span.at + stable).max(earliest));
+        let at = match changes(status) {
+            true => reverted.map_or(plan.deadline?, |fact| fact.at),
+            false => restored.map_or(limit, |span| (span.at + stable).max(earliest)),
+        };
         return Some(Over { at, recovered: None, restored });
     }
     let recovered = since(observed.sight.good_since()).zip(restored);
@@ -79,6 +107,26 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
         None => Over { at: limit.max(earliest), recovered: None, restored: None },
     })
+}
+
+/// Since when the target's desired state is as it was. The pods alone tell after a kill; after a bad
+/// rollout the template must be as it was too; a dependency's state does not count.
+fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Span) -> Option<Span> {
+    let whole = observed.sight.pods.whole_since()?;
+    let spec = status.plan.as_ref()?.spec.as_ref()?;
+    match spec.fault {
+        Fault::PodKill(_) => Some(whole).filter(|span| span.at > injected.not_before),
+        Fault::DependencyOutage(_) => Some(whole.later(injected)),
+        Fault::BadRollout(_) => {
+            let ended = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref());
+            let ended = ended.map(|ending| Span::new(ending.not_before, ending.at));
+            let reverted = status.fact(FactName::Reverted).map(|reverted| {
+                let started = status.fact(FactName::RevertStarted).unwrap_or(reverted);
+                Span::new(started.at, reverted.at)
+            });
+            Some(whole.later(ended.or(reverted)?))
+        }
+    }
 }
 
 /// Whether a source that is alive may still tell of an alert in time.
@@ -125,6 +173,7 @@ fn measured(
         aborted: None,
         partial: is_partial(status),
         effect_observed: status.fact(FactName::EffectObserved).is_some(),
+        changes: changes(status),
         impact,
         blind: blind(&observed.sight.gaps(), injected),
         tolerates: spec.tolerates,
@@ -158,11 +207,14 @@ fn blind(gaps: &[Gap], injected: Moment) -> bool {
 
 /// Writes the end: a kill has nothing to restore unless a call may still be on its way.
 fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
+    if status.fact(FactName::Reverted).is_some() {
+        return complete_unless_debrief(observed, status);
+    }
     let survivors = status.plan.as_ref().is_some_and(|plan| {
         plan.victims.iter().any(|victim| observed.sight.pods.is_alive(&victim.uid))
     });
     status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
-    if survivors {
+    if survivors || changes(&status) {
         return observed.record(status);
     }
     status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));
@@ -177,6 +229,10 @@ pub(super) fn reverted(
 ) -> Decision {
     let mut status = status.clone();
     status.facts.push(observed.now_fact(FactName::Reverted, "read back, nothing is left"));
+    status.revert_problem = None;
+    if cause == Cause::Duration {
+        return observed.record(status);
+    }
     if status.verdict.is_none() {
         let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
         conclude(&mut status, verdict, cause.reason());
@@ -205,6 +261,17 @@ fn say_no_debrief(status: &mut ExperimentRunStatus) {
     let summary = status.summary.take().unwrap_or_default();
     let said = format!("{summary}; no debrief could be opened, see the operator's log");
     status.summary = Some(crop(said, 1024));
+}
+
+/// The end of a run whose fault is reverted already and that is not measured to its end.
+pub(super) fn cut_short(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    cause: Cause,
+) -> Decision {
+    let mut status = status.clone();
+    conclude(&mut status, Verdict::Aborted, cause.reason());
+    complete_unless_debrief(observed, status)
 }
 
 /// Reverted and measured: the debrief first, so that its name is in the last write.

@@ -1,13 +1,14 @@
 //! The revert: revoke what may still be on its way, read back, record.
 
-use super::{Cause, Decision, Effect, Need, Observed, ending};
+use super::{Cause, Decision, Effect, Need, Observed, arming, ending};
 use crate::{
     api::{
+        mark::Mark,
         names,
         run::{ExperimentRunStatus, FactName, Victim},
     },
     core::{pods::Pod, world::World},
-    faults,
+    faults::{self, Means, pod_kill},
 };
 
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
@@ -18,11 +19,15 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let Some(world) = observed.world.filter(|world| world.read_at > started.at) else {
         return Decision::Look(Need::World);
     };
-    let mark = names::revoked_mark(observed.run.uid(), journal.epoch.unwrap_or(1));
+    let changes = journal.spec.as_ref().map(|spec| faults::of(&spec.fault));
+    if let Some(Means::Change(_)) = changes {
+        return arming::revert(observed, status, (journal, started), world);
+    }
+    let mark = Mark::revoked(observed.run.uid(), journal.epoch.unwrap_or(1)).to_string();
     let survivors = unmarked(&journal.victims, world, &mark);
     match journal.spec.as_ref() {
-        Some(spec) if !survivors.is_empty() && observed.report.is_none() => {
-            Decision::Act(Effect::Send(faults::of(&spec.fault).revoke(&survivors, &mark)))
+        Some(_) if !survivors.is_empty() && observed.report.is_none() => {
+            Decision::Act(Effect::Send(pod_kill::revoke(&survivors, &mark)))
         }
         // Read back what the revocation left, until nothing unmarked is there.
         Some(_) if !survivors.is_empty() => Decision::Look(Need::World),

@@ -3,7 +3,7 @@
 use super::{AGAIN, Decision, Need, Observed, before, during};
 use crate::{
     api::{
-        experiment::Fault,
+        fault::Fault,
         run::{ExperimentRunStatus, FactName, Victim},
     },
     core::{guards, plan::Plan, world::World},
@@ -15,7 +15,9 @@ pub(super) fn decide(
     status: &ExperimentRunStatus,
     plan: &Plan,
 ) -> Option<Decision> {
-    let Fault::PodKill(kill) = &plan.spec.fault;
+    let Fault::PodKill(kill) = &plan.spec.fault else {
+        return None;
+    };
     let (every, journal) = (kill.every?, status.plan.as_ref()?);
     let injected = status.fact(FactName::Injected)?;
     if journal.deadline.is_none_or(|deadline| observed.now >= deadline) {
@@ -60,14 +62,14 @@ fn journal_next(
     let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
         return Decision::Look(Need::World);
     };
-    let (results, victims) = guards::judge_round(&before::scene(observed, plan, world, round));
-    if guards::first_closed(&results).is_some() || victims.is_empty() {
+    let (results, aim) = guards::judge_round(&before::scene(observed, plan, world, round));
+    if guards::first_closed(&results).is_some() || aim.victims.is_empty() {
         return Decision::WaitUntil(observed.now + AGAIN);
     }
     let mut status = status.clone();
     if let Some(plan) = &mut status.plan {
         let room = 1000_usize.saturating_sub(plan.victims.len());
-        plan.victims.extend(victims.iter().take(room).cloned());
+        plan.victims.extend(aim.victims.iter().take(room).cloned());
     }
     observed.record(status)
 }

@@ -69,12 +69,13 @@ fn deployment(found: Deployment) -> Read {
     let behind = status.observed_generation < found.metadata.generation
         || status.updated_replicas.unwrap_or(0) < desired
         || status.replicas.unwrap_or(0) > status.updated_replicas.unwrap_or(0);
-    let rollout = behind.then(|| {
-        format!(
-            "a rollout is under way: {} of {desired} replicas are updated",
-            status.updated_replicas.unwrap_or(0)
-        )
-    });
+    let updated = status.updated_replicas.unwrap_or(0);
+    let rollout = match spec.paused {
+        Some(true) => Some("its rollout is paused, so nothing would be rolled back".to_owned()),
+        _ => behind.then(|| {
+            format!("a rollout is under way: {updated} of {desired} replicas are updated")
+        }),
+    };
     let name = found.metadata.name.clone().unwrap_or_default();
     let scope = Scope {
         selector: print(&spec.selector),

@@ -1,0 +1,166 @@
+//! The object that a fault changes, over time: whether it still holds the fault, and who ended that.
+
+use serde_json::Value;
+
+use crate::{
+    api::{
+        Moment,
+        names::FIELD_MANAGER,
+        run::{Ending, FieldChange},
+    },
+    faults::{Object, arming, field},
+};
+
+/// What is known of the changed object, from a watch.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker {
+    fields: Vec<FieldChange>,
+    held_at: Option<Moment>,
+    ended: Option<Ending>,
+}
+
+impl Tracker {
+    /// Sets what the fault changes.
+    pub fn expect(&mut self, fields: &[FieldChange]) {
+        self.fields = fields.to_vec();
+    }
+
+    /// Takes up the object as it is at `now`.
+    pub fn see(&mut self, object: &Object, now: Moment) {
+        let armed = object.mark().is_some_and(|mark| mark.armed);
+        if self.fields.is_empty() || !armed {
+            return;
+        }
+        if arming::holds_any(object, &self.fields) {
+            self.held_at = Some(now);
+            self.ended = None;
+        } else if self.ended.is_none() {
+            self.ended = Some(self.ending(object, now));
+        }
+    }
+
+    /// How the fault was ended by somebody else, if it was.
+    #[must_use]
+    pub const fn ended(&self) -> Option<&Ending> {
+        self.ended.as_ref()
+    }
+
+    fn ending(&self, object: &Object, now: Moment) -> Ending {
+        let manager = self.fields.iter().find_map(|change| last_manager(object, &change.at));
+        let written_at = manager.as_ref().and_then(|manager| manager.at);
+        // The API server's second begins before the write, so it bounds it from below.
+        let not_before = self.held_at.max(written_at.filter(|at| *at <= now)).unwrap_or(now);
+        let value = |change: &FieldChange| {
+            field::find(&object.value, &change.at)
+                .and_then(|place| place.value.cloned())
+                .unwrap_or_default()
+        };
+        Ending {
+            not_before,
+            at: now,
+            fields: self.fields.iter().map(|change| change.name.clone()).collect(),
+            restored: self.fields.iter().all(|change| value(change) == change.was()),
+            by: manager.map_or_else(|| "somebody".to_owned(), |manager| manager.name),
+        }
+    }
+}
+
+/// Who wrote something, by `metadata.managedFields`.
+struct Manager {
+    name: String,
+    at: Option<Moment>,
+}
+
+/// The last one who wrote the field at `path`, else the last one who wrote the spec at all; never we.
+fn last_manager(object: &Object, path: &str) -> Option<Manager> {
+    let entries = object.value["metadata"]["managedFields"].as_array()?;
+    let foreign = || {
+        entries.iter().filter(|entry| {
+            entry["subresource"].is_null()
+                && entry["manager"] != FIELD_MANAGER
+                && !entry["fieldsV1"]["f:spec"].is_null()
+        })
+    };
+    let owns = |entry: &&Value| owned(&entry["fieldsV1"], path);
+    let time = |entry: &&Value| entry["time"].as_str().map(str::to_owned);
+    let entry = foreign().filter(owns).max_by_key(time).or_else(|| foreign().max_by_key(time))?;
+    let text = |key: &str| entry[key].as_str().unwrap_or_default();
+    Some(Manager {
+        name: format!("{} ({})", text("manager"), text("operation")),
+        at: serde_json::from_value(entry["time"].clone()).ok(),
+    })
+}
+
+/// Whether `fields` (a FieldsV1) has the field at `path` or something around it as a whole.
+fn owned(fields: &Value, path: &str) -> bool {
+    let mut level = fields;
+    for segment in path.split('/').skip(1) {
+        let name = segment.rsplit_once("name=").map(|(_, name)| name);
+        let plain = segment.replace("~1", "/").replace("~0", "~");
+        let key = match name {
+            Some(name) => format!("k:{{\"name\":\"{name}\"}}"),
+            None => format!("f:{plain}"),
+        };
+        match level.get(&key) {
+            Some(next) => level = next,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{core::pods::tests::at, faults::Kind};
+    use serde_json::json;
+
+    fn object(image: &str, mark: &str) -> Object {
+        let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}});
+        let value = json!({
+            "metadata": {
+                "labels": {"firedrill.dev/fault": mark},
+                "managedFields": [
+                    {"manager": "kubectl-set", "operation": "Update", "time": "2027-01-15T08:00:03Z", "fieldsV1": fields},
+                    {"manager": "other", "operation": "Apply", "time": "2027-01-15T08:00:09Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+                ]},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}},
+        });
+        Object { kind: Kind::Deployment, value }
+    }
+
+    fn tracker() -> Tracker {
+        let path = "/spec/template/spec/containers/name=web/image";
+        let mut tracker = Tracker::default();
+        tracker.expect(&[FieldChange::new("image", path, &json!("good"), &json!("bad"))]);
+        tracker
+    }
+
+    #[test]
+    fn a_fix_is_seen_with_its_bounds_and_who_made_it() {
+        let mut tracker = tracker();
+        tracker.see(&object("bad", "u.1.armed"), at(1.0));
+        assert_eq!(tracker.ended(), None);
+        tracker.see(&object("good", "u.1.armed"), at(3.5));
+        let ended = tracker.ended().unwrap();
+        assert_eq!((ended.not_before, ended.at), (at(3.0), at(3.5)));
+        assert_eq!((ended.restored, ended.by.as_str()), (true, "kubectl-set (Update)"));
+    }
+
+    #[test]
+    fn our_own_revert_is_no_fix_of_others() {
+        let mut tracker = tracker();
+        tracker.see(&object("bad", "u.1.armed"), at(1.0));
+        tracker.see(&object("good", "u.1.revoked"), at(3.5));
+        assert_eq!(tracker.ended(), None);
+    }
+
+    #[test]
+    fn a_fix_that_is_taken_back_is_none() {
+        let mut tracker = tracker();
+        tracker.see(&object("newer", "u.1.armed"), at(2.0));
+        assert!(!tracker.ended().unwrap().restored);
+        tracker.see(&object("bad", "u.1.armed"), at(4.0));
+        assert_eq!(tracker.ended(), None);
+    }
+}

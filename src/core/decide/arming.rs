@@ -1,0 +1,333 @@
+//! A fault that changes fields of an object: prepare, arm, follow, and disarm it.
+
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Report, during, ending};
+use crate::{
+    api::{
+        Duration, Moment,
+        mark::Mark,
+        names,
+        run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal},
+    },
+    core::{
+        span::{Span, crop},
+        world::{Changeable, World},
+    },
+    faults::{
+        Call, Kind, Object, Outcome,
+        arming::{self, Drift},
+        call::{Change, Exact},
+        isolation,
+    },
+};
+
+/// What has to be there before the journal.
+pub(super) enum Preparation {
+    /// Nothing is missing.
+    Ready,
+    /// This comes first.
+    Needs(Decision),
+    /// The API server does not allow it.
+    Denied(String),
+}
+
+/// The policy of an egress outage is created and brought up to date while it selects nothing.
+pub(super) fn prepare(observed: &Observed<'_>, world: &World) -> Preparation {
+    let Some((scene, spec)) = world
+        .scene
+        .as_ref()
+        .and_then(|scene| Some((scene, scene.policy.as_ref()?.as_ref().ok()?.clone())))
+    else {
+        return Preparation::Ready;
+    };
+    if let Some(report) = observed.report {
+        let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Denied(words) => Some(words.clone()),
+            _ => None,
+        });
+        return denied.map_or(Preparation::Needs(Decision::Look(Need::World)), Preparation::Denied);
+    }
+    let call = match &scene.object {
+        Changeable::Missing => {
+            let (run, name) = (observed.run, policy_name(observed));
+            Call::CreatePolicy(isolation::policy(&name, &labels(observed), run.uid(), spec))
+        }
+        Changeable::Found(object) => match isolation::update(object, &isolation::inert(spec)) {
+            Some(patch) => Call::UpdatePolicy(change(object, patch)),
+            None => return Preparation::Ready,
+        },
+        Changeable::Unreadable(_) => return Preparation::Ready,
+    };
+    Preparation::Needs(Decision::Act(Effect::Send(vec![call])))
+}
+
+fn policy_name(observed: &Observed<'_>) -> String {
+    let spec = observed.run.effective_spec(None);
+    let change = spec.and_then(|spec| Some((crate::faults::of(&spec.fault).change()?, spec)));
+    change.map(|(change, spec)| change.object(&spec.target).1).unwrap_or_default()
+}
+
+fn labels(observed: &Observed<'_>) -> std::collections::BTreeMap<String, String> {
+    let name = observed.run.metadata.name.clone().unwrap_or_default();
+    [
+        (names::RUN.to_owned(), name),
+        (names::EXPERIMENT.to_owned(), observed.run.spec.experiment.to_string()),
+    ]
+    .into()
+}
+
+fn change(object: &Object, patch: Vec<serde_json::Value>) -> Change {
+    Change {
+        kind: object.kind,
+        name: object.name().to_owned(),
+        uid: object.uid().to_owned(),
+        patch,
+    }
+}
+
+/// Arms the object exactly as it was journaled.
+pub(super) fn strike(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    journal: &Journal,
+    world: &World,
+) -> Decision {
+    let give_up = |cause, detail: &str| during::start_revert(observed, status, cause, detail);
+    let (Some(victim), Some(deadline)) = (journal.victims.first(), journal.deadline) else {
+        return give_up(Cause::Guard, "the journal names no object");
+    };
+    let Some(object) = world.object().filter(|object| object.uid() == victim.uid) else {
+        let detail = format!("{} {} is gone or was created anew", victim.kind, victim.name);
+        return give_up(Cause::Guard, &detail);
+    };
+    let mark = mark(observed, journal);
+    match object.mark() {
+        Some(found) if found == mark => return found_armed(observed, status),
+        Some(found) if found == mark.revocation() => {
+            return give_up(Cause::DeadlinePassed, "somebody has revoked it already");
+        }
+        _ => {}
+    }
+    let previous = journal.previous_mark.as_deref();
+    match arming::arm(object, previous, &mark, deadline, fields(journal)) {
+        Ok(patch) => Decision::Act(Effect::Send(vec![Call::Arm(change(object, patch))])),
+        Err(Drift::Mark(other)) => {
+            let other = other.unwrap_or_else(|| "no mark".to_owned());
+            give_up(Cause::TargetFree, &format!("the object carries {other} by now"))
+        }
+        Err(Drift::Field(name)) => {
+            give_up(Cause::Guard, &format!("{name} was changed since it was written down"))
+        }
+    }
+}
+
+fn mark(observed: &Observed<'_>, journal: &Journal) -> Mark {
+    Mark::armed(observed.run.uid(), journal.epoch.unwrap_or(1))
+}
+
+fn fields(journal: &Journal) -> &[FieldChange] {
+    journal.pre_image.as_ref().map_or(&[], |image| &image.fields)
+}
+
+/// The object is armed although no answer is recorded: an earlier process sent the call.
+fn found_armed(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
+    let mut status = status.clone();
+    let detail = "the object was armed when this operator looked";
+    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
+    observed.record(status)
+}
+
+/// How long to let things settle before something that stirred is looked at.
+const SETTLE: Duration = Duration::millis(200);
+
+/// Looks again when something around the target stirred, and keeps the policy on the dependency.
+pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Decision> {
+    let (world, journal) = (observed.world?, status.plan.as_ref()?);
+    let scene = world.scene.as_ref()?;
+    if observed.report.is_some() {
+        return Some(Decision::Look(Need::World));
+    }
+    if let Some(stirred) = observed.sight.stirred_at.filter(|stirred| *stirred >= world.read_at) {
+        let due = stirred + SETTLE;
+        return Some(if observed.now < due {
+            Decision::WaitUntil(due)
+        } else {
+            Decision::Look(Need::World)
+        });
+    }
+    if let Some(Err(problem)) = &scene.policy {
+        return Some(during::start_revert(observed, status, Cause::Guard, problem));
+    }
+    let spec = scene.policy.as_ref()?.as_ref().ok()?;
+    let object = world.object().filter(|object| object.mark() == Some(mark(observed, journal)))?;
+    let patch = isolation::update(object, spec)?;
+    Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(change(object, patch))])))
+}
+
+/// The first sign that the fault is real.
+pub(super) fn effect(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    injected: Span,
+) -> Option<Fact> {
+    let name = FactName::EffectObserved;
+    let after = |span: Span| span.at > injected.not_before;
+    let sight = observed.sight;
+    if let Some(span) = sight.pods.newcomer().filter(|span| after(*span)) {
+        return Some(span.fact(name, "watch", "a pod with the broken template"));
+    }
+    let observe = sight.observe.as_ref().and_then(crate::core::series::Series::impact_since);
+    if let Some(span) = observe.filter(|span| after(*span)) {
+        let said = sight.observe.as_ref().and_then(|series| series.last()).map(|last| &last.detail);
+        return Some(span.fact(name, "probe", said.cloned().unwrap_or_default()));
+    }
+    let world = observed.world.filter(|world| world.read_at > injected.at)?;
+    let silent = world.scene.as_ref()?.dependency_ready == Some(0) && sight.observe.is_none();
+    let before = status.fact(FactName::Injected).map_or(world.read_at, |fact| fact.not_before);
+    silent.then(|| {
+        Span::new(before, world.read_at).fact(name, "api", "the dependency has no ready endpoint")
+    })
+}
+
+/// Takes back what is left of the fault, reads back, records.
+pub(super) fn revert(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    (journal, started): (&Journal, &Fact),
+    world: &World,
+) -> Decision {
+    if let Some(report) = observed.report {
+        return after_report(observed, status, started.at, report);
+    }
+    let cause = Cause::read(&started.detail);
+    let object = match world.scene.as_ref().map(|scene| &scene.object) {
+        Some(Changeable::Found(object)) => object,
+        Some(Changeable::Unreadable(error)) => {
+            return trouble(observed, status, (started.at, world.read_at), error);
+        }
+        Some(Changeable::Missing) | None => return ending::reverted(observed, status, cause),
+    };
+    let is_ours = journal.victims.first().is_some_and(|victim| victim.uid == object.uid());
+    if !is_ours || object.is_ending() {
+        return ending::reverted(observed, status, cause);
+    }
+    let mark = mark(observed, journal);
+    if needs_revocation(object, &mark, journal) {
+        let patch = arming::disarm(object, &mark, fields(journal)).patch;
+        return Decision::Act(Effect::Send(vec![Call::Disarm(change(object, patch))]));
+    }
+    match leftovers(object, world) {
+        Leftovers::None => ending::reverted(observed, status, cause),
+        Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
+        Leftovers::Settling if observed.now < world.read_at + AGAIN => {
+            Decision::WaitUntil(world.read_at + AGAIN)
+        }
+        Leftovers::Settling => Decision::Look(Need::World),
+    }
+}
+
+/// A mark of another run that is not the journaled one makes every late arming of ours fail already.
+fn needs_revocation(object: &Object, mark: &Mark, journal: &Journal) -> bool {
+    let label = object.label();
+    let revoked = mark.revocation().to_string();
+    let foreign = label.is_some_and(|label| {
+        label != mark.to_string()
+            && label != revoked
+            && Some(label) != journal.previous_mark.as_deref()
+    });
+    !foreign && (label != Some(revoked.as_str()) || !arming::is_clean(object, fields(journal)))
+}
+
+/// What a rollout leaves behind although the template is restored.
+enum Leftovers {
+    None,
+    /// It can be removed now.
+    Remove(Vec<Call>),
+    /// Its controller is still at it.
+    Settling,
+}
+
+fn leftovers(object: &Object, world: &World) -> Leftovers {
+    let sets = world.scene.as_ref().map(|scene| scene.faulty_sets.as_slice()).unwrap_or_default();
+    let empty: Vec<Call> = sets
+        .iter()
+        .filter(|(_, replicas)| *replicas == 0)
+        .map(|(set, _)| Call::DeleteReplicaSet(set.clone()))
+        .collect();
+    let stuck = stuck_pods(object, world);
+    if !empty.is_empty() {
+        Leftovers::Remove(empty)
+    } else if !stuck.is_empty() {
+        Leftovers::Remove(stuck)
+    } else if sets.is_empty() && !lags(object) {
+        Leftovers::None
+    } else {
+        Leftovers::Settling
+    }
+}
+
+/// Whether the object's controller has not seen the restored template yet.
+fn lags(object: &Object) -> bool {
+    object.kind == Kind::StatefulSet
+        && object.value["status"]["observedGeneration"] != object.value["metadata"]["generation"]
+}
+
+/// A StatefulSet does not replace a pod that never became ready; deleting it does.
+fn stuck_pods(object: &Object, world: &World) -> Vec<Call> {
+    if object.kind != Kind::StatefulSet || lags(object) {
+        return Vec::new();
+    }
+    let wanted = object.value["status"]["updateRevision"].as_str();
+    let stuck = world
+        .pods
+        .iter()
+        .filter(|pod| !pod.ready && !pod.ending && pod.revision().map(String::as_str) != wanted);
+    let exact = |pod: &crate::core::pods::Pod| Exact {
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        resource_version: pod.resource_version.clone(),
+        grace_seconds: None,
+    };
+    stuck.map(|pod| Call::FreePod(exact(pod))).collect()
+}
+
+fn after_report(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    since: Moment,
+    report: &Report,
+) -> Decision {
+    let problem = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(words) | Outcome::Unknown(words) | Outcome::Refused(words) => Some(words),
+        Outcome::Accepted | Outcome::Gone | Outcome::Changed => None,
+    });
+    match problem {
+        Some(words) => trouble(observed, status, (since, report.span.at), words),
+        None => Decision::Look(Need::World),
+    }
+}
+
+/// After so long a revert that does not succeed is said to be in trouble.
+const PATIENCE: Duration = Duration::seconds(10);
+/// The longest time between two attempts.
+const BACKOFF_MAX: Duration = Duration::seconds(30);
+
+/// Tries again, with more time in between the longer it takes, and says so where people look.
+fn trouble(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    (since, tried): (Moment, Moment),
+    words: &str,
+) -> Decision {
+    let lasted = Duration::between(since, observed.now);
+    if lasted > PATIENCE && status.revert_problem.as_deref() != Some(words) {
+        let mut status = status.clone();
+        status.revert_problem = Some(crop(words.to_owned(), 512));
+        return observed.record(status);
+    }
+    let pause = Duration::from(lasted.std() / 4).clamp(AGAIN, BACKOFF_MAX);
+    if observed.now < tried + pause {
+        return Decision::WaitUntil(tried + pause);
+    }
+    Decision::Look(Need::World)
+}

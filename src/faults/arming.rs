@@ -1,0 +1,177 @@
+//! Arms and disarms one object by compare-and-swap, each in a single JSON Patch.
+//!
+//! The protocol is the one that was model-checked (ARCHITECTURE.md): arming tests the mark that was
+//! journaled and every field's old value; disarming always writes a revocation, also when no fault is
+//! to be seen, and restores a field only where it still holds our value.
+
+use serde_json::{Value, json};
+
+use super::{
+    field::{self, Place, escape},
+    object::Object,
+};
+use crate::api::{Moment, mark::Mark, names, run::FieldChange};
+
+/// Why an object cannot be armed as it was journaled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// Its mark is another one: the label's present value.
+    Mark(Option<String>),
+    /// The field of that name holds something else by now.
+    Field(String),
+}
+
+/// The patch that arms `object`.
+///
+/// # Errors
+/// When the object has changed since `previous` and `fields` were written down.
+pub fn arm(
+    object: &Object,
+    previous: Option<&str>,
+    mark: &Mark,
+    deadline: Moment,
+    fields: &[FieldChange],
+) -> Result<Vec<Value>, Drift> {
+    if object.label() != previous {
+        return Err(Drift::Mark(object.label().map(str::to_owned)));
+    }
+    let mut patch = vec![test("/metadata/uid", &json!(object.uid()))];
+    patch.extend(map_at(object, "labels"));
+    patch.push(test(&label_path(), &json!(previous)));
+    for change in fields {
+        let drift = || Drift::Field(change.name.clone());
+        let place = field::find(&object.value, &change.at).ok_or_else(drift)?;
+        if place.value.unwrap_or(&Value::Null) != &change.was() {
+            return Err(drift());
+        }
+        patch.extend(write(&place, &change.was(), &change.set()));
+    }
+    patch.push(add(&label_path(), &json!(mark.to_string())));
+    patch.extend(map_at(object, "annotations"));
+    patch.push(annotate(names::DEADLINE, &deadline.to_string()));
+    for change in fields {
+        patch.push(annotate(&names::at(&change.name), &change.at));
+        patch.push(annotate(&names::was(&change.name), &change.was));
+        patch.push(annotate(&names::set(&change.name), &change.set));
+    }
+    Ok(patch)
+}
+
+/// How an object is disarmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disarming {
+    /// The patch.
+    pub patch: Vec<Value>,
+    /// Names of the fields that hold something else by now and are left alone.
+    pub superseded: Vec<String>,
+}
+
+/// The patch that revokes `mark` on `object`, and restores `fields` where they still hold our value.
+#[must_use]
+pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange]) -> Disarming {
+    let mut patch = vec![test("/metadata/uid", &json!(object.uid()))];
+    patch.extend(map_at(object, "labels"));
+    patch.push(test(&label_path(), &json!(object.label())));
+    let mut superseded = Vec::new();
+    for change in fields {
+        match field::find(&object.value, &change.at).filter(|place| holds(place, change)) {
+            Some(place) => patch.extend(write(&place, &change.set(), &change.was())),
+            None => superseded.push(change.name.clone()),
+        }
+    }
+    patch.push(add(&label_path(), &json!(mark.revocation().to_string())));
+    for name in object.annotations().filter(|name| names::is_of_fault(name)) {
+        let path = format!("/metadata/annotations/{}", escape(name));
+        patch.push(json!({"op": "remove", "path": path}));
+    }
+    Disarming { patch, superseded }
+}
+
+/// Whether anything of the fault is still to be seen on `object`: a field that holds our value, the
+/// armed mark, or one of our annotations.
+#[must_use]
+pub fn is_clean(object: &Object, fields: &[FieldChange]) -> bool {
+    !holds_any(object, fields)
+        && object.mark().is_none_or(|mark| !mark.armed)
+        && !object.annotations().any(names::is_of_fault)
+}
+
+/// Whether a field of `object` still holds our value.
+#[must_use]
+pub fn holds_any(object: &Object, fields: &[FieldChange]) -> bool {
+    fields.iter().any(|change| {
+        field::find(&object.value, &change.at).is_some_and(|place| holds(&place, change))
+    })
+}
+
+fn holds(place: &Place<'_>, change: &FieldChange) -> bool {
+    place.value.unwrap_or(&Value::Null) == &change.set()
+}
+
+/// What the annotations of an armed object say was changed.
+#[must_use]
+pub fn recorded(object: &Object) -> Vec<FieldChange> {
+    let text = |name: String| object.annotation(&name).map(str::to_owned);
+    let read = |name: &str| {
+        Some(FieldChange {
+            name: name.to_owned(),
+            at: text(names::at(name))?,
+            was: text(names::was(name))?,
+            set: text(names::set(name))?,
+        })
+    };
+    object.annotations().filter_map(names::field_of).filter_map(read).collect()
+}
+
+/// When an armed object must be clean again; one that does not say it is due now.
+#[must_use]
+pub fn deadline(object: &Object) -> Option<Moment> {
+    let text = object.annotation(names::DEADLINE)?;
+    serde_json::from_value(json!(text)).ok()
+}
+
+/// The operations that take a field from one value to another; `null` stands for absent.
+fn write(place: &Place<'_>, from: &Value, to: &Value) -> Vec<Value> {
+    let mut operations: Vec<Value> =
+        place.premises.iter().map(|(pointer, value)| test(pointer, value)).collect();
+    if let Some((outermost, _)) = place.missing.first() {
+        operations.push(test(outermost, &Value::Null));
+        operations.extend(place.missing.iter().map(|(pointer, empty)| add(pointer, empty)));
+    } else if place.value.is_some()
+        || !place.pointer.ends_with(|c: char| c == '-' || c.is_ascii_digit())
+    {
+        operations.push(test(&place.pointer, from));
+    }
+    operations.push(match (from, to) {
+        (_, Value::Null) => json!({"op": "remove", "path": place.pointer}),
+        (Value::Null, to) => add(&place.pointer, to),
+        (_, to) => json!({"op": "replace", "path": place.pointer, "value": to}),
+    });
+    operations
+}
+
+/// The map of the metadata that is written to, where it is absent.
+fn map_at(object: &Object, map: &str) -> Vec<Value> {
+    let path = format!("/metadata/{map}");
+    match object.value["metadata"][map] {
+        Value::Null => vec![test(&path, &Value::Null), add(&path, &json!({}))],
+        _ => Vec::new(),
+    }
+}
+
+fn label_path() -> String {
+    format!("/metadata/labels/{}", escape(names::FAULT))
+}
+
+fn annotate(name: &str, value: &str) -> Value {
+    add(&format!("/metadata/annotations/{}", escape(name)), &json!(value))
+}
+
+fn add(path: &str, value: &Value) -> Value {
+    json!({"op": "add", "path": path, "value": value})
+}
+
+/// `null` passes where nothing is (a JSON Patch of the API server is laxer than RFC 6902).
+fn test(path: &str, value: &Value) -> Value {
+    json!({"op": "test", "path": path, "value": value})
+}

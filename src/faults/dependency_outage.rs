@@ -1,0 +1,88 @@
+//! `dependencyOutage`: something that the target depends on becomes unreachable.
+
+use serde_json::{Value, json};
+
+use super::{Change, Kind, Object, field::find};
+use crate::api::{
+    experiment::Target,
+    fault::{DependencyOutage, Egress, Scalable},
+    run::FieldChange,
+};
+
+/// A name that never resolves (RFC 2606).
+const NOWHERE: &str = "firedrill.invalid";
+/// The key that is added to a selector; no pod carries it.
+const BLACKHOLE: &str = "/spec/selector/firedrill.dev~1blackhole";
+/// The key that keeps a created policy from selecting anything.
+const INERT: &str = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
+
+impl Change for DependencyOutage {
+    fn object(&self, target: &Target) -> (Kind, String) {
+        match (&self.blackhole, &self.external_name, &self.scale_to_zero) {
+            (Some(dependency), _, _) | (_, Some(dependency), _) => {
+                (Kind::Service, dependency.service.to_string())
+            }
+            (_, _, Some(Scalable::Deployment(name))) => (Kind::Deployment, name.to_string()),
+            (_, _, Some(Scalable::StatefulSet(name))) => (Kind::StatefulSet, name.to_string()),
+            _ => {
+                let (kind, name) = target.parts();
+                (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
+            }
+        }
+    }
+
+    fn fields(&self, object: &Object, run: &str) -> Result<Vec<FieldChange>, String> {
+        let spec = &object.value["spec"];
+        let changed = |name, at: &str, set: &Value| {
+            let was = find(&object.value, at).and_then(|place| place.value);
+            Ok(vec![FieldChange::new(name, at, was.unwrap_or(&Value::Null), set)])
+        };
+        if self.blackhole.is_some() {
+            if spec["selector"].as_object().is_none_or(serde_json::Map::is_empty) {
+                return Err("it has no selector, so there is nothing to take away".to_owned());
+            }
+            return changed("selector", BLACKHOLE, &json!(run));
+        }
+        if self.external_name.is_some() {
+            if spec["type"] != "ExternalName" {
+                let kind = spec["type"].as_str().unwrap_or_default();
+                return Err(format!(
+                    "its type is {kind}; only one of type ExternalName can be swapped"
+                ));
+            }
+            return changed("external-name", "/spec/externalName", &json!(NOWHERE));
+        }
+        if self.scale_to_zero.is_some() {
+            if spec["replicas"] == 0 {
+                return Err("it has 0 replicas already".to_owned());
+            }
+            return changed("replicas", "/spec/replicas", &json!(0));
+        }
+        changed("inert", INERT, &Value::Null)
+    }
+
+    fn keeps(&self, _: &Object, desired: usize) -> (usize, String) {
+        (desired, "the target's own pods stay".to_owned())
+    }
+
+    fn verb(&self) -> &'static str {
+        match (&self.egress, &self.blackhole, &self.external_name) {
+            (Some(_), _, _) => "patch of a NetworkPolicy",
+            (_, Some(_), _) => "patch of a Service's selector",
+            (_, _, Some(_)) => "patch of a Service's external name",
+            _ => "patch of replicas to 0",
+        }
+    }
+}
+
+impl DependencyOutage {
+    /// The Service whose endpoints tell whether the outage is real.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        match (&self.egress, &self.blackhole) {
+            (Some(Egress::Service(name)), _) => Some(name),
+            (_, Some(dependency)) => Some(&dependency.service),
+            _ => None,
+        }
+    }
+}

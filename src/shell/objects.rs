@@ -1,0 +1,89 @@
+//! Objects of any kind that faults change: read, listed and patched as they are, without their types.
+
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams, Patch, PatchParams},
+    core::ApiResource,
+};
+use serde_json::Value;
+
+use super::{Error, call};
+use crate::{
+    api::names::FIELD_MANAGER,
+    faults::{Kind, Object, call::Change},
+};
+
+/// The API of a kind, in one namespace or in all.
+#[must_use]
+pub fn api(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+    let (group, version, plural) = kind.resource();
+    let resource = ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: if group.is_empty() {
+            version.to_owned()
+        } else {
+            format!("{group}/{version}")
+        },
+        kind: kind.to_string(),
+        plural: plural.to_owned(),
+    };
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+/// The object as a value.
+#[must_use]
+pub fn object(kind: Kind, found: &DynamicObject) -> Object {
+    Object { kind, value: serde_json::to_value(found).unwrap_or_default() }
+}
+
+/// Reads one object.
+///
+/// # Errors
+/// What the API server says; an object that is gone is no error.
+pub async fn read(
+    client: &Client,
+    kind: Kind,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Object>, Error> {
+    let found = call("read the object", api(client, kind, Some(namespace)).get_opt(name)).await?;
+    Ok(found.map(|found| object(kind, &found)))
+}
+
+/// Objects per page of a list.
+const PAGE: u32 = 500;
+
+/// Lists the objects of a kind in all namespaces that carry `label`, page by page.
+///
+/// # Errors
+/// What the API server says.
+pub async fn labelled(client: &Client, kind: Kind, label: &str) -> Result<Vec<Object>, Error> {
+    let (objects, mut found) = (api(client, kind, None), Vec::new());
+    let mut params = ListParams::default().labels(label).limit(PAGE);
+    loop {
+        let page = call("list marked objects", objects.list(&params)).await?;
+        found.extend(page.items.iter().map(|item| object(kind, item)));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Sends a patch that tests what it is based on.
+///
+/// # Errors
+/// What the API server says; a failed test is a 422 without causes.
+pub async fn patch(client: &Client, namespace: &str, change: &Change) -> Result<(), Error> {
+    let operations = serde_json::from_value(Value::Array(change.patch.clone())).unwrap_or_default();
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+            .validation_strict();
+    let objects = api(client, change.kind, Some(namespace));
+    let patch = Patch::Json::<DynamicObject>(operations);
+    call("patch the object", objects.patch(&change.name, &params, &patch)).await.map(drop)
+}

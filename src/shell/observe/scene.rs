@@ -1,0 +1,265 @@
+//! Reads what a fault that changes fields looks at: its object, what a rollout left behind, the
+//! policy that blocks an egress, the dependency's endpoints, and whether a reaper lives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    api::{
+        apps::v1::ReplicaSet,
+        coordination::v1::Lease,
+        core::v1::{Pod, Service},
+        discovery::v1::EndpointSlice,
+        networking::v1::NetworkPolicy,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::ListParams,
+    core::{Selector, SelectorExt},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{
+        ExperimentRun, ExperimentSpec, Moment,
+        experiment::Target,
+        fault::{DependencyOutage, Egress, Fault},
+        names,
+        run::FactName,
+    },
+    core::world::{Changeable, Scene},
+    faults::{
+        self, Kind, Object, arming,
+        call::Exact,
+        isolation::{self, Blocked},
+    },
+    shell::{Context, Error, call, objects},
+};
+
+/// What the fault of `spec` looks at; absent for one that takes pods away.
+pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec) -> Option<Scene> {
+    let change = faults::of(&spec.fault).change()?;
+    let namespace = run.namespace().unwrap_or_default();
+    let (kind, name) = change.object(&spec.target);
+    let seen = |fact| run.status.as_ref().is_some_and(|status| status.fact(fact).is_some());
+    let client = &context.reads;
+    let object = match objects::read(client, kind, &namespace, &name).await {
+        Ok(Some(object)) => Changeable::Found(object),
+        Ok(None) => Changeable::Missing,
+        Err(error) => Changeable::Unreadable(error.to_string()),
+    };
+    let faulty_sets = match &object {
+        Changeable::Found(object) if seen(FactName::RevertStarted) => {
+            faulty_sets(client, run, object).await
+        }
+        _ => Ok(Vec::new()),
+    };
+    // What the ReplicaSets are must be known before the fault can be said to be gone.
+    let (object, faulty_sets) = match faulty_sets {
+        Ok(sets) => (object, sets),
+        Err(error) => (Changeable::Unreadable(error.to_string()), Vec::new()),
+    };
+    let outage = match &spec.fault {
+        Fault::DependencyOutage(outage) => Some(outage),
+        Fault::PodKill(_) | Fault::BadRollout(_) => None,
+    };
+    let blocks =
+        outage.and_then(|outage| outage.egress.as_ref()).filter(|_| !seen(FactName::RevertStarted));
+    let policy = match blocks {
+        Some(egress) => Some(policy(client, &namespace, &name, (&spec.target, egress)).await),
+        None => None,
+    };
+    let dependency_ready = match outage.filter(|_| seen(FactName::Injected)) {
+        Some(outage) => ready_endpoints(client, &namespace, outage, &object).await,
+        None => None,
+    };
+    let reaper_seen = if seen(FactName::Journaled) { None } else { reaper_seen(context).await };
+    Some(Scene { object, faulty_sets, policy, dependency_ready, reaper_seen })
+}
+
+/// The ReplicaSets of a Deployment whose template holds the fault.
+async fn faulty_sets(
+    client: &Client,
+    run: &ExperimentRun,
+    object: &Object,
+) -> Result<Vec<(Exact, i64)>, Error> {
+    if object.kind != Kind::Deployment || object.value["spec"]["selector"].is_null() {
+        return Ok(Vec::new());
+    }
+    let plan = run.status.as_ref().and_then(|status| status.plan.as_ref());
+    let Some(fields) = plan.and_then(|plan| plan.pre_image.as_ref()).map(|image| &image.fields)
+    else {
+        return Ok(Vec::new());
+    };
+    let namespace = run.namespace().unwrap_or_default();
+    let listed = owned_sets(client, &namespace, object).await?;
+    let faulty = |set: &&ReplicaSet| {
+        let value = serde_json::to_value(set).unwrap_or_default();
+        arming::holds_any(&Object { kind: Kind::Deployment, value }, fields)
+    };
+    Ok(listed.iter().filter(faulty).map(exact_set).collect())
+}
+
+/// The ReplicaSets that a Deployment owns and that carry a fault's annotations.
+///
+/// # Errors
+/// What the API server says.
+pub async fn owned_sets(
+    client: &Client,
+    namespace: &str,
+    object: &Object,
+) -> Result<Vec<ReplicaSet>, Error> {
+    let selector: LabelSelector =
+        serde_json::from_value(object.value["spec"]["selector"].clone()).unwrap_or_default();
+    let labels = Selector::try_from(selector).map(|selector| selector.to_string());
+    let params = ListParams::default().labels(&labels.unwrap_or_default());
+    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
+    let listed = call("list the ReplicaSets", sets.list(&params)).await?;
+    let ours = |set: &ReplicaSet| {
+        set.owner_references().iter().any(|owner| owner.uid == object.uid())
+            && set.annotations().keys().any(|name| names::is_of_fault(name))
+    };
+    Ok(listed.items.into_iter().filter(ours).collect())
+}
+
+/// A ReplicaSet as it is, with the replicas that it has.
+#[must_use]
+pub fn exact_set(set: &ReplicaSet) -> (Exact, i64) {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let found = set.status.as_ref().map_or(0, |status| status.replicas);
+    let exact = Exact {
+        name: set.name_any(),
+        uid: set.uid().unwrap_or_default(),
+        resource_version: set.resource_version().unwrap_or_default(),
+        grace_seconds: None,
+    };
+    (exact, i64::from(wanted.max(found)))
+}
+
+/// The spec of the policy that blocks the target's egress, or why there can be none.
+async fn policy(
+    client: &Client,
+    namespace: &str,
+    own: &str,
+    (target, egress): (&Target, &Egress),
+) -> Result<Value, String> {
+    let selector = target_selector(client, namespace, target).await?;
+    if let Some(name) = restricting(client, namespace, own, &selector).await? {
+        return Err(format!(
+            "NetworkPolicy {name} restricts the egress of {target}; another one would open what it \
+             closes. Use blackhole or scaleToZero"
+        ));
+    }
+    let blocked = match egress {
+        Egress::Cidr(range) => Blocked::Range(range.0.clone()),
+        Egress::Service(name) => blocked_service(client, namespace, name).await?,
+    };
+    Ok(isolation::armed(&json!(selector), namespace, &blocked))
+}
+
+/// The label selector of the target's pods.
+async fn target_selector(
+    client: &Client,
+    namespace: &str,
+    target: &Target,
+) -> Result<LabelSelector, String> {
+    let (kind, name) = match target {
+        Target::Deployment(name) => (Kind::Deployment, name),
+        Target::StatefulSet(name) => (Kind::StatefulSet, name),
+        Target::DaemonSet(name) => (Kind::DaemonSet, name),
+        Target::Service(name) => (Kind::Service, name),
+    };
+    let found = objects::read(client, kind, namespace, name).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let selector = &found.ok_or_else(|| format!("there is no {target}"))?.value["spec"]["selector"];
+    if kind == Kind::Service {
+        let labels: BTreeMap<_, _> = serde_json::from_value(selector.clone()).unwrap_or_default();
+        return Ok(LabelSelector { match_labels: Some(labels), ..LabelSelector::default() });
+    }
+    serde_json::from_value(selector.clone()).map_err(|error| error.to_string())
+}
+
+/// The policy of somebody else that restricts the egress of pods with these labels.
+async fn restricting(
+    client: &Client,
+    namespace: &str,
+    own: &str,
+    selector: &LabelSelector,
+) -> Result<Option<String>, String> {
+    let policies: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace);
+    let listed = call("list the NetworkPolicies", policies.list(&ListParams::default())).await;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let labels = selector.match_labels.clone().unwrap_or_default();
+    let bars = |policy: &&NetworkPolicy| {
+        let spec = policy.spec.as_ref();
+        let picked = spec.and_then(|spec| spec.pod_selector.clone()).unwrap_or_default();
+        let picks = Selector::try_from(picked).is_ok_and(|picked| picked.matches(&labels));
+        policy.name_any() != own && picks && isolation::restricts(&json!(policy))
+    };
+    Ok(listed.items.iter().find(bars).map(ResourceExt::name_any))
+}
+
+async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result<Blocked, String> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let found = call("read the Service", services.get_opt(name)).await;
+    let service = found.map_err(|error| error.to_string())?.and_then(|service| service.spec);
+    let service = service.ok_or_else(|| format!("there is no Service {name} to be blocked"))?;
+    let selector = service.selector.unwrap_or_default();
+    if selector.is_empty() {
+        return Err(format!("Service {name} has no selector; use egress.cidr"));
+    }
+    let pairs: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let listed = call(
+        "list the dependency's pods",
+        pods.list(&ListParams::default().labels(&pairs.join(","))),
+    )
+    .await;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let pod_addresses = listed.items.into_iter().flat_map(|pod| {
+        pod.status.and_then(|status| status.pod_ips).unwrap_or_default().into_iter().map(|ip| ip.ip)
+    });
+    let own = service.cluster_ips.unwrap_or_default().into_iter().filter(|ip| ip != "None");
+    let addresses: BTreeSet<String> = own.chain(pod_addresses).collect();
+    Ok(Blocked::Service { selector, addresses })
+}
+
+/// How many ready pods the dependency has, by its endpoints or its own count.
+async fn ready_endpoints(
+    client: &Client,
+    namespace: &str,
+    outage: &DependencyOutage,
+    object: &Changeable,
+) -> Option<usize> {
+    if outage.observe.is_some() {
+        return None;
+    }
+    if outage.scale_to_zero.is_some() {
+        let Changeable::Found(object) = object else { return None };
+        let (status, metadata) = (&object.value["status"], &object.value["metadata"]);
+        let current = status["observedGeneration"] == metadata["generation"];
+        let ready = status["readyReplicas"].as_u64().unwrap_or(0);
+        return current.then_some(usize::try_from(ready).ok()).flatten();
+    }
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let label = format!("kubernetes.io/service-name={}", outage.service()?);
+    let params = ListParams::default().labels(&label);
+    let listed = call("list the endpoints", slices.list(&params)).await.ok()?;
+    let ready = |slice: &EndpointSlice| {
+        let is_ready = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
+            endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+        };
+        slice.endpoints.iter().filter(is_ready).count()
+    };
+    Some(listed.items.iter().map(ready).sum())
+}
+
+/// When a reaper last renewed its lease.
+async fn reaper_seen(context: &Context) -> Option<Moment> {
+    let namespace = context.own_namespace.as_deref().unwrap_or(names::SYSTEM_NAMESPACE);
+    let leases: Api<Lease> = Api::namespaced(context.reads.clone(), namespace);
+    let lease =
+        call("read the reaper's lease", leases.get_opt(names::REAPER_LEASE)).await.ok()??;
+    lease.spec?.renew_time.map(|time| Moment::new(time.0))
+}

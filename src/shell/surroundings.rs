@@ -1,0 +1,108 @@
+//! Watches what a fault that changes fields depends on: its object, and whatever else would make a
+//! live read tell something new.
+
+use std::{fmt::Debug, pin::pin, sync::Arc};
+
+use futures::StreamExt;
+use k8s_openapi::api::{
+    core::v1::Pod, discovery::v1::EndpointSlice, networking::v1::NetworkPolicy,
+};
+use kube::{
+    Api,
+    api::DynamicObject,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Context, objects,
+    registry::{Entry, Lookout},
+};
+use crate::{
+    api::{
+        ExperimentRun, ExperimentSpec,
+        fault::{Egress, Fault},
+    },
+    faults::{self, Kind},
+};
+
+/// How long one watch lasts before it is taken up again; the server may end it earlier.
+const WATCH_SECONDS: u32 = 240;
+
+/// Starts the watches that the fault of `spec` needs; none for one that takes pods away.
+pub fn watch(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
+    let Some(change) = faults::of(&spec.fault).change() else {
+        return;
+    };
+    let namespace = entry.lookout.run.0.clone();
+    let (kind, name) = change.object(&spec.target);
+    let run = Arc::new(run.clone());
+    let stirs = Stirs { context: context.clone(), lookout: entry.lookout.clone(), run };
+    let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let object = objects::api(&context.reads, kind, Some(&namespace));
+    entry.keep(tokio::spawn(stirs.clone().of_object(object, named, kind)).abort_handle());
+    let Fault::DependencyOutage(outage) = &spec.fault else {
+        return;
+    };
+    if outage.egress.is_some() {
+        let policies: Api<NetworkPolicy> = Api::namespaced(context.reads.clone(), &namespace);
+        let all = watcher::Config::default();
+        entry.keep(tokio::spawn(stirs.clone().of(policies, all.clone())).abort_handle());
+        if matches!(outage.egress, Some(Egress::Service(_))) {
+            let pods: Api<Pod> = Api::namespaced(context.reads.clone(), &namespace);
+            entry.keep(tokio::spawn(stirs.of(pods, all)).abort_handle());
+        }
+    } else if let Some(service) = outage.service() {
+        let slices: Api<EndpointSlice> = Api::namespaced(context.reads.clone(), &namespace);
+        let label = format!("kubernetes.io/service-name={service}");
+        let labelled = watcher::Config::default().labels(&label);
+        entry.keep(tokio::spawn(stirs.of(slices, labelled)).abort_handle());
+    }
+}
+
+/// Passes on that something stirred.
+#[derive(Clone)]
+struct Stirs {
+    context: Arc<Context>,
+    lookout: Arc<Lookout>,
+    run: Arc<ExperimentRun>,
+}
+
+impl Stirs {
+    async fn of_object(self, api: Api<DynamicObject>, config: watcher::Config, kind: Kind) {
+        let events =
+            watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().applied_objects();
+        let mut events = pin!(events);
+        while let Some(event) = events.next().await {
+            let now = self.context.clock.now();
+            if let Ok(found) = event {
+                let object = objects::object(kind, &found);
+                self.lookout.see(|sight| {
+                    sight.changes.see(&object, now);
+                    sight.stirred_at = Some(now);
+                });
+                self.context.trigger(&self.run);
+            }
+        }
+    }
+
+    async fn of<K>(self, api: Api<K>, config: watcher::Config)
+    where
+        K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Default + Clone,
+    {
+        let events =
+            watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().touched_objects();
+        let mut events = pin!(events);
+        while let Some(event) = events.next().await {
+            if event.is_ok() {
+                let now = self.context.clock.now();
+                self.lookout.see(|sight| sight.stirred_at = Some(now));
+                self.context.trigger(&self.run);
+            }
+        }
+    }
+}
