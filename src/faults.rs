@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod pod_kill;
+pub mod rights;
 
 pub use call::{Call, Outcome};
 

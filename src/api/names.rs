@@ -20,6 +20,14 @@ pub const PROTECTED: &str = "firedrill.dev/protected";
 pub const DEBRIEF: &str = "debrief";
 /// Name of the one `SafetyLever`.
 pub const LEVER: &str = "cluster";
+/// `ServiceAccount` of a namespace as which faults are injected there; also its Role and `RoleBinding`.
+pub const RUNNER: &str = "firedrill-runner";
+/// Role and `RoleBinding` of a namespace by which the operator may act as its runner.
+pub const IMPERSONATOR: &str = "firedrill-impersonator";
+/// `ServiceAccount` of the operator.
+pub const OPERATOR: &str = "firedrill-operator";
+/// Namespace that the operator is usually installed in.
+pub const OPERATOR_NAMESPACE: &str = "firedrill-system";
 /// Characters that a generated run name adds to its experiment's: a dash and five random ones.
 pub const RUN_SUFFIX: usize = 6;
 
@@ -27,4 +35,10 @@ pub const RUN_SUFFIX: usize = 6;
 #[must_use]
 pub fn revoked_mark(run_uid: &str, epoch: i32) -> String {
     format!("{run_uid}.{epoch}.revoked")
+}
+
+/// The user name of the runner of `namespace`.
+#[must_use]
+pub fn runner_user(namespace: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{RUNNER}")
 }

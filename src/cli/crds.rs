@@ -25,9 +25,7 @@ pub fn crds() -> Result<Exit, Failure> {
 /// When it cannot be written as YAML.
 pub fn yaml(mut definition: CustomResourceDefinition) -> Result<String, Failure> {
     definition.labels_mut().insert("app.kubernetes.io/name".to_owned(), "firedrill".to_owned());
-    definition
-        .annotations_mut()
-        .insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+    definition.annotations_mut().insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
     serde_saphyr::to_string(&definition).map_err(|error| {
         Failure::invalid(format!("{} cannot be written: {error}", definition.name_any()))
     })

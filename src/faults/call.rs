@@ -32,6 +32,15 @@ pub struct PodRef {
 }
 
 impl Call {
+    /// Whether it breaks something, and is therefore sent as the namespace's runner.
+    #[must_use]
+    pub const fn harms(&self) -> bool {
+        match self {
+            Self::EvictPod(_) | Self::DeletePod(_) => true,
+            Self::MarkPod { .. } => false,
+        }
+    }
+
     /// UID of the object that is called upon.
     #[must_use]
     pub fn uid(&self) -> &str {

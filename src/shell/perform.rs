@@ -8,18 +8,23 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Context, Error, call};
+use super::{Context, Error, call, clients};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
     faults::{Call, Outcome, call::PodRef},
 };
 
-/// Sends the calls side by side and waits for every answer.
+/// Sends the calls side by side, each as whom it is for, and waits for every answer.
 pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report {
-    let pods: Api<Pod> = Api::namespaced(context.writes.clone(), namespace);
+    let own: Api<Pod> = Api::namespaced(context.writes.clone(), namespace);
+    let runner: Api<Pod> = Api::namespaced(context.injector(namespace), namespace);
     let sent = context.clock.now();
-    let answers = join_all(calls.iter().map(|call| one(&pods, call))).await;
+    let answers = join_all(calls.iter().map(|call| {
+        let pods = if call.harms() { &runner } else { &own };
+        async { denial(one(pods, call).await, namespace) }
+    }))
+    .await;
     let answered = context.clock.now();
     let outcomes =
         calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
@@ -48,6 +53,14 @@ async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
         }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
+}
+
+/// A refusal of the runner says which grant is missing.
+fn denial(outcome: Outcome, namespace: &str) -> Outcome {
+    match outcome {
+        Outcome::Denied(words) => Outcome::Denied(clients::refusal(&words, namespace)),
+        other => other,
+    }
 }
 
 /// Exactly this object, exactly as it was journaled.
