@@ -65,7 +65,12 @@ impl Ground {
     }
 
     pub async fn with(name: &str, web: &Web) -> Self {
-        let ground = Self::bare(name, json!({"firedrill.dev/enabled": "true"})).await;
+        Self::with_labels(name, web, json!({"firedrill.dev/enabled": "true"})).await
+    }
+
+    /// A namespace with these labels and this workload, ready.
+    pub async fn with_labels(name: &str, web: &Web, labels: Value) -> Self {
+        let ground = Self::bare(name, labels).await;
         ground.deploy(web).await;
         ground
     }
