@@ -1,11 +1,15 @@
 //! The command line: what people type, and what they see.
 
+pub mod confirm;
 pub mod connect;
 pub mod crds;
 pub mod debrief;
+pub mod disable;
 pub mod doctor;
+pub mod enable;
 pub mod exit;
 pub mod follow;
+pub mod grants;
 pub mod lever;
 pub mod manifest;
 pub mod operator;
@@ -51,6 +55,10 @@ enum Verb {
     Halt(lever::HaltArgs),
     /// Release the safety lever.
     Resume(lever::ResumeArgs),
+    /// Let experiments run in a namespace: show, ask, and create what its owner grants.
+    Enable(enable::Args),
+    /// End what is live in a namespace and take away what its owner granted.
+    Disable(disable::Args),
     /// Show what was learned from missed objectives.
     #[command(subcommand)]
     Debrief(debrief::Verb),
@@ -105,6 +113,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,
         Verb::Resume(args) => lever::resume(cluster, &args).await,
+        Verb::Enable(args) => enable::enable(cluster, &args).await,
+        Verb::Disable(args) => disable::disable(cluster, &args).await,
         Verb::Debrief(verb) => debrief::run(cluster, &verb).await,
         Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,

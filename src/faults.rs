@@ -10,6 +10,7 @@ pub mod field;
 pub mod isolation;
 pub mod object;
 pub mod pod_kill;
+pub mod rights;
 
 pub use call::{Call, Outcome};
 pub use object::{Kind, Object};

@@ -1,6 +1,7 @@
 //! The only part that talks to the world: it observes, asks `core` what to do, does it, records it.
 
 pub mod alerts;
+pub mod clients;
 pub mod clock;
 pub mod debrief;
 pub mod events;
@@ -43,6 +44,8 @@ pub struct Context {
     pub reads: Client,
     /// For writes; never retries by itself.
     pub writes: Client,
+    /// Whether faults are injected as the runner of their namespace; else by the operator itself.
+    pub impersonates: bool,
     /// The one reader of the clock.
     pub clock: clock::Clock,
     /// The configuration.
@@ -66,6 +69,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// For what breaks something in `namespace`; never retries by itself.
+    #[must_use]
+    pub fn injector(&self, namespace: &str) -> Client {
+        if self.impersonates {
+            clients::runner(&self.writes, namespace)
+        } else {
+            self.writes.clone()
+        }
+    }
+
     /// Asks for `run` to be looked at again.
     pub fn trigger(&self, run: &ExperimentRun) {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();

@@ -19,14 +19,14 @@ use firedrill::{
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Pod},
-    rbac::v1::{ClusterRole, Role, RoleBinding},
+    rbac::v1::RoleBinding,
 };
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use support::Ground;
 
 /// A value that must never be read, let alone be told.
@@ -113,18 +113,9 @@ async fn limited(ground: &Ground, with_rights: bool) -> Client {
 
 /// Gives the user `reader` what the operator may do, in this namespace.
 async fn grant(ground: &Ground) {
-    let file = include_str!("../charts/firedrill/rbac.yaml");
-    let documents = file.split("\n---\n").map(|text| serde_yaml::from_str::<Value>(text).unwrap());
-    let role = documents.filter(|document| document["kind"] == "ClusterRole");
-    let role: ClusterRole = serde_json::from_value(role.last().unwrap()).unwrap();
-    let role = Role {
-        metadata: serde_json::from_value(json!({"name": "operator"})).unwrap(),
-        rules: role.rules,
-    };
-    ground.api::<Role>().create(&PostParams::default(), &role).await.unwrap();
     let binding: RoleBinding = serde_json::from_value(json!({
         "metadata": {"name": "operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "firedrill-operator"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}],
     }))
     .unwrap();

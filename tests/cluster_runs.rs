@@ -279,7 +279,7 @@ async fn an_engaged_lever_stops_a_run_within_two_seconds_and_refuses_the_next() 
     // Only this namespace: the other tests go on.
     let lever = json!({
         "apiVersion": "firedrill.dev/v1alpha1", "kind": "SafetyLever", "metadata": {"name": "cluster"},
-        "spec": {"engaged": true, "by": "the test", "reason": "to see it work", "scope": {"namespaces": [ground.namespace]}},
+        "spec": {"engaged": true, "by": "admin", "reason": "to see it work", "scope": {"namespaces": [ground.namespace]}},
     });
     let lever: SafetyLever = serde_json::from_value(lever).unwrap();
     let engaged = jiff::Timestamp::now();

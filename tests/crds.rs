@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[test]
 fn the_committed_definitions_are_the_generated_ones() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/firedrill/crds");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/firedrill/templates/crds");
     for definition in definitions() {
         let path = format!("{folder}/{}.yaml", definition.name_any());
         let generated = yaml(definition).unwrap();

@@ -22,10 +22,7 @@ cargo test --locked --features cluster-tests --no-run
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
-if kubectl get namespace firedrill-system >/dev/null 2>&1; then
-  kubectl -n firedrill-system scale deployment/firedrill-operator --replicas=0 >/dev/null 2>&1 || true
-fi
-"$firedrill" crds | kubectl apply -f - >/dev/null
+tests/cluster/chart.sh
 on_cluster() { # NAME THREADS
   counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --features cluster-tests --test "$1" -- --test-threads="$2"
 }
@@ -34,7 +31,7 @@ KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cl
 step "the server and the command line agree"
 on_cluster cluster_validation 1
 step "runs and guards, beside one operator"
-tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator --config "$STATE/mon/firedrill.yaml" >"$STATE/log/operator.log" 2>&1 &
+tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml" >"$STATE/log/operator.log" 2>&1 &
 operator=$!
 on_cluster cluster_runs 4
 on_cluster cluster_guards 4

@@ -20,6 +20,14 @@ pub const PROTECTED: &str = "firedrill.dev/protected";
 pub const DEBRIEF: &str = "debrief";
 /// Name of the one `SafetyLever`.
 pub const LEVER: &str = "cluster";
+/// `ServiceAccount` of a namespace as which faults are injected there; also its Role and `RoleBinding`.
+pub const RUNNER: &str = "firedrill-runner";
+/// Role and `RoleBinding` of a namespace by which the operator may act as its runner.
+pub const IMPERSONATOR: &str = "firedrill-impersonator";
+/// `ServiceAccount` of the operator.
+pub const OPERATOR: &str = "firedrill-operator";
+/// Namespace that the operator is usually installed in.
+pub const OPERATOR_NAMESPACE: &str = "firedrill-system";
 /// Characters that a generated run name adds to its experiment's: a dash and five random ones.
 pub const RUN_SUFFIX: usize = 6;
 
@@ -31,8 +39,6 @@ pub const REVOKED_AT: &str = "firedrill.dev/revoked-at";
 pub const INERT: &str = "firedrill.dev/inert";
 /// Name of the reaper's lease, in the operator's namespace.
 pub const REAPER_LEASE: &str = "firedrill-reaper";
-/// The namespace that the chart installs to.
-pub const SYSTEM_NAMESPACE: &str = "firedrill-system";
 
 const AT: &str = "firedrill.dev/at-";
 const WAS: &str = "firedrill.dev/was-";
@@ -66,4 +72,10 @@ pub fn is_of_fault(annotation: &str) -> bool {
 #[must_use]
 pub fn field_of(annotation: &str) -> Option<&str> {
     annotation.strip_prefix(AT)
+}
+
+/// The user name of the runner of `namespace`.
+#[must_use]
+pub fn runner_user(namespace: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{RUNNER}")
 }

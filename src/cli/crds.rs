@@ -1,4 +1,5 @@
-//! `firedrill crds`: prints the custom resource definitions, fit for plain `kubectl apply`.
+//! `firedrill crds`: prints the custom resource definitions, fit for plain `kubectl apply` and, as
+//! they are, for Helm.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
@@ -17,12 +18,14 @@ pub fn crds() -> Result<Exit, Failure> {
     Ok(Exit::Met)
 }
 
-/// One definition as YAML, with the labels that everything of ours has.
+/// One definition as YAML, with the labels that everything of ours has; Helm never deletes it, for
+/// the debriefs would go with it.
 ///
 /// # Errors
 /// When it cannot be written as YAML.
 pub fn yaml(mut definition: CustomResourceDefinition) -> Result<String, Failure> {
     definition.labels_mut().insert("app.kubernetes.io/name".to_owned(), "firedrill".to_owned());
+    definition.annotations_mut().insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
     serde_saphyr::to_string(&definition).map_err(|error| {
         Failure::invalid(format!("{} cannot be written: {error}", definition.name_any()))
     })

@@ -1,5 +1,7 @@
 //! `firedrill doctor`: everything that a run needs, checked before anything is broken.
 
+mod granted;
+
 use std::path::PathBuf;
 
 use k8s_openapi::{
@@ -19,6 +21,7 @@ use kube::{
 
 use super::{
     connect::{Cluster, Flags},
+    enable::OperatorFlags,
     exit::{Exit, Failure},
     view::Style,
 };
@@ -40,6 +43,8 @@ pub struct Args {
     /// The operator's configuration: its alert sources are asked too.
     #[arg(long, env = "FIREDRILL_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    operator: OperatorFlags,
 }
 
 /// One thing that was checked: what, and what is wrong with it and how to mend it.
@@ -59,6 +64,7 @@ pub async fn doctor(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         checks.extend(rights(&cluster).await);
         checks.push(operator(&cluster).await);
         checks.push(opted_in(&cluster).await);
+        checks.push(granted::check(&cluster, &args.operator.operator_namespace).await);
         checks.push(lever(&cluster).await);
     }
     if let Some(config) = &config {
@@ -203,10 +209,7 @@ async fn opted_in(cluster: &Cluster) -> Check {
             } else if says(names::ENABLED) {
                 Ok(format!("{name} has opted in"))
             } else {
-                Err(format!(
-                    "{name} has not opted in: kubectl label namespace {name} {}=true",
-                    names::ENABLED
-                ))
+                Err(format!("{name} has not opted in: firedrill enable {name}"))
             }
         }
         Err(error) if error.code() == Some(403) => Ok(format!("{name} may not be read")),

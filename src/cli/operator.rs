@@ -40,7 +40,7 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("the operator ends; runs under way continue with the next one");
     };
-    let options = Options { cluster, config, only: None, own_namespace };
+    let options = Options { cluster, config, only: None, impersonates: true, own_namespace };
     let ended = Box::pin(operator::run(options, shutdown)).await;
     ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
 }
@@ -57,6 +57,7 @@ pub async fn local(cluster: &Cluster, config: Option<&Path>, run: &str) -> Failu
         cluster: cluster.config.clone(),
         config,
         only: Some((cluster.namespace.clone(), run.to_owned())),
+        impersonates: false,
         own_namespace: None,
     };
     match Box::pin(operator::run(options, std::future::pending())).await {

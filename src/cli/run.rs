@@ -1,11 +1,6 @@
 //! `firedrill run`: creates a run, and with `--wait` follows it to its verdict.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    pin::pin,
-    time::Duration,
-};
+use std::{path::PathBuf, pin::pin, time::Duration};
 
 use kube::{
     Api, ResourceExt,
@@ -14,6 +9,7 @@ use kube::{
 use serde_json::json;
 
 use super::{
+    confirm::confirm,
     connect::{Cluster, Flags},
     exit::{Exit, Failure},
     follow, operator,
@@ -58,7 +54,12 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     }
     run.metadata.namespace = Some(cluster.namespace.clone());
     cluster.check().await?;
-    confirm(&cluster, &run, args.yes)?;
+    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
+    confirm(
+        &format!("Run {} in {place}?", run.spec.experiment),
+        &format!("this breaks something in {place}"),
+        args.yes,
+    )?;
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
     let params =
         PostParams { field_manager: Some("firedrill-cli".to_owned()), ..PostParams::default() };
@@ -94,28 +95,6 @@ fn refused(error: Error) -> Failure {
     match error.code() {
         Some(400 | 422) => Failure::invalid(format!("{}", Failure::from(error))),
         _ => error.into(),
-    }
-}
-
-/// Says where something will be broken, and asks on a terminal.
-fn confirm(cluster: &Cluster, run: &ExperimentRun, yes: bool) -> Result<(), Failure> {
-    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::invalid(format!(
-            "this breaks something in {place} and nobody can be asked here; repeat with --yes"
-        )));
-    }
-    eprint!("Run {} in {place}? [y/N] ", run.spec.experiment);
-    std::io::stderr().flush().ok();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).ok();
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::new(Exit::Interrupted, "nothing was done"))
     }
 }
 

@@ -75,9 +75,9 @@ impl Call {
         }
     }
 
-    /// Whether it breaks something, or prepares that: such calls are made with the tenant's rights.
+    /// Whether it breaks something or prepares that, and is therefore sent as the namespace's runner.
     #[must_use]
-    pub const fn breaks(&self) -> bool {
+    pub const fn harms(&self) -> bool {
         match self {
             Self::EvictPod(_)
             | Self::DeletePod(_)

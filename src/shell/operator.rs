@@ -40,6 +40,8 @@ pub struct Options {
     pub config: Config,
     /// The one run that it looks after, by namespace and name; absent for an operator of all.
     pub only: Option<(String, String)>,
+    /// Whether it injects as the runner of the target's namespace; else with its own rights.
+    pub impersonates: bool,
     /// Its own namespace; absent outside a cluster.
     pub own_namespace: Option<String>,
 }
@@ -104,6 +106,7 @@ pub async fn run_with(
         events: Events::new(writes.clone()),
         reads,
         writes,
+        impersonates: options.impersonates,
         clock,
         config: Arc::new(options.config.clone()),
         net,

@@ -8,24 +8,30 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Context, Error, call, objects};
+use super::{Context, Error, call, clients, objects};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
     faults::{Call, Kind, Outcome, call::Exact},
 };
 
-/// Sends the calls side by side and waits for every answer.
+/// Sends the calls side by side, each as whom it is for, and waits for every answer.
 pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report {
+    let injector = context.injector(namespace);
     let sent = context.clock.now();
-    let answers = join_all(calls.iter().map(|call| one(&context.writes, namespace, call))).await;
+    let answers = join_all(calls.iter().map(|call| {
+        let client = if call.harms() { &injector } else { &context.writes };
+        async { denial(one(client, namespace, call).await, namespace) }
+    }))
+    .await;
     let answered = context.clock.now();
     let outcomes =
         calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
     Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }
 }
 
-async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
+/// Sends one call and says what became of it.
+pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let answer = match request {
         Call::EvictPod(pod) => {
@@ -65,6 +71,14 @@ async fn create_policy(client: &Client, namespace: &str, body: &Value) -> Result
     let policy = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError);
     let created = async { policies.create(&params, &policy?).await };
     call("create the NetworkPolicy", created).await.map(drop)
+}
+
+/// A refusal of the runner says which grant is missing.
+fn denial(outcome: Outcome, namespace: &str) -> Outcome {
+    match outcome {
+        Outcome::Denied(words) => Outcome::Denied(clients::refusal(&words, namespace)),
+        other => other,
+    }
 }
 
 /// Exactly this object, exactly as it was journaled.

@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use firedrill::api::{
-    ExperimentRun, ExperimentRunSpec,
-    run::{FactName, Verdict},
+use firedrill::{
+    api::{
+        ExperimentRun, ExperimentRunSpec, names,
+        run::{FactName, Verdict},
+    },
+    cli::grants::Grants,
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -62,19 +65,29 @@ impl Ground {
     }
 
     pub async fn with(name: &str, web: &Web) -> Self {
-        let ground = Self::bare(name, json!({"firedrill.dev/enabled": "true"})).await;
+        Self::with_labels(name, web, json!({"firedrill.dev/enabled": "true"})).await
+    }
+
+    /// A namespace with these labels and this workload, ready.
+    pub async fn with_labels(name: &str, web: &Web, labels: Value) -> Self {
+        let ground = Self::bare(name, labels).await;
         ground.deploy(web).await;
         ground
     }
 
-    /// A namespace with these labels and nothing in it.
+    /// A namespace with these labels and nothing in it but, where it opts in, its owner's grants.
     pub async fn bare(name: &str, labels: Value) -> Self {
         let client = client().await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let namespace = json!({"metadata": {"generateName": format!("{name}-"), "labels": labels}});
         let namespace = serde_json::from_value(namespace).unwrap();
         let created = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
-        Self { client, namespace: created.name_any() }
+        let ground = Self { client, namespace: created.name_any() };
+        if created.labels().get(names::ENABLED).is_some_and(|value| value == "true") {
+            let grants = Grants::of(&ground.namespace, names::OPERATOR_NAMESPACE);
+            grants.apply(&ground.client).await.unwrap();
+        }
+        ground
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -262,7 +275,7 @@ pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
     (status.and_then(|status| status.verdict), reason.unwrap_or_default())
 }
 
-/// An operator as a process; killed at the end.
+/// An operator as a process, with the identity and the rights of the chart; killed at the end.
 pub struct Operator {
     child: Child,
     config: PathBuf,
@@ -283,7 +296,7 @@ impl Operator {
         Command::new(env!("CARGO_BIN_EXE_firedrill"))
             .args(["operator", "--config"])
             .arg(config)
-            .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
+            .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_OPERATOR").unwrap())
             .env("RUST_LOG", "firedrill=info")
             .spawn()
             .unwrap()

@@ -1,0 +1,76 @@
+//! As whom the operator asks: what breaks something as the runner of its namespace, everything else
+//! as itself. Both go over the same connections.
+
+use http::{HeaderValue, Request};
+use kube::{Client, client::Body};
+
+use crate::api::names;
+
+/// A client that acts as the runner of `namespace`, over the connections of `client`.
+#[must_use]
+pub fn runner(client: &Client, namespace: &str) -> Client {
+    // What fits no header is no namespace's name; nobody may do anything as that user.
+    let user = HeaderValue::try_from(names::runner_user(namespace))
+        .unwrap_or(HeaderValue::from_static("system:anonymous"));
+    let client = client.clone();
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        request.headers_mut().insert("impersonate-user", user.clone());
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(service, namespace)
+}
+
+/// Which of the grants is missing where the runner was refused, and how to mend that; the API
+/// server's own words where it is something else.
+#[must_use]
+pub fn refusal(words: &str, namespace: &str) -> String {
+    let (runner, impersonator) = (names::RUNNER, names::IMPERSONATOR);
+    let missing = if words.contains("cannot impersonate-on:") {
+        format!("the Role {impersonator} does not have this call")
+    } else if words.contains("cannot impersonate") {
+        format!(
+            "the RoleBinding {impersonator}, by which the operator acts as {runner}, is missing"
+        )
+    } else if words.contains(&format!("User \"{}\" cannot", names::runner_user(namespace))) {
+        format!("the RoleBinding {runner}, or a right of its Role, is missing")
+    } else {
+        return words.to_owned();
+    };
+    format!(
+        "{missing} in namespace {namespace}; let its owner run: firedrill enable {namespace} ({words})"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn says(words: &str, missing: &str) {
+        let said = refusal(words, "shop");
+        assert!(said.contains(missing) && said.contains("firedrill enable shop"), "{said}");
+    }
+
+    #[test]
+    fn each_missing_grant_is_named_with_its_remedy() {
+        says(
+            r#"pods "a" is forbidden: User "op" cannot impersonate-on:serviceaccount:delete resource "pods""#,
+            "the Role firedrill-impersonator",
+        );
+        says(
+            r#"serviceaccounts "firedrill-runner" is forbidden: User "op" cannot impersonate resource "serviceaccounts""#,
+            "the RoleBinding firedrill-impersonator",
+        );
+        says(
+            r#"pods "a" is forbidden: User "system:serviceaccount:shop:firedrill-runner" cannot delete resource "pods""#,
+            "the RoleBinding firedrill-runner",
+        );
+    }
+
+    #[test]
+    fn another_refusal_keeps_its_own_words() {
+        let words = "pods \"a\" is forbidden: because it is being terminated";
+        assert_eq!(refusal(words, "shop"), words);
+    }
+}
