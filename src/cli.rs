@@ -15,6 +15,8 @@ pub mod manifest;
 pub mod operator;
 pub mod plan;
 pub mod read;
+pub mod reaper;
+pub mod revoke;
 pub mod run;
 pub mod stop;
 pub mod validate;
@@ -66,6 +68,10 @@ enum Verb {
     Doctor(doctor::Args),
     /// Run the operator.
     Operator(operator::Args),
+    /// Run the reaper: it ends faults that nobody else ends.
+    Reaper(reaper::Args),
+    /// End every fault of the cluster by hand, without an operator.
+    Revoke(revoke::Args),
     /// Print the custom resource definitions: firedrill crds | kubectl apply -f -
     Crds,
     /// Print the completions of a shell.
@@ -81,7 +87,7 @@ pub fn main() -> ExitCode {
     // Two TLS libraries could each offer a provider; the first TLS configuration needs exactly one.
     rustls::crypto::ring::default_provider().install_default().ok();
     let cli = Cli::parse();
-    log(matches!(cli.verb, Verb::Operator(_)));
+    log(matches!(cli.verb, Verb::Operator(_) | Verb::Reaper(_)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
@@ -119,6 +125,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
         Verb::Operator(args) => operator::run(cluster, &args).await,
+        Verb::Reaper(args) => reaper::run(cluster, &args).await,
+        Verb::Revoke(args) => Box::pin(revoke::revoke(cluster, &args)).await,
         Verb::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::api::Duration;
+use crate::api::{Duration, names};
 
 /// The whole file; every key has a default.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub caps: Caps,
     /// How many finished runs of an experiment are kept; default 20.
     pub keep_runs: usize,
+    /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
+    pub reaper_namespace: String,
 }
 
 /// A polled HTTP source.
@@ -116,6 +118,7 @@ impl Default for Config {
             protected_namespaces: vec!["kube-*".to_owned()],
             caps: Caps::default(),
             keep_runs: 20,
+            reaper_namespace: names::REAPER.to_owned(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod document;
 pub mod guards;
 pub mod hash;
 pub mod ledger;
+pub mod leftovers;
 pub mod matcher;
 pub mod measure;
 pub mod plan;

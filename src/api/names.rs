@@ -37,8 +37,8 @@ pub const DEADLINE: &str = "firedrill.dev/deadline";
 pub const REVOKED_AT: &str = "firedrill.dev/revoked-at";
 /// Label that keeps a created NetworkPolicy from selecting anything; no pod carries it.
 pub const INERT: &str = "firedrill.dev/inert";
-/// Name of the reaper's lease, in the operator's namespace.
-pub const REAPER_LEASE: &str = "firedrill-reaper";
+/// Name of the reaper's lease, and of the namespace that it is usually installed in.
+pub const REAPER: &str = "firedrill-reaper";
 
 const AT: &str = "firedrill.dev/at-";
 const WAS: &str = "firedrill.dev/was-";

@@ -32,7 +32,6 @@ use crate::{
     shell::{
         call,
         clock::Clock,
-        lease,
         net::{Net, Sockets},
     },
 };
@@ -174,7 +173,7 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
 /// Whether an operator has renewed its Lease; one that runs outside of the cluster has none.
 async fn operator(cluster: &Cluster) -> Check {
     let leases: Api<Lease> = Api::all(cluster.client.clone());
-    let named = ListParams::default().fields(&format!("metadata.name={}", lease::NAME));
+    let named = ListParams::default().fields(&format!("metadata.name={}", names::OPERATOR));
     let result = match call("list the Leases", leases.list(&named)).await {
         Ok(found) => {
             let now = Clock::start().now();

@@ -29,6 +29,21 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let config = read(args.config.as_deref())?;
     let (cluster, context) = flags.config().await?;
     let own_namespace = (context == "in-cluster").then(|| cluster.default_namespace.clone());
+    let asked = shutdown()?;
+    let shutdown = async move {
+        asked.await;
+        tracing::info!("the operator ends; runs under way continue with the next one");
+    };
+    let options = Options { cluster, config, only: None, impersonates: true, own_namespace };
+    let ended = Box::pin(operator::run(options, shutdown)).await;
+    ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
+}
+
+/// Resolves when the process is asked to end.
+///
+/// # Errors
+/// When signals cannot be listened for.
+pub fn shutdown() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let listen = |kind| {
         signal(kind).map_err(|error| {
             Failure::new(Exit::Infrastructure, format!("cannot listen for signals: {error}"))
@@ -36,13 +51,9 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     };
     let (mut terminate, mut interrupt) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let shutdown = async move {
+    Ok(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("the operator ends; runs under way continue with the next one");
-    };
-    let options = Options { cluster, config, only: None, impersonates: true, own_namespace };
-    let ended = Box::pin(operator::run(options, shutdown)).await;
-    ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
+    })
 }
 
 /// Runs the operator for one run inside the CLI; it only returns when it cannot.

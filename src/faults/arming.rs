@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     field::{self, Place, escape},
-    object::Object,
+    object::{Kind, Object},
 };
 use crate::api::{Moment, mark::Mark, names, run::FieldChange};
 
@@ -66,9 +66,10 @@ pub struct Disarming {
     pub superseded: Vec<String>,
 }
 
-/// The patch that revokes `mark` on `object`, and restores `fields` where they still hold our value.
+/// The patch that revokes `mark` on `object` at `now`, and restores `fields` where they still hold our
+/// value.
 #[must_use]
-pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange]) -> Disarming {
+pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment) -> Disarming {
     let mut patch = vec![test("/metadata/uid", &json!(object.uid()))];
     patch.extend(map_at(object, "labels"));
     patch.push(test(&label_path(), &json!(object.label())));
@@ -83,6 +84,11 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange]) -> Disarming
     for name in object.annotations().filter(|name| names::is_of_fault(name)) {
         let path = format!("/metadata/annotations/{}", escape(name));
         patch.push(json!({"op": "remove", "path": path}));
+    }
+    // What we created goes a while after its revocation, so that instant is kept.
+    if object.kind == Kind::NetworkPolicy {
+        patch.extend(map_at(object, "annotations"));
+        patch.push(annotate(names::REVOKED_AT, &now.to_string()));
     }
     Disarming { patch, superseded }
 }

@@ -2,9 +2,25 @@
 //! as itself. Both go over the same connections.
 
 use http::{HeaderValue, Request};
-use kube::{Client, client::Body};
+use kube::{Client, Config, client::Body};
 
 use crate::api::names;
+
+/// Two clients for a process that stays: one for reads and watches, which tries again by itself, and
+/// one for writes, which never does.
+///
+/// # Errors
+/// When the connection cannot be set up.
+pub fn pair(cluster: &Config) -> kube::Result<(Client, Client)> {
+    let mut patient = cluster.clone();
+    patient.read_timeout = None;
+    patient.connect_timeout = Some(super::CALL_TIMEOUT);
+    let agent = HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
+    patient.headers.push((http::header::USER_AGENT, agent));
+    let mut strict = patient.clone();
+    strict.default_retry = false;
+    Ok((Client::try_from(patient)?, Client::try_from(strict)?))
+}
 
 /// A client that acts as the runner of `namespace`, over the connections of `client`.
 #[must_use]

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 
 use super::{
-    Context, Error,
+    Context, Error, clients,
     clock::Clock,
     events::Events,
     experiments, lease,
@@ -30,7 +30,10 @@ use super::{
     registry::{Registry, Run},
     webhook,
 };
-use crate::{api::SafetyLever, config::Config};
+use crate::{
+    api::{SafetyLever, names},
+    config::Config,
+};
 
 /// What an operator needs to run.
 pub struct Options {
@@ -71,15 +74,8 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
-    let mut patient = options.cluster.clone();
-    patient.read_timeout = None;
-    patient.connect_timeout = Some(super::CALL_TIMEOUT);
-    let agent = http::HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
-    patient.headers.push((http::header::USER_AGENT, agent));
-    let mut strict = patient.clone();
-    strict.default_retry = false;
     let net = Sockets::new(&sources(&options.config))?;
-    let clients = (Client::try_from(patient)?, Client::try_from(strict)?);
+    let clients = clients::pair(&options.cluster)?;
     run_with(clients, Arc::new(net), options, Clock::start(), shutdown).await
 }
 
@@ -138,7 +134,7 @@ pub async fn run_with(
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = control(context.clone(), &options, triggered, lever) => Ok(()),
         () = experiments_of(&options, context.clone(), experiments_triggered) => Ok(()),
-        () = lease::renew(context.clone()) => Ok(()),
+        () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     }
 }
 

@@ -9,13 +9,14 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal},
     },
     core::{
+        leftovers::{self, Leftovers},
         span::{Span, crop},
         world::{Changeable, World},
     },
     faults::{
-        Call, Kind, Object, Outcome,
+        Call, Object, Outcome,
         arming::{self, Drift},
-        call::{Change, Exact},
+        call::Change,
         isolation,
     },
 };
@@ -213,10 +214,11 @@ pub(super) fn revert(
     }
     let mark = mark(observed, journal);
     if needs_revocation(object, &mark, journal) {
-        let patch = arming::disarm(object, &mark, fields(journal)).patch;
+        let patch = arming::disarm(object, &mark, fields(journal), observed.now).patch;
         return Decision::Act(Effect::Send(vec![Call::Disarm(change(object, patch))]));
     }
-    match leftovers(object, world) {
+    let sets = world.scene.as_ref().map(|scene| scene.faulty_sets.as_slice()).unwrap_or_default();
+    match leftovers::of(object, sets, &world.pods) {
         Leftovers::None => ending::reverted(observed, status, cause),
         Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
         Leftovers::Settling if observed.now < world.read_at + AGAIN => {
@@ -236,59 +238,6 @@ fn needs_revocation(object: &Object, mark: &Mark, journal: &Journal) -> bool {
             && Some(label) != journal.previous_mark.as_deref()
     });
     !foreign && (label != Some(revoked.as_str()) || !arming::is_clean(object, fields(journal)))
-}
-
-/// What a rollout leaves behind although the template is restored.
-enum Leftovers {
-    None,
-    /// It can be removed now.
-    Remove(Vec<Call>),
-    /// Its controller is still at it.
-    Settling,
-}
-
-fn leftovers(object: &Object, world: &World) -> Leftovers {
-    let sets = world.scene.as_ref().map(|scene| scene.faulty_sets.as_slice()).unwrap_or_default();
-    let empty: Vec<Call> = sets
-        .iter()
-        .filter(|(_, replicas)| *replicas == 0)
-        .map(|(set, _)| Call::DeleteReplicaSet(set.clone()))
-        .collect();
-    let stuck = stuck_pods(object, world);
-    if !empty.is_empty() {
-        Leftovers::Remove(empty)
-    } else if !stuck.is_empty() {
-        Leftovers::Remove(stuck)
-    } else if sets.is_empty() && !lags(object) {
-        Leftovers::None
-    } else {
-        Leftovers::Settling
-    }
-}
-
-/// Whether the object's controller has not seen the restored template yet.
-fn lags(object: &Object) -> bool {
-    object.kind == Kind::StatefulSet
-        && object.value["status"]["observedGeneration"] != object.value["metadata"]["generation"]
-}
-
-/// A StatefulSet does not replace a pod that never became ready; deleting it does.
-fn stuck_pods(object: &Object, world: &World) -> Vec<Call> {
-    if object.kind != Kind::StatefulSet || lags(object) {
-        return Vec::new();
-    }
-    let wanted = object.value["status"]["updateRevision"].as_str();
-    let stuck = world
-        .pods
-        .iter()
-        .filter(|pod| !pod.ready && !pod.ending && pod.revision().map(String::as_str) != wanted);
-    let exact = |pod: &crate::core::pods::Pod| Exact {
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-        resource_version: pod.resource_version.clone(),
-        grace_seconds: None,
-    };
-    stuck.map(|pod| Call::FreePod(exact(pod))).collect()
 }
 
 fn after_report(

@@ -257,9 +257,8 @@ async fn ready_endpoints(
 
 /// When a reaper last renewed its lease.
 async fn reaper_seen(context: &Context) -> Option<Moment> {
-    let namespace = context.own_namespace.as_deref().unwrap_or(names::OPERATOR_NAMESPACE);
-    let leases: Api<Lease> = Api::namespaced(context.reads.clone(), namespace);
-    let lease =
-        call("read the reaper's lease", leases.get_opt(names::REAPER_LEASE)).await.ok()??;
+    let leases: Api<Lease> =
+        Api::namespaced(context.reads.clone(), &context.config.reaper_namespace);
+    let lease = call("read the reaper's lease", leases.get_opt(names::REAPER)).await.ok()??;
     lease.spec?.renew_time.map(|time| Moment::new(time.0))
 }

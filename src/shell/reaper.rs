@@ -1,0 +1,321 @@
+//! Ends faults that nobody else ends: whatever is past its deadline or has lost its run.
+//!
+//! It needs neither the run nor its definition; everything that it must know is on the target.
+
+use std::{collections::BTreeSet, time::Duration as StdDuration};
+
+use futures::future::join_all;
+use k8s_openapi::{
+    api::{apps::v1::ReplicaSet, core::v1::Pod as KubePod},
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{ListParams, Preconditions},
+    core::{PartialObjectMeta, Selector},
+};
+
+use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform};
+use crate::{
+    api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
+    core::{
+        leftovers::{self, Leftovers},
+        pods::Pod,
+    },
+    faults::{
+        Call, Kind, Object, Outcome, arming,
+        call::{Change, Exact},
+    },
+};
+
+/// Time from one sweep to the next.
+const SWEEP_EVERY: StdDuration = StdDuration::from_secs(10);
+/// How long a policy that we created outlives its revocation, so that a delayed arming fails on it.
+const TOMBSTONE: Duration = Duration::minutes(10);
+/// How long the controllers have to leave a broken template before the rest is left to the next sweep.
+const SETTLE: StdDuration = StdDuration::from_secs(60);
+
+/// What one sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Armed objects that were seen.
+    pub armed: usize,
+    /// Those of them that are disarmed now, as `kind namespace/name`.
+    pub disarmed: Vec<String>,
+    /// What could not be done, and why.
+    pub failed: Vec<String>,
+}
+
+/// Which faults a sweep ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are due: past their deadline, without their run, or under an engaged lever.
+    Due,
+    /// All of them.
+    All,
+}
+
+/// Sweeps until `shutdown` resolves, and renews a Lease in `namespace` meanwhile.
+///
+/// # Errors
+/// When the connection cannot be set up.
+pub async fn run(
+    cluster: &Config,
+    namespace: Option<&str>,
+    shutdown: impl Future<Output = ()>,
+) -> kube::Result<()> {
+    let (reads, writes) = clients::pair(cluster)?;
+    let clock = Clock::start();
+    let reaper = Reaper { reads, writes: writes.clone(), clock };
+    tokio::select! {
+        () = shutdown => {}
+        () = reaper.sweep_on() => {}
+        () = lease::renew(writes, clock, namespace, names::REAPER) => {}
+    }
+    Ok(())
+}
+
+/// What a sweep needs.
+pub struct Reaper {
+    /// For reads.
+    pub reads: Client,
+    /// For writes; never retries by itself.
+    pub writes: Client,
+    /// The one reader of the clock.
+    pub clock: Clock,
+}
+
+/// The runs that there are.
+enum Runs {
+    /// Their UIDs; a fault of another run has lost it.
+    Known(BTreeSet<String>),
+    /// Nobody knows, so no fault has lost its run.
+    Unknown,
+}
+
+impl Reaper {
+    async fn sweep_on(&self) {
+        loop {
+            let swept = self.sweep(Which::Due).await;
+            for object in &swept.disarmed {
+                tracing::info!(object, "a fault was ended");
+            }
+            for problem in &swept.failed {
+                tracing::error!(problem, "a fault could not be ended; it is tried again");
+            }
+            tokio::time::sleep(SWEEP_EVERY).await;
+        }
+    }
+
+    /// Ends faults once.
+    pub async fn sweep(&self, which: Which) -> Swept {
+        let (runs, lever) = futures::join!(self.runs(), self.lever());
+        let mut swept = Swept::default();
+        let lists = Kind::ALL.map(|kind| async move {
+            (kind, objects::labelled(&self.reads, kind, names::FAULT).await)
+        });
+        let mut due = Vec::new();
+        for (kind, listed) in join_all(lists).await {
+            match listed {
+                Ok(objects) => {
+                    for object in objects {
+                        match object.mark() {
+                            Some(mark) if mark.armed => {
+                                swept.armed += 1;
+                                if which == Which::All
+                                    || self.is_due(&object, &mark, &runs, lever.as_ref())
+                                {
+                                    due.push((object, mark));
+                                }
+                            }
+                            Some(_) => self.bury(&object).await,
+                            None => swept
+                                .failed
+                                .push(format!("{}: its mark cannot be read", name(&object))),
+                        }
+                    }
+                }
+                Err(error) => swept.failed.push(format!("{kind}: {error}")),
+            }
+        }
+        for (object, outcome) in join_all(
+            due.iter()
+                .map(|(object, mark)| async move { (name(object), self.end(object, mark).await) }),
+        )
+        .await
+        {
+            match outcome {
+                Ok(()) => swept.disarmed.push(object),
+                Err(problem) => swept.failed.push(format!("{object}: {problem}")),
+            }
+        }
+        swept
+    }
+
+    fn is_due(
+        &self,
+        object: &Object,
+        mark: &Mark,
+        runs: &Runs,
+        lever: Option<&SafetyLever>,
+    ) -> bool {
+        let overdue = arming::deadline(object).is_none_or(|deadline| self.clock.now() >= deadline);
+        let lost = matches!(runs, Runs::Known(uids) if !uids.contains(&mark.run));
+        overdue || lost || lever.is_some_and(|lever| lever.spec.stops(object.namespace()))
+    }
+
+    /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.
+    async fn runs(&self) -> Runs {
+        let runs: Api<ExperimentRun> = Api::all(self.reads.clone());
+        let mut params = ListParams::default().limit(500);
+        let mut uids = BTreeSet::new();
+        loop {
+            match call("list the runs", runs.list_metadata(&params)).await {
+                Ok(page) => {
+                    uids.extend(page.items.iter().filter_map(PartialObjectMeta::uid));
+                    match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                        Some(token) => params = params.continue_token(&token),
+                        None => return Runs::Known(uids),
+                    }
+                }
+                Err(error) if error.code() == Some(404) => return Runs::Known(BTreeSet::new()),
+                Err(error) => {
+                    tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
+                    return Runs::Unknown;
+                }
+            }
+        }
+    }
+
+    async fn lever(&self) -> Option<SafetyLever> {
+        let levers: Api<SafetyLever> = Api::all(self.reads.clone());
+        let listed = call("list the levers", levers.list(&ListParams::default())).await.ok()?;
+        listed.items.into_iter().find(|lever| lever.name_any() == names::LEVER)
+    }
+
+    /// Disarms an object, and removes what the rollout leaves behind once its controller has left it.
+    async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
+        let fields = self.fields(object).await?;
+        let patch = arming::disarm(object, mark, &fields, self.clock.now()).patch;
+        let change = Change {
+            kind: object.kind,
+            name: object.name().to_owned(),
+            uid: object.uid().to_owned(),
+            patch,
+        };
+        self.send(object.namespace(), &Call::Disarm(change)).await?;
+        match tokio::time::timeout(SETTLE, self.tidy(object, &fields)).await {
+            Ok(tidied) => tidied,
+            Err(_) => {
+                Err("it is disarmed, but its controller has not left the broken template"
+                    .to_owned())
+            }
+        }
+    }
+
+    async fn send(&self, namespace: &str, request: &Call) -> Result<(), String> {
+        match perform::one(&self.writes, namespace, request).await {
+            Outcome::Accepted | Outcome::Gone => Ok(()),
+            Outcome::Changed => Err("it changed meanwhile".to_owned()),
+            Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => {
+                Err(words)
+            }
+        }
+    }
+
+    /// What was changed, by the object's annotations; where somebody took them away, by the copies
+    /// that a Deployment's ReplicaSets have.
+    async fn fields(&self, object: &Object) -> Result<Vec<FieldChange>, String> {
+        let fields = arming::recorded(object);
+        if !fields.is_empty() || object.kind != Kind::Deployment {
+            return Ok(fields);
+        }
+        let sets = observe::owned_sets(&self.reads, object.namespace(), object).await;
+        let sets = sets.map_err(|error| error.to_string())?;
+        Ok(sets.iter().flat_map(|set| arming::recorded(&as_object(set))).collect())
+    }
+
+    async fn tidy(&self, object: &Object, fields: &[FieldChange]) -> Result<(), String> {
+        let namespace = object.namespace();
+        loop {
+            let live = objects::read(&self.reads, object.kind, namespace, object.name()).await;
+            let Some(live) = live.map_err(|error| error.to_string())? else {
+                return Ok(());
+            };
+            let (sets, pods) =
+                self.remains(&live, fields).await.map_err(|error| error.to_string())?;
+            match leftovers::of(&live, &sets, &pods) {
+                Leftovers::None => return Ok(()),
+                Leftovers::Remove(calls) => {
+                    for call in &calls {
+                        self.send(namespace, call).await?;
+                    }
+                }
+                Leftovers::Settling => tokio::time::sleep(StdDuration::from_secs(1)).await,
+            }
+        }
+    }
+
+    async fn remains(
+        &self,
+        object: &Object,
+        fields: &[FieldChange],
+    ) -> Result<(Vec<(Exact, i64)>, Vec<Pod>), Error> {
+        match object.kind {
+            Kind::Deployment => {
+                let sets = observe::owned_sets(&self.reads, object.namespace(), object).await?;
+                let faulty = sets.iter().filter(|set| arming::holds_any(&as_object(set), fields));
+                Ok((faulty.map(observe::exact_set).collect(), Vec::new()))
+            }
+            Kind::StatefulSet => {
+                let selector: LabelSelector =
+                    serde_json::from_value(object.value["spec"]["selector"].clone())
+                        .unwrap_or_default();
+                let labels = Selector::try_from(selector).map(|selector| selector.to_string());
+                let pods: Api<KubePod> = Api::namespaced(self.reads.clone(), object.namespace());
+                let listed = call(
+                    "list the pods",
+                    pods.list(&ListParams::default().labels(&labels.unwrap_or_default())),
+                )
+                .await?;
+                Ok((Vec::new(), listed.items.iter().map(observe::read_pod).collect()))
+            }
+            Kind::DaemonSet | Kind::Service | Kind::NetworkPolicy => Ok((Vec::new(), Vec::new())),
+        }
+    }
+
+    /// Deletes a policy that we created, a while after its revocation.
+    async fn bury(&self, object: &Object) {
+        let ours = object.value["metadata"]["labels"][names::RUN].is_string();
+        if object.kind != Kind::NetworkPolicy || !ours {
+            return;
+        }
+        let since = object
+            .annotation(names::REVOKED_AT)
+            .or_else(|| object.value["metadata"]["creationTimestamp"].as_str())
+            .and_then(|text| serde_json::from_value::<Moment>(text.into()).ok());
+        if since.is_none_or(|since| Duration::between(since, self.clock.now()) < TOMBSTONE) {
+            return;
+        }
+        let params = kube::api::DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(object.uid().to_owned()),
+                resource_version: Some(object.resource_version().to_owned()),
+            }),
+            ..kube::api::DeleteParams::default()
+        };
+        let policies = objects::api(&self.writes, object.kind, Some(object.namespace()));
+        let deleted = call("delete the policy", policies.delete(object.name(), &params)).await;
+        if let Err(error) = deleted {
+            tracing::warn!(%error, object = name(object), "a revoked policy could not be deleted");
+        }
+    }
+}
+
+fn as_object(set: &ReplicaSet) -> Object {
+    Object { kind: Kind::Deployment, value: serde_json::to_value(set).unwrap_or_default() }
+}
+
+fn name(object: &Object) -> String {
+    format!("{} {}/{}", object.kind.to_string().to_lowercase(), object.namespace(), object.name())
+}
