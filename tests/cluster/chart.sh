@@ -16,7 +16,7 @@ inside cp "$BIN/helm" upgrade --install --take-ownership firedrill "$ROOT/charts
   "${arguments[@]}" >"$STATE/log/helm.log"
 # A policy holds about a second after it was written.
 lever='{apiVersion: firedrill.dev/v1alpha1, kind: SafetyLever, metadata: {name: cluster}, spec: {by: nobody}}'
-judged() { kubectl create --dry-run=server -f - <<<"$lever" 2>&1 | grep -q firedrill-lever; }
+judged() { [[ $(kubectl create --dry-run=server -f - <<<"$lever" 2>&1) == *firedrill-lever* ]]; }
 until_ok 20 judged
 identity() { # NAMESPACE NAME
   local token
