@@ -17,6 +17,8 @@ mod grants;
 mod identity;
 #[path = "tenancy/people.rs"]
 mod people;
+#[path = "tenancy/rollouts.rs"]
+mod rollouts;
 mod support;
 #[path = "tenancy/tokens.rs"]
 mod tokens;
@@ -87,8 +89,8 @@ fn user(name: &str) -> Value {
 }
 
 /// What people write: an Experiment, a run of one, a run with a template.
-fn resource(kind: &str, name: &str, body: Value) -> Value {
-    json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": body})
+fn resource(kind: &str, name: &str, spec: impl Into<Value>) -> Value {
+    json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec.into()})
 }
 
 /// An eviction in the name of the runner.

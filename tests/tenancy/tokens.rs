@@ -176,7 +176,7 @@ async fn replica_sets(ground: &Ground) -> Vec<Case> {
             false,
         ),
     ] {
-        let annotations = at.map_or(json!({}), |at| json!({"firedrill.dev/at-image": at}));
+        let annotations = at.map_or_else(|| json!({}), |at| json!({"firedrill.dev/at-image": at}));
         let set = json!({
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"annotations": annotations},
             "spec": {"replicas": replicas, "selector": {"matchLabels": {"set": name}}, "template": {
