@@ -48,7 +48,7 @@ fn soon() -> Value {
 async fn a_namespace_that_has_not_opted_in() {
     let ground = Ground::bare("optin", json!({})).await;
     ground.deploy(&Web::default()).await;
-    refused(&ground, json!({}), Guard::Enabled, "Enabled", "kubectl label namespace").await;
+    refused(&ground, json!({}), Guard::Enabled, "Enabled", "firedrill enable").await;
 }
 
 #[tokio::test]

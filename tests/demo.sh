@@ -20,6 +20,7 @@ done
 kubectl -n shop wait --for=delete experimentruns --all --timeout=60s >/dev/null 2>&1 || true
 
 in_cluster=(tests/cluster/shell.sh env "KUBECONFIG=$KUBECONFIG")
+"${in_cluster[@]}" firedrill enable shop --yes >/dev/null
 failed=0
 experiment() { # FILE EXPECTED-EXIT TITLE
   say "$3"

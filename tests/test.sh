@@ -41,6 +41,8 @@ wait "$operator" || true
 operator=
 step "operators that come and go"
 on_cluster cluster_operators 1
+step "who may do what"
+on_cluster cluster_tenancy 4
 
 step "no trace of a cluster that is removed"
 counted tests/cluster/no-trace.sh

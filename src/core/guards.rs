@@ -100,9 +100,9 @@ fn enabled(scene: &Scene<'_>) -> GuardResult {
         Namespace::Found { terminating: true, .. } => {
             Some(format!("namespace {namespace} is being deleted"))
         }
-        Namespace::Found { enabled: false, .. } if scene.config.opt_in => Some(format!(
-            "namespace {namespace} has not opted in: kubectl label namespace {namespace} firedrill.dev/enabled=true"
-        )),
+        Namespace::Found { enabled: false, .. } if scene.config.opt_in => {
+            Some(format!("namespace {namespace} has not opted in: firedrill enable {namespace}"))
+        }
         Namespace::Found { .. } => None,
     };
     result(Guard::Enabled, refusal, || "namespace opted in".to_owned())

@@ -42,14 +42,13 @@ pub fn runner(client: &Client, namespace: &str) -> Client {
 #[must_use]
 pub fn refusal(words: &str, namespace: &str) -> String {
     let (runner, impersonator) = (names::RUNNER, names::IMPERSONATOR);
+    // A server of 1.36 says this too where the whole RoleBinding is missing.
     let missing = if words.contains("cannot impersonate-on:") {
-        format!("the Role {impersonator} does not have this call")
+        format!("the RoleBinding {impersonator}, or this call in its Role, is missing")
     } else if words.contains("cannot impersonate") {
-        format!(
-            "the RoleBinding {impersonator}, by which the operator acts as {runner}, is missing"
-        )
+        format!("the RoleBinding {impersonator} does not let the operator act as {runner}")
     } else if words.contains(&format!("User \"{}\" cannot", names::runner_user(namespace))) {
-        format!("the RoleBinding {runner}, or a right of its Role, is missing")
+        format!("the RoleBinding {runner}, or this call in its Role, is missing")
     } else {
         return words.to_owned();
     };
@@ -72,11 +71,11 @@ mod tests {
     fn each_missing_grant_is_named_with_its_remedy() {
         says(
             r#"pods "a" is forbidden: User "op" cannot impersonate-on:serviceaccount:delete resource "pods""#,
-            "the Role firedrill-impersonator",
+            "the RoleBinding firedrill-impersonator, or this call",
         );
         says(
             r#"serviceaccounts "firedrill-runner" is forbidden: User "op" cannot impersonate resource "serviceaccounts""#,
-            "the RoleBinding firedrill-impersonator",
+            "the RoleBinding firedrill-impersonator does not let",
         );
         says(
             r#"pods "a" is forbidden: User "system:serviceaccount:shop:firedrill-runner" cannot delete resource "pods""#,

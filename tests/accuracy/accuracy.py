@@ -191,6 +191,7 @@ def setup():
                "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}}
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"firedrill.dev/enabled": "true"}}}
     kubectl("apply", "-f", "-", body=json.dumps(space))
+    subprocess.run([BINARY, "enable", NAMESPACE, "--yes"], check=True, stdout=subprocess.DEVNULL)
     for thing in (deployment, service):
         kubectl("-n", NAMESPACE, "apply", "-f", "-", body=json.dumps(thing))
     down = 'absent(up{namespace="accuracy", app="web"} == 1)'

@@ -64,6 +64,7 @@ def quantiles(values):
 for namespace in SIDES:
     labels = {"firedrill.dev/enabled": "true"}
     kubectl("apply", "-f", "-", body=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}))
+    subprocess.run([BINARY, "enable", namespace, "--yes"], check=True, stdout=subprocess.DEVNULL)
     for index in range(TARGETS):
         kubectl("-n", namespace, "apply", "-f", "-", body=json.dumps(deployment(f"t{index}")))
 for namespace in SIDES:

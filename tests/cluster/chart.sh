@@ -14,6 +14,10 @@ YAML
 # Definitions that were applied without Helm are taken over.
 inside cp "$BIN/helm" upgrade --install --take-ownership firedrill "$ROOT/charts/firedrill" -n firedrill-system \
   "${arguments[@]}" >"$STATE/log/helm.log"
+# A policy holds about a second after it was written.
+lever='{apiVersion: firedrill.dev/v1alpha1, kind: SafetyLever, metadata: {name: cluster}, spec: {by: nobody}}'
+judged() { [[ $(kubectl create --dry-run=server -f - <<<"$lever" 2>&1) == *firedrill-lever* ]]; }
+until_ok 20 judged
 identity() { # NAMESPACE NAME
   local token
   token=$(kubectl -n "$1" create token "$2" --duration=24h)

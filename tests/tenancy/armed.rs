@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::{rollouts, support};
+
 /// The mark of the fault that every row carries.
 pub const ARMED: &str = "11111111-2222-3333-4444-555555555555.1.armed";
 /// The same fault's tombstone.
 pub const REVOKED: &str = "11111111-2222-3333-4444-555555555555.1.revoked";
-const WEB: &str = "/spec/template/spec/containers/0";
+/// Where the faulted container is.
+pub const WEB: &str = "/spec/template/spec/containers/0";
 
 /// One armed target.
 pub struct Row {
@@ -25,7 +28,7 @@ pub struct Row {
 }
 
 /// An edit of a fault: slug, pointer below the container or the object, pre-image, our value.
-type Edit = (&'static str, String, Value, Value);
+pub type Edit = (&'static str, String, Value, Value);
 
 impl Row {
     /// The patch that revokes the mark and takes our annotations away.
@@ -43,167 +46,22 @@ impl Row {
     pub fn revert(&self) -> Vec<Value> {
         [self.disarm(), self.restore.clone()].concat()
     }
-
-    /// Patches that must be refused, each with what is wrong with it; every one is valid otherwise.
-    pub fn wrong(&self) -> Vec<(String, Vec<Value>)> {
-        let mut wrong = self.wrong_marks();
-        let beside = |op: &Value| [self.revert(), vec![op.clone()]].concat();
-        for (what, op) in wrong_metadata().iter().chain(&self.wrong_fields()).chain(&self.instead) {
-            wrong.push(((*what).to_owned(), beside(op)));
-        }
-        let kept = self.revert().into_iter().filter(|op| {
-            op["path"].as_str().is_some_and(|path| {
-                !path.starts_with("/metadata/annotations/firedrill.dev~1deadline")
-            })
-        });
-        wrong.push(("our deadline stays".to_owned(), kept.collect()));
-        wrong
-    }
-
-    fn wrong_marks(&self) -> Vec<(String, Vec<Value>)> {
-        let mark = |value: &str| {
-            let mut patch = self.revert();
-            patch[0]["value"] = json!(value);
-            patch
-        };
-        let mut removed = self.revert();
-        removed[0] = json!({"op": "remove", "path": "/metadata/labels/firedrill.dev~1fault"});
-        let rearmed = json!({"op": "replace", "path": "/metadata/labels/firedrill.dev~1fault", "value": ARMED.replace(".1.", ".2.")});
-        vec![
-            ("the mark stays armed".to_owned(), mark(ARMED)),
-            ("the mark of another run".to_owned(), mark(&REVOKED.replacen('1', "9", 1))),
-            ("the mark of another epoch".to_owned(), mark(&REVOKED.replace(".1.", ".2."))),
-            ("the mark armed anew".to_owned(), vec![rearmed]),
-            ("the mark is no mark".to_owned(), mark("revoked")),
-            ("the mark is removed".to_owned(), removed),
-        ]
-    }
-
-    /// A change of each guarded field of the spec.
-    fn wrong_fields(&self) -> Vec<(&'static str, Value)> {
-        match self.resource {
-            "services" => vec![
-                ("ports", json!({"op": "add", "path": "/spec/ports/0/port", "value": 81})),
-                (
-                    "selector",
-                    json!({"op": "add", "path": "/spec/selector", "value": {"app": "evil"}}),
-                ),
-                (
-                    "session affinity",
-                    json!({"op": "add", "path": "/spec/sessionAffinity", "value": "ClientIP"}),
-                ),
-                (
-                    "addresses",
-                    json!({"op": "add", "path": "/spec/publishNotReadyAddresses", "value": true}),
-                ),
-            ],
-            "networkpolicies" => vec![
-                ("egress", json!({"op": "add", "path": "/spec/egress", "value": []})),
-                ("ingress", json!({"op": "add", "path": "/spec/ingress", "value": [{}]})),
-                (
-                    "policy types",
-                    json!({"op": "add", "path": "/spec/policyTypes", "value": ["Ingress", "Egress"]}),
-                ),
-                (
-                    "pods",
-                    json!({"op": "add", "path": "/spec/podSelector/matchLabels/app", "value": "evil"}),
-                ),
-                (
-                    "pods by expression",
-                    json!({"op": "add", "path": "/spec/podSelector/matchExpressions", "value": [{"key": "a", "operator": "Exists"}]}),
-                ),
-            ],
-            _ => wrong_workload(self.resource),
-        }
-    }
-}
-
-fn wrong_metadata() -> Vec<(&'static str, Value)> {
-    let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "a"}]);
-    vec![
-        (
-            "another label is added",
-            json!({"op": "add", "path": "/metadata/labels/evil", "value": ""}),
-        ),
-        (
-            "another label is changed",
-            json!({"op": "replace", "path": "/metadata/labels/app", "value": "evil"}),
-        ),
-        ("another label is removed", json!({"op": "remove", "path": "/metadata/labels/app"})),
-        (
-            "another annotation is added",
-            json!({"op": "add", "path": "/metadata/annotations/evil", "value": ""}),
-        ),
-        (
-            "another annotation is changed",
-            json!({"op": "replace", "path": "/metadata/annotations/note", "value": "evil"}),
-        ),
-        (
-            "another annotation is removed",
-            json!({"op": "remove", "path": "/metadata/annotations/note"}),
-        ),
-        (
-            "a finalizer",
-            json!({"op": "add", "path": "/metadata/finalizers", "value": ["evil.example/held"]}),
-        ),
-        ("an owner", json!({"op": "add", "path": "/metadata/ownerReferences", "value": owner})),
-    ]
-}
-
-fn wrong_workload(resource: &str) -> Vec<(&'static str, Value)> {
-    let add = |path: &str, value: Value| json!({"op": "add", "path": path, "value": value});
-    let web = |path: &str, value: Value| add(&format!("{WEB}{path}"), value);
-    let pod = |path: &str, value: Value| add(&format!("/spec/template{path}"), value);
-    let side = json!({"name": "evil", "image": "evil"});
-    let mut wrong = vec![
-        ("seconds", add("/spec/minReadySeconds", json!(7))),
-        ("a label of the template", pod("/metadata/labels/evil", json!(""))),
-        ("an annotation of the template", pod("/metadata/annotations", json!({"evil": ""}))),
-        ("the host's network", pod("/spec/hostNetwork", json!(true))),
-        ("the account", pod("/spec/serviceAccountName", json!("evil"))),
-        ("a volume", pod("/spec/volumes", json!([{"name": "evil", "emptyDir": {}}]))),
-        ("an init container", pod("/spec/initContainers", json!([side]))),
-        ("one container more", pod("/spec/containers/-", side)),
-        ("one container less", json!({"op": "remove", "path": "/spec/template/spec/containers/1"})),
-        ("the other container", pod("/spec/containers/1/image", json!("evil"))),
-        ("image", web("/image", json!("evil"))),
-        ("command", web("/command", json!(["evil"]))),
-        ("arguments", web("/args", json!(["evil"]))),
-        ("environment", web("/env", json!([{"name": "EVIL", "value": "1"}]))),
-        ("environment from elsewhere", web("/envFrom", json!([{"secretRef": {"name": "evil"}}]))),
-        ("readiness probe", web("/readinessProbe", json!({"tcpSocket": {"port": 6}}))),
-        ("liveness probe", web("/livenessProbe", json!({"tcpSocket": {"port": 6}}))),
-        ("limits", web("/resources/limits", json!({"cpu": "3"}))),
-        ("requests", web("/resources/requests", json!({"memory": "1Mi"}))),
-        (
-            "an extended resource",
-            web(
-                "/resources",
-                json!({"limits": {"firedrill.dev/none": "2"}, "requests": {"firedrill.dev/none": "2"}}),
-            ),
-        ),
-        ("privileges", web("/securityContext", json!({"privileged": true}))),
-    ];
-    if resource != "daemonsets" {
-        wrong.push(("replicas", add("/spec/replicas", json!(1))));
-    }
-    wrong
 }
 
 /// Every row of the contract, on every kind that it is for.
 pub fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> =
-        ["deployments", "statefulsets", "daemonsets"].into_iter().flat_map(rollouts).collect();
+        ["deployments", "statefulsets", "daemonsets"].into_iter().flat_map(rollouts::of).collect();
     rows.extend(["deployments", "statefulsets"].map(scaled));
     rows.extend([blackhole(), external_name(), egress()]);
     rows
 }
 
 /// A workload with no pods, whose container `web` has these fields too.
-fn workload(resource: &str, web: Value) -> Value {
+pub fn workload(resource: &str, web: Value) -> Value {
     let mut container =
         json!({"name": "web", "image": "registry.local/busybox:1", "resources": {}});
-    super::support::merge(&mut container, web);
+    support::merge(&mut container, web);
     let mut spec = json!({
         "selector": {"matchLabels": {"app": "row"}},
         "template": {
@@ -229,7 +87,7 @@ fn workload(resource: &str, web: Value) -> Value {
 }
 
 /// Marks `object` as armed with these edits; pointers are those of the object.
-fn arm(mut object: Value, edits: &[Edit]) -> Value {
+pub fn arm(mut object: Value, edits: &[Edit]) -> Value {
     let metadata = &mut object["metadata"];
     metadata["labels"] =
         json!({"app": "row", "firedrill.dev/fault": ARMED, "firedrill.dev/run": "row"});
@@ -241,209 +99,6 @@ fn arm(mut object: Value, edits: &[Edit]) -> Value {
         metadata["annotations"][format!("firedrill.dev/set-{slug}")] = json!(set.to_string());
     }
     object
-}
-
-fn rollouts(resource: &'static str) -> Vec<Row> {
-    let at = |path: &str| format!("/spec/template/spec/containers/name=web{path}");
-    let row = |variant: &str,
-               web: Value,
-               edits: &[Edit],
-               restore: Vec<Value>,
-               instead: Vec<(&'static str, Value)>| Row {
-        name: format!("badRollout {variant} of {resource}"),
-        api: "apis/apps/v1",
-        resource,
-        object: arm(workload(resource, web), edits),
-        restore,
-        instead,
-    };
-    let add = |path: &str, value: Value| json!({"op": "add", "path": format!("{WEB}{path}"), "value": value});
-    let remove = |path: &str| json!({"op": "remove", "path": format!("{WEB}{path}")});
-    let hard = json!(["sh", "-c", "echo \"a\\b\" 'c'\n\tü / ~1"]);
-    let mode = |value: &str| json!({"name": "MODE", "value": value});
-    let key = |key: &str| json!({"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "map", "key": key}}});
-    let other = json!({"name": "OTHER", "value": "1"});
-    let none = json!({"firedrill.dev/none": "1"});
-    let more = |rest: &str| json!({"firedrill.dev/none": "1", "cpu": rest});
-    let mut rows = vec![
-        row(
-            "image",
-            json!({"image": "firedrill.invalid/none"}),
-            &[(
-                "image",
-                at("/image"),
-                json!("registry.local/busybox:1"),
-                json!("firedrill.invalid/none"),
-            )],
-            vec![add("/image", json!("registry.local/busybox:1"))],
-            vec![("another image", add("/image", json!("registry.local/busybox:2")))],
-        ),
-        row(
-            "command",
-            json!({"command": ["false"]}),
-            &[("command", at("/command"), hard.clone(), json!(["false"]))],
-            vec![add("/command", hard)],
-            vec![
-                ("another command", add("/command", json!(["sh", "-c", "evil"]))),
-                ("no command", remove("/command")),
-            ],
-        ),
-        row(
-            "command where there was none",
-            json!({"command": ["false"]}),
-            &[("command", at("/command"), Value::Null, json!(["false"]))],
-            vec![remove("/command")],
-            vec![],
-        ),
-        row(
-            "changed env",
-            json!({"env": [other, mode("bad")]}),
-            &[("env", at("/env/name=MODE/value"), json!("g\"o\\d\n"), json!("bad"))],
-            vec![add("/env/1/value", json!("g\"o\\d\n"))],
-            vec![
-                ("another value", add("/env/1/value", json!("evil"))),
-                ("another variable's value", add("/env/0/value", json!("evil"))),
-                ("no variable", remove("/env/1")),
-                ("no value", remove("/env/1/value")),
-            ],
-        ),
-        row(
-            "env that had no value",
-            json!({"env": [other, mode("bad")]}),
-            &[("env", at("/env/name=MODE/value"), Value::Null, json!("bad"))],
-            vec![remove("/env/1/value")],
-            vec![("another value", add("/env/1/value", json!("evil")))],
-        ),
-        row(
-            "env that was absent",
-            json!({"env": [other, mode("bad")]}),
-            &[("env", at("/env/name=MODE"), Value::Null, mode("bad"))],
-            vec![remove("/env/1")],
-            vec![("another variable less", remove("/env/0"))],
-        ),
-        row(
-            "env where there was none",
-            json!({"env": [mode("bad")]}),
-            &[("env", at("/+env/name=MODE"), Value::Null, mode("bad"))],
-            vec![remove("/env")],
-            vec![("another variable", add("/env", json!([other])))],
-        ),
-        row(
-            "removed env",
-            json!({"env": [other]}),
-            &[("env", at("/env/name=MODE"), mode("good"), Value::Null)],
-            vec![add("/env/0", mode("good"))],
-            vec![
-                ("another value", add("/env/0/value", json!("evil"))),
-                ("the variable twice", add("/env/0", mode("good"))),
-                ("another source", add("/env/0", key("evil"))),
-            ],
-        ),
-        row(
-            "configMapKey",
-            json!({"env": [other, key("absent")]}),
-            &[(
-                "config-map-key",
-                at("/env/name=KEY/valueFrom/configMapKeyRef/key"),
-                json!("limit"),
-                json!("absent"),
-            )],
-            vec![add("/env/1/valueFrom/configMapKeyRef/key", json!("limit"))],
-            vec![
-                ("another key", add("/env/1/valueFrom/configMapKeyRef/key", json!("evil"))),
-                ("another map", add("/env/1/valueFrom/configMapKeyRef/name", json!("evil"))),
-                ("an optional key", add("/env/1/valueFrom/configMapKeyRef/optional", json!(true))),
-                (
-                    "a secret",
-                    add(
-                        "/env/1/valueFrom",
-                        json!({"secretKeyRef": {"name": "evil", "key": "limit"}}),
-                    ),
-                ),
-            ],
-        ),
-        row(
-            "readinessProbe where there was none",
-            json!({"readinessProbe": {"tcpSocket": {"port": 1}}}),
-            &[(
-                "readiness-probe",
-                at("/readinessProbe"),
-                Value::Null,
-                json!({"tcpSocket": {"port": 1}}),
-            )],
-            vec![remove("/readinessProbe")],
-            vec![],
-        ),
-        row(
-            "readinessProbe by exec",
-            json!({"readinessProbe": {"exec": {"command": ["false"]}}}),
-            &[(
-                "readiness-probe",
-                at("/readinessProbe/exec/command"),
-                json!(["test", "-f", "/a\"b"]),
-                json!(["false"]),
-            )],
-            vec![add("/readinessProbe/exec/command", json!(["test", "-f", "/a\"b"]))],
-            vec![
-                ("another command", add("/readinessProbe/exec/command", json!(["evil"]))),
-                ("another period", add("/readinessProbe/periodSeconds", json!(7))),
-            ],
-        ),
-        row(
-            "resources",
-            json!({"resources": {"limits": more("1"), "requests": more("1")}}),
-            &[
-                ("limit", at("/resources/limits/firedrill.dev~1none"), Value::Null, json!("1")),
-                ("request", at("/resources/requests/firedrill.dev~1none"), Value::Null, json!("1")),
-            ],
-            vec![
-                remove("/resources/limits/firedrill.dev~1none"),
-                remove("/resources/requests/firedrill.dev~1none"),
-            ],
-            vec![
-                ("another limit", add("/resources/limits/cpu", json!("2"))),
-                ("another request", add("/resources/requests/cpu", json!("500m"))),
-            ],
-        ),
-        row(
-            "resources where there were none",
-            json!({"resources": {"limits": none, "requests": none}}),
-            &[
-                ("limit", at("/resources/+limits/firedrill.dev~1none"), Value::Null, json!("1")),
-                (
-                    "request",
-                    at("/resources/+requests/firedrill.dev~1none"),
-                    Value::Null,
-                    json!("1"),
-                ),
-            ],
-            vec![remove("/resources/limits"), remove("/resources/requests")],
-            vec![],
-        ),
-    ];
-    for (by, probe, was) in [
-        ("httpGet", json!({"path": "/", "port": 1}), json!(8080)),
-        ("httpGet", json!({"path": "/", "port": 1}), json!("http")),
-        ("tcpSocket", json!({"port": 1}), json!(8080)),
-        ("grpc", json!({"port": 1}), json!(8080)),
-    ] {
-        let port = format!("/readinessProbe/{by}/port");
-        let mut instead = vec![
-            ("another port", add(&port, json!(6))),
-            ("another period", add("/readinessProbe/periodSeconds", json!(7))),
-        ];
-        if by == "httpGet" {
-            instead.push(("another path", add("/readinessProbe/httpGet/path", json!("/evil"))));
-        }
-        rows.push(row(
-            &format!("readinessProbe by {by}, port {was}"),
-            json!({"readinessProbe": {by: probe}}),
-            &[("readiness-probe", at(&port), was.clone(), json!(1))],
-            vec![add(&port, was)],
-            instead,
-        ));
-    }
-    rows
 }
 
 fn scaled(resource: &'static str) -> Row {

@@ -117,9 +117,14 @@ impl Identity {
     }
 
     /// Patches an object by JSON Patch, as a dry run: admission judges it all the same.
-    pub async fn would_patch(&self, path: &str, patch: &[Value]) -> Answer {
-        self.ask(Method::PATCH, &format!("{path}?dryRun=All"), "json-patch+json", &json!(patch))
-            .await
+    pub async fn would_patch(&self, path: &str, operations: &[Value]) -> Answer {
+        self.ask(
+            Method::PATCH,
+            &format!("{path}?dryRun=All"),
+            "json-patch+json",
+            &json!(operations),
+        )
+        .await
     }
 
     /// Deletes an object, as a dry run.

@@ -1,0 +1,324 @@
+//! What firedrill's own tokens can do, in whoever's hands they are.
+
+use firedrill::api::names;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::{Value, json};
+
+use super::{
+    POLICY, Tally,
+    armed::{self, Row},
+    bind, granted,
+    identity::{Answer, Identity},
+    place,
+    support::{Ground, eventually},
+};
+
+#[tokio::test]
+async fn our_own_tokens_revert_every_fault_and_write_nothing_else() {
+    let ground = Ground::bare("rows", json!({})).await;
+    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let mut tally = Tally::default();
+    let rows = armed::rows();
+    for (index, row) in rows.iter().enumerate() {
+        let path =
+            place(&ground, row.api, row.resource, &format!("row-{index}"), row.object.clone())
+                .await;
+        for identity in &own {
+            row_by(identity, row, &path, &mut tally).await;
+        }
+    }
+    println!("{} kinds of armed targets", rows.len());
+    tally.conclude("reverts accepted and anything else refused");
+}
+
+async fn row_by(identity: &Identity, row: &Row, path: &str, tally: &mut Tally) {
+    let by = &identity.name;
+    let answer = identity.would_patch(path, &row.revert()).await;
+    tally.expect(answer.is_done(), || format!("{by}, {}: the revert: {answer:?}", row.name));
+    // A field that somebody mended is left alone.
+    let answer = identity.would_patch(path, &row.disarm()).await;
+    tally.expect(answer.is_done(), || format!("{by}, {}: the mark alone: {answer:?}", row.name));
+    for (what, patch) in row.wrong() {
+        let answer = identity.would_patch(path, &patch).await;
+        tally.expect(answer.is_refusal(POLICY), || {
+            format!("{by}, {}: {what}: {answer:?}", row.name)
+        });
+    }
+}
+
+#[tokio::test]
+async fn our_own_tokens_leave_what_is_not_armed_as_it_is() {
+    let ground = Ground::bare("unarmed", json!({})).await;
+    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let mut tally = Tally::default();
+    for (index, row) in armed::rows().iter().enumerate() {
+        let mut object = row.object.clone();
+        object["metadata"]["labels"].as_object_mut().unwrap().remove(names::FAULT);
+        let path = place(&ground, row.api, row.resource, &format!("row-{index}"), object).await;
+        let mark = |value: &str| json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": value});
+        let ours: Vec<Value> = row.disarm().split_off(1);
+        let tombstone = [vec![mark(armed::REVOKED)], ours].concat();
+        for identity in &own {
+            let by = &identity.name;
+            let answer = identity.would_patch(&path, &tombstone).await;
+            tally.expect(answer.is_done(), || {
+                format!("{by}, {}: a tombstone: {answer:?}", row.name)
+            });
+            let restored = [tombstone.clone(), row.restore.clone()].concat();
+            for (what, patch) in [
+                ("armed", vec![mark(armed::ARMED)]),
+                ("restored", restored),
+                ("restored without a mark", row.restore.clone()),
+            ] {
+                let answer = identity.would_patch(&path, &patch).await;
+                tally.expect(answer.is_refusal(POLICY), || {
+                    format!("{by}, {}: {what}: {answer:?}", row.name)
+                });
+            }
+        }
+    }
+    tally.conclude("unarmed targets marked as revoked and otherwise left alone");
+}
+
+#[tokio::test]
+async fn our_own_tokens_delete_only_what_a_revert_deletes() {
+    let ground = Ground::bare("deletes", json!({})).await;
+    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let mut tally = Tally::default();
+    let cases =
+        [stuck_pods(&ground).await, replica_sets(&ground).await, policies(&ground).await].concat();
+    for (what, path, deletable) in cases {
+        for identity in &own {
+            let answer = identity.would_delete(&path).await;
+            // Only the reaper takes revoked policies away; the operator has no right to.
+            let may = !(path.contains("networkpolicies") && identity.name == names::OPERATOR);
+            let holds = match (deletable, may) {
+                (true, true) => answer.is_done(),
+                (_, false) => answer.code == 403,
+                (false, true) => answer.is_refusal(POLICY),
+            };
+            tally.expect(holds, || format!("{}: {what}: {answer:?}", identity.name));
+        }
+    }
+    tally.conclude("deletions as a revert needs them, and no other");
+}
+
+/// What is deleted, where it is, and whether that may be.
+type Case = (&'static str, String, bool);
+
+/// A pod of a `StatefulSet` that is ready, one that is not, and one of a Deployment that is not.
+async fn stuck_pods(ground: &Ground) -> Vec<Case> {
+    let workload = |kind: &str, command: &str| {
+        let container = json!({
+            "name": "web", "image": "registry.local/busybox:1", "imagePullPolicy": "Never", "command": ["sleep", "600"],
+            "readinessProbe": {"exec": {"command": [command]}, "periodSeconds": 1},
+        });
+        json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": {},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": command}}, "template": {
+                "metadata": {"labels": {"app": command, "kind": kind}},
+                "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]}}},
+        })
+    };
+    let named = |mut object: Value| {
+        object["spec"]["serviceName"] = json!("none");
+        object
+    };
+    place(ground, "apis/apps/v1", "statefulsets", "ready", named(workload("StatefulSet", "true")))
+        .await;
+    place(ground, "apis/apps/v1", "statefulsets", "stuck", named(workload("StatefulSet", "false")))
+        .await;
+    place(ground, "apis/apps/v1", "deployments", "plain", workload("Deployment", "false")).await;
+    let pods: Api<Pod> = ground.api();
+    let path = |name: &str| format!("api/v1/namespaces/{}/pods/{name}", ground.namespace);
+    let labels = ListParams::default().labels("kind=Deployment");
+    let plain = eventually("the Deployment has a pod", 30, async || {
+        Some(pods.list(&labels).await.ok()?.items.first()?.name_any())
+    })
+    .await;
+    eventually("the StatefulSets have pods, one ready", 60, async || {
+        let ready = pods.get("ready-0").await.ok()?.status?.conditions?;
+        let ready = ready.iter().any(|found| found.type_ == "Ready" && found.status == "True");
+        (ready && pods.get("stuck-0").await.is_ok()).then_some(())
+    })
+    .await;
+    vec![
+        ("a stuck pod of a StatefulSet", path("stuck-0"), true),
+        ("a ready pod of a StatefulSet", path("ready-0"), false),
+        ("a pod of a Deployment", path(&plain), false),
+    ]
+}
+
+async fn replica_sets(ground: &Ground) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (what, name, replicas, at, deletable) in [
+        (
+            "the ReplicaSet of a bad rollout",
+            "faulty",
+            0,
+            Some("/spec/template/spec/containers/name=web/image"),
+            true,
+        ),
+        (
+            "a ReplicaSet of a Deployment that was scaled",
+            "scaled",
+            0,
+            Some("/spec/replicas"),
+            false,
+        ),
+        ("somebody's ReplicaSet", "other", 0, None, false),
+        (
+            "a ReplicaSet that has pods",
+            "serving",
+            1,
+            Some("/spec/template/spec/containers/name=web/image"),
+            false,
+        ),
+    ] {
+        let annotations = at.map_or_else(|| json!({}), |at| json!({"firedrill.dev/at-image": at}));
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"annotations": annotations},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"set": name}}, "template": {
+                "metadata": {"labels": {"set": name}},
+                "spec": {"nodeSelector": {"nowhere": "true"}, "containers": [{"name": "web", "image": "registry.local/pause:3.10"}]}}},
+        });
+        cases.push((
+            what,
+            place(ground, "apis/apps/v1", "replicasets", name, set).await,
+            deletable,
+        ));
+    }
+    cases
+}
+
+async fn policies(ground: &Ground) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let revoked = json!({"firedrill.dev/fault": armed::REVOKED, "firedrill.dev/run": "run"});
+    let armed = json!({"firedrill.dev/fault": armed::ARMED, "firedrill.dev/run": "run"});
+    let inert = json!({"role": "web", "firedrill.dev/inert": "true"});
+    for (what, name, labels, pods, deletable) in [
+        ("a revoked policy", "revoked", revoked.clone(), inert.clone(), true),
+        ("an armed policy", "armed", armed, json!({"role": "web"}), false),
+        (
+            "a policy that is called revoked and works",
+            "working",
+            revoked,
+            json!({"role": "web"}),
+            false,
+        ),
+        ("somebody's policy", "other", json!({}), inert.clone(), false),
+        (
+            "a policy of no run",
+            "stray",
+            json!({"firedrill.dev/fault": armed::REVOKED}),
+            inert,
+            false,
+        ),
+    ] {
+        let policy = json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"labels": labels},
+            "spec": {"podSelector": {"matchLabels": pods}, "policyTypes": ["Egress"]},
+        });
+        let path =
+            place(ground, "apis/networking.k8s.io/v1", "networkpolicies", name, policy).await;
+        cases.push((what, path, deletable));
+    }
+    cases
+}
+
+/// Everything harmful that a stolen token could be tried with.
+async fn harm(ground: &Ground, identity: &Identity, pod: &str) -> Vec<(&'static str, Answer)> {
+    let space = |api: &str| format!("{api}/namespaces/{}", ground.namespace);
+    let (core, apps) = (space("api/v1"), space("apis/apps/v1"));
+    let network = space("apis/networking.k8s.io/v1");
+    let web = format!("{apps}/deployments/web");
+    let evict = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": ground.namespace}});
+    let set = |path: &str, value: Value| vec![json!({"op": "add", "path": path, "value": value})];
+    let container = json!([{"name": "evil", "image": "evil"}]);
+    let evil = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "evil"}, "spec": {"containers": container}});
+    let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "evil"}, "spec": {"podSelector": {}}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "evil"}});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "evil"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
+    let arm = set("/metadata/labels", json!({"firedrill.dev/fault": armed::ARMED}));
+    vec![
+        ("arm", identity.would_patch(&web, &arm).await),
+        (
+            "swap an image",
+            identity
+                .would_patch(&web, &set("/spec/template/spec/containers/0/image", json!("evil")))
+                .await,
+        ),
+        ("scale", identity.would_patch(&web, &set("/spec/replicas", json!(0))).await),
+        (
+            "scale by the subresource",
+            identity.would_patch(&format!("{web}/scale"), &set("/spec/replicas", json!(0))).await,
+        ),
+        ("delete a workload", identity.would_delete(&web).await),
+        ("delete a pod", identity.would_delete(&format!("{core}/pods/{pod}")).await),
+        (
+            "evict a pod",
+            identity.create(&format!("{core}/pods/{pod}/eviction?dryRun=All"), &evict).await,
+        ),
+        ("create a pod", identity.create(&format!("{core}/pods?dryRun=All"), &evil).await),
+        (
+            "arm a Service",
+            identity
+                .would_patch(
+                    &format!("{core}/services/web"),
+                    &set("/spec/selector/evil", json!("1")),
+                )
+                .await,
+        ),
+        ("delete a Service", identity.would_delete(&format!("{core}/services/web")).await),
+        (
+            "create a policy",
+            identity.create(&format!("{network}/networkpolicies?dryRun=All"), &policy).await,
+        ),
+        (
+            "delete a policy",
+            identity.would_delete(&format!("{network}/networkpolicies/theirs")).await,
+        ),
+        ("create a Secret", identity.create(&format!("{core}/secrets?dryRun=All"), &secret).await),
+        (
+            "create a RoleBinding",
+            identity
+                .create(
+                    &format!(
+                        "{}/rolebindings?dryRun=All",
+                        space("apis/rbac.authorization.k8s.io/v1")
+                    ),
+                    &binding,
+                )
+                .await,
+        ),
+        ("delete the namespace", identity.would_delete(&core).await),
+    ]
+}
+
+#[tokio::test]
+async fn our_own_tokens_cannot_break_anything_even_with_every_right() {
+    let ground = Ground::new("stolen").await;
+    let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {}, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}});
+    place(&ground, "apis/networking.k8s.io/v1", "networkpolicies", "theirs", policy).await;
+    let pod = ground.pods().await[0].name_any();
+    let mut tally = Tally::default();
+    for (name, of) in
+        [(names::OPERATOR, names::OPERATOR_NAMESPACE), ("firedrill-reaper", "firedrill-reaper")]
+    {
+        let identity = Identity::own(name).await;
+        for (what, answer) in harm(&ground, &identity, &pod).await {
+            tally.expect(answer.code == 403, || format!("{name}: {what}: {answer:?}"));
+        }
+        let account = json!([{"kind": "ServiceAccount", "name": name, "namespace": of}]);
+        bind(&ground, name, "cluster-admin", &account).await;
+        granted(&identity, &ground, "create", "experiments").await;
+        for (what, answer) in harm(&ground, &identity, &pod).await {
+            tally.expect(answer.is_refusal(POLICY), || {
+                format!("{name} with every right: {what}: {answer:?}")
+            });
+        }
+    }
+    tally.conclude("harmful requests of our own tokens refused");
+}
