@@ -47,14 +47,21 @@ fn allowed(namespace: &str, blocked: &Blocked) -> Vec<Value> {
             let without = |(key, value): (&String, &String)| json!({"podSelector": {"matchExpressions": [{"key": key, "operator": "NotIn", "values": [value]}]}});
             let elsewhere = json!({"namespaceSelector": {"matchExpressions": [
                 {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}]}});
-            let excepted = |v6: bool, bits: u8| -> Vec<String> {
-                let of_family = addresses.iter().filter(|address| address.contains(':') == v6);
-                of_family.map(|address| format!("{address}/{bits}")).collect()
-            };
-            let outside = [("0.0.0.0/0", excepted(false, 32)), ("::/0", excepted(true, 128))]
-                .map(|(cidr, except)| json!({"ipBlock": {"cidr": cidr, "except": except}}));
+            let outside = [("0.0.0.0/0", false, 32), ("::/0", true, 128)]
+                .map(|(cidr, v6, bits)| outside(cidr, addresses, v6, bits));
             selector.iter().map(without).chain([elsewhere]).chain(outside).collect()
         }
+    }
+}
+
+/// Every address of a family but these; an empty `except` would be stored as none.
+fn outside(cidr: &str, addresses: &BTreeSet<String>, v6: bool, bits: u8) -> Value {
+    let of_family = addresses.iter().filter(|address| address.contains(':') == v6);
+    let except: Vec<String> = of_family.map(|address| format!("{address}/{bits}")).collect();
+    if except.is_empty() {
+        json!({"ipBlock": {"cidr": cidr}})
+    } else {
+        json!({"ipBlock": {"cidr": cidr, "except": except}})
     }
 }
 
@@ -96,4 +103,46 @@ pub fn update(object: &super::Object, spec: &Value) -> Option<Vec<Value>> {
         put("egress"),
         put("podSelector"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> Blocked {
+        Blocked::Service {
+            selector: [("app".to_owned(), "db".to_owned())].into(),
+            addresses: ["10.0.0.7".to_owned(), "fd00::7".to_owned()].into(),
+        }
+    }
+
+    #[test]
+    fn everything_is_allowed_but_the_dependency_by_its_labels_and_its_addresses() {
+        let spec = armed(&json!({"matchLabels": {"app": "web"}}), "shop", &service());
+        let to = &spec["egress"][0]["to"];
+        assert_eq!(
+            to[0]["podSelector"]["matchExpressions"][0],
+            json!({"key": "app", "operator": "NotIn", "values": ["db"]})
+        );
+        assert_eq!(to[1]["namespaceSelector"]["matchExpressions"][0]["values"], json!(["shop"]));
+        assert_eq!(to[2]["ipBlock"], json!({"cidr": "0.0.0.0/0", "except": ["10.0.0.7/32"]}));
+        assert_eq!(to[3]["ipBlock"], json!({"cidr": "::/0", "except": ["fd00::7/128"]}));
+    }
+
+    #[test]
+    fn a_policy_is_born_inert_and_revoked() {
+        let spec = armed(&json!({"matchLabels": {"app": "web"}}), "shop", &service());
+        let policy = policy("firedrill-deployment-web", &BTreeMap::new(), "run", spec);
+        assert_eq!(policy["spec"]["podSelector"]["matchLabels"][names::INERT], "true");
+        assert_eq!(policy["metadata"]["labels"][names::FAULT], "run.0.revoked");
+    }
+
+    #[test]
+    fn a_policy_that_has_the_spec_already_needs_no_update() {
+        let spec = armed(&json!({"matchLabels": {"app": "web"}}), "shop", &service());
+        let value = json!({"metadata": {"uid": "u"}, "spec": spec});
+        let object = super::super::Object { kind: super::super::Kind::NetworkPolicy, value };
+        assert_eq!(update(&object, &spec), None);
+        assert!(update(&object, &inert(spec)).is_some());
+    }
 }

@@ -110,7 +110,9 @@ fn outcome(error: &Error) -> Outcome {
         409 if words.contains("UID in the precondition") => Outcome::Gone,
         409 => Outcome::Changed,
         // A failed test of a JSON Patch names no cause.
-        422 if causes.is_empty() && words.contains("the request") => Outcome::Changed,
+        422 if causes.is_empty() && words.contains("server rejected our request") => {
+            Outcome::Changed
+        }
         // A patch by UID of an object that is another one by now.
         422 if words.contains("field is immutable") => Outcome::Gone,
         429 => match budget {

@@ -203,7 +203,11 @@ impl Reaper {
             uid: object.uid().to_owned(),
             patch,
         };
-        self.send(object.namespace(), &Call::Disarm(change)).await?;
+        match perform::one(&self.writes, object.namespace(), &Call::Disarm(change)).await {
+            // Somebody else is at it; the next sweep looks again.
+            Outcome::Changed | Outcome::Gone => return Ok(()),
+            outcome => settle(outcome)?,
+        }
         match tokio::time::timeout(SETTLE, self.tidy(object, &fields)).await {
             Ok(tidied) => tidied,
             Err(_) => {
@@ -214,13 +218,7 @@ impl Reaper {
     }
 
     async fn send(&self, namespace: &str, request: &Call) -> Result<(), String> {
-        match perform::one(&self.writes, namespace, request).await {
-            Outcome::Accepted | Outcome::Gone => Ok(()),
-            Outcome::Changed => Err("it changed meanwhile".to_owned()),
-            Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => {
-                Err(words)
-            }
-        }
+        settle(perform::one(&self.writes, namespace, request).await)
     }
 
     /// What was changed, by the object's annotations; where somebody took them away, by the copies
@@ -309,6 +307,14 @@ impl Reaper {
         if let Err(error) = deleted {
             tracing::warn!(%error, object = name(object), "a revoked policy could not be deleted");
         }
+    }
+}
+
+/// What a call that did not succeed says; one whose object is gone or another by now is as good.
+fn settle(outcome: Outcome) -> Result<(), String> {
+    match outcome {
+        Outcome::Accepted | Outcome::Gone | Outcome::Changed => Ok(()),
+        Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => Err(words),
     }
 }
 
