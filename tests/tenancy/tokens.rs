@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     POLICY, Tally,
-    armed::{self, Row},
+    armed::{self, ARMED, REVOKED, Row},
     bind, granted,
     identity::{Answer, Identity},
     place,
@@ -47,38 +47,98 @@ async fn row_by(identity: &Identity, row: &Row, path: &str, tally: &mut Tally) {
     }
 }
 
+/// A mark that somebody changed since the fault was armed.
+struct Changed {
+    what: &'static str,
+    mark: Option<&'static str>,
+    /// Whether the fault's annotations are still there.
+    annotated: bool,
+    /// Whether our mark may be set, and the field be restored with that.
+    may: (bool, bool),
+}
+
+const CHANGED: [Changed; 6] = [
+    Changed { what: "never armed", mark: None, annotated: false, may: (true, false) },
+    Changed { what: "mark removed", mark: None, annotated: true, may: (true, true) },
+    Changed {
+        what: "annotations removed",
+        mark: Some(ARMED),
+        annotated: false,
+        may: (true, false),
+    },
+    Changed { what: "brought back", mark: Some(REVOKED), annotated: true, may: (true, true) },
+    Changed {
+        what: "another's fault",
+        mark: Some("other.1.armed"),
+        annotated: true,
+        may: (false, false),
+    },
+    Changed {
+        what: "another's tombstone",
+        mark: Some("other.1.revoked"),
+        annotated: true,
+        may: (true, false),
+    },
+];
+
 #[tokio::test]
-async fn our_own_tokens_leave_what_is_not_armed_as_it_is() {
-    let ground = Ground::bare("unarmed", json!({})).await;
+async fn our_own_tokens_restore_only_what_is_left_of_their_fault() {
+    let ground = Ground::bare("changed", json!({})).await;
     let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
     let mut tally = Tally::default();
-    for (index, row) in armed::rows().iter().enumerate() {
-        let mut object = row.object.clone();
-        object["metadata"]["labels"].as_object_mut().unwrap().remove(names::FAULT);
-        let path = place(&ground, row.api, row.resource, &format!("row-{index}"), object).await;
-        let mark = |value: &str| json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": value});
-        let ours: Vec<Value> = row.disarm().split_off(1);
-        let tombstone = [vec![mark(armed::REVOKED)], ours].concat();
-        for identity in &own {
-            let by = &identity.name;
-            let answer = identity.would_patch(&path, &tombstone).await;
-            tally.expect(answer.is_done(), || {
-                format!("{by}, {}: a tombstone: {answer:?}", row.name)
-            });
-            let restored = [tombstone.clone(), row.restore.clone()].concat();
-            for (what, patch) in [
-                ("armed", vec![mark(armed::ARMED)]),
-                ("restored", restored),
-                ("restored without a mark", row.restore.clone()),
-            ] {
-                let answer = identity.would_patch(&path, &patch).await;
-                tally.expect(answer.is_refusal(POLICY), || {
-                    format!("{by}, {}: {what}: {answer:?}", row.name)
-                });
+    for (index, mut row) in armed::rows().into_iter().enumerate() {
+        let whole = row.object.clone();
+        for (state, changed) in CHANGED.iter().enumerate() {
+            row.object = changed.of(whole.clone());
+            let name = format!("row-{index}-{state}");
+            let path = place(&ground, row.api, row.resource, &name, row.object.clone()).await;
+            for identity in &own {
+                changed_by(identity, &row, changed, &path, &mut tally).await;
             }
         }
     }
-    tally.conclude("unarmed targets marked as revoked and otherwise left alone");
+    tally.conclude(
+        "targets whose mark somebody changed: revoked where that is ours, restored where we know",
+    );
+}
+
+impl Changed {
+    fn of(&self, mut object: Value) -> Value {
+        let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+        match self.mark {
+            Some(mark) => labels.insert(names::FAULT.to_owned(), json!(mark)),
+            None => labels.remove(names::FAULT),
+        };
+        if !self.annotated {
+            object["metadata"]["annotations"] = json!({"note": "kept"});
+        }
+        object
+    }
+}
+
+async fn changed_by(
+    identity: &Identity,
+    row: &Row,
+    changed: &Changed,
+    path: &str,
+    tally: &mut Tally,
+) {
+    let arm = [
+        json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": ARMED.replace(".1.", ".2.")}),
+    ];
+    let tried = [
+        ("revoked", row.disarm(), changed.may.0),
+        ("restored", row.revert(), changed.may.1),
+        ("restored without a mark", row.restore.clone(), false),
+        ("armed", arm.to_vec(), false),
+    ];
+    for (what, patch, may) in tried {
+        let answer = identity.would_patch(path, &patch).await;
+        let holds = if may { answer.is_done() } else { answer.is_refusal(POLICY) };
+        tally.expect(holds, || {
+            format!("{}, {}, {}: {what}: {answer:?}", identity.name, row.name, changed.what)
+        });
+    }
 }
 
 #[tokio::test]
@@ -194,8 +254,8 @@ async fn replica_sets(ground: &Ground) -> Vec<Case> {
 
 async fn policies(ground: &Ground) -> Vec<Case> {
     let mut cases = Vec::new();
-    let revoked = json!({"firedrill.dev/fault": armed::REVOKED, "firedrill.dev/run": "run"});
-    let armed = json!({"firedrill.dev/fault": armed::ARMED, "firedrill.dev/run": "run"});
+    let revoked = json!({"firedrill.dev/fault": REVOKED, "firedrill.dev/run": "run"});
+    let armed = json!({"firedrill.dev/fault": ARMED, "firedrill.dev/run": "run"});
     let inert = json!({"role": "web", "firedrill.dev/inert": "true"});
     for (what, name, labels, pods, deletable) in [
         ("a revoked policy", "revoked", revoked.clone(), inert.clone(), true),
@@ -208,13 +268,7 @@ async fn policies(ground: &Ground) -> Vec<Case> {
             false,
         ),
         ("somebody's policy", "other", json!({}), inert.clone(), false),
-        (
-            "a policy of no run",
-            "stray",
-            json!({"firedrill.dev/fault": armed::REVOKED}),
-            inert,
-            false,
-        ),
+        ("a policy of no run", "stray", json!({"firedrill.dev/fault": REVOKED}), inert, false),
     ] {
         let policy = json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"labels": labels},
@@ -241,7 +295,7 @@ async fn harm(ground: &Ground, identity: &Identity, pod: &str) -> Vec<(&'static 
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "evil"}});
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "evil"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
-    let arm = set("/metadata/labels", json!({"firedrill.dev/fault": armed::ARMED}));
+    let arm = set("/metadata/labels", json!({"firedrill.dev/fault": ARMED}));
     vec![
         ("arm", identity.would_patch(&web, &arm).await),
         (
