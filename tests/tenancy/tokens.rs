@@ -1,6 +1,7 @@
 //! What firedrill's own tokens can do, in whoever's hands they are.
 
 use firedrill::api::names;
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
@@ -17,33 +18,42 @@ use super::{
 #[tokio::test]
 async fn our_own_tokens_revert_every_fault_and_write_nothing_else() {
     let ground = Ground::bare("rows", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let own = own().await;
     let mut tally = Tally::default();
     let rows = armed::rows();
     for (index, row) in rows.iter().enumerate() {
-        let path =
-            place(&ground, row.api, row.resource, &format!("row-{index}"), row.object.clone())
-                .await;
-        for identity in &own {
-            row_by(identity, row, &path, &mut tally).await;
-        }
+        let name = format!("row-{index}");
+        let path = place(&ground, row.api, row.resource, &name, row.object.clone()).await;
+        // A field that somebody mended is left alone.
+        let mut tried = vec![
+            ("the revert".to_owned(), row.revert(), true),
+            ("the mark alone".to_owned(), row.disarm(), true),
+        ];
+        tried.extend(row.wrong().into_iter().map(|(what, patch)| (what, patch, false)));
+        // Both are judged by the same policies, so they take turns.
+        patches(&own[index % own.len()], &row.name, &path, &tried, &mut tally).await;
     }
     println!("{} kinds of armed targets", rows.len());
     tally.conclude("reverts accepted and anything else refused");
 }
 
-async fn row_by(identity: &Identity, row: &Row, path: &str, tally: &mut Tally) {
-    let by = &identity.name;
-    let answer = identity.would_patch(path, &row.revert()).await;
-    tally.expect(answer.is_done(), || format!("{by}, {}: the revert: {answer:?}", row.name));
-    // A field that somebody mended is left alone.
-    let answer = identity.would_patch(path, &row.disarm()).await;
-    tally.expect(answer.is_done(), || format!("{by}, {}: the mark alone: {answer:?}", row.name));
-    for (what, patch) in row.wrong() {
-        let answer = identity.would_patch(path, &patch).await;
-        tally.expect(answer.is_refusal(POLICY), || {
-            format!("{by}, {}: {what}: {answer:?}", row.name)
-        });
+async fn own() -> [Identity; 2] {
+    [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await]
+}
+
+/// Sends patches side by side, each of which may pass or must not.
+async fn patches(
+    identity: &Identity,
+    name: &str,
+    path: &str,
+    tried: &[(String, Vec<Value>, bool)],
+    tally: &mut Tally,
+) {
+    let answers =
+        join_all(tried.iter().map(|(_, patch, _)| identity.would_patch(path, patch))).await;
+    for ((what, _, may), answer) in tried.iter().zip(answers) {
+        let holds = if *may { answer.is_done() } else { answer.is_refusal(POLICY) };
+        tally.expect(holds, || format!("{}, {name}: {what}: {answer:?}", identity.name));
     }
 }
 
@@ -84,7 +94,7 @@ const CHANGED: [Changed; 6] = [
 #[tokio::test]
 async fn our_own_tokens_restore_only_what_is_left_of_their_fault() {
     let ground = Ground::bare("changed", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let own = own().await;
     let mut tally = Tally::default();
     for (index, mut row) in armed::rows().into_iter().enumerate() {
         let whole = row.object.clone();
@@ -92,9 +102,9 @@ async fn our_own_tokens_restore_only_what_is_left_of_their_fault() {
             row.object = changed.of(whole.clone());
             let name = format!("row-{index}-{state}");
             let path = place(&ground, row.api, row.resource, &name, row.object.clone()).await;
-            for identity in &own {
-                changed_by(identity, &row, changed, &path, &mut tally).await;
-            }
+            let case = format!("{}, {}", row.name, changed.what);
+            let identity = &own[(index + state) % own.len()];
+            patches(identity, &case, &path, &changed.tried(&row), &mut tally).await;
         }
     }
     tally.conclude(
@@ -114,37 +124,24 @@ impl Changed {
         }
         object
     }
-}
 
-async fn changed_by(
-    identity: &Identity,
-    row: &Row,
-    changed: &Changed,
-    path: &str,
-    tally: &mut Tally,
-) {
-    let arm = [
-        json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": ARMED.replace(".1.", ".2.")}),
-    ];
-    let tried = [
-        ("revoked", row.disarm(), changed.may.0),
-        ("restored", row.revert(), changed.may.1),
-        ("restored without a mark", row.restore.clone(), false),
-        ("armed", arm.to_vec(), false),
-    ];
-    for (what, patch, may) in tried {
-        let answer = identity.would_patch(path, &patch).await;
-        let holds = if may { answer.is_done() } else { answer.is_refusal(POLICY) };
-        tally.expect(holds, || {
-            format!("{}, {}, {}: {what}: {answer:?}", identity.name, row.name, changed.what)
-        });
+    fn tried(&self, row: &Row) -> Vec<(String, Vec<Value>, bool)> {
+        let mark = ARMED.replace(".1.", ".2.");
+        let arm =
+            json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": mark});
+        vec![
+            ("revoked".to_owned(), row.disarm(), self.may.0),
+            ("restored".to_owned(), row.revert(), self.may.1),
+            ("restored without a mark".to_owned(), row.restore.clone(), false),
+            ("armed".to_owned(), vec![arm], false),
+        ]
     }
 }
 
 #[tokio::test]
 async fn our_own_tokens_delete_only_what_a_revert_deletes() {
     let ground = Ground::bare("deletes", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let own = own().await;
     let mut tally = Tally::default();
     let cases =
         [stuck_pods(&ground).await, replica_sets(&ground).await, policies(&ground).await].concat();
