@@ -38,7 +38,8 @@ impl Row {
         let remove = ours.map(|name| {
             json!({"op": "remove", "path": format!("/metadata/annotations/{}", name.replace('/', "~1"))})
         });
-        let mark = json!({"op": "replace", "path": "/metadata/labels/firedrill.dev~1fault", "value": REVOKED});
+        let mark =
+            json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": REVOKED});
         std::iter::once(mark).chain(remove).collect()
     }
 

@@ -147,7 +147,7 @@ fn lost_variables(resource: &'static str) -> Vec<Row> {
         Variant {
             name: "removed env",
             web: json!({"env": [other()]}),
-            edits: &[("env", at("/env/name=MODE"), mode("good"), Value::Null)],
+            edits: &[("env", at("/env/[0]name=MODE"), mode("good"), Value::Null)],
             restore: vec![add("/env/0", mode("good"))],
             instead: vec![
                 ("another value", add("/env/0/value", "evil")),

@@ -1,13 +1,14 @@
 //! What firedrill's own tokens can do, in whoever's hands they are.
 
 use firedrill::api::names;
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
 
 use super::{
     POLICY, Tally,
-    armed::{self, Row},
+    armed::{self, ARMED, REVOKED, Row},
     bind, granted,
     identity::{Answer, Identity},
     place,
@@ -17,74 +18,130 @@ use super::{
 #[tokio::test]
 async fn our_own_tokens_revert_every_fault_and_write_nothing_else() {
     let ground = Ground::bare("rows", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let own = own().await;
     let mut tally = Tally::default();
     let rows = armed::rows();
     for (index, row) in rows.iter().enumerate() {
-        let path =
-            place(&ground, row.api, row.resource, &format!("row-{index}"), row.object.clone())
-                .await;
-        for identity in &own {
-            row_by(identity, row, &path, &mut tally).await;
-        }
+        let name = format!("row-{index}");
+        let path = place(&ground, row.api, row.resource, &name, row.object.clone()).await;
+        // A field that somebody mended is left alone.
+        let mut tried = vec![
+            ("the revert".to_owned(), row.revert(), true),
+            ("the mark alone".to_owned(), row.disarm(), true),
+        ];
+        tried.extend(row.wrong().into_iter().map(|(what, patch)| (what, patch, false)));
+        // Both are judged by the same policies, so they take turns.
+        patches(&own[index % own.len()], &row.name, &path, &tried, &mut tally).await;
     }
     println!("{} kinds of armed targets", rows.len());
     tally.conclude("reverts accepted and anything else refused");
 }
 
-async fn row_by(identity: &Identity, row: &Row, path: &str, tally: &mut Tally) {
-    let by = &identity.name;
-    let answer = identity.would_patch(path, &row.revert()).await;
-    tally.expect(answer.is_done(), || format!("{by}, {}: the revert: {answer:?}", row.name));
-    // A field that somebody mended is left alone.
-    let answer = identity.would_patch(path, &row.disarm()).await;
-    tally.expect(answer.is_done(), || format!("{by}, {}: the mark alone: {answer:?}", row.name));
-    for (what, patch) in row.wrong() {
-        let answer = identity.would_patch(path, &patch).await;
-        tally.expect(answer.is_refusal(POLICY), || {
-            format!("{by}, {}: {what}: {answer:?}", row.name)
-        });
+async fn own() -> [Identity; 2] {
+    [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await]
+}
+
+/// Sends patches side by side, each of which may pass or must not.
+async fn patches(
+    identity: &Identity,
+    name: &str,
+    path: &str,
+    tried: &[(String, Vec<Value>, bool)],
+    tally: &mut Tally,
+) {
+    let answers =
+        join_all(tried.iter().map(|(_, patch, _)| identity.would_patch(path, patch))).await;
+    for ((what, _, may), answer) in tried.iter().zip(answers) {
+        let holds = if *may { answer.is_done() } else { answer.is_refusal(POLICY) };
+        tally.expect(holds, || format!("{}, {name}: {what}: {answer:?}", identity.name));
     }
 }
 
+/// A mark that somebody changed since the fault was armed.
+struct Changed {
+    what: &'static str,
+    mark: Option<&'static str>,
+    /// Whether the fault's annotations are still there.
+    annotated: bool,
+    /// Whether our mark may be set, and the field be restored with that.
+    may: (bool, bool),
+}
+
+const CHANGED: [Changed; 6] = [
+    Changed { what: "never armed", mark: None, annotated: false, may: (true, false) },
+    Changed { what: "mark removed", mark: None, annotated: true, may: (true, true) },
+    Changed {
+        what: "annotations removed",
+        mark: Some(ARMED),
+        annotated: false,
+        may: (true, false),
+    },
+    Changed { what: "brought back", mark: Some(REVOKED), annotated: true, may: (true, true) },
+    Changed {
+        what: "another's fault",
+        mark: Some("other.1.armed"),
+        annotated: true,
+        may: (false, false),
+    },
+    Changed {
+        what: "another's tombstone",
+        mark: Some("other.1.revoked"),
+        annotated: true,
+        may: (true, false),
+    },
+];
+
 #[tokio::test]
-async fn our_own_tokens_leave_what_is_not_armed_as_it_is() {
-    let ground = Ground::bare("unarmed", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+async fn our_own_tokens_restore_only_what_is_left_of_their_fault() {
+    let ground = Ground::bare("changed", json!({})).await;
+    let own = own().await;
     let mut tally = Tally::default();
-    for (index, row) in armed::rows().iter().enumerate() {
-        let mut object = row.object.clone();
-        object["metadata"]["labels"].as_object_mut().unwrap().remove(names::FAULT);
-        let path = place(&ground, row.api, row.resource, &format!("row-{index}"), object).await;
-        let mark = |value: &str| json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": value});
-        let ours: Vec<Value> = row.disarm().split_off(1);
-        let tombstone = [vec![mark(armed::REVOKED)], ours].concat();
-        for identity in &own {
-            let by = &identity.name;
-            let answer = identity.would_patch(&path, &tombstone).await;
-            tally.expect(answer.is_done(), || {
-                format!("{by}, {}: a tombstone: {answer:?}", row.name)
-            });
-            let restored = [tombstone.clone(), row.restore.clone()].concat();
-            for (what, patch) in [
-                ("armed", vec![mark(armed::ARMED)]),
-                ("restored", restored),
-                ("restored without a mark", row.restore.clone()),
-            ] {
-                let answer = identity.would_patch(&path, &patch).await;
-                tally.expect(answer.is_refusal(POLICY), || {
-                    format!("{by}, {}: {what}: {answer:?}", row.name)
-                });
-            }
+    for (index, mut row) in armed::rows().into_iter().enumerate() {
+        let whole = row.object.clone();
+        for (state, changed) in CHANGED.iter().enumerate() {
+            row.object = changed.of(whole.clone());
+            let name = format!("row-{index}-{state}");
+            let path = place(&ground, row.api, row.resource, &name, row.object.clone()).await;
+            let case = format!("{}, {}", row.name, changed.what);
+            let identity = &own[(index + state) % own.len()];
+            patches(identity, &case, &path, &changed.tried(&row), &mut tally).await;
         }
     }
-    tally.conclude("unarmed targets marked as revoked and otherwise left alone");
+    tally.conclude(
+        "targets whose mark somebody changed: revoked where that is ours, restored where we know",
+    );
+}
+
+impl Changed {
+    fn of(&self, mut object: Value) -> Value {
+        let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+        match self.mark {
+            Some(mark) => labels.insert(names::FAULT.to_owned(), json!(mark)),
+            None => labels.remove(names::FAULT),
+        };
+        if !self.annotated {
+            object["metadata"]["annotations"] = json!({"note": "kept"});
+        }
+        object
+    }
+
+    fn tried(&self, row: &Row) -> Vec<(String, Vec<Value>, bool)> {
+        let mark = ARMED.replace(".1.", ".2.");
+        let arm =
+            json!({"op": "add", "path": "/metadata/labels/firedrill.dev~1fault", "value": mark});
+        vec![
+            ("revoked".to_owned(), row.disarm(), self.may.0),
+            ("restored".to_owned(), row.revert(), self.may.1),
+            ("restored without a mark".to_owned(), row.restore.clone(), false),
+            ("armed".to_owned(), vec![arm], false),
+        ]
+    }
 }
 
 #[tokio::test]
 async fn our_own_tokens_delete_only_what_a_revert_deletes() {
     let ground = Ground::bare("deletes", json!({})).await;
-    let own = [Identity::own(names::OPERATOR).await, Identity::own("firedrill-reaper").await];
+    let own = own().await;
     let mut tally = Tally::default();
     let cases =
         [stuck_pods(&ground).await, replica_sets(&ground).await, policies(&ground).await].concat();
@@ -194,8 +251,8 @@ async fn replica_sets(ground: &Ground) -> Vec<Case> {
 
 async fn policies(ground: &Ground) -> Vec<Case> {
     let mut cases = Vec::new();
-    let revoked = json!({"firedrill.dev/fault": armed::REVOKED, "firedrill.dev/run": "run"});
-    let armed = json!({"firedrill.dev/fault": armed::ARMED, "firedrill.dev/run": "run"});
+    let revoked = json!({"firedrill.dev/fault": REVOKED, "firedrill.dev/run": "run"});
+    let armed = json!({"firedrill.dev/fault": ARMED, "firedrill.dev/run": "run"});
     let inert = json!({"role": "web", "firedrill.dev/inert": "true"});
     for (what, name, labels, pods, deletable) in [
         ("a revoked policy", "revoked", revoked.clone(), inert.clone(), true),
@@ -208,13 +265,7 @@ async fn policies(ground: &Ground) -> Vec<Case> {
             false,
         ),
         ("somebody's policy", "other", json!({}), inert.clone(), false),
-        (
-            "a policy of no run",
-            "stray",
-            json!({"firedrill.dev/fault": armed::REVOKED}),
-            inert,
-            false,
-        ),
+        ("a policy of no run", "stray", json!({"firedrill.dev/fault": REVOKED}), inert, false),
     ] {
         let policy = json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"labels": labels},
@@ -241,7 +292,7 @@ async fn harm(ground: &Ground, identity: &Identity, pod: &str) -> Vec<(&'static 
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "evil"}});
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "evil"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
-    let arm = set("/metadata/labels", json!({"firedrill.dev/fault": armed::ARMED}));
+    let arm = set("/metadata/labels", json!({"firedrill.dev/fault": ARMED}));
     vec![
         ("arm", identity.would_patch(&web, &arm).await),
         (

@@ -39,14 +39,15 @@ variables.fault[?'firedrill.dev/was-{{ . }}'].orValue('')
 {{- end }}
 
 {{/* What every policy about a revert knows: the mark before and after, and the fault's own annotations,
-     which count only when this very request revokes this very fault. */}}
+     which count only where no other fault is. The mark may have been taken away by somebody, and
+     `kubectl rollout undo` may have brought the fault back after its revert. */}}
 {{- define "firedrill.revert" -}}
 - name: before
   expression: oldObject.metadata.?labels[?'firedrill.dev/fault'].orValue('')
 - name: after
   expression: object.metadata.?labels[?'firedrill.dev/fault'].orValue('')
 - name: revokes
-  expression: variables.before.endsWith('.armed') && variables.after == variables.before.replace('.armed', '.revoked')
+  expression: variables.after.endsWith('.revoked') && variables.before in ['', variables.after, variables.after.replace('.revoked', '.armed')]
 - name: fault
   expression: "variables.revokes ? dyn(oldObject.metadata.?annotations.orValue({})) : dyn({})"
 - name: spec
