@@ -51,12 +51,8 @@ pub struct Over {
 pub async fn run(lab: &Lab, scenario: &Scenario, setup: &Setup) -> Over {
     let start = audit::end(&lab.audit_log);
     let ground = Ground::new(&lab.client, scenario).await;
-    let proxy = Proxy::new(
-        lab.upstream.clone(),
-        &ground.namespace,
-        setup.rule.clone(),
-        setup.plant,
-    );
+    let proxy =
+        Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
     let mut serving = JoinSet::new();
     let mut operators = Vec::new();
     for number in 0..setup.operators {
@@ -142,9 +138,8 @@ impl Case {
     /// The operator to which the rule was applied; `None` when the run ended without that write.
     async fn fires(&self) -> Option<usize> {
         let fired = || *self.proxy.fired.borrow();
-        let over = async || {
-            fired().is_some() || (self.is_clean().await && self.proxy.is_quiet_for(QUIET))
-        };
+        let over =
+            async || fired().is_some() || (self.is_clean().await && self.proxy.is_quiet_for(QUIET));
         patience::until(LIMIT_SECONDS, over).await;
         fired()
     }
@@ -158,10 +153,12 @@ impl Case {
     async fn is_clean(&self) -> bool {
         let run = self.ground.run().await;
         let facts = run["status"]["facts"].as_array();
-        let completed = facts.is_some_and(|facts| facts.iter().any(|fact| fact["name"] == "completed"));
+        let completed =
+            facts.is_some_and(|facts| facts.iter().any(|fact| fact["name"] == "completed"));
         completed
             && run["metadata"]["finalizers"].is_null()
-            && self.ground.experiment().await["status"]["lastRun"]["name"] == run["metadata"]["name"]
+            && self.ground.experiment().await["status"]["lastRun"]["name"]
+                == run["metadata"]["name"]
     }
 
     /// Waits until every operator has looked and nobody writes any more.
@@ -179,8 +176,7 @@ impl Case {
             self.proxy.forwarded().into_iter().map(|forwarded| forwarded.audit_id).collect();
         let read = || audit::read(&lab.audit_log, start, &self.ground.namespace, &ids);
         let whole = async || {
-            let found: HashSet<String> =
-                read().iter().map(|event| event.id().to_owned()).collect();
+            let found: HashSet<String> = read().iter().map(|event| event.id().to_owned()).collect();
             ids.is_subset(&found)
         };
         assert!(patience::until(10, whole).await, "the audit log lacks a write that was answered");

@@ -129,8 +129,10 @@ impl Evidence {
     /// The pods that the operators evicted or deleted, each with the request.
     fn evictions(&self) -> Vec<(String, &Event)> {
         let created = self.events.iter().filter(|event| event.is("create", "pods"));
-        let uids: BTreeMap<&str, &str> = created.filter_map(|event| identity(event.response())).collect();
-        let harm = |event: &&Event| event.is("create", "pods/eviction") || event.is("delete", "pods");
+        let uids: BTreeMap<&str, &str> =
+            created.filter_map(|event| identity(event.response())).collect();
+        let harm =
+            |event: &&Event| event.is("create", "pods/eviction") || event.is("delete", "pods");
         let uid = |event: &Event| uids.get(event.name()).copied().unwrap_or("unknown").to_owned();
         let harmful = self.writes().filter(harm).filter(|event| event.is_committed());
         harmful.map(|event| (uid(event), event)).collect()
@@ -155,7 +157,8 @@ fn journaled(run: &Value) -> BTreeSet<String> {
 fn incomplete(evidence: &Evidence) -> Vec<String> {
     let mut missing = Vec::new();
     let conditions = evidence.run["status"]["conditions"].as_array().into_iter().flatten();
-    let complete = |condition: &Value| condition["type"] == "Complete" && condition["status"] == "True";
+    let complete =
+        |condition: &Value| condition["type"] == "Complete" && condition["status"] == "True";
     if !conditions.into_iter().any(complete) {
         missing.push("the run has no condition Complete=True".to_owned());
     }
@@ -205,8 +208,7 @@ fn debriefs(evidence: &Evidence) -> Vec<String> {
 }
 
 fn victims(evidence: &Evidence) -> Vec<String> {
-    let evicted: BTreeSet<String> =
-        evidence.evictions().into_iter().map(|(uid, _)| uid).collect();
+    let evicted: BTreeSet<String> = evidence.evictions().into_iter().map(|(uid, _)| uid).collect();
     let journaled = journaled(&evidence.run);
     let lost: BTreeSet<String> =
         evidence.before.pods.difference(&evidence.after.pods).cloned().collect();
@@ -224,8 +226,7 @@ fn victims(evidence: &Evidence) -> Vec<String> {
 fn evicted_before_journal(evidence: &Evidence) -> Vec<String> {
     let statuses = evidence.statuses();
     let known = |uid: &String, eviction: &Event| {
-        let mut earlier =
-            statuses.iter().filter(|status| status.received() < eviction.received());
+        let mut earlier = statuses.iter().filter(|status| status.received() < eviction.received());
         earlier.any(|status| journaled(status.response()).contains(uid))
     };
     let evictions = evidence.evictions().into_iter();

@@ -14,10 +14,7 @@ use kube::{
     discovery::{Discovery, Scope, verbs},
 };
 
-use crate::{
-    operator::Files,
-    proxy::Upstream,
-};
+use crate::{operator::Files, proxy::Upstream};
 
 const GROUP: &str = "firedrill.dev";
 const OPERATOR_NAMESPACE: &str = "firedrill-system";
@@ -105,7 +102,7 @@ async fn kinds(client: &Client) -> Vec<ApiResource> {
         // Events and Leases are heartbeats and reports, and our own resources are judged apart.
         can.scope == Scope::Namespaced
             && can.supports_operation(verbs::LIST)
-                && kind.group != GROUP
+            && kind.group != GROUP
             && !matches!(kind.kind.as_str(), "Event" | "Lease" | "Endpoints")
     });
     kinds.map(|(kind, _)| kind).collect()

@@ -137,7 +137,11 @@ async fn references(lab: &Lab, scenario: &Scenario) -> Option<Vec<Write>> {
     let took = runs.iter().filter_map(|over| over.evidence.clean_after).max().unwrap_or_default();
     println!(
         "{}, undisturbed: {} writes, {} ({}) in {:.1}s, {REFERENCES} of {REFERENCES} times",
-        scenario.name, writes.len(), scenario.verdict.0, scenario.verdict.1, took.as_secs_f64()
+        scenario.name,
+        writes.len(),
+        scenario.verdict.0,
+        scenario.verdict.1,
+        took.as_secs_f64()
     );
     for write in sometimes {
         println!("  not in every run, so nothing is done at it: {write}");
@@ -177,12 +181,7 @@ async fn plants(lab: &Lab, scenario: &Scenario, at_once: usize) -> Vec<(String, 
 }
 
 /// Runs the cases, some at a time, and prints each as it ends.
-async fn disturb(
-    lab: &Lab,
-    scenario: &Scenario,
-    cases: Vec<Disturbance>,
-    args: &Args,
-) -> Vec<Row> {
+async fn disturb(lab: &Lab, scenario: &Scenario, cases: Vec<Disturbance>, args: &Args) -> Vec<Row> {
     let (count, began) = (cases.len(), Instant::now());
     let time_is_left = |_: &_| {
         let left = args.sample.is_none_or(|seconds| began.elapsed() < Duration::from_secs(seconds));

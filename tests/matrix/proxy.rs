@@ -230,8 +230,7 @@ impl Proxy {
         told: Option<Told>,
         mut request: Request,
     ) -> io::Result<Answer> {
-        let tampered =
-            self.plant.map_or(Tampered::Sent, |plant| plant.tamper(ask, &mut request));
+        let tampered = self.plant.map_or(Tampered::Sent, |plant| plant.tamper(ask, &mut request));
         match tampered {
             Tampered::Sent => self.forward(told, &request).await,
             Tampered::Preceded(other) => {

@@ -79,7 +79,11 @@ const COLUMNS: [(&str, Action, usize); 7] = [
 pub fn disturbances(scenario: &'static str, writes: &[Write]) -> Vec<Disturbance> {
     let at = |write: &Write| {
         let rule = |action| Rule { write: write.clone(), action };
-        COLUMNS.map(|(_, action, operators)| Disturbance { scenario, rule: rule(action), operators })
+        COLUMNS.map(|(_, action, operators)| Disturbance {
+            scenario,
+            rule: rule(action),
+            operators,
+        })
     };
     writes.iter().flat_map(at).collect()
 }
@@ -96,7 +100,8 @@ pub fn print_table(rows: &[Row]) {
         let place = lines.keys().find(|(_, known)| *known == name).map(|(place, _)| *place);
         let key = (place.unwrap_or(lines.len()), name);
         let cells = lines.entry(key).or_insert_with(|| vec![String::new(); COLUMNS.len()]);
-        let column = COLUMNS.iter().position(|(_, action, of)| (action, of) == (&rule.action, operators));
+        let column =
+            COLUMNS.iter().position(|(_, action, of)| (action, of) == (&rule.action, operators));
         if let Some(cell) = column.and_then(|column| cells.get_mut(column)) {
             *cell = row.cell();
         }
@@ -137,7 +142,8 @@ impl Summary {
     }
 
     pub fn json(&self) -> Value {
-        let planted = self.planted.iter().map(|(name, caught)| json!({"bug": name, "caught": caught}));
+        let planted =
+            self.planted.iter().map(|(name, caught)| json!({"bug": name, "caught": caught}));
         json!({
             "seed": self.seed,
             "possible": self.possible,

@@ -108,7 +108,9 @@ impl Plant {
         let pods = pods.map(|(pods, _)| pods.to_owned()).unwrap_or_default();
         let change = match self {
             Self::EvictsUnconditionally => {
-                body["deleteOptions"].as_object_mut().map(|options| options.remove("preconditions"));
+                body["deleteOptions"]
+                    .as_object_mut()
+                    .map(|options| options.remove("preconditions"));
                 request.body = body.to_string().into_bytes();
                 return Tampered::Sent;
             }

@@ -93,7 +93,9 @@ fn says(resource: &str, body: &Value) -> Vec<String> {
             let held = list("/metadata/finalizers").next().is_some();
             vec![if held { "finalizer put on" } else { "finalizer taken off" }.to_owned()]
         }
-        "experiments/status" => text("/status/lastRun/name").map(|_| "lastRun".to_owned()).into_iter().collect(),
+        "experiments/status" => {
+            text("/status/lastRun/name").map(|_| "lastRun".to_owned()).into_iter().collect()
+        }
         "events" => text("/reason").into_iter().collect(),
         _ => Vec::new(),
     }
