@@ -13,6 +13,8 @@ driver=
 cleanup() {
   [ -z "$driver" ] || kill "$driver" 2>/dev/null || true
   wait
+  # A driver that was killed leaves its operators behind.
+  pkill -f "operator --config $STATE/log/matrix/firedrill.yaml" 2>/dev/null || true
   # A run whose operator was killed for good would hold its namespace.
   kubectl get experimentruns -A -o jsonpath='{range .items[?(@.spec.experiment=="matrix")]}{.metadata.namespace}{"\n"}{end}' 2>/dev/null |
     while read -r namespace; do
@@ -21,9 +23,9 @@ cleanup() {
   kubectl delete namespaces -l firedrill-matrix --wait=false >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 tests/cluster/up.sh >/dev/null
-cargo build -q --locked --bin firedrill --example matrix
+cargo build -q --locked --features cluster-tests --bin firedrill --example matrix
 target/debug/firedrill crds | kubectl apply -f - >/dev/null
 kubectl apply -f charts/firedrill/rbac.yaml >/dev/null
 kubectl -n firedrill-system scale deployment/firedrill-operator --replicas=0 >/dev/null 2>&1 || true

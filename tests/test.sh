@@ -44,6 +44,8 @@ wait "$operator" || true
 operator=
 step "operators that come and go"
 on_cluster cluster_operators 1
+step "an operator that is killed at its writes, a sample"
+counted tests/matrix.sh --sample
 
 step "no trace of a cluster that is removed"
 counted tests/cluster/no-trace.sh

@@ -75,7 +75,10 @@ impl Operator {
         let ended = self.child.lock().unwrap().try_wait().unwrap();
         let panic = std::fs::read_to_string(&self.files.log).unwrap();
         let panic = panic.lines().find(|line| line.contains("panicked at")).map(str::to_owned);
-        panic.or(ended.map(|status| format!("operator {} has ended: {status}", self.number)))
+        match ended {
+            Some(status) => Some(format!("operator {} has ended: {status}", self.number)),
+            None => panic,
+        }
     }
 }
 

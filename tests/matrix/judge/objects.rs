@@ -70,10 +70,14 @@ impl Snapshot {
     }
 }
 
+/// What the mark of a fault says at its end.
+fn state(object: &DynamicObject) -> Option<&str> {
+    object.labels().get(FAULT)?.rsplit('.').next()
+}
+
 fn is_armed(object: &DynamicObject) -> bool {
     let armed = |name: &String| ARMED.iter().any(|prefix| name.starts_with(prefix));
-    object.labels().get(FAULT).is_some_and(|mark| mark.ends_with(".armed"))
-        || object.annotations().keys().any(armed)
+    state(object) == Some("armed") || object.annotations().keys().any(armed)
 }
 
 /// The object without its status, its versions and our tombstone.
@@ -93,7 +97,7 @@ fn essence(object: &DynamicObject) -> Value {
 }
 
 fn is_revoked(object: &DynamicObject) -> bool {
-    object.labels().get(FAULT).is_some_and(|mark| mark.ends_with(".revoked"))
+    state(object) == Some("revoked")
 }
 
 fn is_inert(policy: &DynamicObject) -> bool {

@@ -17,9 +17,8 @@ impl Ask {
     /// Reads a request; `None` where it is about no resource.
     pub fn of(method: &Method, path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let rest = match parts.as_slice() {
-            ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-            _ => return None,
+        let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else {
+            return None;
         };
         let (namespace, rest) = match rest {
             ["namespaces", namespace, inner @ ..] if !inner.is_empty() => (Some(*namespace), inner),

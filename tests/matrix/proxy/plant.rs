@@ -139,7 +139,7 @@ impl Plant {
             Self::WritesStatusUnversioned => {
                 body["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
             }
-            Self::ChangesFact if last_fact(body) != "journaled" => {
+            Self::ChangesFact if last_fact(body) == "completed" => {
                 if let Some(fact) = body.pointer_mut("/status/facts/0") {
                     fact["detail"] = json!("as if");
                 }
