@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --evidence "$PWD/target/evidence/matrix.json")
 if [ "${1:-}" = --sample ]; then
-  arguments+=(--sample 150 --seed "${2:-$RANDOM}")
+  arguments+=(--sample 120 --seed "${2:-$RANDOM}")
 fi
 driver=
 cleanup() {

@@ -11,7 +11,10 @@ use crate::{
     case::{self, Over, Setup},
     judge::{Oracle, judge},
     lab::Lab,
-    proxy::{plant::Plant, write::Write},
+    proxy::{
+        plant::Plant,
+        write::{Told, Write},
+    },
     report::{Disturbance, Row},
     scenario::Scenario,
 };
@@ -30,7 +33,9 @@ pub async fn references(lab: &Lab, scenario: &Scenario) -> Option<Vec<Write>> {
     let runs = setups.map(async |setup| case::run(lab, scenario, &setup).await);
     let runs = futures::future::join_all(runs).await;
     let complaints: Vec<_> = runs.iter().flat_map(|over| judge(&over.evidence)).collect();
-    complaints.iter().for_each(|it| println!("{}, undisturbed: {it}", scenario.name));
+    for complaint in &complaints {
+        println!("{}, undisturbed: {complaint}", scenario.name);
+    }
     if !complaints.is_empty() {
         return None;
     }
@@ -50,15 +55,17 @@ pub async fn references(lab: &Lab, scenario: &Scenario) -> Option<Vec<Write>> {
     Some(writes)
 }
 
-/// What all runs wrote, in the order of the first that wrote it, and what only some did.
+/// What all runs wrote, in the order of the first that wrote it, and what only some did. One run may
+/// bring in one write what another brings in two.
 fn common(runs: &[Over]) -> (Vec<Write>, Vec<Write>) {
     let mut all: Vec<Write> = Vec::new();
-    for write in runs.iter().flat_map(|over| &over.writes) {
-        if !all.contains(write) {
-            all.push(write.clone());
+    for write in runs.iter().flat_map(|over| &over.writes).map(Told::write) {
+        if !all.contains(&write) {
+            all.push(write);
         }
     }
-    all.into_iter().partition(|write| runs.iter().all(|over| over.writes.contains(write)))
+    let has = |over: &Over, write| over.writes.iter().any(|told| told.is(write));
+    all.into_iter().partition(|write| runs.iter().all(|over| has(over, write)))
 }
 
 /// Shows that the oracles see: each planted bug, and whether it was caught.
@@ -110,9 +117,12 @@ pub async fn disturb(
     let mut rows = Vec::new();
     let mut over = std::pin::pin!(cases.map(one).buffer_unordered(at_once));
     while let Some(row) = over.next().await {
-        let seconds = began.elapsed().as_secs();
-        println!("{:4}/{count} {seconds:4}s  {} {}", rows.len() + 1, row.disturbance, row.cell());
-        row.complaints.iter().for_each(|complaint| println!("             {complaint}"));
+        let done = rows.len() + 1;
+        let left = began.elapsed().as_secs() as usize / done * (count - done);
+        println!("{done:4}/{count}, {left:4}s left  {} {}", row.disturbance, row.cell());
+        for complaint in &row.complaints {
+            println!("             {complaint}");
+        }
         rows.push(row);
     }
     rows

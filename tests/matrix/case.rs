@@ -20,7 +20,7 @@ use crate::{
         Proxy,
         plant::Plant,
         rule::{Action, Rule},
-        write::Write,
+        write::Told,
     },
     scenario::Scenario,
 };
@@ -44,7 +44,7 @@ pub struct Setup {
 pub struct Over {
     pub evidence: Evidence,
     /// The run's writes that the audit log shows, in their order.
-    pub writes: Vec<Write>,
+    pub writes: Vec<Told>,
 }
 
 /// Runs one case from its namespace to its end.
@@ -182,10 +182,10 @@ impl Case {
     }
 
     /// The writes of the operators since the run began, as the audit log has them.
-    fn writes(&self, evidence: &Evidence) -> Vec<Write> {
+    fn writes(&self, evidence: &Evidence) -> Vec<Told> {
         let forwarded = self.proxy.forwarded();
         let told = |event: &audit::Event| {
-            forwarded.iter().find(|one| one.audit_id == event.id()).map(|one| one.told.write())
+            forwarded.iter().find(|one| one.audit_id == event.id()).map(|one| one.told.clone())
         };
         evidence.writes().filter_map(told).collect()
     }
