@@ -64,7 +64,7 @@ fn common(runs: &[Over]) -> (Vec<Write>, Vec<Write>) {
             all.push(write);
         }
     }
-    let has = |over: &Over, write| over.writes.iter().any(|told| told.is(write));
+    let has = |over: &Over, write: &Write| over.writes.iter().any(|told| told.is(write));
     all.into_iter().partition(|write| runs.iter().all(|over| has(over, write)))
 }
 
@@ -95,7 +95,7 @@ pub async fn disturb(
     cases: Vec<Disturbance>,
     (at_once, limit): (usize, Option<Duration>),
 ) -> Vec<Row> {
-    let (count, began) = (cases.len(), Instant::now());
+    let (count, began) = (u32::try_from(cases.len()).unwrap(), Instant::now());
     let time_is_left =
         |_: &_| std::future::ready(limit.is_none_or(|limit| began.elapsed() < limit));
     let one = async |(number, disturbance): (usize, Disturbance)| {
@@ -114,11 +114,11 @@ pub async fn disturb(
         Row { disturbance, complaints, clean_after }
     };
     let cases = stream::iter(cases.into_iter().enumerate()).take_while(time_is_left);
-    let mut rows = Vec::new();
+    let (mut rows, mut done) = (Vec::new(), 0);
     let mut over = std::pin::pin!(cases.map(one).buffer_unordered(at_once));
     while let Some(row) = over.next().await {
-        let done = rows.len() + 1;
-        let left = began.elapsed().as_secs() as usize / done * (count - done);
+        done += 1;
+        let left = (began.elapsed() / done * (count - done)).as_secs();
         println!("{done:4}/{count}, {left:4}s left  {} {}", row.disturbance, row.cell());
         for complaint in &row.complaints {
             println!("             {complaint}");
