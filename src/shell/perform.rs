@@ -1,17 +1,12 @@
 //! Sends the calls of a fault, each with its preconditions, and says what became of them.
 
 use futures::future::join_all;
-use k8s_openapi::{
-    api::{core::v1::Pod, policy::v1::Eviction},
-    apimachinery::pkg::apis::meta::v1::{
-        DeleteOptions, ObjectMeta, Preconditions as ExactObject, Status,
-    },
-};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Context, Error, call};
 use crate::{
@@ -34,9 +29,8 @@ pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report 
 async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
     let answer = match request {
         Call::EvictPod(pod) => {
-            let (params, eviction) = (PostParams::default(), eviction(pod));
-            let sent =
-                pods.create_subresource::<_, Status>("eviction", &pod.name, &params, &eviction);
+            let (params, body) = (PostParams::default(), eviction(pod));
+            let sent = pods.create_subresource::<_, Value>("eviction", &pod.name, &params, &body);
             call("evict the pod", sent).await.map(drop)
         }
         Call::DeletePod(pod) => {
@@ -56,24 +50,12 @@ async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
 }
 
-/// Exactly this object, exactly as it was journaled. `Api::evict` of kube 5.0 names the options in a
-/// way that the API server ignores.
-fn eviction(pod: &PodRef) -> Eviction {
-    let preconditions = ExactObject {
-        uid: Some(pod.uid.clone()),
-        resource_version: Some(pod.resource_version.clone()),
-    };
-    Eviction {
-        metadata: ObjectMeta { name: Some(pod.name.clone()), ..ObjectMeta::default() },
-        delete_options: Some(DeleteOptions {
-            grace_period_seconds: pod.grace_seconds.map(i64::from),
-            preconditions: Some(preconditions),
-            ..DeleteOptions::default()
-        }),
-    }
+/// `Api::evict` of kube 5.0 names the options in a way that the API server ignores.
+fn eviction(pod: &PodRef) -> Value {
+    json!({"metadata": {"name": pod.name}, "deleteOptions": conditions(pod)})
 }
 
-/// As [`eviction`], for a deletion.
+/// Exactly this object, exactly as it was journaled.
 fn conditions(pod: &PodRef) -> DeleteParams {
     DeleteParams {
         grace_period_seconds: pod.grace_seconds,
