@@ -46,7 +46,7 @@ impl Lab {
         let config = Config::from_custom_kubeconfig(read, &options).await.unwrap();
         let client = Client::try_from(config.clone()).unwrap();
         Self {
-            upstream: upstream(&config),
+            upstream: upstream(&config, &client),
             kinds: kinds(&client).await,
             token: token(&client).await,
             client,
@@ -85,12 +85,13 @@ pub fn our(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1alpha1", kind))
 }
 
-fn upstream(config: &Config) -> Upstream {
+fn upstream(config: &Config, admin: &Client) -> Upstream {
     let authorities = config.root_cert.iter().flatten();
     let authorities = authorities.map(|der| reqwest::Certificate::from_der(der).unwrap());
     let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     Upstream {
         url: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
+        admin: admin.clone(),
         client: builder.tls_certs_only(authorities).build().unwrap(),
     }
 }

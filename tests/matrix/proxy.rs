@@ -17,6 +17,11 @@ use std::{
 };
 
 use http::{HeaderMap, Method, header};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
 use serde_json::Value;
 use tokio::{
     io::BufReader,
@@ -24,7 +29,7 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use crate::operator::Operator;
+use crate::{ground::BYSTANDER, operator::Operator};
 use ask::Ask;
 use plant::{Plant, Tampered};
 use rule::{Action, Moment, Rule};
@@ -36,6 +41,8 @@ use write::{Teller, Told};
 pub struct Upstream {
     pub url: String,
     pub client: reqwest::Client,
+    /// The administrator's way, for planted bugs alone.
+    pub admin: Client,
 }
 
 /// One case's proxy.
@@ -235,6 +242,14 @@ impl Proxy {
             Tampered::Sent => self.forward(told, &request).await,
             Tampered::Preceded(other) => {
                 self.forward(told.clone(), &other).await?;
+                self.forward(told, &request).await
+            }
+            Tampered::Meddled(change) => {
+                let admin = self.upstream.admin.clone();
+                let pods: Api<Pod> = Api::namespaced(admin, &self.namespace);
+                let patch = Patch::Merge(change);
+                let changed = pods.patch(BYSTANDER, &PatchParams::default(), &patch).await;
+                changed.map_err(io::Error::other)?;
                 self.forward(told, &request).await
             }
             Tampered::Pretended(change) => self.pretend(&request, change).await,

@@ -1,7 +1,7 @@
 //! Planted bugs: what a broken operator would send, made from what the real one sends. They live in
 //! this proxy, so that the product cannot contain them.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,6 +37,9 @@ pub enum Tampered {
     Sent,
     /// Another one is sent first.
     Preceded(Request),
+    /// The bystander is changed first, by somebody who may do everything: rights and policies are not
+    /// what is tested here.
+    Meddled(Value),
     /// It is answered with the object as it is, merged with this, and never sent.
     Pretended(Value),
     /// It is answered like this and never sent.
@@ -125,13 +128,7 @@ impl Plant {
             Self::LeavesArmedMark => json!({"labels": {"firedrill.dev/fault": "run.1.armed"}}),
             _ => return Tampered::Sent,
         };
-        let mut other = request.clone();
-        other.method = Method::PATCH;
-        other.target = format!("{pods}/{BYSTANDER}");
-        let merge = HeaderValue::from_static("application/merge-patch+json");
-        other.headers.insert(header::CONTENT_TYPE, merge);
-        other.body = json!({"metadata": change}).to_string().into_bytes();
-        Tampered::Preceded(other)
+        Tampered::Meddled(json!({"metadata": change}))
     }
 
     fn tamper_status(self, body: &mut Value) {
