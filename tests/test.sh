@@ -43,6 +43,8 @@ step "operators that come and go"
 on_cluster cluster_operators 1
 step "who may do what"
 on_cluster cluster_tenancy 4
+step "an operator that is killed at its writes, a sample"
+counted tests/matrix.sh --sample
 
 step "no trace of a cluster that is removed"
 counted tests/cluster/no-trace.sh

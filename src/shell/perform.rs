@@ -4,7 +4,7 @@ use futures::future::join_all;
 use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
 use kube::{
     Api, Client,
-    api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Value, json};
 
@@ -35,9 +35,9 @@ pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let answer = match request {
         Call::EvictPod(pod) => {
-            let params =
-                EvictParams { delete_options: Some(conditions(pod)), ..EvictParams::default() };
-            call("evict the pod", pods.evict(&pod.name, &params)).await.map(drop)
+            let (params, body) = (PostParams::default(), eviction(pod));
+            let sent = pods.create_subresource::<_, Value>("eviction", &pod.name, &params, &body);
+            call("evict the pod", sent).await.map(drop)
         }
         Call::DeletePod(pod) | Call::FreePod(pod) => {
             call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
@@ -79,6 +79,11 @@ fn denial(outcome: Outcome, namespace: &str) -> Outcome {
         Outcome::Denied(words) => Outcome::Denied(clients::refusal(&words, namespace)),
         other => other,
     }
+}
+
+/// `Api::evict` of kube 5.0 names the options in a way that the API server ignores.
+fn eviction(pod: &Exact) -> Value {
+    json!({"metadata": {"name": pod.name}, "deleteOptions": conditions(pod)})
 }
 
 /// Exactly this object, exactly as it was journaled.

@@ -80,6 +80,8 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     let over = stage::of(&status) == Stage::Complete;
     if over && !run.finalizers().iter().any(|name| name == names::FINALIZER) {
         context.registry.forget(run.uid());
+        // Its Experiment is judged by the runs as they are watched, and this one is among them now.
+        context.trigger_experiment(run);
         return Ok(None);
     }
     if let Some(entry) = context.registry.get(run.uid()) {
@@ -143,9 +145,6 @@ async fn step(
             }
             memory.report = None;
             context.events.tell(Some(&run), &written).await;
-            if written.is_complete() {
-                context.trigger_experiment(&written);
-            }
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,

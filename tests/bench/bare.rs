@@ -12,13 +12,11 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Config,
-    api::{
-        DeleteParams, DynamicObject, EvictParams, ListParams, Patch, PatchParams, Preconditions,
-    },
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::{ApiResource, GroupVersionKind},
     runtime::watcher::{self, Event, watcher},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -66,17 +64,13 @@ async fn main() {
         let params = PatchParams::apply("bare").force();
         runs.patch_status(&name, &params, &Patch::Apply(&status)).await.unwrap();
         runs.list(&ListParams::default()).await.unwrap();
-        let evict = EvictParams {
-            delete_options: Some(DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: victim.metadata.uid.clone(),
-                    resource_version: victim.metadata.resource_version.clone(),
-                }),
-                ..DeleteParams::default()
-            }),
-            ..EvictParams::default()
-        };
+        let eviction = json!({
+            "metadata": {"name": victim.metadata.name},
+            "deleteOptions": {"preconditions": {
+                "uid": victim.metadata.uid, "resourceVersion": victim.metadata.resource_version}},
+        });
+        let (name, post) = (victim.metadata.name.as_deref().unwrap(), PostParams::default());
         // Another run may have been created meanwhile; the count of evictions tells.
-        pods.evict(victim.metadata.name.as_deref().unwrap(), &evict).await.ok();
+        pods.create_subresource::<_, Value>("eviction", name, &post, &eviction).await.ok();
     }
 }

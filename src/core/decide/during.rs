@@ -139,7 +139,9 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         report.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
     };
     let accepted = count(|outcome| matches!(outcome, Outcome::Accepted));
-    if accepted > 0 && count(|outcome| matches!(outcome, Outcome::Unknown(_))) == 0 {
+    // What became of these is read anew: one that has changed may be ending by the same call of another operator.
+    let open = count(|outcome| matches!(outcome, Outcome::Unknown(_) | Outcome::Changed));
+    if accepted > 0 && open == 0 {
         let mut status = status.clone();
         let of = report.outcomes.len();
         let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
@@ -148,7 +150,8 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
             detail = format!("{PARTIAL}{detail}; {refusal}");
         }
-        status.facts.push(report.span.fact(FactName::Injected, "api", detail));
+        let span = injection(&status, report.span, accepted);
+        status.facts.push(span.fact(FactName::Injected, "api", detail));
         return observed.record(status);
     }
     let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
@@ -164,15 +167,24 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
     }
 }
 
+/// From the first call to the last answer: victims that these calls did not take were taken by
+/// earlier ones, of this operator or of another.
+fn injection(status: &ExperimentRunStatus, answered: Span, accepted: usize) -> Span {
+    let victims = status.plan.as_ref().map_or(0, |plan| plan.victims.len());
+    match status.fact(FactName::Journaled) {
+        Some(journaled) if accepted < victims => Span::new(journaled.at, answered.at),
+        _ => answered,
+    }
+}
+
 /// How the detail of `injected` begins when some victims were refused.
 pub(super) const PARTIAL: &str = "partial: ";
 
+/// Why a victim is still there; one that is gone is broken, whoever did it.
 fn words(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Accepted => None,
-        Outcome::Gone => Some("a victim was gone"),
-        Outcome::Changed => Some("a victim had changed"),
-        Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => Some(words),
+        Outcome::Refused(words) | Outcome::Denied(words) => Some(words),
+        Outcome::Accepted | Outcome::Gone | Outcome::Changed | Outcome::Unknown(_) => None,
     }
 }
 

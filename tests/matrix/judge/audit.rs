@@ -1,0 +1,102 @@
+//! The API server's audit log: who wrote what, when, and what came of it.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+    path::Path,
+};
+
+use serde_json::Value;
+
+/// One request with its answer.
+#[derive(Clone, Debug)]
+pub struct Event(Value);
+
+impl Event {
+    fn text(&self, pointer: &str) -> &str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn id(&self) -> &str {
+        self.text("/auditID")
+    }
+
+    pub fn user(&self) -> &str {
+        self.text("/user/username")
+    }
+
+    pub fn verb(&self) -> &str {
+        self.text("/verb")
+    }
+
+    pub fn name(&self) -> &str {
+        self.text("/objectRef/name")
+    }
+
+    pub fn namespace(&self) -> &str {
+        self.text("/objectRef/namespace")
+    }
+
+    /// With its subresource, such as `pods/eviction`.
+    pub fn resource(&self) -> String {
+        match (self.text("/objectRef/resource"), self.text("/objectRef/subresource")) {
+            (resource, "") => resource.to_owned(),
+            (resource, subresource) => format!("{resource}/{subresource}"),
+        }
+    }
+
+    /// When the API server got the request; sorts as text.
+    pub fn received(&self) -> &str {
+        self.text("/requestReceivedTimestamp")
+    }
+
+    pub fn request(&self) -> &Value {
+        &self.0["requestObject"]
+    }
+
+    pub fn response(&self) -> &Value {
+        &self.0["responseObject"]
+    }
+
+    pub fn is_write(&self) -> bool {
+        !matches!(self.verb(), "get" | "list" | "watch")
+    }
+
+    /// Whether the API server did it.
+    pub fn is_committed(&self) -> bool {
+        let code = self.0.pointer("/responseStatus/code").and_then(Value::as_u64);
+        self.is_write() && code.is_some_and(|code| (200..300).contains(&code))
+    }
+
+    /// Whether it is this verb on this resource.
+    pub fn is(&self, verb: &str, resource: &str) -> bool {
+        self.verb() == verb && self.resource() == resource
+    }
+}
+
+/// Where the log ends now.
+pub fn end(log: &Path) -> u64 {
+    std::fs::metadata(log).unwrap().len()
+}
+
+/// Every whole line from `start` on that is about the namespace or has one of the ids, in the order
+/// in which the API server got the requests.
+pub fn read(log: &Path, start: u64, namespace: &str, ids: &HashSet<String>) -> Vec<Event> {
+    let mut file = File::open(log).unwrap();
+    file.seek(SeekFrom::Start(start)).unwrap();
+    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    let event = |line: String| {
+        let known = line.contains(namespace) || ids.contains(id(&line));
+        // A last line that is still being written is read by the next call.
+        known.then(|| serde_json::from_str(&line).ok().map(Event)).flatten()
+    };
+    let mut events: Vec<Event> = lines.filter_map(event).collect();
+    events.sort_by(|one, other| one.received().cmp(other.received()));
+    events
+}
+
+fn id(line: &str) -> &str {
+    let rest = line.split_once("\"auditID\":\"").map_or("", |(_, rest)| rest);
+    rest.split('"').next().unwrap_or_default()
+}
