@@ -129,14 +129,17 @@ pub async fn run_with(
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
+        biased;
         () = shutdown => Ok(()),
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = control(context.clone(), &options, triggered, lever) => Ok(()),
         () = experiments_of(&options, context.clone(), experiments_triggered) => Ok(()),
         () = lease::renew(context.clone()) => Ok(()),
-    }
+    };
+    context.registry.forget_all();
+    ended
 }
 
 /// An operator of one run leaves the Experiments to others.

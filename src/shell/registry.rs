@@ -112,6 +112,11 @@ impl Registry {
         lock(&self.0).remove(uid);
     }
 
+    /// Forgets every run and ends all tasks.
+    pub fn forget_all(&self) {
+        lock(&self.0).clear();
+    }
+
     /// Every run that is looked at.
     #[must_use]
     pub fn lookouts(&self) -> Vec<Arc<Lookout>> {
