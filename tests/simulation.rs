@@ -48,11 +48,35 @@ use std::{
 };
 
 use live::live;
+use network::Fate;
+use people::Act;
 use plant::Plant;
 use tally::Tally;
 
-/// What must come up in so many worlds, beside what people do and what becomes of calls.
 const WORLDS: u64 = 20_000;
+
+/// What must come up in so many worlds, beside what people do and what becomes of calls.
+const EXPECTED: [&str; 19] = [
+    "Prometheus silent",
+    "budget refused",
+    "call outlived its sender",
+    "conflict",
+    "crash",
+    "kill fenced off",
+    "pod killed",
+    "stale list",
+    "two operators",
+    "two runs",
+    "verdict Aborted",
+    "verdict Error",
+    "verdict Inconclusive",
+    "verdict NotRecovered",
+    "verdict ObjectiveMissed",
+    "verdict Passed",
+    "watch cut",
+    "watch expired",
+    "watch late",
+];
 
 fn seeds() -> Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -99,6 +123,13 @@ fn every_promise_holds_in_every_world() {
     println!("{} worlds, trace {trace:016x}:", seeds.end - seeds.start);
     for (what, count) in &tally.0 {
         println!("  {count:>8} {what}");
+    }
+    if seeds.end - seeds.start >= WORLDS {
+        let fates = Fate::ALL.iter().map(|fate| fate.name());
+        let acts = Act::ALL.iter().map(|(act, _)| act.name());
+        for what in fates.chain(acts).chain(EXPECTED) {
+            assert!(tally.0.contains_key(what), "{what} never came up");
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let mut patient = options.cluster.clone();
-    patient.read_timeout = None;
+    patient.read_timeout = Some(super::SILENCE);
     patient.connect_timeout = Some(super::CALL_TIMEOUT);
     let agent = http::HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
     patient.headers.push((http::header::USER_AGENT, agent));
@@ -157,7 +157,7 @@ async fn experiments_of(
 /// Watches the lever and passes on what it says.
 async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) {
     let levers: Api<SafetyLever> = Api::all(client);
-    let events = watcher(levers, watcher::Config::default().timeout(60)).default_backoff();
+    let events = watcher(levers, watcher::Config::default().timeout(super::WATCH_SECONDS)).default_backoff();
     let mut events = std::pin::pin!(events);
     let mut listed = None;
     while let Some(event) = events.next().await {
@@ -193,7 +193,7 @@ async fn control(
             run.metadata.managed_fields = None;
         }
     };
-    let stream = watcher(api, config.timeout(60)).default_backoff().modify(slim);
+    let stream = watcher(api, config.timeout(super::WATCH_SECONDS)).default_backoff().modify(slim);
     let controller = Controller::for_stream(stream.reflect(writer).applied_objects(), reader);
     context.runs.set(controller.store()).ok();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");

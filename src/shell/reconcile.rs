@@ -267,8 +267,9 @@ async fn look(
         _ => {
             let (mut world, scope) = observe::world(context, run, &plan.spec).await;
             world.rivals = context.known_rivals();
-            if let Some(scope) = scope.filter(|_| memory.world.is_none()) {
+            if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
+                memory.is_watching = true;
             }
             memory.world = Some(world);
         }

@@ -44,6 +44,8 @@ pub struct Memory {
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
     pub world: Option<World>,
+    /// Whether the target's pods are watched.
+    pub is_watching: bool,
     /// What became of the calls sent last.
     pub report: Option<Report>,
     /// The debrief, once it was opened or joined.

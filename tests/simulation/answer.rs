@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
@@ -23,10 +23,6 @@ impl Answer {
 
     pub fn created(object: &Object) -> Self {
         Self::Body(StatusCode::CREATED, object.bytes.clone())
-    }
-
-    pub fn value(value: &Value) -> Self {
-        Self::Body(StatusCode::OK, value.to_string().into())
     }
 
     /// A refusal; `causes` are pairs of reason and message.

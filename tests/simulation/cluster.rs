@@ -144,11 +144,6 @@ impl World {
         self.ready_pods() > 0
     }
 
-    /// Whether every pod is there and ready.
-    pub fn is_whole(&self) -> bool {
-        self.ready_pods() == REPLICAS && self.store.list("pods", "shop").len() == REPLICAS
-    }
-
     pub fn pod(&self, uid: &str) -> Option<&Value> {
         let pods = self.store.list("pods", "shop");
         let found = pods.into_iter().find(|(_, pod)| pod.value["metadata"]["uid"] == uid);

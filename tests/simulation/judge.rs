@@ -109,6 +109,10 @@ impl World {
                 return Some(format!("is reverted, and {uid} could still be killed"));
             }
         }
+        let intact = |uid: &str| self.pod(uid).is_some_and(|pod| !is_ending(pod));
+        if is_new(FactName::Injected) && victims(new).all(|(uid, _)| intact(uid)) {
+            return Some("says that it has injected, and every victim is there".to_owned());
+        }
         let open = has(new, FactName::Journaled) && !has(new, FactName::Reverted);
         (is_new(FactName::Completed) && open).then(|| "is complete without a revert".to_owned())
     }

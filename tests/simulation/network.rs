@@ -4,6 +4,7 @@
 use std::io::Error;
 
 use axum::body::Bytes;
+use firedrill::shell::SILENCE;
 use http::{Method, Request, request::Parts};
 use kube::{Client, client::Body};
 use rand::RngExt;
@@ -19,7 +20,7 @@ type Answered = oneshot::Sender<Result<Answer, Error>>;
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub enum Fate {
     Plain,
     LostBefore,
     LostAfter,
@@ -32,7 +33,7 @@ enum Fate {
 }
 
 impl Fate {
-    const ALL: [Self; 11] = [
+    pub const ALL: [Self; 11] = [
         Self::LostBefore,
         Self::LostAfter,
         Self::Delayed,
@@ -46,7 +47,7 @@ impl Fate {
         Self::CrashAfter,
     ];
 
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "call",
             Self::LostBefore => "call lost before",
@@ -70,10 +71,14 @@ pub fn client(world: &Shared, caller: Caller) -> Client {
             let (parts, body) = request.into_parts();
             let body = body.collect_bytes().await.map_err(Error::other)?;
             let answer = lock(&world).send(caller, &parts, &body);
-            match answer.await {
-                Ok(answer) => answer.map(Answer::response),
-                // Nobody will ever answer.
-                Err(_) => std::future::pending().await,
+            match tokio::time::timeout(SILENCE, answer).await {
+                Ok(Ok(answer)) => answer.map(Answer::response),
+                // Nobody will ever answer; what the real client would find out in the same time.
+                Ok(Err(_)) => {
+                    tokio::time::sleep(SILENCE).await;
+                    Err(Error::other("no answer"))
+                }
+                Err(_) => Err(Error::other("no answer")),
             }
         }
     });
@@ -97,6 +102,7 @@ impl World {
         }
         let fate = self.fate(&call);
         self.tally.count(fate.name());
+        if fate != Fate::Plain && std::env::var_os("TRACE").is_some() { println!("{:>6} {:?} {} {} {} {:?}", self.millis(), caller, call.method, call.key.resource, call.key.name, fate); }
         let mut random = self.dice.about(("way", call.identity()));
         let (there, back) = (random.random_range(1..6), random.random_range(1..6));
         let long = random.random_range(1000..15_000);
@@ -150,6 +156,9 @@ impl World {
         self.on_the_way += writes;
         self.after(there, rank, move |world| {
             world.on_the_way -= writes;
+            if !world.is_alive(call.caller) {
+                world.tally.count("call outlived its sender");
+            }
             let answer = world.serve(&call);
             if let Some((answered, back)) = back {
                 world.after(back, rank, move |_| drop(answered.send(Ok(answer))));

@@ -20,7 +20,7 @@ pub enum Act {
 }
 
 impl Act {
-    const ALL: [(Self, f64); 7] = [
+    pub const ALL: [(Self, f64); 7] = [
         (Self::Stop, 0.08),
         (Self::Delete, 0.08),
         (Self::EngageLever, 0.08),
@@ -30,7 +30,7 @@ impl Act {
         (Self::KillPod, 0.05),
     ];
 
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Stop => "stopped",
             Self::Delete => "deleted",
@@ -55,6 +55,7 @@ impl World {
         self.runs_awaited = 1;
         if random.random_bool(0.2) {
             self.runs_awaited = 2;
+            self.tally.count("two runs");
             self.after(random.random_range(1..9000), 1, |world| world.begin_run("sim-2"));
         }
         for (act, probability) in Act::ALL {

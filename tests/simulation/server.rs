@@ -27,6 +27,16 @@ impl World {
             _ => Answer::refusal(405, "MethodNotAllowed", "no such call", &[]),
         };
         self.trace((call.identity(), answer.code()));
+        if std::env::var_os("TRACE").is_some() {
+            println!("{:>6} {:?} {} {} {} {} {}", self.millis(), call.caller, call.method, call.key.resource, call.key.name, call.subresource, answer.code());
+            if call.is_run_status() { for f in call.body["status"]["facts"].as_array().into_iter().flatten() { println!("          {} {} {}", f["name"], f["at"], f["detail"]); } }
+        }
+        match answer.code() {
+            409 if call.is_kill() => self.tally.count("kill fenced off"),
+            409 => self.tally.count("conflict"),
+            429 => self.tally.count("budget refused"),
+            _ => {}
+        }
         answer
     }
 
@@ -63,10 +73,11 @@ impl World {
         Answer::Body(StatusCode::OK, body.into())
     }
 
-    /// The list that a watch begins with may be an old one; a live read never is.
+    /// The list that a controller's watch begins with may be an old one; a live read never is.
     fn list_version(&mut self, call: &Call) -> u64 {
         let version = self.store.version();
-        if call.option("limit").is_none() || !self.goes_wrong(0.5, ("stale", call.identity())) {
+        let live = call.option("limit").is_none() || call.key.resource == "pods";
+        if live || !self.goes_wrong(0.5, ("stale", call.identity())) {
             return version;
         }
         self.tally.count("stale list");

@@ -158,11 +158,11 @@ fn blind(gaps: &[Gap], injected: Moment) -> bool {
 
 /// Writes the end: a kill has nothing to restore unless a call may still be on its way.
 fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
-    let survivors = status.plan.as_ref().is_some_and(|plan| {
-        plan.victims.iter().any(|victim| observed.sight.pods.is_alive(&victim.uid))
+    let all_gone = status.plan.as_ref().is_some_and(|plan| {
+        plan.victims.iter().all(|victim| observed.sight.pods.is_gone(&victim.uid))
     });
     status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
-    if survivors {
+    if !all_gone {
         return observed.record(status);
     }
     status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));

@@ -18,6 +18,9 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let Some(world) = observed.world.filter(|world| world.read_at > started.at) else {
         return Decision::Look(Need::World);
     };
+    if world.is_unreadable() {
+        return observed.look_again(world);
+    }
     let mark = names::revoked_mark(observed.run.uid(), journal.epoch.unwrap_or(1));
     let survivors = unmarked(&journal.victims, world, &mark);
     match journal.spec.as_ref() {
