@@ -28,3 +28,9 @@ pub const RUN_SUFFIX: usize = 6;
 pub fn revoked_mark(run_uid: &str, epoch: i32) -> String {
     format!("{run_uid}.{epoch}.revoked")
 }
+
+/// Whether a mark is that of a revert.
+#[must_use]
+pub fn is_revoked(mark: &str) -> bool {
+    mark.ends_with(".revoked")
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill::api::{ExperimentRun, Moment, names, run::FactName};
+use firedrill::api::{ExperimentRun, Moment, run::FactName};
 use serde_json::{Value, json};
 
 use super::{
@@ -99,14 +99,15 @@ impl World {
     fn wrong_with_end(&self, old: &Value, new: &Value) -> Option<String> {
         let is_new = |fact| has(new, fact) && !has(old, fact);
         if is_new(FactName::Reverted) {
-            let mark = names::revoked_mark(new["metadata"]["uid"].as_str()?, 1);
-            let free = |uid: &&str| {
-                self.pod(uid).is_some_and(|pod| {
-                    !is_ending(pod) && pod["metadata"]["labels"][names::FAULT] != *mark
+            let free = |victim: &&Value| {
+                let pod = victim["uid"].as_str().and_then(|uid| self.pod(uid));
+                pod.is_some_and(|pod| {
+                    !is_ending(pod)
+                        && pod["metadata"]["resourceVersion"] == victim["resourceVersion"]
                 })
             };
-            if let Some(uid) = victims(new).map(|(uid, _)| uid).find(free) {
-                return Some(format!("is reverted, and {uid} could still be killed"));
+            if let Some(victim) = journaled(new).find(free) {
+                return Some(format!("is reverted, and {} could still be killed", victim["uid"]));
             }
         }
         let intact = |uid: &str| self.pod(uid).is_some_and(|pod| !is_ending(pod));
@@ -120,10 +121,10 @@ impl World {
     /// Judges the end of a pod that a call brought about.
     pub fn judge_kill(&mut self, call: &Call, uid: &str) {
         let runs = self.store.list(Key::RUNS, "");
-        let journaled = |run: &Value| victims(run).any(|(victim, _)| victim == uid);
+        let wanted = |run: &Value| victims(run).any(|(victim, _)| victim == uid);
         let blamed: Vec<(Key, Option<String>)> = runs
             .into_iter()
-            .filter(|(_, run)| journaled(&run.value))
+            .filter(|(_, run)| wanted(&run.value))
             .map(|(key, run)| (key.clone(), self.wrong_with_kill(call, key, &run.value)))
             .collect();
         match blamed.iter().find(|(_, wrong)| wrong.is_none()).or(blamed.first()) {
@@ -176,10 +177,13 @@ fn wrong_with_victims(old: &Value, new: &Value) -> Option<String> {
     Some(format!("takes more than {wanted} pods in round {round}"))
 }
 
+fn journaled(run: &Value) -> impl Iterator<Item = &Value> {
+    run["status"]["plan"]["victims"].as_array().into_iter().flatten()
+}
+
 /// The victims of a run, each with its round.
 pub fn victims(run: &Value) -> impl Iterator<Item = (&str, i64)> {
-    let victims = run["status"]["plan"]["victims"].as_array().into_iter().flatten();
-    victims.filter_map(|victim| Some((victim["uid"].as_str()?, victim["round"].as_i64()?)))
+    journaled(run).filter_map(|victim| Some((victim["uid"].as_str()?, victim["round"].as_i64()?)))
 }
 
 /// Whether the run has that fact.
