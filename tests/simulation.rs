@@ -1,128 +1,153 @@
-//! Seeded worlds: the production rules over a simulated API server, with crashes, lost, delayed and
-//! repeated calls, stale reads, and people who stop, delete and pull the lever at any moment.
+//! Seeded worlds: the production operator, core and shell, over a simulated API server, with crashes,
+//! lost, late and repeated calls, old lists, late and broken watches, and people who stop, delete, opt
+//! out and pull the lever at any moment. Time passes as fast as it can be computed.
 //!
 //! A seed is a world; `SIMULATION_SEEDS` says how many, `SIMULATION_SEED` which one alone.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "simulation/operator.rs"]
-mod operator;
+#[path = "simulation/agenda.rs"]
+mod agenda;
+#[path = "simulation/answer.rs"]
+mod answer;
+#[path = "simulation/call.rs"]
+mod call;
+#[path = "simulation/cluster.rs"]
+mod cluster;
+#[path = "simulation/dice.rs"]
+mod dice;
+#[path = "simulation/judge.rs"]
+mod judge;
+#[path = "simulation/live.rs"]
+mod live;
+#[path = "simulation/monitoring.rs"]
+mod monitoring;
+#[path = "simulation/network.rs"]
+mod network;
+#[path = "simulation/patch.rs"]
+mod patch;
+#[path = "simulation/people.rs"]
+mod people;
+#[path = "simulation/plant.rs"]
+mod plant;
 #[path = "simulation/server.rs"]
 mod server;
+#[path = "simulation/store.rs"]
+mod store;
+#[path = "simulation/tally.rs"]
+mod tally;
+#[path = "simulation/watch.rs"]
+mod watch;
+#[path = "simulation/world.rs"]
+mod world;
 
-use std::collections::BTreeMap;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
-use operator::Operator;
-use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
-use server::{Plant, Server};
+use live::live;
+use network::Fate;
+use people::Act;
+use plant::Plant;
+use tally::Tally;
 
-/// What happened in one world.
-#[derive(Default)]
-struct Tally(BTreeMap<String, u64>);
+const WORLDS: u64 = 20_000;
 
-impl Tally {
-    fn count(&mut self, what: impl Into<String>) {
-        *self.0.entry(what.into()).or_default() += 1;
-    }
-}
+/// What must come up in so many worlds, beside what people do and what becomes of calls.
+const EXPECTED: [&str; 19] = [
+    "Prometheus silent",
+    "budget refused",
+    "call outlived its sender",
+    "conflict",
+    "crash",
+    "kill fenced off",
+    "pod killed",
+    "stale list",
+    "two operators",
+    "two runs",
+    "verdict Aborted",
+    "verdict Error",
+    "verdict Inconclusive",
+    "verdict NotRecovered",
+    "verdict ObjectiveMissed",
+    "verdict Passed",
+    "watch cut",
+    "watch expired",
+    "watch late",
+];
 
-/// Lives through one world; the error names the promise that did not hold.
-fn live(seed: u64, plant: Option<Plant>, tally: &mut Tally) -> Result<(), String> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut server = Server::new(&mut random, plant);
-    let mut operators = vec![Operator::default()];
-    if random.random_bool(0.3) {
-        operators.push(Operator::default());
-        tally.count("two operators");
-    }
-    // Disturbances stop after forty seconds of the world's time; then everything must settle.
-    while server.seconds() < 200.0 {
-        server.advance(&mut random);
-        let calm = server.seconds() > 40.0;
-        for operator in &mut operators {
-            if !calm && random.random_bool(0.01) {
-                *operator = Operator::default();
-                tally.count("crash");
-            }
-            if calm || random.random_bool(0.8) {
-                operator.look(&mut server, &mut random, calm, tally);
-            }
-        }
-        if !calm {
-            server.disturb(&mut random, tally);
-        }
-        server.promises()?;
-        if server.is_over() {
-            break;
-        }
-    }
-    let verdict = server.over()?;
-    tally.count(format!("verdict {verdict}"));
-    Ok(())
-}
-
-fn seeds() -> std::ops::Range<u64> {
+fn seeds() -> Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match number("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SIMULATION_SEEDS").unwrap_or(20_000),
+        None => 0..number("SIMULATION_SEEDS").unwrap_or(WORLDS),
     }
+}
+
+/// Lives through all these worlds on every core; a broken promise ends it.
+fn live_all(seeds: &Range<u64>) -> (Tally, u64) {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let (mut tally, mut trace) = (Tally::default(), 0);
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) {
+                return (tally, trace);
+            }
+            match live(seed, None) {
+                Ok((more, number)) => {
+                    tally.add(more);
+                    trace ^= number;
+                }
+                Err(broken) => panic!("SIMULATION_SEED={seed}: {broken}"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().fold((Tally::default(), 0), |(mut tally, trace), worker| {
+            let (more, number) = worker.join().unwrap();
+            tally.add(more);
+            (tally, trace ^ number)
+        })
+    })
 }
 
 #[test]
 fn every_promise_holds_in_every_world() {
-    let mut tally = Tally::default();
-    for seed in seeds() {
-        if let Err(broken) = live(seed, None, &mut tally) {
-            panic!("SIMULATION_SEED={seed}: {broken}");
-        }
-    }
-    println!("{} worlds:", seeds().count());
+    let seeds = seeds();
+    let (tally, trace) = live_all(&seeds);
+    println!("{} worlds, trace {trace:016x}:", seeds.end - seeds.start);
     for (what, count) in &tally.0 {
         println!("  {count:>8} {what}");
     }
-    if seeds().count() >= 20_000 {
-        let expected = [
-            "crash",
-            "two operators",
-            "call lost before",
-            "call lost after",
-            "call delayed",
-            "call repeated",
-            "stale read",
-            "conflict",
-            "stopped",
-            "deleted",
-            "lever",
-            "verdict Passed",
-            "verdict ObjectiveMissed",
-            "verdict Aborted",
-            "verdict Error",
-            "verdict NotRecovered",
-        ];
-        for what in expected {
+    if seeds.end - seeds.start >= WORLDS {
+        let fates = Fate::ALL.iter().map(|fate| fate.name());
+        let acts = Act::ALL.iter().map(|(act, _)| act.name());
+        for what in fates.chain(acts).chain(EXPECTED) {
             assert!(tally.0.contains_key(what), "{what} never came up");
         }
     }
 }
 
 #[test]
-fn every_planted_bug_is_caught() {
-    let plants = [
-        Plant::KillBeforeJournal,
-        Plant::DeleteWithoutPreconditions,
-        Plant::CachedLever,
-        Plant::NoRevocation,
-        Plant::ForgottenFinalizer,
-        Plant::UnfencedStatus,
-    ];
-    let mut caught = 0;
-    for plant in plants {
-        let found =
-            (0..20_000).find(|seed| live(*seed, Some(plant), &mut Tally::default()).is_err());
-        println!("  {plant:?}: caught by seed {found:?}");
-        caught += u32::from(found.is_some());
+fn the_same_seed_is_the_same_world() {
+    for seed in 0..100 {
+        assert_eq!(live(seed, None), live(seed, None), "SIMULATION_SEED={seed}");
     }
-    println!("planted bugs: {caught}/{} caught", plants.len());
-    assert_eq!(caught as usize, plants.len());
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    let mut caught = 0;
+    for plant in Plant::ALL {
+        let found = (0..WORLDS).find_map(|seed| Some((seed, live(seed, Some(plant)).err()?)));
+        println!("  {plant:?}: {found:?}");
+        caught += usize::from(found.is_some());
+    }
+    println!("planted bugs: {caught}/{} caught", Plant::ALL.len());
+    assert_eq!(caught, Plant::ALL.len());
 }

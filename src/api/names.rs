@@ -79,3 +79,9 @@ pub fn field_of(annotation: &str) -> Option<&str> {
 pub fn runner_user(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:{RUNNER}")
 }
+
+/// Whether a mark is that of a revert.
+#[must_use]
+pub fn is_revoked(mark: &str) -> bool {
+    mark.ends_with(".revoked")
+}

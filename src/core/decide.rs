@@ -188,6 +188,12 @@ impl<'a> Observed<'a> {
         }
     }
 
+    /// Reads once more, a little later, what could not be read: its absence proves nothing.
+    fn look_again(&self, world: &World) -> Decision {
+        let again = world.read_at + AGAIN;
+        if self.now < again { Decision::WaitUntil(again) } else { Decision::Look(Need::World) }
+    }
+
     fn record(&self, mut status: ExperimentRunStatus) -> Decision {
         super::conditions::update(&mut status, None, self.generation(), self.now);
         Decision::Record(Box::new(status))

@@ -141,6 +141,12 @@ impl Tracker {
         self.pods.get(uid).is_some_and(|pod| !pod.ending)
     }
 
+    /// Whether that pod was seen to end.
+    #[must_use]
+    pub fn is_gone(&self, uid: &str) -> bool {
+        self.gone.contains_key(uid)
+    }
+
     /// Seconds during which a desired pod was not ready, added up over the pods, until `now`.
     #[must_use]
     pub fn unavailable_pod_seconds(&self, now: Moment) -> f64 {

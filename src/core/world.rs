@@ -93,6 +93,12 @@ impl World {
     pub fn is_fresh(&self, now: Moment) -> bool {
         Duration::between(self.read_at, now) <= FRESH
     }
+
+    /// Whether the target or its pods could not be read: then their absence means nothing.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self.target, Target::Unreadable(_))
+    }
 }
 
 /// The safety lever.

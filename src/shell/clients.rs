@@ -13,7 +13,7 @@ use crate::api::names;
 /// When the connection cannot be set up.
 pub fn pair(cluster: &Config) -> kube::Result<(Client, Client)> {
     let mut patient = cluster.clone();
-    patient.read_timeout = None;
+    patient.read_timeout = Some(super::SILENCE);
     patient.connect_timeout = Some(super::CALL_TIMEOUT);
     let agent = HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
     patient.headers.push((http::header::USER_AGENT, agent));

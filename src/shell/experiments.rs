@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Context, Error, call};
+use super::{Context, Error, WATCH_SECONDS, call};
 use crate::{
     api::{
         Experiment, ExperimentRun, ExperimentStatus,
@@ -39,7 +39,7 @@ pub async fn control(
     triggered: mpsc::UnboundedReceiver<ObjectRef<Guarded>>,
 ) {
     let experiments: Api<Guarded> = Api::all(context.reads.clone());
-    Controller::new(experiments, watcher::Config::default().timeout(240))
+    Controller::new(experiments, watcher::Config::default().timeout(WATCH_SECONDS))
         .reconcile_on(UnboundedReceiverStream::new(triggered))
         .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
         .for_each(|outcome| async {

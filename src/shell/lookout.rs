@@ -11,7 +11,7 @@ use kube::{
 };
 
 use super::{
-    Context, alerts, call,
+    Context, WATCH_SECONDS, alerts, call,
     observe::{Scope, read_pod},
     probes,
     registry::{Entry, Lookout},
@@ -20,9 +20,6 @@ use crate::api::{
     ExperimentRun, ExperimentSpec,
     fault::{DependencyOutage, Fault},
 };
-
-/// How long one watch lasts before it is taken up again; the server may end it earlier.
-const WATCH_SECONDS: u32 = 240;
 
 /// Starts the tasks that look, once per run and process.
 pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {

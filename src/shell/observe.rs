@@ -99,7 +99,10 @@ pub async fn world(
             }
             (target, pods)
         }
-        Err(error) => (Target::Unreadable(error.to_string()), Vec::new()),
+        Err(error) => {
+            scope = None;
+            (Target::Unreadable(error.to_string()), Vec::new())
+        }
     };
     let target = count_selected(target, pods.len());
     let workloads = workloads(context, &namespace, &target, &pods).await;

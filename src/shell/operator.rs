@@ -128,14 +128,17 @@ pub async fn run_with(
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
+        biased;
         () = shutdown => Ok(()),
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = control(context.clone(), &options, triggered, lever) => Ok(()),
         () = experiments_of(&options, context.clone(), experiments_triggered) => Ok(()),
         () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
-    }
+    };
+    context.registry.forget_all();
+    ended
 }
 
 /// An operator of one run leaves the Experiments to others.
@@ -153,7 +156,8 @@ async fn experiments_of(
 /// Watches the lever and passes on what it says.
 async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) {
     let levers: Api<SafetyLever> = Api::all(client);
-    let events = watcher(levers, watcher::Config::default().timeout(60)).default_backoff();
+    let events =
+        watcher(levers, watcher::Config::default().timeout(super::WATCH_SECONDS)).default_backoff();
     let mut events = std::pin::pin!(events);
     let mut listed = None;
     while let Some(event) = events.next().await {
@@ -189,7 +193,7 @@ async fn control(
             run.metadata.managed_fields = None;
         }
     };
-    let stream = watcher(api, config.timeout(60)).default_backoff().modify(slim);
+    let stream = watcher(api, config.timeout(super::WATCH_SECONDS)).default_backoff().modify(slim);
     let controller = Controller::for_stream(stream.reflect(writer).applied_objects(), reader);
     context.runs.set(controller.store()).ok();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");

@@ -269,9 +269,10 @@ async fn look(
         _ => {
             let (mut world, scope) = observe::world(context, run, &plan.spec).await;
             world.rivals = context.known_rivals();
-            if let Some(scope) = scope.filter(|_| memory.world.is_none()) {
+            if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
                 surroundings::watch(context, entry, run, &plan.spec);
+                memory.is_watching = true;
             }
             memory.world = Some(world);
         }

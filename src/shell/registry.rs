@@ -44,6 +44,8 @@ pub struct Memory {
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
     pub world: Option<World>,
+    /// Whether the target's pods are watched.
+    pub is_watching: bool,
     /// What became of the calls sent last.
     pub report: Option<Report>,
     /// The debrief, once it was opened or joined.
@@ -110,6 +112,11 @@ impl Registry {
     /// Forgets a run and ends its tasks.
     pub fn forget(&self, uid: &str) {
         lock(&self.0).remove(uid);
+    }
+
+    /// Forgets every run and ends all tasks.
+    pub fn forget_all(&self) {
+        lock(&self.0).clear();
     }
 
     /// Every run that is looked at.

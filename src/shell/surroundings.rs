@@ -18,7 +18,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Context, objects,
+    Context, WATCH_SECONDS, objects,
     registry::{Entry, Lookout},
 };
 use crate::{
@@ -28,9 +28,6 @@ use crate::{
     },
     faults::{self, Kind},
 };
-
-/// How long one watch lasts before it is taken up again; the server may end it earlier.
-const WATCH_SECONDS: u32 = 240;
 
 /// Starts the watches that the fault of `spec` needs; none for one that takes pods away.
 pub fn watch(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {

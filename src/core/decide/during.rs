@@ -40,6 +40,9 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
     let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
         return Decision::Look(Need::World);
     };
+    if world.is_unreadable() {
+        return observed.look_again(world);
+    }
     if world.rivals_read_at <= journaled.at {
         return Decision::Look(Need::Rivals);
     }
@@ -217,8 +220,11 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
     };
     // A process that continues the run has not seen the target's pods yet.
-    if observed.world.is_none() {
+    let Some(world) = observed.world else {
         return Decision::Look(Need::World);
+    };
+    if world.is_unreadable() {
+        return observed.look_again(world);
     }
     let watcher = observed.watcher(plan);
     let seen = see(observed, status, &watcher);

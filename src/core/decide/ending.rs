@@ -210,11 +210,11 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     if status.fact(FactName::Reverted).is_some() {
         return complete_unless_debrief(observed, status);
     }
-    let survivors = status.plan.as_ref().is_some_and(|plan| {
-        plan.victims.iter().any(|victim| observed.sight.pods.is_alive(&victim.uid))
+    let all_gone = status.plan.as_ref().is_some_and(|plan| {
+        plan.victims.iter().all(|victim| observed.sight.pods.is_gone(&victim.uid))
     });
     status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
-    if survivors || changes(&status) {
+    if !all_gone || changes(&status) {
         return observed.record(status);
     }
     status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));

@@ -23,6 +23,9 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     if let Some(Means::Change(_)) = changes {
         return arming::revert(observed, status, (journal, started), world);
     }
+    if world.is_unreadable() {
+        return observed.look_again(world);
+    }
     let mark = Mark::revoked(observed.run.uid(), journal.epoch.unwrap_or(1)).to_string();
     let survivors = unmarked(&journal.victims, world, &mark);
     match journal.spec.as_ref() {
@@ -35,11 +38,17 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     }
 }
 
-/// The victims that are still there and do not carry the mark.
+/// The victims that are still there and that a late call could still take. A changed pod with the mark
+/// of another run is as good: two runs that end at once would take the mark from each other for ever.
 fn unmarked<'a>(victims: &'a [Victim], world: &World, mark: &str) -> Vec<&'a Victim> {
-    let is_unmarked =
-        |pod: &Pod| !pod.ending && pod.labels.get(names::FAULT).is_none_or(|label| label != mark);
-    let survives =
-        |victim: &&Victim| world.pods.iter().any(|pod| pod.uid == victim.uid && is_unmarked(pod));
+    let is_unmarked = |victim: &Victim, pod: &Pod| match pod.labels.get(names::FAULT) {
+        Some(label) if label == mark => false,
+        Some(label) if names::is_revoked(label) => pod.resource_version == victim.resource_version,
+        _ => true,
+    };
+    let survives = |victim: &&Victim| {
+        let same = |pod: &&Pod| pod.uid == victim.uid && !pod.ending;
+        world.pods.iter().find(same).is_some_and(|pod| is_unmarked(victim, pod))
+    };
     victims.iter().filter(survives).collect()
 }

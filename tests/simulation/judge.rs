@@ -1,0 +1,206 @@
+//! The promises, judged by what happens in the world and never by what a run says of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use firedrill::api::{ExperimentRun, Moment, run::FactName};
+use serde_json::{Value, json};
+
+use super::{call::Call, server::is_ending, store::Key, world::World};
+
+/// A read may be so old when something harmful is decided on it; milliseconds.
+const FRESH: u64 = 1000;
+/// So long after `stop` and deletion a process that hears late may still send; milliseconds.
+const HEARD: u64 = 20_000;
+
+/// What the promises remember.
+#[derive(Default)]
+pub struct Judge {
+    /// The first promise that did not hold.
+    pub broken: Option<String>,
+    /// When each run was told to stop.
+    stopped: BTreeMap<Key, u64>,
+    /// When the lever was engaged, and when the namespace opted out.
+    closed: BTreeMap<&'static str, u64>,
+    /// The pods that each run has struck.
+    struck: BTreeMap<Key, BTreeSet<String>>,
+    /// Runs that are gone, as they were last.
+    gone: BTreeMap<Key, Value>,
+    debriefs: Vec<String>,
+}
+
+impl Judge {
+    pub fn complain(&mut self, what: impl Into<String>) {
+        self.broken.get_or_insert(what.into());
+    }
+
+    pub fn stopped(&mut self, run: &Key, now: u64) {
+        self.stopped.entry(run.clone()).or_insert(now);
+    }
+
+    /// The lever was engaged, or the namespace opted out.
+    pub fn closed(&mut self, what: &'static str, now: u64) {
+        self.closed.entry(what).or_insert(now);
+    }
+
+    pub fn created(&mut self, key: &Key) {
+        if key.resource == "debriefs.firedrill.dev" {
+            self.debriefs.push(key.name.clone());
+        }
+    }
+
+    pub fn gone(&mut self, key: &Key, run: &Value) {
+        self.gone.insert(key.clone(), run.clone());
+    }
+
+    /// The runs that are gone, as they were last.
+    pub fn departed(&self) -> impl Iterator<Item = (&Key, &Value)> {
+        self.gone.iter()
+    }
+
+    /// Each miss has one debrief, by the name that its run says.
+    pub fn count_debriefs(&mut self, missed: &BTreeSet<String>) {
+        let mut opened = self.debriefs.clone();
+        opened.sort();
+        if !opened.iter().eq(missed) {
+            self.complain(format!("debriefs {opened:?} were opened, the misses are {missed:?}"));
+        }
+    }
+}
+
+impl World {
+    /// Judges what an operator is about to write.
+    pub fn judge_write(&mut self, call: &Call, old: &Value, new: &Value) {
+        if call.key.resource == Key::RUNS
+            && let Some(what) = self.wrong_with_write(call, old, new)
+        {
+            self.judge.complain(format!("{} {what}", call.key.name));
+        }
+    }
+
+    fn wrong_with_write(&self, call: &Call, old: &Value, new: &Value) -> Option<String> {
+        if !call.body["metadata"]["resourceVersion"].is_string() {
+            return Some("was written without a version".to_owned());
+        }
+        if let Some(name) = lost_fact(old, new) {
+            return Some(format!("lost the fact {name}, or it was changed"));
+        }
+        if has(old, FactName::Completed) && old["status"] != new["status"] {
+            return Some("was changed after it was complete".to_owned());
+        }
+        wrong_with_victims(old, new).or_else(|| self.wrong_with_end(old, new))
+    }
+
+    /// What is wrong with the facts that end a run.
+    fn wrong_with_end(&self, old: &Value, new: &Value) -> Option<String> {
+        let is_new = |fact| has(new, fact) && !has(old, fact);
+        if is_new(FactName::Reverted) {
+            let free = |victim: &&Value| {
+                let pod = victim["uid"].as_str().and_then(|uid| self.pod(uid));
+                pod.is_some_and(|pod| {
+                    !is_ending(pod)
+                        && pod["metadata"]["resourceVersion"] == victim["resourceVersion"]
+                })
+            };
+            if let Some(victim) = journaled(new).find(free) {
+                return Some(format!("is reverted, and {} could still be killed", victim["uid"]));
+            }
+        }
+        let intact = |uid: &str| self.pod(uid).is_some_and(|pod| !is_ending(pod));
+        if is_new(FactName::Injected) && victims(new).all(|(uid, _)| intact(uid)) {
+            return Some("says that it has injected, and every victim is there".to_owned());
+        }
+        let open = has(new, FactName::Journaled) && !has(new, FactName::Reverted);
+        (is_new(FactName::Completed) && open).then(|| "is complete without a revert".to_owned())
+    }
+
+    /// Judges the end of a pod that a call brought about.
+    pub fn judge_kill(&mut self, call: &Call, uid: &str) {
+        let runs = self.store.list(Key::RUNS, "");
+        let wanted = |run: &Value| victims(run).any(|(victim, _)| victim == uid);
+        let blamed: Vec<(Key, Option<String>)> = runs
+            .into_iter()
+            .filter(|(_, run)| wanted(&run.value))
+            .map(|(key, run)| (key.clone(), self.wrong_with_kill(call, key, &run.value)))
+            .collect();
+        match blamed.iter().find(|(_, wrong)| wrong.is_none()).or(blamed.first()) {
+            None => self.judge.complain(format!("{uid} was killed and is in no journal")),
+            Some((run, Some(wrong))) => {
+                self.judge.complain(format!("{uid} was killed for {} {wrong}", run.name));
+            }
+            Some((run, None)) => {
+                self.judge.struck.entry(run.clone()).or_default().insert(uid.to_owned());
+            }
+        }
+    }
+
+    fn wrong_with_kill(&self, call: &Call, key: &Key, run: &Value) -> Option<String> {
+        let judge = &self.judge;
+        let late =
+            |since: Option<&u64>, grace| since.is_some_and(|since| call.sent > since + grace);
+        if has(run, FactName::Reverted) {
+            return Some("after it was reverted".to_owned());
+        }
+        if !self.is_held(run) {
+            return Some("while nothing held it".to_owned());
+        }
+        if late(judge.stopped.get(key), HEARD) {
+            return Some("long after it was to stop".to_owned());
+        }
+        if let Some((what, _)) = judge.closed.iter().find(|(_, since)| late(Some(since), FRESH)) {
+            return Some(format!("after {what}"));
+        }
+        let deadline = &run["status"]["plan"]["deadline"];
+        if self.moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
+            return Some("after its deadline".to_owned());
+        }
+        let under_way =
+            |other: &Key| self.store.get(other).is_some_and(|run| !has(run, FactName::Completed));
+        let rival = judge.struck.keys().find(|other| *other != key && under_way(other))?;
+        Some(format!("while {} has the same target", rival.name))
+    }
+}
+
+/// The victims may only become more, and a round never takes more pods than were asked for.
+fn wrong_with_victims(old: &Value, new: &Value) -> Option<String> {
+    let (before, after): (Vec<_>, Vec<_>) = (victims(old).collect(), victims(new).collect());
+    if !after.starts_with(&before) {
+        return Some("has other victims than it had journaled".to_owned());
+    }
+    let wanted = new["status"]["plan"]["spec"]["fault"]["podKill"]["count"].as_u64()?;
+    let in_round = |round| after.iter().filter(|(_, other)| *other == round).count() as u64;
+    let (_, round) = after.iter().find(|(_, round)| in_round(*round) > wanted)?;
+    Some(format!("takes more than {wanted} pods in round {round}"))
+}
+
+fn journaled(run: &Value) -> impl Iterator<Item = &Value> {
+    run["status"]["plan"]["victims"].as_array().into_iter().flatten()
+}
+
+/// The victims of a run, each with its round.
+pub fn victims(run: &Value) -> impl Iterator<Item = (&str, i64)> {
+    journaled(run).filter_map(|victim| Some((victim["uid"].as_str()?, victim["round"].as_i64()?)))
+}
+
+/// Whether the run has that fact.
+pub fn has(run: &Value, name: FactName) -> bool {
+    let name = json!(name);
+    facts(run).any(|fact| fact["name"] == name)
+}
+
+fn facts(run: &Value) -> impl Iterator<Item = &Value> {
+    run["status"]["facts"].as_array().into_iter().flatten()
+}
+
+/// A fact that is there before and not after, or at another instant: what the rule of the definition
+/// refuses.
+pub fn lost_fact(old: &Value, new: &Value) -> Option<String> {
+    let kept = |fact: &Value| {
+        facts(new).any(|other| other["name"] == fact["name"] && other["at"] == fact["at"])
+    };
+    facts(old).find(|fact| !kept(fact)).map(|fact| fact["name"].to_string())
+}
+
+/// The run, typed; what cannot be read is a broken world.
+pub fn read_run(run: &Value) -> ExperimentRun {
+    serde_json::from_value(run.clone()).unwrap()
+}

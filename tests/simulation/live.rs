@@ -1,0 +1,80 @@
+//! Lives through one world, with real operators in it.
+
+use std::sync::{Arc, Mutex};
+
+use firedrill::{
+    config::{Config, Endpoint},
+    shell::operator::{self, Options},
+};
+
+use super::{
+    call::Caller,
+    monitoring::Network,
+    network::client,
+    plant::Plant,
+    tally::Tally,
+    world::{Shared, World, lock},
+};
+
+/// Lives through the world of that seed: what came up and a number that stands for everything that
+/// happened in it, or the promise that did not hold.
+pub fn live(seed: u64, plant: Option<Plant>) -> Result<(Tally, u64), String> {
+    // The watches' pauses after an error are the one chance that the seed does not rule otherwise.
+    fastrand::seed(seed);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.unwrap();
+    let world = runtime.block_on(async {
+        let world = Arc::new(Mutex::new(World::new(seed, plant)));
+        while let Some(next) = step(&world) {
+            let changed = lock(&world).agenda.changed.clone();
+            tokio::select! {
+                biased;
+                () = changed.notified() => {}
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+        world
+    });
+    drop(runtime);
+    let world = Arc::into_inner(world).ok_or("somebody outlived the world")?;
+    world.into_inner().unwrap().conclude()
+}
+
+/// Lets happen what is due; gives the instant of what comes next, unless the world is at its end.
+fn step(world: &Shared) -> Option<tokio::time::Instant> {
+    let mut held = lock(world);
+    let next = held.pass();
+    let births = std::mem::take(&mut held.births);
+    for caller in births {
+        let stopped = held.start(caller);
+        tokio::spawn(operate(world.clone(), caller, stopped));
+    }
+    next.filter(|_| !held.is_at_end())
+}
+
+/// One life of an operator: the production shell.
+async fn operate(world: Shared, caller: Caller, stopped: tokio::sync::oneshot::Receiver<()>) {
+    let clients = (client(&world, caller), client(&world, caller));
+    let net = Arc::new(Network { world: world.clone(), caller });
+    let clock = lock(&world).clock;
+    let shutdown = async { drop(stopped.await) };
+    let operator = operator::run_with(clients, net, options(), clock, shutdown);
+    let ended = tokio::spawn(operator).await;
+    lock(&world).ended(caller, &format!("{ended:?}"));
+}
+
+fn options() -> Options {
+    let prometheus = Endpoint {
+        url: "http://prometheus".to_owned(),
+        ca_file: None,
+        token_file: None,
+        timeout: firedrill::api::Duration::seconds(3),
+    };
+    Options {
+        cluster: kube::Config::new(http::Uri::from_static("http://api-server")),
+        config: Config { prometheus: Some(prometheus), ..Config::default() },
+        only: None,
+        own_namespace: Some("firedrill-system".to_owned()),
+    }
+}

@@ -1,0 +1,115 @@
+//! The network beside the API server: probes of the service, and Prometheus' answers.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use firedrill::{config::Endpoint, detectors::prometheus, shell::net::Net};
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{
+    call::Caller,
+    cluster::EVALUATED_EVERY,
+    world::{Shared, World, lock},
+};
+
+/// The network as one process sees it.
+pub struct Network {
+    pub world: Shared,
+    pub caller: Caller,
+}
+
+impl Network {
+    /// What the world says to a question, a few milliseconds later.
+    fn ask<T: Send + 'static>(
+        &self,
+        about: &str,
+        answer: impl FnOnce(&mut World) -> T + Send + 'static,
+    ) -> BoxFuture<'static, T> {
+        let (answered, answers) = oneshot::channel();
+        let mut world = lock(&self.world);
+        let rank = world.dice.number((about, self.caller, world.millis()));
+        world.after(1 + rank % 5, rank, move |world| drop(answered.send(answer(world))));
+        drop(world);
+        Box::pin(async move {
+            match answers.await {
+                Ok(answer) => answer,
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
+        self.ask("probe", |world| {
+            if world.is_serving() { Ok(()) } else { Err("connection refused".to_owned()) }
+        })
+    }
+}
+
+impl Net for Network {
+    fn http_probe<'a>(
+        &'a self,
+        _: SocketAddr,
+        _: &'a str,
+        _: &'a str,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        self.probe()
+    }
+
+    fn tcp_probe(&self, _: SocketAddr, _: Duration) -> BoxFuture<'_, Result<(), String>> {
+        self.probe()
+    }
+
+    fn get_json<'a>(
+        &'a self,
+        _: &'a Endpoint,
+        path: &'a str,
+        query: &'a [(&'a str, String)],
+    ) -> BoxFuture<'a, Result<Value, String>> {
+        let range = query.first().and_then(|(_, query)| range(query));
+        let rules = path == prometheus::RULES;
+        let caller = self.caller;
+        self.ask(path, move |world| {
+            if world.goes_wrong(0.5, ("Prometheus", caller, world.millis())) {
+                world.tally.count("Prometheus silent");
+                return Err("HTTP 503".to_owned());
+            }
+            let seconds = Duration::from_millis(EVALUATED_EVERY).as_secs_f64();
+            Ok(if rules {
+                json!({"data": {"groups": [{"interval": seconds, "rules": [{"name": "Down"}]}]}})
+            } else {
+                json!({"data": {"result": world.alerts(range.unwrap_or_default())}})
+            })
+        })
+    }
+}
+
+/// The milliseconds that a query looks back.
+fn range(query: &str) -> Option<u64> {
+    let (_, seconds) = query.rsplit_once('[')?;
+    seconds.strip_suffix("s]")?.parse::<u64>().ok().map(|seconds| seconds * 1000)
+}
+
+impl World {
+    /// The series of the alert over the last `range` milliseconds.
+    fn alerts(&self, range: u64) -> Value {
+        let now = self.millis();
+        let mut series: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
+        for (at, since, firing) in self.evaluations(now.saturating_sub(range), now) {
+            let state = if firing { "firing" } else { "pending" };
+            let (at, since) = (self.unix(at), self.unix(since));
+            series.entry(("ALERTS", state)).or_default().push(json!([at, "1"]));
+            let since = since.floor().to_string();
+            series.entry(("ALERTS_FOR_STATE", "")).or_default().push(json!([at, since]));
+        }
+        let one = |((name, state), values): ((&str, &str), Vec<Value>)| {
+            let mut metric = json!({"__name__": name, "alertname": "Down", "namespace": "shop"});
+            if !state.is_empty() {
+                metric["alertstate"] = json!(state);
+            }
+            json!({"metric": metric, "values": values})
+        };
+        series.into_iter().map(one).collect()
+    }
+}

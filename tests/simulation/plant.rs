@@ -1,0 +1,123 @@
+//! Bugs that are planted between the operator and the cluster: what an operator without one of its
+//! rules would look like from outside.
+
+use firedrill::api::run::FactName;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{answer::Answer, call::Call, judge, store::Key, world::World};
+
+/// A bug that the promises must catch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// The journal's write is acknowledged and lost: what follows is not written down.
+    KillBeforeJournal,
+    /// Every status write is acknowledged two seconds before it is committed.
+    ReceiptBeforeWrite,
+    /// Evictions and deletions carry no UID and no version.
+    KillWithoutPreconditions,
+    /// The version that a kill tests is not the journal's but the one at its arrival.
+    LateVersion,
+    /// A process that was restarted strikes another pod than the journaled one.
+    SecondVictim,
+    /// The lever is read once and never again.
+    CachedLever,
+    /// The namespace is read once and never again.
+    CachedNamespace,
+    /// The marks of a revert are acknowledged and not written.
+    NoRevocation,
+    /// The finalizer is never really put on.
+    ForgottenFinalizer,
+    /// Status writes carry no version.
+    UnfencedStatus,
+    /// The debrief is opened twice.
+    DebriefTwice,
+    /// A run that is complete is written once more.
+    LateSummary,
+}
+
+impl Plant {
+    pub const ALL: [Self; 12] = [
+        Self::KillBeforeJournal,
+        Self::ReceiptBeforeWrite,
+        Self::KillWithoutPreconditions,
+        Self::LateVersion,
+        Self::SecondVictim,
+        Self::CachedLever,
+        Self::CachedNamespace,
+        Self::NoRevocation,
+        Self::ForgottenFinalizer,
+        Self::UnfencedStatus,
+        Self::DebriefTwice,
+        Self::LateSummary,
+    ];
+
+    /// Whether that object is read once and never again.
+    pub fn caches(self, key: &Key) -> bool {
+        match self {
+            Self::CachedLever => *key == Key::lever(),
+            Self::CachedNamespace => *key == Key::namespace(),
+            _ => false,
+        }
+    }
+
+    /// Changes a call on its way.
+    pub fn tamper(self, call: &mut Call) {
+        let evicts = call.subresource == "eviction";
+        let fields: &[&str] = match self {
+            Self::KillWithoutPreconditions if call.is_kill() => &["uid", "resourceVersion"],
+            Self::LateVersion if call.is_kill() => &["resourceVersion"],
+            Self::UnfencedStatus if call.is_run_status() => {
+                call.body["metadata"]["resourceVersion"] = Value::Null;
+                return;
+            }
+            _ => return,
+        };
+        let options = if evicts { &mut call.body["deleteOptions"] } else { &mut call.body };
+        for field in fields {
+            options["preconditions"][field] = Value::Null;
+        }
+    }
+}
+
+impl World {
+    /// Acknowledges a write that is not done, or not yet.
+    pub fn lose_write(&mut self, call: &Call, next: &Value) -> Option<Answer> {
+        let is_new = |fact| {
+            let old = self.store.get(&call.key).unwrap_or(&Value::Null);
+            judge::has(next, fact) && !judge::has(old, fact)
+        };
+        let lost = match self.plant? {
+            Plant::KillBeforeJournal => call.is_run_status() && is_new(FactName::Journaled),
+            Plant::ReceiptBeforeWrite => call.is_run_status(),
+            Plant::NoRevocation => call.key.resource == "pods",
+            Plant::LateSummary if is_new(FactName::Completed) => {
+                self.write_again(call, next);
+                false
+            }
+            _ => false,
+        };
+        if !lost {
+            return None;
+        }
+        let mut acknowledged = next.clone();
+        acknowledged["metadata"]["resourceVersion"] = json!((self.store.version() + 1).to_string());
+        if self.plant == Some(Plant::ReceiptBeforeWrite) {
+            let (key, next) = (call.key.clone(), next.clone());
+            self.after(2000, 0, move |world| drop(world.commit(&key, next)));
+        }
+        Some(Answer::Body(StatusCode::OK, acknowledged.to_string().into()))
+    }
+
+    /// The same status once more, a little later and with another sentence.
+    fn write_again(&mut self, call: &Call, next: &Value) {
+        let mut call = call.clone();
+        call.body["status"] = next["status"].clone();
+        call.body["status"]["summary"] = json!("another sentence");
+        self.after(1000, 0, move |world| {
+            let version = world.store.get(&call.key).map(|run| &run["metadata"]["resourceVersion"]);
+            call.body["metadata"]["resourceVersion"] = version.cloned().unwrap_or_default();
+            world.serve(&call);
+        });
+    }
+}
