@@ -11,6 +11,8 @@
 mod armed;
 #[path = "tenancy/audit.rs"]
 mod audit;
+#[path = "tenancy/deletions.rs"]
+mod deletions;
 #[path = "tenancy/grants.rs"]
 mod grants;
 #[path = "tenancy/identity.rs"]

@@ -3,7 +3,7 @@
 use kube::{
     Api, Client,
     api::{DynamicObject, ListParams, Patch, PatchParams},
-    core::ApiResource,
+    core::{ApiResource, Request},
 };
 use serde_json::Value;
 
@@ -85,5 +85,38 @@ pub async fn patch(client: &Client, namespace: &str, change: &Change) -> Result<
             .validation_strict();
     let objects = api(client, change.kind, Some(namespace));
     let patch = Patch::Json::<DynamicObject>(operations);
-    call("patch the object", objects.patch(&change.name, &params, &patch)).await.map(drop)
+    let request = Request::new(objects.resource_url()).patch(&change.name, &params, &patch);
+    let sent = async {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        client.request::<DynamicObject>(request.map(|body| spelled(&body))).await
+    };
+    call("patch the object", sent).await.map(drop)
+}
+
+/// JSON spelled as the API server spells it: a test of a text compares the bytes, and there these
+/// characters are escaped. They can only stand inside of texts.
+fn spelled(json: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(json);
+    text.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+        .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_spelled_as_the_api_server_does() {
+        let json = serde_json::to_vec(&["a > b && <c>", "é \u{2028}"]).unwrap();
+        let expected = r#"["a \u003e b \u0026\u0026 \u003cc\u003e","é \u2028"]"#;
+        assert_eq!(String::from_utf8(spelled(&json)).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_slice::<Vec<String>>(&spelled(&json)).unwrap(),
+            ["a > b && <c>", "é \u{2028}"]
+        );
+    }
 }

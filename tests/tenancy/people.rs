@@ -61,6 +61,10 @@ async fn a_person_breaks_nothing_that_he_could_not_break_himself() {
         let refused = matches!(answer.code, 403 | 422) && answer.words.contains(&words);
         tally.expect(refused, || format!("{what}: expected {words:?}: {answer:?}"));
     }
+    for (what, words, answer) in other_faults(&here, &person).await {
+        let holds = if words.is_empty() { answer.is_done() } else { answer.is_refusal(words) };
+        tally.expect(holds, || format!("{what}: expected {words:?}: {answer:?}"));
+    }
     for (what, reason, run) in accepted_in_vain(&here, &there, &person).await {
         let run = here.finished(&run).await;
         let summary = run.status.clone().unwrap().summary.unwrap_or_default();
@@ -177,6 +181,69 @@ async fn refused_at_once(
             .await,
     );
     tried
+}
+
+/// Experiments with faults that change objects: what is said where the person may not change such
+/// objects by hand; nothing where he may.
+async fn other_faults(
+    here: &Ground,
+    person: &Identity,
+) -> Vec<(&'static str, &'static str, Answer)> {
+    let path =
+        format!("apis/firedrill.dev/v1alpha1/namespaces/{}/experiments?dryRun=All", here.namespace);
+    let observe = json!({"name": "answers", "tcp": {"service": "web", "port": 80}});
+    let rollout = json!({"badRollout": {"image": "firedrill.invalid/none"}});
+    let outage = |change: Value| {
+        let mut outage = json!({"observe": observe});
+        merge(&mut outage, change);
+        json!({"dependencyOutage": outage})
+    };
+    let mut answers = Vec::new();
+    for (what, words, target, fault) in [
+        ("a rollout of a Deployment", "", "deployment", rollout.clone()),
+        (
+            "a rollout of a StatefulSet",
+            "spec.fault.badRollout: harmless may not patch statefulsets",
+            "statefulSet",
+            rollout.clone(),
+        ),
+        (
+            "a rollout of a DaemonSet",
+            "spec.fault.badRollout: harmless may not patch daemonsets",
+            "daemonSet",
+            rollout,
+        ),
+        ("a blackhole", "", "deployment", outage(json!({"blackhole": {"service": "web"}}))),
+        ("a swapped name", "", "deployment", outage(json!({"externalName": {"service": "web"}}))),
+        (
+            "a blocked egress",
+            "spec.fault.dependencyOutage.egress: harmless may not create networkpolicies",
+            "deployment",
+            outage(json!({"egress": {"service": "web"}})),
+        ),
+        (
+            "a Deployment scaled to zero",
+            "",
+            "deployment",
+            outage(json!({"scaleToZero": {"deployment": "web"}})),
+        ),
+        (
+            "a StatefulSet scaled to zero",
+            "spec.fault.dependencyOutage.scaleToZero: harmless may not patch statefulsets",
+            "deployment",
+            outage(json!({"scaleToZero": {"statefulSet": "web"}})),
+        ),
+    ] {
+        let mut spec = changed(json!({"target": null, "fault": null}));
+        spec["target"] = json!({target: "web"});
+        spec["fault"] = fault;
+        answers.push((
+            what,
+            words,
+            person.create(&path, &resource("Experiment", "other", spec)).await,
+        ));
+    }
+    answers
 }
 
 /// Runs that the API server takes from a harmless person and that come to nothing, each with its reason.
