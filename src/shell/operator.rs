@@ -157,7 +157,8 @@ async fn experiments_of(
 /// Watches the lever and passes on what it says.
 async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) {
     let levers: Api<SafetyLever> = Api::all(client);
-    let events = watcher(levers, watcher::Config::default().timeout(super::WATCH_SECONDS)).default_backoff();
+    let events =
+        watcher(levers, watcher::Config::default().timeout(super::WATCH_SECONDS)).default_backoff();
     let mut events = std::pin::pin!(events);
     let mut listed = None;
     while let Some(event) = events.next().await {

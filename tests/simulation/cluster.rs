@@ -49,7 +49,8 @@ impl World {
     /// Sets up the namespace, the target and its pods.
     pub fn furnish(&mut self) {
         let labels = json!({names::ENABLED: "true"});
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"labels": labels}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"labels": labels}});
         self.bear(&Key::namespace(), namespace);
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {},
             "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}, "ports": [{"port": 80}]}});
@@ -103,7 +104,8 @@ impl World {
         let mut key = call.key.clone();
         if self.plant == Some(Plant::SecondVictim) && call.caller.life > 0 {
             let pods = self.store.list("pods", "shop");
-            let other = pods.into_iter().find(|(other, pod)| **other != key && !is_ending(&pod.value));
+            let other =
+                pods.into_iter().find(|(other, pod)| **other != key && !is_ending(&pod.value));
             key = other.map_or(key, |(other, _)| other.clone());
         }
         let Some(pod) = self.store.get(&key).filter(|pod| !is_ending(pod)) else { return };
@@ -178,7 +180,9 @@ impl World {
     pub fn budget_refusal(&self, pod: &Value) -> Option<String> {
         let (wanted, ready) = (self.nature.budget?, self.ready_pods());
         (is_ready(pod) && ready <= wanted).then(|| {
-            format!("The disruption budget web needs {wanted} healthy pods and has {ready} currently")
+            format!(
+                "The disruption budget web needs {wanted} healthy pods and has {ready} currently"
+            )
         })
     }
 

@@ -5,12 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use firedrill::api::{ExperimentRun, Moment, run::FactName};
 use serde_json::{Value, json};
 
-use super::{
-    call::Call,
-    server::is_ending,
-    store::Key,
-    world::World,
-};
+use super::{call::Call, server::is_ending, store::Key, world::World};
 
 /// A read may be so old when something harmful is decided on it; milliseconds.
 const FRESH: u64 = 1000;
@@ -140,7 +135,8 @@ impl World {
 
     fn wrong_with_kill(&self, call: &Call, key: &Key, run: &Value) -> Option<String> {
         let judge = &self.judge;
-        let late = |since: Option<&u64>, grace| since.is_some_and(|since| call.sent > since + grace);
+        let late =
+            |since: Option<&u64>, grace| since.is_some_and(|since| call.sent > since + grace);
         if has(run, FactName::Reverted) {
             return Some("after it was reverted".to_owned());
         }
@@ -157,9 +153,8 @@ impl World {
         if self.moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
             return Some("after its deadline".to_owned());
         }
-        let under_way = |other: &Key| {
-            self.store.get(other).is_some_and(|run| !has(run, FactName::Completed))
-        };
+        let under_way =
+            |other: &Key| self.store.get(other).is_some_and(|run| !has(run, FactName::Completed));
         let rival = judge.struck.keys().find(|other| *other != key && under_way(other))?;
         Some(format!("while {} has the same target", rival.name))
     }

@@ -82,7 +82,8 @@ fn a_json_patch_is_taken_as_the_api_server_takes_it() {
         let mut object = json!({"a": {"b/c": 1}, "list": [1, 2]});
         json(&mut object, &operations).map(|()| object)
     };
-    let one = |op: &str, path: &str, value: Value| json!([{"op": op, "path": path, "value": value}]);
+    let one =
+        |op: &str, path: &str, value: Value| json!([{"op": op, "path": path, "value": value}]);
     assert!(patched(one("test", "/a/missing", Value::Null)).is_some());
     assert!(patched(one("test", "/a/b~1c", json!(1))).is_some());
     assert!(patched(one("test", "/a/b~1c", json!(2))).is_none());

@@ -85,7 +85,8 @@ impl World {
     }
 
     fn begin_run(&mut self, name: &str) {
-        let mut spec = json!({"experiment": "sim", "startWithin": "20s", "dryRun": false, "stop": false});
+        let mut spec =
+            json!({"experiment": "sim", "startWithin": "20s", "dryRun": false, "stop": false});
         if self.from_experiment {
             let key = Key::new("experiments.firedrill.dev", "shop", "sim");
             if self.store.get(&key).is_none() {

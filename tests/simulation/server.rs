@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use super::{
     answer::Answer,
     call::Call,
-    judge,
-    patch,
+    judge, patch,
     plant::Plant,
     store::{Key, Object},
     world::World,
@@ -27,10 +26,6 @@ impl World {
             _ => Answer::refusal(405, "MethodNotAllowed", "no such call", &[]),
         };
         self.trace((call.identity(), answer.code()));
-        if std::env::var_os("TRACE").is_some() {
-            println!("{:>6} {:?} {} {} {} {} {}", self.millis(), call.caller, call.method, call.key.resource, call.key.name, call.subresource, answer.code());
-            if call.is_run_status() { for f in call.body["status"]["facts"].as_array().into_iter().flatten() { println!("          {} {} {}", f["name"], f["at"], f["detail"]); } }
-        }
         match answer.code() {
             409 if call.is_kill() => self.tally.count("kill fenced off"),
             409 => self.tally.count("conflict"),
@@ -60,9 +55,9 @@ impl World {
         };
         let selector = call.option("labelSelector");
         let hidden = self.plant == Some(Plant::CachedLever) && *resource == Key::lever().resource;
-        let items = found.into_iter().filter(|(_, object)| {
-            !hidden && selects(selector.as_deref(), &object.value)
-        });
+        let items = found
+            .into_iter()
+            .filter(|(_, object)| !hidden && selects(selector.as_deref(), &object.value));
         let items: Vec<&[u8]> = items.map(|(_, object)| &*object.bytes).collect();
         let mut body = format!(
             r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{version}"}},"items":["#
@@ -236,7 +231,12 @@ impl World {
             && let Some(words) = self.budget_refusal(&pod.value)
         {
             let message = "Cannot evict pod as it would violate the pod's disruption budget.";
-            return Answer::refusal(429, "TooManyRequests", message, &[("DisruptionBudget", &words)]);
+            return Answer::refusal(
+                429,
+                "TooManyRequests",
+                message,
+                &[("DisruptionBudget", &words)],
+            );
         }
         if let Some(refusal) = self.precondition(&pod.value, &options["preconditions"]) {
             return refusal;
@@ -251,7 +251,9 @@ impl World {
         let differs = |key: &str| !wanted[key].is_null() && wanted[key] != metadata[key];
         if differs("uid") {
             let (wanted, found) = (&wanted["uid"], &metadata["uid"]);
-            let words = format!("the UID in the precondition ({wanted}) does not match the UID in record ({found})");
+            let words = format!(
+                "the UID in the precondition ({wanted}) does not match the UID in record ({found})"
+            );
             return Some(Answer::conflict(&words));
         }
         differs("resourceVersion").then(|| {
@@ -272,8 +274,8 @@ pub fn finalizers(object: &Value) -> &[Value] {
 pub fn selects(selector: Option<&str>, object: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
     selector.is_none_or(|selector| {
-        selector.split(',').all(|pair| {
-            pair.split_once('=').is_some_and(|(key, value)| labels[key] == value)
-        })
+        selector
+            .split(',')
+            .all(|pair| pair.split_once('=').is_some_and(|(key, value)| labels[key] == value))
     })
 }

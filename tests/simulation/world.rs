@@ -9,7 +9,10 @@ use std::{
 
 use axum::body::Bytes;
 use firedrill::{
-    api::{Moment, run::{FactName, Verdict}},
+    api::{
+        Moment,
+        run::{FactName, Verdict},
+    },
     shell::clock::Clock,
 };
 use http::StatusCode;
@@ -201,7 +204,9 @@ impl World {
                 judge::has(run, FactName::Completed) && finalizers(run).is_empty()
             })
         };
-        self.runs.len() == self.runs_awaited && self.on_the_way == 0 && self.runs.iter().all(is_over)
+        self.runs.len() == self.runs_awaited
+            && self.on_the_way == 0
+            && self.runs.iter().all(is_over)
     }
 
     /// A process dies where it stands and is started again a little later.
