@@ -19,3 +19,5 @@ deny=$CACHE/tools/bin/cargo-deny
 "$deny" --log-level error check bans licenses sources
 step "unit tests"
 cargo test --locked
+step "simulation"
+SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1

@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use firedrill::api::{ExperimentRun, Moment, run::FactName};
 use serde_json::{Value, json};
 
-use super::{call::Call, server::is_ending, store::Key, world::World};
+use super::{
+    call::Call,
+    server::is_ending,
+    store::Key,
+    world::{World, moment},
+};
 
 /// A read may be so old when something harmful is decided on it; milliseconds.
 const FRESH: u64 = 1000;
@@ -30,7 +35,7 @@ pub struct Judge {
 
 impl Judge {
     pub fn complain(&mut self, what: impl Into<String>) {
-        self.broken.get_or_insert(what.into());
+        self.broken.get_or_insert_with(|| what.into());
     }
 
     pub fn stopped(&mut self, run: &Key, now: u64) {
@@ -122,7 +127,7 @@ impl World {
             .filter(|(_, run)| wanted(&run.value))
             .map(|(key, run)| (key.clone(), self.wrong_with_kill(call, key, &run.value)))
             .collect();
-        match blamed.iter().find(|(_, wrong)| wrong.is_none()).or(blamed.first()) {
+        match blamed.iter().find(|(_, wrong)| wrong.is_none()).or_else(|| blamed.first()) {
             None => self.judge.complain(format!("{uid} was killed and is in no journal")),
             Some((run, Some(wrong))) => {
                 self.judge.complain(format!("{uid} was killed for {} {wrong}", run.name));
@@ -150,7 +155,7 @@ impl World {
             return Some(format!("after {what}"));
         }
         let deadline = &run["status"]["plan"]["deadline"];
-        if self.moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
+        if moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
             return Some("after its deadline".to_owned());
         }
         let under_way =

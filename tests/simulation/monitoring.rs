@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{
     call::Caller,
     cluster::EVALUATED_EVERY,
-    world::{Shared, World, lock},
+    world::{Shared, World, lock, unix},
 };
 
 /// The network as one process sees it.
@@ -98,7 +98,7 @@ impl World {
         let mut series: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
         for (at, since, firing) in self.evaluations(now.saturating_sub(range), now) {
             let state = if firing { "firing" } else { "pending" };
-            let (at, since) = (self.unix(at), self.unix(since));
+            let (at, since) = (unix(at), unix(since));
             series.entry(("ALERTS", state)).or_default().push(json!([at, "1"]));
             let since = since.floor().to_string();
             series.entry(("ALERTS_FOR_STATE", "")).or_default().push(json!([at, since]));

@@ -102,17 +102,6 @@ impl World {
         }
         let fate = self.fate(&call);
         self.tally.count(fate.name());
-        if fate != Fate::Plain && std::env::var_os("TRACE").is_some() {
-            println!(
-                "{:>6} {:?} {} {} {} {:?}",
-                self.millis(),
-                caller,
-                call.method,
-                call.key.resource,
-                call.key.name,
-                fate
-            );
-        }
         let mut random = self.dice.about(("way", call.identity()));
         let (there, back) = (random.random_range(1..6), random.random_range(1..6));
         let long = random.random_range(1000..15_000);
@@ -150,7 +139,9 @@ impl World {
     }
 
     fn fate(&self, call: &Call) -> Fate {
-        if !self.goes_wrong(1.0, ("fate", call.identity())) {
+        // What breaks something is what must never come late or twice.
+        let share = if call.is_kill() { 5.0 } else { 1.0 };
+        if !self.goes_wrong(share, ("fate", call.identity())) {
             return Fate::Plain;
         }
         let number = self.dice.number(("which fate", call.identity()));

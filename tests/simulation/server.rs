@@ -26,23 +26,6 @@ impl World {
             _ => Answer::refusal(405, "MethodNotAllowed", "no such call", &[]),
         };
         self.trace((call.identity(), answer.code()));
-        if std::env::var_os("TRACE").is_some() {
-            println!(
-                "{:>6} {:?} {} {} {} {} {}",
-                self.millis(),
-                call.caller,
-                call.method,
-                call.key.resource,
-                call.key.name,
-                call.subresource,
-                answer.code()
-            );
-            if call.is_run_status() {
-                for f in call.body["status"]["facts"].as_array().into_iter().flatten() {
-                    println!("          {} {} {}", f["name"], f["at"], f["detail"]);
-                }
-            }
-        }
         match answer.code() {
             409 if call.is_kill() => self.tally.count("kill fenced off"),
             409 => self.tally.count("conflict"),
@@ -157,7 +140,7 @@ impl World {
             }
             _ => patch::merge(&mut next, &call.body),
         }
-        if let Some(refusal) = self.refuse(call, &old, &mut next) {
+        if let Some(refusal) = refuse(call, &old, &mut next) {
             return refusal;
         }
         self.judge_write(call, &old, &next);
@@ -172,36 +155,11 @@ impl World {
         Answer::object(&written)
     }
 
-    /// Preconditions, and what a subresource leaves alone.
-    fn refuse(&self, call: &Call, old: &Value, next: &mut Value) -> Option<Answer> {
-        if next["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"] {
-            return Some(Answer::conflict("the object has been modified"));
-        }
-        if call.subresource == "status" {
-            let status = next["status"].take();
-            *next = Value::clone(old);
-            next["status"] = status;
-        } else if next["metadata"]["uid"] != old["metadata"]["uid"] {
-            return Some(Answer::invalid("metadata.uid: Invalid value: field is immutable"));
-        } else if call.key.resource.ends_with("firedrill.dev") && !old["status"].is_null() {
-            next["status"] = old["status"].clone();
-        }
-        if next["spec"] != old["spec"] {
-            next["metadata"]["generation"] =
-                json!(old["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
-        }
-        let known = |finalizer: &&Value| finalizers(old).contains(finalizer);
-        if is_ending(old) && !finalizers(next).iter().all(|finalizer| known(&finalizer)) {
-            return Some(Answer::invalid("no new finalizers while the object is being deleted"));
-        }
-        None
-    }
-
     fn delete(&mut self, call: &Call) -> Answer {
         let Some(object) = self.store.object(&call.key).cloned() else {
             return Answer::not_found();
         };
-        if let Some(refusal) = self.precondition(&object.value, &call.body["preconditions"]) {
+        if let Some(refusal) = precondition(&object.value, &call.body["preconditions"]) {
             return refusal;
         }
         if call.key.resource == "pods" {
@@ -255,28 +213,54 @@ impl World {
                 &[("DisruptionBudget", &words)],
             );
         }
-        if let Some(refusal) = self.precondition(&pod.value, &options["preconditions"]) {
+        if let Some(refusal) = precondition(&pod.value, &options["preconditions"]) {
             return refusal;
         }
         self.kill(call);
         let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
         Answer::Body(StatusCode::CREATED, done.to_string().into())
     }
+}
 
-    fn precondition(&self, object: &Value, wanted: &Value) -> Option<Answer> {
-        let metadata = &object["metadata"];
-        let differs = |key: &str| !wanted[key].is_null() && wanted[key] != metadata[key];
-        if differs("uid") {
-            let (wanted, found) = (&wanted["uid"], &metadata["uid"]);
-            let words = format!(
-                "the UID in the precondition ({wanted}) does not match the UID in record ({found})"
-            );
-            return Some(Answer::conflict(&words));
-        }
-        differs("resourceVersion").then(|| {
-            Answer::conflict("the ResourceVersion in the precondition does not match the record")
-        })
+/// Preconditions, and what a subresource leaves alone.
+fn refuse(call: &Call, old: &Value, next: &mut Value) -> Option<Answer> {
+    if next["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"] {
+        return Some(Answer::conflict("the object has been modified"));
     }
+    if call.subresource == "status" {
+        let status = next["status"].take();
+        *next = Value::clone(old);
+        next["status"] = status;
+    } else if next["metadata"]["uid"] != old["metadata"]["uid"] {
+        return Some(Answer::invalid("metadata.uid: Invalid value: field is immutable"));
+    } else if call.key.resource.ends_with("firedrill.dev") && !old["status"].is_null() {
+        next["status"] = old["status"].clone();
+    }
+    if next["spec"] != old["spec"] {
+        next["metadata"]["generation"] =
+            json!(old["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
+    }
+    let known = |finalizer: &&Value| finalizers(old).contains(finalizer);
+    if is_ending(old) && !finalizers(next).iter().all(|finalizer| known(&finalizer)) {
+        return Some(Answer::invalid("no new finalizers while the object is being deleted"));
+    }
+    None
+}
+
+/// What a call that ends an object tests first.
+fn precondition(object: &Value, wanted: &Value) -> Option<Answer> {
+    let metadata = &object["metadata"];
+    let differs = |key: &str| !wanted[key].is_null() && wanted[key] != metadata[key];
+    if differs("uid") {
+        let (wanted, found) = (&wanted["uid"], &metadata["uid"]);
+        let words = format!(
+            "the UID in the precondition ({wanted}) does not match the UID in record ({found})"
+        );
+        return Some(Answer::conflict(&words));
+    }
+    differs("resourceVersion").then(|| {
+        Answer::conflict("the ResourceVersion in the precondition does not match the record")
+    })
 }
 
 pub fn is_ending(object: &Value) -> bool {

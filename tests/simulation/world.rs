@@ -157,15 +157,6 @@ impl World {
         self.began + Duration::from_millis(millis)
     }
 
-    pub fn moment(&self, millis: u64) -> Moment {
-        beginning() + firedrill::api::Duration::millis(millis)
-    }
-
-    /// Seconds since 1970.
-    pub fn unix(&self, millis: u64) -> f64 {
-        BEGINNING + Duration::from_millis(millis).as_secs_f64()
-    }
-
     /// The present second, as Kubernetes writes it.
     pub fn second(&self) -> String {
         self.clock.now().timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -304,4 +295,14 @@ impl World {
 
 fn beginning() -> Moment {
     Moment::from_unix_seconds(BEGINNING).unwrap()
+}
+
+/// The instant of that millisecond.
+pub fn moment(millis: u64) -> Moment {
+    beginning() + firedrill::api::Duration::millis(millis)
+}
+
+/// The same in seconds since 1970.
+pub fn unix(millis: u64) -> f64 {
+    BEGINNING + Duration::from_millis(millis).as_secs_f64()
 }
