@@ -98,13 +98,8 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
 /// A new look at a run; one that is under way is continued from what its status has.
 fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sight {
     let mut sight = Sight::new(plan.map(|plan| &plan.spec), now);
-    if let Some(journaled) = status.fact(FactName::Journaled) {
-        sight.alerts_since = journaled.at;
-        if let Some(impact) = &status.impact {
-            sight.inherit(impact);
-        }
-        let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
-        sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
+    if let Some(impact) = &status.impact {
+        sight.inherit(impact);
     }
     sight
 }
@@ -128,6 +123,9 @@ async fn step(
     let Some(run) = memory.latest.clone() else {
         return Ok(Step::Over);
     };
+    if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
+        memory.counts = arm(context, entry, status);
+    }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
     }
@@ -135,12 +133,7 @@ async fn step(
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     match decision {
         Decision::Record(status) => {
-            let before =
-                run.status.as_ref().and_then(|status| status.fact(FactName::Journaled)).is_some();
             let written = record::status(context, &run, &status).await?;
-            if !before && status.fact(FactName::Journaled).is_some() {
-                arm(context, entry, &status);
-            }
             memory.report = None;
             context.events.tell(Some(&run), &written).await;
             memory.latest = Some(written);
@@ -159,15 +152,19 @@ async fn step(
     Ok(Step::Again)
 }
 
-/// The intent is written down: from here on everything counts.
-fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
+/// Once the intent is written down, by whichever operator, everything counts.
+fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) -> bool {
+    let Some(journaled) = status.fact(FactName::Journaled) else {
+        return false;
+    };
     let now = context.clock.now();
     let desired = status.plan.as_ref().and_then(|plan| plan.count).unwrap_or(0);
     entry.lookout.see(|sight| {
         sight.book.forget();
-        sight.alerts_since = now;
+        sight.alerts_since = journaled.at;
         sight.start_counting(usize::try_from(desired).unwrap_or(0), now);
     });
+    true
 }
 
 fn consider(

@@ -13,7 +13,7 @@ use crate::{
         guards, matcher,
         pods::Pod,
         span::Span,
-        world::{Namespace, World},
+        world::{Namespace, Target, World},
     },
     faults::{self, Outcome},
 };
@@ -228,7 +228,15 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
 fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
     let window =
         |status: &ExperimentRunStatus| status.impact.as_ref().and_then(|impact| impact.good_since);
-    old.facts.len() != new.facts.len() || window(old) != window(new)
+    old.facts.len() != new.facts.len() || !is_same(window(old), window(new))
+}
+
+/// Whether both may be the same instant, as two operators see it.
+fn is_same(one: Option<Since>, other: Option<Since>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.not_before <= other.at && other.not_before <= one.at,
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 /// The status with every fact that is seen by now.
@@ -244,7 +252,7 @@ fn see(
     let sight = observed.sight;
     let victims = status.plan.as_ref().map(|plan| plan.victims.clone()).unwrap_or_default();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
-    if let Some(gone) = sight.pods.first_gone(&victims) {
+    if let Some(gone) = sight.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
         note(
             &mut status,
             after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"),
@@ -274,6 +282,15 @@ fn see(
     }
     status.impact = Some(impact);
     status
+}
+
+/// Victims that had ended before this operator looked.
+fn absent(observed: &Observed<'_>, victims: &[Victim]) -> Option<Span> {
+    let journaled = Span::from(observed.run.status.as_ref()?.fact(FactName::Journaled)?);
+    let world = observed.world.filter(|world| matches!(world.target, Target::Found { .. }))?;
+    let is_there = |victim: &Victim| world.pods.iter().any(|pod| pod.uid == victim.uid);
+    let is_gone = world.read_at > journaled.at && !victims.iter().all(is_there);
+    is_gone.then(|| Span::new(journaled.at, world.read_at))
 }
 
 /// Adds a fact unless one of that name is there: facts are written once.
