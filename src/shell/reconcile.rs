@@ -99,14 +99,8 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
 /// A new look at a run; one that is under way is continued from what its status has.
 fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sight {
     let mut sight = Sight::new(plan.map(|plan| &plan.spec), now);
-    if let Some(journaled) = status.fact(FactName::Journaled) {
-        sight.alerts_since = journaled.at;
-        if let Some(impact) = &status.impact {
-            sight.inherit(impact);
-        }
-        if let Some(journal) = &status.plan {
-            sight.start_counting(journal, now);
-        }
+    if let Some(impact) = &status.impact {
+        sight.inherit(impact);
     }
     sight
 }
@@ -130,6 +124,9 @@ async fn step(
     let Some(run) = memory.latest.clone() else {
         return Ok(Step::Over);
     };
+    if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
+        memory.counts = arm(context, entry, status);
+    }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
     }
@@ -137,12 +134,7 @@ async fn step(
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     match decision {
         Decision::Record(status) => {
-            let before =
-                run.status.as_ref().and_then(|status| status.fact(FactName::Journaled)).is_some();
             let written = record::status(context, &run, &status).await?;
-            if !before && status.fact(FactName::Journaled).is_some() {
-                arm(context, entry, &status);
-            }
             memory.report = None;
             context.events.tell(Some(&run), &written).await;
             memory.latest = Some(written);
@@ -161,16 +153,20 @@ async fn step(
     Ok(Step::Again)
 }
 
-/// The intent is written down: from here on everything counts.
-fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) {
+/// Once the intent is written down, by whichever operator, everything counts.
+fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) -> bool {
+    let Some(journaled) = status.fact(FactName::Journaled) else {
+        return false;
+    };
     let now = context.clock.now();
     entry.lookout.see(|sight| {
         sight.book.forget();
-        sight.alerts_since = now;
+        sight.alerts_since = journaled.at;
         if let Some(journal) = &status.plan {
             sight.start_counting(journal, now);
         }
     });
+    true
 }
 
 fn consider(

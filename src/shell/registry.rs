@@ -50,6 +50,8 @@ pub struct Memory {
     pub report: Option<Report>,
     /// The debrief, once it was opened or joined.
     pub debrief: Option<String>,
+    /// Whether what is seen counts: the intent is written down.
+    pub counts: bool,
 }
 
 /// What was seen of one run, and up to where it has been written down.

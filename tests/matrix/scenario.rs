@@ -31,7 +31,7 @@ fn pod_kill() -> Scenario {
     Scenario {
         name: "podKill",
         spec: spec(&json!({"podKill": {"count": 2}})),
-        warm_up: 4,
+        warm_up: 8,
         verdict: ("ObjectiveMissed", "DetectionMissed"),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         guards, matcher,
         pods::Pod,
         span::Span,
-        world::{Namespace, World},
+        world::{Namespace, Target, World},
     },
     faults::{self, Means, Outcome, pod_kill},
 };
@@ -257,11 +257,21 @@ pub(super) fn aftermath(observed: &Observed<'_>, status: &ExperimentRunStatus) -
 
 /// A fact, or the tentative good window: what must not be lost. Counters alone wait for the next one.
 fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
-    let tentative = |status: &ExperimentRunStatus| {
-        status.impact.as_ref().map(|impact| (impact.good_since, impact.ended_by.clone()))
+    let window =
+        |status: &ExperimentRunStatus| status.impact.as_ref().and_then(|impact| impact.good_since);
+    let ended = |status: &ExperimentRunStatus| {
+        status.impact.as_ref().is_some_and(|impact| impact.ended_by.is_some())
     };
     old.facts.len() != new.facts.len()
-        || tentative(old).unwrap_or_default() != tentative(new).unwrap_or_default()
+        || !is_same(window(old), window(new))
+        || ended(old) != ended(new)
+}
+/// Whether both may be the same instant, as two operators see it.
+fn is_same(one: Option<Since>, other: Option<Since>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.not_before <= other.at && other.not_before <= one.at,
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 /// The status with every fact that is seen by now.
@@ -275,9 +285,10 @@ fn see(
         return status;
     };
     let sight = observed.sight;
-    let victims = status.plan.as_ref().map(|plan| plan.victims.clone()).unwrap_or_default();
+    let victims = status.plan.iter().flat_map(|plan| &plan.victims);
+    let victims: Vec<Victim> = victims.filter(|victim| victim.kind == "Pod").cloned().collect();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
-    if let Some(gone) = sight.pods.first_gone(&victims) {
+    if let Some(gone) = sight.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
         note(
             &mut status,
             after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"),
@@ -320,6 +331,15 @@ fn ended_by(status: &ExperimentRunStatus, observed: &Observed<'_>) -> Option<Fau
         None => seen,
         Some(_) => status.impact.as_ref().and_then(|impact| impact.ended_by.clone()),
     }
+}
+
+/// Victims that had ended before this operator looked.
+fn absent(observed: &Observed<'_>, victims: &[Victim]) -> Option<Span> {
+    let journaled = Span::from(observed.run.status.as_ref()?.fact(FactName::Journaled)?);
+    let world = observed.world.filter(|world| matches!(world.target, Target::Found { .. }))?;
+    let is_there = |victim: &Victim| world.pods.iter().any(|pod| pod.uid == victim.uid);
+    let is_gone = world.read_at > journaled.at && !victims.iter().all(is_there);
+    is_gone.then(|| Span::new(journaled.at, world.read_at))
 }
 
 /// Adds a fact unless one of that name is there: facts are written once.
