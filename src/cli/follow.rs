@@ -55,6 +55,7 @@ pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Fa
     let style = view::Style::detect();
     let clock = Clock::start();
     let mut screen = Screen::new();
+    let hint = hint(cluster, name, owner);
     let mut interrupts = pin!(interrupts()?);
     let mut versions = pin!(versions(cluster, name));
     let mut ticks = interval(Duration::from_millis(250));
@@ -88,10 +89,21 @@ pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Fa
             }
             _ = ticks.tick() => {
                 if let Some(run) = &latest {
-                    screen.draw(&view::block(run, clock.now(), style));
+                    screen.draw(&view::block(run, clock.now(), &hint, style));
                 }
             }
         }
+    }
+}
+
+fn hint(cluster: &Cluster, name: &str, owner: bool) -> String {
+    let namespace = &cluster.namespace;
+    if owner {
+        format!(
+            "Ctrl-C reverts and stops. Follow elsewhere: firedrill watch {name} -n {namespace}"
+        )
+    } else {
+        format!("Ctrl-C leaves; the run goes on. End it with: firedrill stop {name} -n {namespace}")
     }
 }
 
