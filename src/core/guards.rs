@@ -222,6 +222,9 @@ fn disruption_budget(scene: &Scene<'_>, fault: &PodKill, victims: &[Victim]) -> 
     let budgets = scene.world.budgets.iter().filter(|budget| !budget.pods.is_empty()).count();
     result(Guard::DisruptionBudget, refusal, || match (fault.method, budgets) {
         (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
+        (KillMethod::Evict, 0) if victims.len() == 1 => {
+            "the API server asks the disruption budgets at the eviction".to_owned()
+        }
         (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
         (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
     })
