@@ -7,8 +7,10 @@ cd "$(dirname "$0")/.."
 began=$SECONDS
 log=$(mktemp)
 operator=
+beside=()
 cleanup() {
   [ -z "$operator" ] || kill "$operator" 2>/dev/null || true
+  for pid in "${beside[@]}"; do kill "$pid" 2>/dev/null || true; done
   rm -f "$log"
 }
 trap cleanup EXIT
@@ -22,6 +24,9 @@ cargo test --locked --features cluster-tests --no-run
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
+# The demo and the README need the release binary; it is built while tests wait for pods.
+nice tests/build.sh >"$STATE/log/release.log" 2>&1 &
+beside+=($!)
 if kubectl get namespace firedrill-system >/dev/null 2>&1; then
   kubectl -n firedrill-system scale deployment/firedrill-operator --replicas=0 >/dev/null 2>&1 || true
 fi
@@ -39,14 +44,28 @@ operator=$!
 on_cluster cluster_runs 4
 on_cluster cluster_guards 4
 on_cluster cluster_leadup 4
+on_cluster cluster_cli 6
+on_cluster cluster_targets 6
+on_cluster cluster_refusals 6
 kill "$operator"
 wait "$operator" || true
 operator=
 step "operators that come and go"
 on_cluster cluster_operators 1
 
-step "no trace of a cluster that is removed"
-counted tests/cluster/no-trace.sh
+on_cluster cluster_alone 1
+tests/cluster/shop.sh
+on_cluster cluster_monitoring 1
+
+step "the demo, interrupted and called again"
+wait "${beside[0]}" || { cat "$STATE/log/release.log"; exit 1; }
+counted tests/demo-again.sh
+step "the commands of the README, while another cluster has its hard days"
+tests/cluster/no-trace.sh >"$STATE/log/no-trace.log" 2>&1 &
+beside+=($!)
+counted tests/readme.sh
+wait "${beside[1]}" || { cat "$STATE/log/no-trace.log"; exit 1; }
+cat "$STATE/log/no-trace.log"
 
 passed=$(awk '/^test result:/ {sum += $4} END {print sum + 0}' "$log")
 skipped=$(awk '/^test result:/ {sum += $8} END {print sum + 0}' "$log")
