@@ -70,8 +70,8 @@ echo "what a reader changes:"
 changed experiments/start-here.yaml "s#namespace: shop#namespace: orders#" "s#deployment: checkout#deployment: orders#" \
   "s#service: checkout, port: 80, path: /healthz#service: orders, port: 8000, path: /ready#" "s#CheckoutDown#OrdersDown#" \
   "s#team-checkout#team-orders#" "s#stableFor: 1m#stableFor: 5s#"
-changed README.md "s#here .shop.#here orders#" "s#enable shop#enable orders#" "s#disable shop#disable orders#" "s#-n shop#-n orders#g" \
-  "s#http://prometheus[^ ]*#http://$CONTROL_IP:9090#" "s#http://alertmanager[^ ]*#http://$CONTROL_IP:9093#"
+changed README.md "s#here .shop.#here orders#" "s#enable shop#enable orders --yes#" "s#disable shop#disable orders --yes#" "s#-n shop#-n orders#g" \
+  "s#--wait\$#--wait --yes#" "s#http://prometheus[^ ]*#http://$CONTROL_IP:9090#" "s#http://alertmanager[^ ]*#http://$CONTROL_IP:9093#"
 
 cat >"$work/bin/docker" <<'SH'
 #!/bin/bash
@@ -97,13 +97,29 @@ awk '/^## /{on = /^## On your own cluster/} on && /^ *```sh/{code = 1; next} /^ 
   "$work/README.md" | csplit -s -z -f "$work/block-" - '/^#end$/+1' '{*}'
 blocks=("$work"/block-*)
 [ ${#blocks[@]} = 6 ] || fail "README.md has ${#blocks[@]} blocks of commands there; this test knows 6"
-run_block() { # FILE: as a person at a terminal would, who answers yes
+run_block() { # FILE
   echo "--- $(basename "$1")"
   sed '/^#end/d; s/^/$ /' "$1"
   printf 'set -e\ncd %s\nexport PATH=%s:$PATH\n' "$work" "$work/bin" | cat - "$1" >"$1.sh"
-  (sleep 1; while sleep 1; do echo y; done) | tests/cluster/shell.sh env -u FIREDRILL_CONFIG KUBECONFIG="$KUBECONFIG" HERE="$HERE" \
-    script -qefc "bash $1.sh" /dev/null || fail "a command of README.md failed"
+  tests/cluster/shell.sh env -u FIREDRILL_CONFIG KUBECONFIG="$KUBECONFIG" HERE="$HERE" bash "$1.sh" </dev/null ||
+    fail "a command of README.md failed"
 }
+# Before anything is installed, and with definitions of another version, people are told what to do.
+told() { # CODE TEXT FIREDRILL-ARGUMENTS...
+  local code=0 said
+  said=$(tests/cluster/shell.sh env KUBECONFIG="$KUBECONFIG" firedrill -n orders "${@:3}" 2>&1) || code=$?
+  [ "$code" = "$1" ] && grep -qF -- "$2" <<<"$said" || fail "firedrill ${*:3} ended with $code and said: $said"
+}
+remedy="install it with: firedrill crds | kubectl apply -f -"
+told 4 "$remedy" run -f "$work/experiments/start-here.yaml" --yes
+told 4 "is missing; $remedy" doctor
+target/release/firedrill crds | kubectl apply -f - >/dev/null
+until_ok 20 kubectl get experiments.firedrill.dev
+kubectl patch crd experiments.firedrill.dev --type json \
+  -p '[{"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/openDebrief"}]' >/dev/null
+told 4 "is of another version; $remedy" doctor
+target/release/firedrill crds | kubectl delete -f - >/dev/null
+
 run_block "${blocks[0]}"
 run_block "${blocks[1]}"
 # Alertmanager sends to the operator's Service with that token.

@@ -102,10 +102,10 @@ def one(number, scenario, phase, runtime):
     client.join()
     status = json.loads(kubectl("-n", NAMESPACE, "get", "experimentrun", name, "-o", "json"))["status"]
     log = kubectl("-n", NAMESPACE, "logs", "-l", "app=web", "--tail=-1")
-    return status, found(alert, client, offset, victims, runtime, log), absence
+    return status, found(alert, client, offset, victims, runtime, log, absence), absence
 
 
-def found(alert, client, offset, victims, runtime, log):
+def found(alert, client, offset, victims, runtime, log, absence):
     """The truth, with its sources held against each other."""
     injected, ready = truth.injection_and_readiness(truth.audit(AUDIT, offset, NAMESPACE))
     failed, good = client.back(injected[0])
@@ -116,9 +116,9 @@ def found(alert, client, offset, victims, runtime, log):
         raise RuntimeError(f"the runtime says that the victims ended at {ended}, evicted at {injected}")
     if len(started) != 2 or started[-1] > ready:
         raise RuntimeError(f"the runtime says that the new containers started at {started}, ready at {ready}")
-    # The new pods answer from one instant on, whoever asks: the operator's probes saw it too.
-    if not probed or not failed - INTERVAL - TIMEOUT <= probed[0] <= good + INTERVAL + TIMEOUT + 1:
-        raise RuntimeError(f"the target served the first probe at {probed[:1]}, our own client between {failed} and {good}")
+    # No probe is served before a new container runs, and one is as soon as our own client is.
+    if not probed or not started[0] <= probed[0] <= good + INTERVAL + TIMEOUT + absence:
+        raise RuntimeError(f"the target served the operator first at {probed[:1]}, its containers started at {started}, it served us at {good}")
     back = max(failed, ready), max(good, ready)
     return {"injected": injected, "back": back, "fired": truth.fired(alert, injected[0])}
 
