@@ -146,11 +146,12 @@ fn called_as() -> String {
     name.unwrap_or("firedrill").to_owned()
 }
 
-/// The operator logs to standard error, as JSON where that is no terminal; the CLI only its warnings.
+/// The operator logs to standard error, as JSON where that is no terminal; the CLI only our own errors,
+/// as those of libraries come back as sentences.
 fn log(operator: bool) {
     use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
-    let default = if operator { "firedrill=info" } else { "error" };
+    let default = if operator { "firedrill=info" } else { "firedrill=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {

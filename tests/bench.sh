@@ -6,9 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 count=${1:-100}
-pids=()
 cleanup() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   kubectl delete namespace bench-operator bench-bare --ignore-not-found --wait=false >/dev/null 2>&1 || true
   rm -f "${config:-}"
 }
@@ -18,13 +16,9 @@ tests/cluster/up.sh >/dev/null
 binary=$(tests/build.sh)
 RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --target x86_64-unknown-linux-gnu --example bare
 bare=target/x86_64-unknown-linux-gnu/release/examples/bare
-kubectl -n firedrill-system scale deployment/firedrill-operator --replicas=0 >/dev/null 2>&1 || true
+tests/cluster/chart.sh
 kubectl delete namespace bench-operator bench-bare --ignore-not-found >/dev/null
-"$binary" crds | kubectl apply -f - >/dev/null
 config=$(mktemp)
 echo '{caps: {concurrency: 1000}, keepRuns: 1000}' >"$config"
-nsenter --net="$(netns cp)" "$binary" operator --config "$config" 2>"$STATE/log/bench-operator.log" &
-pids+=($!)
-nsenter --net="$(netns cp)" "$bare" bench-bare 2>"$STATE/log/bench-bare.log" &
-pids+=($!)
-tests/cluster/shell.sh python3 tests/bench/measure.py "$count" "$AUDIT_LOG" "$binary" "${pids[0]}" "${pids[1]}"
+image=$(tests/cluster/image.sh)
+tests/cluster/shell.sh python3 tests/bench/measure.py "$count" "$AUDIT_LOG" "$binary" "$bare" "$image" "$config" "$STATE/log/bench.log"

@@ -10,7 +10,7 @@ cargo fmt --check
 cargo fmt --check --manifest-path experiments/demo/shop/Cargo.toml
 step "scripts"
 command -v shellcheck >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq shellcheck >/dev/null
-shellcheck -x -S warning -e SC1091,SC2154 tests/*.sh .ci/run tests/cluster/{env,preflight,packages,build,images,net,pki,control-plane,node,load,proxy,up,down,shell,monitoring,shop,chart,operator,kwok,no-trace}.sh
+shellcheck -x -S warning -e SC1091,SC2154 tests/*.sh .ci/run tests/cluster/{env,preflight,packages,build,images,net,pki,control-plane,node,load,proxy,up,down,shell,monitoring,shop,chart,operator,image,kwok,no-trace}.sh
 step "lints"
 cargo clippy --locked --all-targets --all-features -- -D warnings
 step "dependencies"

@@ -9,7 +9,7 @@
 mod support;
 
 use firedrill::api::run::{Guard, GuardResult, Verdict};
-use k8s_openapi::api::{apps::v1::Deployment, policy::v1::PodDisruptionBudget};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service, policy::v1::PodDisruptionBudget};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use support::{Ground, Web, verdict};
@@ -154,6 +154,17 @@ async fn a_service_that_is_not_healthy_before() {
     let probe = json!([{"name": "answers", "http": {"service": "web", "port": 80, "path": "/missing", "interval": "200ms"}}]);
     let change = json!({"startWithin": "2s", "template": {"steadyState": probe, "guards": {"steadyFor": "1s"}}});
     refused(&ground, change, Guard::Steady, "BaselineNotSteady", "HTTP 404").await;
+}
+
+#[tokio::test]
+async fn a_service_that_the_operator_cannot_reach() {
+    let ground = Ground::new("unreachable").await;
+    let nobody = json!({"spec": {"selector": {"app": "nobody"}}});
+    let services = ground.api::<Service>();
+    services.patch("web", &PatchParams::default(), &Patch::Merge(nobody)).await.unwrap();
+    let change = json!({"startWithin": "3s", "template": {"guards": {"steadyFor": "1s"}}});
+    let remedy = ":80; where the operator runs outside of the cluster's network";
+    refused(&ground, change, Guard::Steady, "BaselineNotSteady", remedy).await;
 }
 
 #[tokio::test]

@@ -26,9 +26,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 tests/cluster/up.sh >/dev/null
 cargo build -q --locked --features cluster-tests --bin firedrill --example matrix
-target/debug/firedrill crds | kubectl apply -f - >/dev/null
-kubectl apply -f charts/firedrill/rbac.yaml >/dev/null
-kubectl -n firedrill-system scale deployment/firedrill-operator --replicas=0 >/dev/null 2>&1 || true
+tests/cluster/chart.sh
 mkdir -p target/evidence
 tests/cluster/shell.sh target/debug/examples/matrix "${arguments[@]}" &
 driver=$!

@@ -6,13 +6,29 @@ cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 began=$SECONDS
 log=$(mktemp)
-operator=
+declare -A beside # what runs beside the tests: by name, the group of processes
 cleanup() {
-  [ -z "$operator" ] || kill "$operator" 2>/dev/null || true
+  for group in "${beside[@]}"; do kill -- "-$group" 2>/dev/null || true; done
+  wait
   rm -f "$log"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
+beside() { # NAME COMMAND...
+  setsid "${@:2}" >"$STATE/log/$1.log" 2>&1 &
+  beside[$1]=$!
+}
+finished() { # NAME: waits for it
+  wait "${beside[$1]}" || { cat "$STATE/log/$1.log"; exit 1; }
+  unset "beside[$1]"
+}
+stopped() { # NAME...
+  for name in "$@"; do
+    kill -- "-${beside[$name]}"
+    wait "${beside[$name]}" || true
+    unset "beside[$name]"
+  done
+}
 step() { printf '\n== %s\n' "$1"; }
 counted() { "$@" 2>&1 | tee -a "$log"; }
 
@@ -23,6 +39,8 @@ firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
 tests/cluster/chart.sh
+# The demo and the README need the release binary; it is built while tests wait for pods.
+beside release nice tests/build.sh
 on_cluster() { # NAME THREADS
   counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --features cluster-tests --test "$1" -- --test-threads="$2"
 }
@@ -30,24 +48,38 @@ step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
 step "the server and the command line agree"
 on_cluster cluster_validation 1
-step "runs and guards, beside one operator"
-tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml" >"$STATE/log/operator.log" 2>&1 &
-operator=$!
+step "runs and guards, beside one operator and one reaper"
+beside operator tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator \
+  --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml"
+beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" reaper \
+  --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
 on_cluster cluster_runs 4
 on_cluster cluster_guards 4
+on_cluster cluster_faults 2
 on_cluster cluster_leadup 4
-kill "$operator"
-wait "$operator" || true
-operator=
+on_cluster cluster_cli 6
+on_cluster cluster_targets 6
+on_cluster cluster_refusals 6
+stopped operator reaper
 step "operators that come and go"
 on_cluster cluster_operators 1
+on_cluster cluster_alone 1
 step "who may do what"
 on_cluster cluster_tenancy 4
 step "an operator that is killed at its writes, a sample"
 counted tests/matrix.sh --sample
+step "monitoring that comes and goes"
+finished release
+tests/cluster/shop.sh
+on_cluster cluster_monitoring 1
 
-step "no trace of a cluster that is removed"
-counted tests/cluster/no-trace.sh
+step "the demo, interrupted and called again"
+counted tests/demo-again.sh
+step "the commands of the README, while another cluster has its hard days"
+beside no-trace tests/cluster/no-trace.sh
+counted tests/readme.sh
+finished no-trace
+cat "$STATE/log/no-trace.log"
 
 passed=$(awk '/^test result:/ {sum += $4} END {print sum + 0}' "$log")
 skipped=$(awk '/^test result:/ {sum += $8} END {print sum + 0}' "$log")

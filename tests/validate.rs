@@ -42,6 +42,28 @@ fn every_bad_document_is_refused_at_the_field_that_is_wrong() {
 }
 
 #[test]
+fn every_experiment_that_we_hand_out_passes() {
+    let folder = format!("{}/experiments", env!("CARGO_MANIFEST_DIR"));
+    let read_text = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).unwrap();
+    let page = read_text("README.md");
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let files = [
+        "start-here.yaml",
+        "demo/1-heals-by-itself.yaml",
+        "demo/2-noticed-in-time.yaml",
+        "demo/3-alert-waits-too-long.yaml",
+    ];
+    for file in files {
+        assert!(page.contains(&format!("({file})")), "README.md does not know {file}");
+    }
+    for text in files.map(read_text).iter().map(String::as_str).chain([example]) {
+        if let Err(report) = read("experiment", text) {
+            panic!("{text}\n{report}");
+        }
+    }
+}
+
+#[test]
 fn there_are_two_hundred_of_them() {
     assert!(documents("good.yaml").len() + documents("bad.yaml").len() >= 200);
 }

@@ -8,7 +8,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, explain};
 use crate::shell;
 
 /// kubectl's own flags.
@@ -50,7 +50,7 @@ impl Flags {
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let mut strict = config.clone();
         strict.default_retry = false;
-        let client = |config| Client::try_from(config).map_err(|error| unusable(&error));
+        let client = |config| Client::try_from(config).map_err(|error| unusable(&explain(&error)));
         Ok(Cluster {
             client: client(strict.clone())?,
             writes: client(strict)?,
@@ -73,21 +73,22 @@ impl Flags {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
         };
-        let kubeconfig = read.map_err(|error| unusable(&error))?;
+        let kubeconfig = read.map_err(|error| unnamed(&error))?;
         let context =
             self.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
         let options =
             KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        Ok((config.map_err(|error| unusable(&error))?, context))
+        Ok((config.map_err(|error| unnamed(&error))?, context))
     }
 }
 
-fn unusable(error: &dyn std::error::Error) -> Failure {
-    Failure::new(
-        Exit::Infrastructure,
-        format!("no way to a cluster: {error}. Name a kubeconfig with --kubeconfig or $KUBECONFIG"),
-    )
+fn unnamed(error: &dyn std::error::Error) -> Failure {
+    unusable(&format!("{error}. Name a kubeconfig with --kubeconfig or $KUBECONFIG"))
+}
+
+fn unusable(why: &str) -> Failure {
+    Failure::new(Exit::Infrastructure, format!("no way to a cluster: {why}"))
 }
 
 impl Cluster {

@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use kube::client::AuthError;
+
 use crate::api::{
     ExperimentRun,
     run::{Guard, Verdict},
@@ -101,7 +103,8 @@ impl From<crate::shell::Error> for Failure {
     }
 }
 
-fn explain(error: &kube::Error) -> String {
+/// What went wrong with the API server, and what to do about it.
+pub(super) fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.code == 401 => {
             "the login has expired or is not known; log in again and repeat".to_owned()
@@ -113,9 +116,26 @@ fn explain(error: &kube::Error) -> String {
             "firedrill is not installed in this cluster; install it with: firedrill crds | kubectl apply -f -".to_owned()
         }
         kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = said.lines().next().unwrap_or_default();
+            format!(
+                "the login program of the kubeconfig failed ({}) {said}; log in again and repeat",
+                out.status
+            )
+        }
         kube::Error::Auth(error) => format!("the login failed: {error}; log in again and repeat"),
-        other => format!("{other}; is the cluster reachable?"),
+        other => format!("{}; is the cluster reachable?", innermost(other)),
     }
+}
+
+/// The cause behind all that only passed it on.
+fn innermost(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 #[cfg(test)]

@@ -44,17 +44,29 @@ pub async fn watch(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     call("read the run", runs.get(&args.run)).await?;
-    show(&cluster, &args.run, false).await
+    show(&cluster, &args.run, Role::Watcher).await
 }
 
-/// Shows the run until it is over, with its last lines; with `owner` Ctrl-C reverts and stops it.
+/// What the one who follows a run is to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Somebody else started it; Ctrl-C only stops the looking.
+    Watcher,
+    /// He started it, an operator carries it out; Ctrl-C reverts and stops it.
+    Owner,
+    /// He started it, and this process carries it out.
+    Operator,
+}
+
+/// Shows the run until it is over, with its last lines.
 ///
 /// # Errors
 /// When the run cannot be reached.
-pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Failure> {
+pub async fn show(cluster: &Cluster, name: &str, role: Role) -> Result<Exit, Failure> {
     let style = view::Style::detect();
     let clock = Clock::start();
     let mut screen = Screen::new();
+    let hint = hint(&cluster.namespace, name, role);
     let mut interrupts = pin!(interrupts()?);
     let mut versions = pin!(versions(cluster, name));
     let mut ticks = interval(Duration::from_millis(250));
@@ -68,7 +80,10 @@ pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Fa
                     if run.is_complete() {
                         screen.clear();
                         println!("{}", view::ending(&run, style));
-                        return Ok(if interrupted { Exit::Interrupted } else { ended(&run) });
+                        return Ok(match ended(&run) {
+                            exit if exit == Exit::RevertIncomplete || !interrupted => exit,
+                            _ => Exit::Interrupted,
+                        });
                     }
                     latest = Some(run);
                 }
@@ -76,9 +91,9 @@ pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Fa
                 _ => return Err(Failure::new(Exit::Undecided, format!("run {name} was deleted; what it broke is reverted"))),
             },
             _ = interrupts.next() => {
-                if interrupted || !owner {
+                if interrupted || role == Role::Watcher {
                     screen.clear();
-                    eprintln!("{}", left(name, cluster, interrupted));
+                    eprintln!("{}", left(&cluster.namespace, name, role));
                     return Ok(Exit::Interrupted);
                 }
                 interrupted = true;
@@ -88,27 +103,46 @@ pub async fn show(cluster: &Cluster, name: &str, owner: bool) -> Result<Exit, Fa
             }
             _ = ticks.tick() => {
                 if let Some(run) = &latest {
-                    screen.draw(&view::block(run, clock.now(), style));
+                    screen.draw(&view::block(run, clock.now(), &hint, style));
                 }
             }
         }
     }
 }
 
-fn left(name: &str, cluster: &Cluster, stopping: bool) -> String {
-    let namespace = &cluster.namespace;
-    if stopping {
-        format!(
-            "left; the operator goes on reverting {name}: firedrill watch {name} -n {namespace}"
-        )
+fn hint(namespace: &str, name: &str, role: Role) -> String {
+    if role == Role::Watcher {
+        format!("Ctrl-C leaves; the run goes on. End it with: firedrill stop {name} -n {namespace}")
     } else {
-        format!("left; {name} goes on. End it with: firedrill stop {name} -n {namespace}")
+        format!("Ctrl-C reverts and stops. Follow elsewhere: firedrill watch {name} -n {namespace}")
+    }
+}
+
+/// What goes on when its follower has left.
+fn left(namespace: &str, name: &str, role: Role) -> String {
+    match role {
+        Role::Watcher => {
+            format!("left; {name} goes on. End it with: firedrill stop {name} -n {namespace}")
+        }
+        Role::Owner => format!(
+            "left; the operator goes on reverting {name}: firedrill watch {name} -n {namespace}"
+        ),
+        Role::Operator => format!(
+            "left; {name} is asked to stop, and nobody but a reaper reverts it before an operator runs again: firedrill operator"
+        ),
     }
 }
 
 /// The exit code of a run that is over; one that is over without its revert says so.
-fn ended(run: &ExperimentRun) -> Exit {
-    if is_clean(run) { exit::of(run) } else { Exit::RevertIncomplete }
+#[must_use]
+pub fn ended(run: &ExperimentRun) -> Exit {
+    if is_clean(run) {
+        return exit::of(run);
+    }
+    eprintln!(
+        "the run is over and its revert is not recorded: what it broke may still be broken; look at its target, or end every fault: firedrill revoke"
+    );
+    Exit::RevertIncomplete
 }
 
 /// Whether nothing of the fault is left, by the run's own word.
@@ -210,5 +244,21 @@ impl Screen {
             println!("{}", view::line(fact));
         }
         self.shown = status.facts.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_is_told_what_goes_on() {
+        let told = |role| left("shop", "r", role);
+        assert!(told(Role::Watcher).contains("r goes on"));
+        assert!(told(Role::Owner).contains("the operator goes on reverting r"));
+        assert!(
+            told(Role::Operator)
+                .contains("nobody but a reaper reverts it before an operator runs again")
+        );
     }
 }

@@ -12,7 +12,8 @@ use super::{
     confirm::confirm,
     connect::{Cluster, Flags},
     exit::{Exit, Failure},
-    follow, operator,
+    follow::{self, Role},
+    operator,
     read::Subject,
 };
 use crate::{
@@ -67,12 +68,14 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let name = created.name_any();
     if !args.local {
         accepted(&cluster, &runs, &name).await?;
-        return finish(&cluster, &name, args.wait).await;
+        return finish(&cluster, &name, args.wait, Role::Owner).await;
     }
     let beside = operator::local(&cluster, args.config.as_deref(), &name);
     let followed = async {
         accepted(&cluster, &runs, &name).await?;
-        finish(&cluster, &name, true).await
+        let exit = finish(&cluster, &name, true, Role::Operator).await?;
+        released(&cluster, &name).await;
+        Ok(exit)
     };
     let (beside, followed) = (pin!(beside), pin!(followed));
     match futures::future::select(followed, beside).await {
@@ -81,10 +84,10 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-async fn finish(cluster: &Cluster, name: &str, wait: bool) -> Result<Exit, Failure> {
+async fn finish(cluster: &Cluster, name: &str, wait: bool, role: Role) -> Result<Exit, Failure> {
     if wait {
         eprintln!("run {name} in namespace {}", cluster.namespace);
-        return follow::show(cluster, name, true).await;
+        return follow::show(cluster, name, role).await;
     }
     println!("{name}");
     Ok(Exit::Met)
@@ -114,6 +117,18 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
         "no operator took up the run within 10s, so it was taken back and nothing was broken. \
          Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
     ))
+}
+
+/// Waits until our own operator has let go of a run that is over: nobody else would, and the run
+/// could never be deleted.
+async fn released(cluster: &Cluster, name: &str) {
+    let held = |run: &ExperimentRun| run.finalizers().iter().any(|held| held == names::FINALIZER);
+    let let_go = kube::runtime::wait::await_condition(
+        Api::<ExperimentRun>::namespaced(cluster.client.clone(), &cluster.namespace),
+        name,
+        |run: Option<&ExperimentRun>| run.is_none_or(|run| !run.is_complete() || !held(run)),
+    );
+    tokio::time::timeout(ACCEPTED_WITHIN, let_go).await.ok();
 }
 
 /// Takes our finalizer off, unless an operator has written meanwhile, and deletes the run.

@@ -36,7 +36,10 @@ pub async fn stop(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     }
     let run = follow::until_complete(&cluster, &args.run, |_| {}).await?;
     println!("{}", super::view::ending(&run, super::view::Style::detect()));
-    Ok(if follow::is_clean(&run) { Exit::Met } else { Exit::RevertIncomplete })
+    Ok(match follow::ended(&run) {
+        Exit::RevertIncomplete => Exit::RevertIncomplete,
+        _ => Exit::Met,
+    })
 }
 
 /// Sets `spec.stop`; it cannot be taken back.

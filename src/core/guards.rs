@@ -234,6 +234,9 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let budgets = scene.world.budgets.iter().filter(|budget| !budget.pods.is_empty()).count();
     result(Guard::DisruptionBudget, refusal, || match (method, budgets) {
         (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
+        (KillMethod::Evict, 0) if aim.victims.len() == 1 => {
+            "the API server asks the disruption budgets at the eviction".to_owned()
+        }
         (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
         (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
     })
@@ -313,7 +316,8 @@ fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
         match (series.last(), good_for) {
             (None, _) => return Some(format!("probe {} has not answered yet", series.name)),
             (Some(last), None) => {
-                return Some(format!("probe {} fails: {}", series.name, last.detail));
+                let hint = unreachable(series.address, &last.detail);
+                return Some(format!("probe {} fails: {}{hint}", series.name, last.detail));
             }
             (Some(last), Some(_)) if !last.good => {
                 return Some(format!("probe {} fails: {}", series.name, last.detail));
@@ -339,6 +343,16 @@ fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
             Some(format!("{ready} of {desired} pods are ready"))
         }
         _ => None,
+    }
+}
+
+/// What to do about a service that nobody answers for; an HTTP status is an answer.
+fn unreachable(address: Option<std::net::SocketAddr>, detail: &str) -> String {
+    match address {
+        Some(address) if !detail.starts_with("HTTP ") => format!(
+            " at {address}; where the operator runs outside of the cluster's network it cannot reach Services: run it in the cluster"
+        ),
+        _ => String::new(),
     }
 }
 

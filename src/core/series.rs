@@ -21,6 +21,8 @@ pub struct Sample {
 pub struct Series {
     /// Name of the probe.
     pub name: String,
+    /// The address that is asked, once it is known.
+    pub address: Option<std::net::SocketAddr>,
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
@@ -54,6 +56,7 @@ impl Series {
     pub fn new(name: &str, interval: Duration, timeout: Duration, threshold: i32) -> Self {
         Self {
             name: name.to_owned(),
+            address: None,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),
             last: None,

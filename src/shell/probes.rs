@@ -41,8 +41,9 @@ pub async fn sample(
         if address.is_err() {
             address = cluster_ip(&context, &lookout.run.0, &aim.service).await;
         }
-        let outcome = match &address {
-            Ok(ip) => aim.try_once(&context, SocketAddr::new(*ip, aim.port), &lookout.run.0).await,
+        let target = address.clone().map(|ip| SocketAddr::new(ip, aim.port));
+        let outcome = match &target {
+            Ok(address) => aim.try_once(&context, *address, &lookout.run.0).await,
             Err(error) => Err(error.clone()),
         };
         let ended = context.clock.now();
@@ -55,6 +56,7 @@ pub async fn sample(
             };
             series.is_some_and(|series| {
                 let before = state(series);
+                series.address = target.ok();
                 series.push(Sample { started, ended, good, detail });
                 before != state(series)
             })

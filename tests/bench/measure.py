@@ -1,7 +1,8 @@
 """Creates runs for the operator and for the bare chain in turn, and reads all times from the audit log.
 
-usage: measure.py COUNT AUDIT_LOG BINARY OPERATOR_PID BARE_PID     (inside the cluster's network)
+usage: measure.py COUNT AUDIT_LOG BINARY BARE IMAGE CONFIG LOG     (inside the cluster's network)
 """
+import atexit
 import datetime
 import json
 import os
@@ -10,9 +11,19 @@ import subprocess
 import sys
 import time
 
-COUNT, AUDIT, BINARY = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-OPERATOR, BARE = sys.argv[4], sys.argv[5]
+import restarts
+
+COUNT, AUDIT, BINARY, BARE, IMAGE, CONFIG, LOG = int(sys.argv[1]), *sys.argv[2:8]
 TARGETS = 6
+# The same measurements of other engines on a cluster like this one, one victim each.
+OTHERS = [
+    ("", "Chaos Mesh", "Litmus", "krkn"),
+    ("object accepted -> pod deletion accepted", "52 ms", "10.7 s", "0.56 s"),
+    ("API writes / reads per experiment", "17 / 0", "28 / 80", "1 / 6"),
+    ("resident, idle", "71 MB", "37 MB", "81 MB"),
+    ("start -> works", "0.3-0.5 s", "0.2-0.4 s", "-"),
+    ("SIGKILL -> works again", "17-19 s", "-", "-"),
+]
 SIDES = {"bench-operator": [], "bench-bare": []}
 
 
@@ -47,6 +58,30 @@ def run(name, target, namespace):
     }
 
 
+def start(*command):
+    process = subprocess.Popen(command, stderr=LOG_FILE)
+    atexit.register(process.kill)
+    return process
+
+
+def operator():
+    return start(BINARY, "operator", "--config", CONFIG)
+
+
+def first_write(offset):
+    """Finds the instant of the operator's first write for a run of that name, from `offset` on."""
+    def find(name):
+        with open(AUDIT, encoding="utf-8") as log:
+            log.seek(offset)
+            for line in log:
+                if f'"name":"{name}"' in line and '"userAgent":"firedrill/' in line and line.endswith("\n"):
+                    event = json.loads(line)
+                    if event["verb"] == "patch" and event["stage"] == "ResponseComplete":
+                        return seconds(event["stageTimestamp"])
+        return None
+    return find
+
+
 def seconds(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
@@ -61,16 +96,28 @@ def quantiles(values):
     return statistics.median(ordered), ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], ordered[-1]
 
 
+LOG_FILE = open(LOG, "w", encoding="utf-8")
 for namespace in SIDES:
-    labels = {"firedrill.dev/enabled": "true"}
-    kubectl("apply", "-f", "-", body=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}))
+    kubectl("create", "namespace", namespace)
     subprocess.run([BINARY, "enable", namespace, "--yes"], check=True, stdout=subprocess.DEVNULL)
     for index in range(TARGETS):
         kubectl("-n", namespace, "apply", "-f", "-", body=json.dumps(deployment(f"t{index}")))
 for namespace in SIDES:
     for index in range(TARGETS):
         kubectl("-n", namespace, "rollout", "status", f"deployment/t{index}", "--timeout=60s")
-idle = resident(OPERATOR)
+def create(name):
+    kubectl("-n", "bench-operator", "create", "-f", "-", body=json.dumps(run(name, "t0", "bench-operator")))
+
+
+starts, kills = restarts.measure(operator, create, first_write(os.path.getsize(AUDIT)))
+kubectl("-n", "bench-operator", "delete", "experimentruns", "--all", "--wait=false")
+process = operator()
+start(BARE, "bench-bare")
+kubectl("-n", "bench-operator", "wait", "--for=delete", "experimentruns", "--all", "--timeout=60s", check=False)
+for index in range(TARGETS):
+    kubectl("-n", "bench-operator", "rollout", "status", f"deployment/t{index}", "--timeout=60s")
+time.sleep(2)
+idle = resident(process.pid)
 offset = os.path.getsize(AUDIT)
 for index in range(COUNT):
     for namespace, names in SIDES.items():
@@ -114,26 +161,40 @@ for namespace in SIDES:
         sys.exit(f"{namespace}: {len(starts)} runs created, {len(ends)} pods evicted")
     latencies[namespace] = [1000 * (end - start) for start, end in zip(starts, ends)]
 ours, bare = quantiles(latencies["bench-operator"]), quantiles(latencies["bench-bare"])
-after = resident(OPERATOR)
+after = resident(process.pid)
 writes, reads = first.get("write", 0) / COUNT, first.get("read", 0) / COUNT
+MB = 1e6
 result = {
     "runs": COUNT, "created_to_evicted_ms": {"median": ours[0], "p99": ours[1], "max": ours[2]},
     "bare_chain_ms": {"median": bare[0], "p99": bare[1], "max": bare[2]}, "ratio": ours[0] / bare[0],
     "writes_per_run": writes, "reads_per_run": reads,
-    "resident_mb": {"idle": idle, "after": after}, "binary_mb": os.path.getsize(BINARY) / 1e6,
+    "resident_mib": {"idle": idle, "after": after}, "binary_mb": os.path.getsize(BINARY) / MB, "image_mb": os.path.getsize(IMAGE) / MB,
+    "start_to_first_write_s": {"median": statistics.median(starts), "max": max(starts)},
+    "sigkill_to_next_write_s": {"median": statistics.median(kills), "max": max(kills)},
 }
 print(f"{'':34}{'median':>9}{'p99':>9}{'max':>9}")
 print(f"{'run created -> eviction accepted':34}{ours[0]:8.1f} {ours[1]:8.1f} {ours[2]:8.1f}  ms")
 print(f"{'the bare chain of the same calls':34}{bare[0]:8.1f} {bare[1]:8.1f} {bare[2]:8.1f}  ms")
+print(f"{'start -> first reconcile':34}{1000 * statistics.median(starts):8.1f} {'':8} {1000 * max(starts):8.1f}  ms, its first write")
+print(f"{'SIGKILL -> working again':34}{1000 * statistics.median(kills):8.1f} {'':8} {1000 * max(kills):8.1f}  ms, its next write; restarted at once")
+print(f"{'resident':34}{idle:8.1f} MiB idle, {after:.1f} MiB after {COUNT} runs")
+print(f"{'size':34}{result['binary_mb']:8.1f} MB binary, {result['image_mb']:.1f} MB image")
 for key, count in sorted(calls.items(), key=lambda item: -item[1]):
     print(f"  {count / COUNT:6.2f} per run  {' '.join(part for part in key if part)}")
-held = result["ratio"] <= 1.5 and writes <= 12 and reads <= 8 and idle <= 20 and after - idle <= 5
-result["held"] = held
+print("\nother engines, measured on a cluster like this one:")
+for row in OTHERS:
+    print(f"  {row[0]:42}{row[1]:>12}{row[2]:>12}{row[3]:>12}")
+promises = {
+    "ratio": result["ratio"] <= 1.5, "writes": writes <= 12, "reads": reads <= 8, "idle": idle <= 20,
+    "growth": after - idle <= 5, "sigkill": max(kills) < 1,
+}
+result["held"], result["missed"] = all(promises.values()), [name for name, held in promises.items() if not held]
 os.makedirs("target/evidence", exist_ok=True)
 with open("target/evidence/bench.json", "w", encoding="utf-8") as out:
     json.dump(result, out, indent=2)
 print(
     f"bench: {COUNT} runs, {result['ratio']:.2f}x the bare chain (at most 1.5), {writes:.1f} writes (12) and {reads:.1f} reads (8) per run, "
-    f"{idle:.1f} MiB idle (20), {after - idle:+.1f} MiB after {COUNT} runs (5), binary {result['binary_mb']:.1f} MB: {'held' if held else 'NOT HELD'}"
+    f"{idle:.1f} MiB idle (20), {after - idle:+.1f} MiB after {COUNT} runs (5), working {1000 * max(kills):.0f} ms after SIGKILL (1000), "
+    f"binary {result['binary_mb']:.1f} MB: {'held' if result['held'] else 'NOT HELD: ' + ', '.join(result['missed'])}"
 )
-sys.exit(0 if held else 1)
+sys.exit(0 if result["held"] else 1)

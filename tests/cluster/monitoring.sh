@@ -4,6 +4,7 @@
 #
 # usage: monitoring.sh start|stop|reload [prometheus|alertmanager|receiver ...]
 #   GROUP_WAIT=0s EVALUATION=1s    settings of a start
+#   RULES=experiments/demo/rules.yml    the rules beside those of $STATE/mon/rules
 #   WEBHOOK=http://10.96.94.80:9480/v1/alertmanager    where notifications go beside the receiver
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -25,7 +26,7 @@ mkdir -p "$mon"/{rules,data,am}
 tls="{ca_file: $STATE/pki/ca.crt, cert_file: $STATE/pki/admin.crt, key_file: $STATE/pki/admin.key}"
 cat >"$mon/prometheus.yml" <<YAML
 global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: ${EVALUATION:-1s}}
-rule_files: [$ROOT/experiments/demo/rules.yml, $mon/rules/*.yml]
+rule_files: [${RULES:-$ROOT/experiments/demo/rules.yml}, $mon/rules/*.yml]
 alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:9093"]}]}]}
 scrape_configs:
 - job_name: pods

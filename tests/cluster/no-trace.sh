@@ -1,43 +1,93 @@
 #!/bin/bash
-# Brings a second cluster up beside whatever runs here, kills a part of it, removes it, and compares
-# the machine with how it was: processes, mounts, namespaces, links, nft, cgroups, sysctls, files.
+# The hard days of a cluster, beside another one whose pods come and go: it cannot start, it is
+# interrupted while it starts, everything of it is killed, and it comes up again. Whatever happened,
+# removing it leaves the machine as it was.
 #
 # usage: no-trace.sh [--plant]    --plant leaves a mount behind, to see that it is found
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-export FIREDRILL_STATE=/var/tmp/firedrill-trace-$$
-id=$(basename "$FIREDRILL_STATE")
+. "$here/env.sh"
+other=("$here/shell.sh" kubectl)
+[ -f "$STATE/up" ] || { echo "this needs another cluster beside it: make cluster-up" >&2; exit 1; }
+own=/var/tmp/firedrill-trace-$$
+id=$(basename "$own")
 work=$(mktemp -d)
+churn=
+in_own() { FIREDRILL_STATE=$own "$@"; }
 cleanup() {
-  "$here/down.sh"
-  umount "$FIREDRILL_STATE/planted" 2>/dev/null || true
-  rm -rf "$work" "$FIREDRILL_STATE"
+  [ -z "$churn" ] || kill "$churn" 2>/dev/null || true
+  in_own "$here/down.sh"
+  umount "$own/planted" 2>/dev/null || true
+  rm -rf "$work" "$own"
+  "${other[@]}" delete namespace churn --ignore-not-found --wait=false >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+# What is ours by name, and what the whole machine has in common, without other clusters' own.
+others='firedrill-[0-9a-f]{8}'
 look() { # FOLDER
   mkdir -p "$1"
-  pgrep -fa "$FIREDRILL_STATE" | grep -v no-trace >"$1/processes" || true
-  # Another cluster's pods come and go meanwhile; their mounts lie in that cluster's own state.
-  awk -v own="$FIREDRILL_STATE" '$5 !~ "^/var/tmp/firedrill-" || index($5, own) == 1 {print $5}' \
-    /proc/self/mountinfo | sort >"$1/mounts"
-  ip netns list | sort >"$1/namespaces"
+  pgrep -fa "$own" >"$1/processes" || true
+  grep -ls "$own" /proc/[0-9]*/mountinfo | cut -d/ -f3 | sort >>"$1/processes" || true
+  awk '{print $5}' /proc/self/mountinfo | grep -vE "^/var/tmp/$others/" | sort >"$1/mounts"
+  ip netns list | awk '{print $1}' | grep -vxE "$others-[a-z0-9]+" | sort >"$1/namespaces" || true
   ip -o link | awk -F': ' '{print $2}' | sort >"$1/links"
   nft list ruleset >"$1/nft" 2>/dev/null || true
   find /sys/fs/cgroup -maxdepth 2 -name "$id*" | sort >"$1/cgroups"
   sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances >"$1/sysctls"
-  find /var/tmp /run -maxdepth 1 -name '*firedrill*' | sort >"$1/files"
+  find /var/tmp /run -maxdepth 1 -name '*firedrill*' | grep -vE "/$others$" | sort >"$1/files"
+  find /run/firedrill-clusters -name "$id*" >>"$1/files"
 }
 
+fail() { echo "$1" >&2; exit 1; }
+nodes_of() { "$@" get nodes --no-headers | grep -cw Ready; }
+up() { in_own "$here/up.sh" >"$work/up.log" 2>&1; }
+
+# Pods of the other cluster come and go all the time.
+"${other[@]}" create namespace churn >/dev/null
+"${other[@]}" -n churn create deployment pods --image=registry.local/pause:3.10 --replicas=2 >/dev/null
+(while sleep 1; do "${other[@]}" -n churn delete pods --all --wait=false --grace-period=1 >/dev/null 2>&1 || true; done) &
+churn=$!
 look "$work/before"
-"$here/up.sh" >/dev/null
-# A cluster of which something was killed is removed just as well.
-kill -9 "$(cat "$FIREDRILL_STATE/run/n1-containerd.pid")" "$(cat "$FIREDRILL_STATE/run/kcm.pid")"
-"$here/down.sh"
+
+# A program that cannot start fails the start, and so the whole test run.
+mkdir "$work/cache"
+ln -s "$CACHE"/* "$work/cache/"
+rm "$work/cache/bin"
+mkdir "$work/cache/bin"
+ln -s "$BIN"/* "$work/cache/bin/"
+ln -sf /bin/false "$work/cache/bin/containerd"
+! FIREDRILL_CACHE=$work/cache up || fail "a cluster whose containerd cannot start came up"
+grep -q "the cluster did not come up" "$work/up.log" || fail "nothing says that the cluster did not come up"
+rm -rf "$own/log.failed"
+echo "a cluster that cannot start fails the run"
+
+# Ctrl-C reaches the whole group of processes, as on a terminal.
+setsid env --default-signal=INT FIREDRILL_STATE="$own" "$here/up.sh" >"$work/up.log" 2>&1 &
+starting=$!
+until_ok 30 test -f "$own/run/apiserver.pid"
+kill -INT -- "-$starting"
+! wait "$starting" || fail "an interrupted start ended well"
+[ ! -e "/run/netns/$id-cp" ] || fail "an interrupted start left its network namespace"
+rm -rf "$own/log.failed"
+echo "Ctrl-C while a cluster starts removes it"
+
+up || { cat "$work/up.log" >&2; fail "no second cluster beside another one"; }
+[ "$(nodes_of in_own "${other[@]}")" = 2 ] && [ "$(nodes_of "${other[@]}")" -ge 2 ] || fail "two clusters side by side do not both answer"
+echo "two clusters side by side answer"
+
+# SIGKILL for everything that was started, pods included.
+for group in "$id-cp" "$id-n1" "$id-n2"; do ip netns pids "$group"; done | sort -u | xargs -r kill -9
+cat "$own"/run/*.pid | xargs -r kill -9 2>/dev/null || true
+up || { cat "$work/up.log" >&2; fail "the cluster does not come up again after SIGKILL"; }
+echo "a cluster of which everything was killed comes up again"
+
+kill -9 "$(cat "$own/run/n1-containerd.pid")" "$(cat "$own/run/kcm.pid")"
+in_own "$here/down.sh"
 if [ "${1:-}" = --plant ]; then
-  mkdir -p "$FIREDRILL_STATE/planted"
-  mount -t tmpfs planted "$FIREDRILL_STATE/planted"
+  mkdir -p "$own/planted"
+  mount -t tmpfs planted "$own/planted"
 fi
 look "$work/after"
 failed=0

@@ -1,5 +1,7 @@
 #!/bin/bash
-# Builds the demo shop's image, loads it into every node and starts the shop.
+# Builds the demo shop's image, loads it into every node, starts the shop and lets experiments run there.
+#
+# usage: shop.sh [SERVICE...]    waits until these are up; default all three
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 source=$ROOT/experiments/demo/shop
@@ -17,6 +19,9 @@ if [ ! -f "$archive" ]; then
 fi
 for node in $NODES; do "$HERE/load.sh" "$node" "$archive"; done
 kubectl apply -f "$source/shop.yaml" >/dev/null
-for service in storefront checkout payments; do
+"$HERE/shell.sh" "$("$ROOT/tests/build.sh")" enable shop --yes >/dev/null
+services=("$@")
+[ ${#services[@]} -gt 0 ] || services=(storefront checkout payments)
+for service in "${services[@]}"; do
   kubectl -n shop rollout status "deployment/$service" --timeout=120s >/dev/null
 done

@@ -11,9 +11,9 @@ const BAR: usize = 20;
 /// How many of the last facts are shown.
 const FACTS: usize = 5;
 
-/// The block for a run that is under way, at `now`.
+/// The block for a run that is under way, at `now`; `hint` says what its reader can do.
 #[must_use]
-pub fn block(run: &ExperimentRun, now: Moment, style: Style) -> String {
+pub fn block(run: &ExperimentRun, now: Moment, hint: &str, style: Style) -> String {
     let empty = ExperimentRunStatus::default();
     let status = run.status.as_ref().unwrap_or(&empty);
     let mut lines = vec![headline(run, status, now)];
@@ -28,12 +28,7 @@ pub fn block(run: &ExperimentRun, now: Moment, style: Style) -> String {
     }
     let skip = status.facts.len().saturating_sub(FACTS);
     lines.extend(status.facts.iter().skip(skip).map(|fact| format!("  {}", line(fact))));
-    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-    let hint = format!(
-        "Ctrl-C reverts and stops. Follow elsewhere: firedrill watch {} -n {namespace}",
-        title(run)
-    );
-    lines.push(style.faint(&hint));
+    lines.push(style.faint(hint));
     let fit = |line: String| crop(&line, style);
     lines.into_iter().map(fit).collect::<Vec<_>>().join("\n")
 }
@@ -177,7 +172,7 @@ mod tests {
         ]);
         let now: Moment = serde_json::from_str("\"2026-11-24T10:40:58.204Z\"").unwrap();
         assert_eq!(
-            block(&run, now, PLAIN),
+            block(&run, now, "Ctrl-C stops", PLAIN),
             "\
 slow-alert-8h2kx   running 27s of at most 2m
   noticed?   #################### 27s of 20s   late  CheckoutDown is pending
@@ -186,7 +181,7 @@ slow-alert-8h2kx   running 27s of at most 2m
   10:40:31.204  injected        2 of 2 × evict pod accepted
   10:40:31.890  impact          answers: connection refused
   10:40:36.310  condition true  {alertname=\"CheckoutDown\"}
-Ctrl-C reverts and stops. Follow elsewhere: firedrill watch slow-alert-8h2kx -n "
+Ctrl-C stops"
         );
     }
 
@@ -195,6 +190,6 @@ Ctrl-C reverts and stops. Follow elsewhere: firedrill watch slow-alert-8h2kx -n 
         let run = run(&[("injected", "31.204000", &"x".repeat(300))]);
         let now: Moment = serde_json::from_str("\"2026-11-24T10:40:58Z\"").unwrap();
         let narrow = Style { width: 40, ..PLAIN };
-        assert!(block(&run, now, narrow).lines().all(|line| line.chars().count() <= 40));
+        assert!(block(&run, now, "", narrow).lines().all(|line| line.chars().count() <= 40));
     }
 }

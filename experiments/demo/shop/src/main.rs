@@ -3,7 +3,7 @@
 //!
 //! Environment: `DEPENDENCY` (host:port, none for the last in the chain), `KEEP_ALIVE` (any value: the
 //! connection to the dependency stays open), `WARM_UP` (seconds that it needs after its start until it
-//! listens).
+//! listens), `ACCESS_LOG` (any value: a line per request with its time, path, status and who asked).
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 const PORT: u16 = 8080;
@@ -25,6 +25,7 @@ const BUCKETS: [u64; 6] = [5, 10, 50, 100, 500, 1000];
 struct Shop {
     dependency: Option<String>,
     keep_alive: bool,
+    access_log: bool,
     open: Mutex<Option<TcpStream>>,
     answers: [AtomicU64; 2],
     durations: [AtomicU64; BUCKETS.len() + 1],
@@ -37,6 +38,7 @@ fn main() {
     let shop = Arc::new(Shop {
         dependency: env::var("DEPENDENCY").ok(),
         keep_alive: env::var("KEEP_ALIVE").is_ok(),
+        access_log: env::var("ACCESS_LOG").is_ok(),
         open: Mutex::default(),
         answers: Default::default(),
         durations: Default::default(),
@@ -62,8 +64,12 @@ impl Shop {
             return;
         };
         let mut reader = BufReader::new(stream);
-        while let Some((path, close)) = read_request(&mut reader) {
+        while let Some(Request { path, agent, close }) = read_request(&mut reader) {
             let (status, body) = self.answer(&path);
+            if self.access_log {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                println!("{:.6} {path} {} {agent}", now.as_secs_f64(), &status[..3]);
+            }
             let connection = if close { "close" } else { "keep-alive" };
             let head = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n",
@@ -177,19 +183,34 @@ fn request(stream: &mut TcpStream, connection: &str) -> bool {
     reader.read_exact(&mut vec![0; length]).is_ok() && status.split(' ').nth(1) == Some("200")
 }
 
-/// The path of the next request, and whether the other side closes after it.
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, bool)> {
+struct Request {
+    path: String,
+    /// What the other side calls itself; `-` when it does not.
+    agent: String,
+    /// Whether the other side closes after it.
+    close: bool,
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
     }
     let path = line.split(' ').nth(1)?.to_owned();
-    let mut close = false;
+    let mut request = Request { path, agent: "-".to_owned(), close: false };
     loop {
         line.clear();
         if reader.read_line(&mut line).ok()? == 0 || line.trim().is_empty() {
-            return Some((path, close));
+            return Some(request);
         }
-        close |= line.trim().eq_ignore_ascii_case("connection: close");
+        match line.trim().split_once(": ") {
+            Some((key, value)) if key.eq_ignore_ascii_case("user-agent") => {
+                value.clone_into(&mut request.agent);
+            }
+            Some((key, value)) if key.eq_ignore_ascii_case("connection") => {
+                request.close = value.eq_ignore_ascii_case("close");
+            }
+            _ => {}
+        }
     }
 }
