@@ -75,6 +75,7 @@ fn options() -> Options {
         cluster: kube::Config::new(http::Uri::from_static("http://api-server")),
         config: Config { prometheus: Some(prometheus), ..Config::default() },
         only: None,
+        impersonates: true,
         own_namespace: Some("firedrill-system".to_owned()),
     }
 }
