@@ -4,9 +4,9 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DeleteParams, EvictParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Context, Error, call};
 use crate::{
@@ -29,9 +29,11 @@ pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report 
 async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
     let answer = match request {
         Call::EvictPod(pod) => {
-            let params =
-                EvictParams { delete_options: Some(conditions(pod)), ..EvictParams::default() };
-            call("evict the pod", pods.evict(&pod.name, &params)).await.map(drop)
+            let body = eviction(pod);
+            let params = PostParams::default();
+            let sent =
+                pods.create_subresource::<Value, Value>("eviction", &pod.name, &params, &body);
+            call("evict the pod", sent).await.map(drop)
         }
         Call::DeletePod(pod) => {
             call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
@@ -48,6 +50,16 @@ async fn one(pods: &Api<Pod>, request: &Call) -> Outcome {
         }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
+}
+
+/// The client library misspells `deleteOptions`, and the API server ignores what it does not know.
+fn eviction(pod: &PodRef) -> Value {
+    json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod.name},
+        "deleteOptions": conditions(pod),
+    })
 }
 
 /// Exactly this object, exactly as it was journaled.
