@@ -224,7 +224,8 @@ impl World {
 
 /// Preconditions, and what a subresource leaves alone.
 fn refuse(call: &Call, old: &Value, next: &mut Value) -> Option<Answer> {
-    if next["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"] {
+    let version = &next["metadata"]["resourceVersion"];
+    if !version.is_null() && *version != old["metadata"]["resourceVersion"] {
         return Some(Answer::conflict("the object has been modified"));
     }
     if call.subresource == "status" {

@@ -16,6 +16,9 @@ pub struct Watch {
     /// When the last change that is on its way arrives; the next one never comes before it.
     arrives: u64,
     lines: mpsc::UnboundedSender<Bytes>,
+    /// What becomes of it hangs on this: two that are opened at once by one process fare alike, so
+    /// that it does not matter which of them was first.
+    fortune: u64,
 }
 
 impl World {
@@ -40,6 +43,7 @@ impl World {
             position: position.unwrap_or_default(),
             arrives: self.millis(),
             lines,
+            fortune: self.dice.number(call.identity()),
         };
         self.watches.insert(number, watch);
         self.deliver(number, self.store.version());
@@ -57,19 +61,19 @@ impl World {
         }
         let (version, now) = (self.store.version(), self.millis());
         let concerned = |watch: &Watch| watch.resource == key.resource;
-        let open: Vec<u64> =
-            self.watches.iter().filter(|(_, watch)| concerned(watch)).map(|(n, _)| *n).collect();
-        for number in open {
-            let late = self.goes_wrong(1.0, ("late", number, version));
+        let open = self.watches.iter().filter(|(_, watch)| concerned(watch));
+        let open: Vec<_> = open.map(|(number, watch)| (*number, watch.fortune)).collect();
+        for (number, fortune) in open {
+            let late = self.goes_wrong(1.0, ("late", fortune, version));
             if late {
                 self.tally.count("watch late");
             }
             let most = if late { 3000 } else { 10 };
-            let lag = 1 + self.dice.number(("lag", number, version)) % most;
+            let lag = 1 + self.dice.number(("lag", fortune, version)) % most;
             let Some(watch) = self.watches.get_mut(&number) else { continue };
             watch.arrives = watch.arrives.max(now + lag);
             let wait = watch.arrives - now;
-            self.after(wait, number, move |world| world.deliver(number, version));
+            self.after(wait, fortune, move |world| world.deliver(number, version));
         }
     }
 
@@ -87,7 +91,8 @@ impl World {
             open &= watch.lines.send(line(&event)).is_ok();
         }
         watch.position = watch.position.max(upto);
-        let cut = self.goes_wrong(0.3, ("cut", number, upto));
+        let fortune = watch.fortune;
+        let cut = self.goes_wrong(0.3, ("cut", fortune, upto));
         if cut {
             self.tally.count("watch cut");
         }
