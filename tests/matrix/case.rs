@@ -50,7 +50,7 @@ pub struct Over {
 /// Runs one case from its namespace to its end.
 pub async fn run(lab: &Lab, scenario: &Scenario, setup: &Setup) -> Over {
     let start = audit::end(&lab.audit_log);
-    let ground = Ground::new(&lab.client, scenario).await;
+    let ground = Ground::new(lab, scenario).await;
     let proxy =
         Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
     let mut serving = JoinSet::new();

@@ -10,7 +10,11 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{lab, patience, scenario::Scenario};
+use crate::{
+    lab::{self, Lab},
+    patience,
+    scenario::Scenario,
+};
 
 /// A pod that no experiment selects; it waits for a node that never comes.
 pub const BYSTANDER: &str = "bystander";
@@ -27,12 +31,14 @@ pub struct Ground {
 
 impl Ground {
     /// A new namespace in which everything is ready.
-    pub async fn new(client: &Client, scenario: &Scenario) -> Self {
+    pub async fn new(lab: &Lab, scenario: &Scenario) -> Self {
+        let client = &lab.client;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let labels = json!({LABEL: "true", "firedrill.dev/enabled": "true"});
         let namespace = json!({"metadata": {"generateName": "matrix-", "labels": labels}});
         let created = namespaces.create(&PostParams::default(), &parse(namespace)).await.unwrap();
         let ground = Self { client: client.clone(), namespace: created.name_any() };
+        lab.enable(&ground.namespace).await;
         let post = PostParams::default();
         ground.api::<Deployment>().create(&post, &parse(workload(scenario.warm_up))).await.unwrap();
         ground.api::<Service>().create(&post, &parse(service())).await.unwrap();

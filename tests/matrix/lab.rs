@@ -29,6 +29,7 @@ pub struct Lab {
     /// Every kind of object that a namespace may hold and that can be listed.
     pub kinds: Vec<ApiResource>,
     pub audit_log: PathBuf,
+    kubeconfig: PathBuf,
     binary: PathBuf,
     folder: PathBuf,
     token: String,
@@ -51,9 +52,18 @@ impl Lab {
             token: token(&client).await,
             client,
             audit_log: audit_log.to_owned(),
+            kubeconfig: kubeconfig.to_owned(),
             binary: binary.to_owned(),
             folder: folder.to_owned(),
         }
+    }
+
+    /// Grants in a namespace what its owner grants there.
+    pub async fn enable(&self, namespace: &str) {
+        let mut command = tokio::process::Command::new(&self.binary);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(["enable", namespace, "--yes"]);
+        let done = command.output().await.unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// How the audit log calls the operators.
