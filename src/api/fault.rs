@@ -153,13 +153,13 @@ pub struct ImpossibleRequest {}
 #[x_kube(validation = Rule::new("has(self.observe) || !(has(self.egress) || has(self.externalName))").message("egress and externalName need observe: a probe that the target answers and that fails while the outage is real").field_path(".observe"))]
 #[x_kube(validation = Rule::new("!has(self.observe) || !has(self.observe.workload)").message("observe is an http or a tcp probe").field_path(".observe"))]
 pub struct DependencyOutage {
-    /// The target's connections to a Service or an address range are blocked by a NetworkPolicy.
+    /// The target's connections to a Service or an address range are blocked by a `NetworkPolicy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress: Option<Egress>,
     /// A Service selects nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blackhole: Option<ServiceName>,
-    /// A Service of type ExternalName points to a name that never resolves.
+    /// A Service of type `ExternalName` points to a name that never resolves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_name: Option<ServiceName>,
     /// A workload is scaled to zero.

@@ -35,7 +35,7 @@ pub const RUN_SUFFIX: usize = 6;
 pub const DEADLINE: &str = "firedrill.dev/deadline";
 /// Annotation on an object that we created: since when it is revoked; the reaper deletes it later.
 pub const REVOKED_AT: &str = "firedrill.dev/revoked-at";
-/// Label that keeps a created NetworkPolicy from selecting anything; no pod carries it.
+/// Label that keeps a created `NetworkPolicy` from selecting anything; no pod carries it.
 pub const INERT: &str = "firedrill.dev/inert";
 /// Name of the reaper's lease, and of the namespace that it is usually installed in.
 pub const REAPER: &str = "firedrill-reaper";

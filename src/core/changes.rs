@@ -91,7 +91,7 @@ fn last_manager(object: &Object, path: &str) -> Option<Manager> {
     })
 }
 
-/// Whether `fields` (a FieldsV1) has the field at `path` or something around it as a whole.
+/// Whether `fields` (a `FieldsV1`) has the field at `path` or something around it as a whole.
 fn owned(fields: &Value, path: &str) -> bool {
     let mut level = fields;
     for segment in path.split('/').skip(1) {

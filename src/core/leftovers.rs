@@ -15,7 +15,7 @@ pub enum Leftovers {
     Settling,
 }
 
-/// What is left of a fault on `object`, where `sets` are the ReplicaSets whose template holds it,
+/// What is left of a fault on `object`, where `sets` are the `ReplicaSets` whose template holds it,
 /// with their replicas, and `pods` are the object's own.
 #[must_use]
 pub fn of(object: &Object, sets: &[(Exact, i64)], pods: &[Pod]) -> Leftovers {

@@ -164,7 +164,7 @@ impl Tracker {
             && !pod.revision().is_some_and(|own| self.revisions.contains(own))
         {
             let known_absent = self.updated_at.unwrap_or(now);
-            self.newcomer.get_or_insert(Span::new(known_absent, now));
+            self.newcomer.get_or_insert_with(|| Span::new(known_absent, now));
         }
         self.pods.insert(pod.uid.clone(), pod);
     }

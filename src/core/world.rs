@@ -43,7 +43,7 @@ pub struct World {
 pub struct Scene {
     /// The object that is changed.
     pub object: Changeable,
-    /// The ReplicaSets of the object that carry a fault's annotations, with their replicas.
+    /// The `ReplicaSets` of the object that carry a fault's annotations, with their replicas.
     pub faulty_sets: Vec<(Exact, i64)>,
     /// The spec of the policy that blocks the target's egress, or why there can be none.
     pub policy: Option<Result<Value, String>>,

@@ -82,8 +82,8 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
     }
     patch.push(add(&label_path(), &json!(mark.revocation().to_string())));
     for name in object.annotations().filter(|name| names::is_of_fault(name)) {
-        let path = format!("/metadata/annotations/{}", escape(name));
-        patch.push(json!({"op": "remove", "path": path}));
+        let pointer = format!("/metadata/annotations/{}", escape(name));
+        patch.push(json!({"op": "remove", "path": pointer}));
     }
     // What we created goes a while after its revocation, so that instant is kept.
     if object.kind == Kind::NetworkPolicy {

@@ -89,7 +89,7 @@ impl BadRollout {
     }
 }
 
-/// How many pods a rolling update takes away at once; StatefulSets and DaemonSets one by default.
+/// How many pods a rolling update takes away at once; `StatefulSets` and `DaemonSets` one by default.
 fn unavailable(limit: &Value, desired: usize, kind: Kind) -> usize {
     let number = |text: &str| text.parse::<usize>().ok();
     let percent = limit.as_str().and_then(|text| text.strip_suffix('%')).and_then(number);
@@ -114,9 +114,9 @@ impl<'a> Container<'a> {
         let containers = containers.map(Vec::as_slice).unwrap_or_default();
         let named = |container: &&Value| wanted.is_none_or(|name| container["name"] == *name);
         let Some(value) = containers.iter().find(named) else {
-            let names: Vec<_> = containers.iter().filter_map(|one| one["name"].as_str()).collect();
+            let known: Vec<_> = containers.iter().filter_map(|one| one["name"].as_str()).collect();
             let wanted = wanted.unwrap_or_default();
-            return Err(format!("it has no container {wanted}, but {}", names.join(", ")));
+            return Err(format!("it has no container {wanted}, but {}", known.join(", ")));
         };
         Ok(Self { name: value["name"].as_str().unwrap_or_default(), value, object })
     }

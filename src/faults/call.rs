@@ -20,9 +20,9 @@ pub enum Call {
         /// The mark.
         mark: String,
     },
-    /// Create a NetworkPolicy that selects nothing yet.
+    /// Create a `NetworkPolicy` that selects nothing yet.
     CreatePolicy(Value),
-    /// Bring a NetworkPolicy that we created up to date, under the mark that it carries.
+    /// Bring a `NetworkPolicy` that we created up to date, under the mark that it carries.
     UpdatePolicy(Change),
     /// Arm an object.
     Arm(Change),

@@ -1,6 +1,6 @@
-//! The NetworkPolicy of an egress outage: it allows everything but the dependency.
+//! The `NetworkPolicy` of an egress outage: it allows everything but the dependency.
 //!
-//! NetworkPolicies only add permissions, so what is to be blocked is left out of what is allowed:
+//! `NetworkPolicies` only add permissions, so what is to be blocked is left out of what is allowed:
 //! the dependency's pods by `NotIn` per key of their selector, and its addresses by `except`, since
 //! some enforcers judge pods by their addresses too. DNS lies in another namespace and stays open.
 
@@ -24,7 +24,7 @@ pub enum Blocked {
     Range(String),
 }
 
-/// The spec of the policy while it is armed, for pods that `selector` (a LabelSelector) picks.
+/// The spec of the policy while it is armed, for pods that `selector` (a `LabelSelector`) picks.
 #[must_use]
 pub fn armed(selector: &Value, namespace: &str, blocked: &Blocked) -> Value {
     json!({"podSelector": selector, "policyTypes": ["Egress"], "egress": [{"to": allowed(namespace, blocked)}]})

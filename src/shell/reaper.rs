@@ -222,7 +222,7 @@ impl Reaper {
     }
 
     /// What was changed, by the object's annotations; where somebody took them away, by the copies
-    /// that a Deployment's ReplicaSets have.
+    /// that a Deployment's `ReplicaSets` have.
     async fn fields(&self, object: &Object) -> Result<Vec<FieldChange>, String> {
         let fields = arming::recorded(object);
         if !fields.is_empty() || object.kind != Kind::Deployment {

@@ -263,7 +263,7 @@ async fn look(
             world.target_read_at = now;
         }
         _ => {
-            let (mut world, scope) = observe::world(context, run, &plan.spec).await;
+            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec)).await;
             world.rivals = context.known_rivals();
             if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);

@@ -95,9 +95,10 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         (false, _) => injected.at + spec.recovery.within,
     };
     if status.fact(FactName::ImpactStarted).is_none() {
-        let at = match changes(status) {
-            true => reverted.map_or(plan.deadline?, |fact| fact.at),
-            false => restored.map_or(limit, |span| (span.at + stable).max(earliest)),
+        let at = if changes(status) {
+            reverted.map_or(plan.deadline?, |fact| fact.at)
+        } else {
+            restored.map_or(limit, |span| (span.at + stable).max(earliest))
         };
         return Some(Over { at, recovered: None, restored });
     }

@@ -78,7 +78,7 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
     Some(Scene { object, faulty_sets, policy, dependency_ready, reaper_seen })
 }
 
-/// The ReplicaSets of a Deployment whose template holds the fault.
+/// The `ReplicaSets` of a Deployment whose template holds the fault.
 async fn faulty_sets(
     client: &Client,
     run: &ExperimentRun,
@@ -101,7 +101,7 @@ async fn faulty_sets(
     Ok(listed.iter().filter(faulty).map(exact_set).collect())
 }
 
-/// The ReplicaSets that a Deployment owns and that carry a fault's annotations.
+/// The `ReplicaSets` that a Deployment owns and that carry a fault's annotations.
 ///
 /// # Errors
 /// What the API server says.
