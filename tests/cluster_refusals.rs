@@ -24,8 +24,6 @@ use terminal::{File, with_kubeconfig};
 
 /// A kubeconfig of the test cluster with another server or user.
 fn kubeconfig(server: Option<&str>, user: &Value) -> File {
-    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let own = Kubeconfig::read_from(std::env::var("FIREDRILL_TEST_CLUSTER").unwrap()).unwrap();
     let own = own.clusters.into_iter().next().unwrap().cluster.unwrap();
     let cluster = json!({
@@ -37,7 +35,7 @@ fn kubeconfig(server: Option<&str>, user: &Value) -> File {
         "clusters": [{"name": "c", "cluster": cluster}], "users": [{"name": "u", "user": user}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     });
-    File::of(&format!("kubeconfig-{number}"), &config.to_string())
+    File::of("kubeconfig", &config.to_string())
 }
 
 /// Every command that needs the cluster ends with 4 within 10 seconds and one line that has `remedy`.

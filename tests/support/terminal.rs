@@ -7,7 +7,10 @@ use std::{
     io::{Read, Write},
     path::PathBuf,
     process::{Child, Command, Output},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -51,7 +54,10 @@ impl File {
     }
 
     pub fn of(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("firedrill-{name}-{}", std::process::id()));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("firedrill-{name}-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         std::fs::write(&path, text).unwrap();
         Self(path)
     }
