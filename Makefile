@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ accuracy: ## Compare what runs report with the truth, on the real cluster (about
 
 matrix: ## Kill the operator at each of its writes, on the real cluster, and judge what becomes of the run
 	@tests/matrix.sh
+
+faults: ## Run every fault in every variant on the real cluster, and show that nothing is left behind
+	@tests/faults.sh
 
 bench: ## Print how fast and how small the operator is, beside the bare chain of the same API calls
 	@tests/bench.sh
