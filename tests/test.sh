@@ -63,6 +63,7 @@ on_cluster cluster_refusals 6
 stopped operator reaper
 step "operators that come and go"
 on_cluster cluster_operators 1
+on_cluster cluster_reaper 1
 on_cluster cluster_alone 1
 step "who may do what"
 on_cluster cluster_tenancy 4

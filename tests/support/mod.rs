@@ -275,6 +275,28 @@ pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
     (status.and_then(|status| status.verdict), reason.unwrap_or_default())
 }
 
+/// A reaper as a process, with the chart's rights; killed at the end.
+pub struct Reaper(Child);
+
+impl Reaper {
+    /// Starts one.
+    pub fn start() -> Self {
+        let state = std::env::var("STATE").unwrap();
+        let kubeconfig = format!("{state}/pki/firedrill-reaper.kubeconfig");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+        command.args(["reaper", "--lease-namespace", "firedrill-reaper"]);
+        command.args(["--kubeconfig", &kubeconfig]).env("RUST_LOG", "firedrill=info");
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// An operator as a process, with the identity and the rights of the chart; killed at the end.
 pub struct Operator {
     child: Child,

@@ -1,0 +1,173 @@
+//! Who ends a fault when the operator cannot, and what is refused when nobody could. Each test has
+//! operators and reapers of its own, so these run one after the other.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use firedrill::api::{
+    ExperimentRun, SafetyLever, names,
+    run::{FactName, Verdict},
+};
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    coordination::v1::Lease,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use support::{Ground, Operator, Reaper, eventually, verdict};
+
+/// A rollout that cannot start, reverted after so long.
+fn bad_image(duration: &str) -> Value {
+    json!({"template": {
+        "fault": {"podKill": null, "badRollout": {"image": "firedrill.invalid/none"}},
+        "duration": duration, "tolerates": true}})
+}
+
+/// A ground on which a fault may be armed, with a reaper that lives.
+async fn guarded(name: &str) -> (Ground, Reaper) {
+    let ground = Ground::new(name).await;
+    let reaper = Reaper::start();
+    eventually("the reaper lives", 20, async || {
+        let leases: Api<Lease> = Api::namespaced(ground.client.clone(), names::REAPER);
+        let renewed = leases.get(names::REAPER).await.ok()?.spec?.renew_time?;
+        let age = jiff::Timestamp::now().duration_since(renewed.0);
+        (age.as_secs() < 10).then_some(())
+    })
+    .await;
+    (ground, reaper)
+}
+
+async fn web(ground: &Ground) -> Deployment {
+    ground.api::<Deployment>().get("web").await.unwrap()
+}
+
+fn is_restored(web: &Deployment) -> bool {
+    let template = web.spec.as_ref().and_then(|spec| spec.template.spec.as_ref()).unwrap();
+    template.containers[0].image.as_deref() == Some("registry.local/busybox:1")
+}
+
+/// Waits until nothing of the fault is left on the target but its tombstone.
+async fn clean(ground: &Ground, seconds: u64) {
+    eventually("the fault is gone", seconds, async || {
+        let web = web(ground).await;
+        let mark = web.labels().get(names::FAULT).cloned().unwrap_or_default();
+        let sets = ground.api::<ReplicaSet>().list(&ListParams::default()).await.ok()?;
+        let gone = mark.ends_with(".revoked")
+            && is_restored(&web)
+            && !web.annotations().keys().any(|name| names::is_of_fault(name))
+            && sets.items.len() == 1;
+        gone.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_reaper_alone_ends_a_fault_that_is_past_its_deadline() {
+    let (ground, _reaper) = guarded("alone").await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("3s")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    clean(&ground, 60).await;
+    operator.restart();
+    let run = ground.finished(&run).await;
+    assert!(run.status.unwrap().fact(FactName::Reverted).is_some());
+}
+
+#[tokio::test]
+async fn the_reaper_ends_a_fault_that_has_lost_its_run() {
+    let (ground, _reaper) = guarded("lost").await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("30m")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    let runs = ground.api::<ExperimentRun>();
+    let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    runs.patch(&run.name_any(), &PatchParams::default(), &strip).await.unwrap();
+    runs.delete(&run.name_any(), &DeleteParams::default()).await.unwrap();
+    clean(&ground, 60).await;
+}
+
+#[tokio::test]
+async fn an_operator_that_is_killed_in_mid_fault_is_continued_and_the_fault_ends() {
+    let (ground, _reaper) = guarded("killed").await;
+    let mut operator = Operator::start("{}");
+    for name in [FactName::Journaled, FactName::Injected, FactName::EffectObserved] {
+        let run = ground.run(bad_image("10s")).await;
+        let before = ground.seen(&run, name).await.status.unwrap();
+        operator.kill();
+        operator.restart();
+        let after = ground.finished(&run).await.status.unwrap();
+        assert!(before.facts.iter().all(|fact| after.facts.contains(fact)), "no fact is lost");
+        assert!(after.fact(FactName::EffectObserved).is_some(), "{name:?}");
+        clean(&ground, 30).await;
+        ground.ready(2).await;
+    }
+}
+
+#[tokio::test]
+async fn the_lever_ends_a_fault_within_two_seconds() {
+    let (ground, _reaper) = guarded("lever").await;
+    let _operator = Operator::start("{}");
+    let run = ground.run(bad_image("30m")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    let levers: Api<SafetyLever> = Api::all(ground.client.clone());
+    let scope = json!({"namespaces": [ground.namespace]});
+    let lever = json!({"metadata": {"name": "cluster"}, "spec": {"engaged": true, "scope": scope}});
+    let lever = serde_json::from_value(lever).unwrap();
+    let began = std::time::Instant::now();
+    levers.create(&PostParams::default(), &lever).await.unwrap();
+    eventually("the template is restored", 10, async || {
+        is_restored(&web(&ground).await).then_some(())
+    })
+    .await;
+    let took = began.elapsed();
+    levers.delete("cluster", &DeleteParams::default()).await.unwrap();
+    assert!(took.as_secs_f64() < 2.0, "it took {took:?}");
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
+    clean(&ground, 30).await;
+}
+
+#[tokio::test]
+async fn without_a_reaper_a_fault_that_needs_reverting_is_refused() {
+    let ground = Ground::new("unreaped").await;
+    let leases: Api<Lease> = Api::namespaced(ground.client.clone(), names::REAPER);
+    leases.delete(names::REAPER, &DeleteParams::default()).await.ok();
+    let _operator = Operator::start("{}");
+    let run = ground.run(bad_image("5s")).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Error), "Reaper"));
+    let summary = run.status.unwrap().summary.unwrap_or_default();
+    assert!(summary.contains("firedrill reaper"), "{summary}");
+    assert!(web(&ground).await.labels().get(names::FAULT).is_none());
+}
+
+#[tokio::test]
+async fn revoke_ends_every_fault_by_hand_and_frees_the_runs() {
+    let (ground, reaper) = guarded("revoked").await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("30m")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    drop(reaper);
+    let revoke = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(["revoke", "--all", "--yes"])
+        .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&revoke.stdout).into_owned();
+    assert!(revoke.status.success(), "{said}{}", String::from_utf8_lossy(&revoke.stderr));
+    assert!(said.contains(&format!("deployment {}/web", ground.namespace)), "{said}");
+    clean(&ground, 30).await;
+    let run = ground.api::<ExperimentRun>().get(&run.name_any()).await.unwrap();
+    assert!(run.finalizers().is_empty(), "the run can be deleted");
+}
