@@ -18,8 +18,8 @@ pub struct World {
     pub read_at: Moment,
     /// When the target was read.
     pub target_read_at: Moment,
-    /// When the other runs were read.
-    pub rivals_read_at: Moment,
+    /// When the other runs of the namespace were read live; absent where they are as last heard.
+    pub rivals_read_at: Option<Moment>,
     /// The safety lever.
     pub lever: Lever,
     /// The namespace of the run.

@@ -111,7 +111,7 @@ pub async fn world(
     let world = World {
         read_at,
         target_read_at: read_at,
-        rivals_read_at: read_at,
+        rivals_read_at: None,
         lever,
         namespace: state,
         target,

@@ -252,7 +252,7 @@ async fn look(
         (Need::Rivals, Some(world)) => {
             let now = context.clock.now();
             world.rivals = observe::rivals(context, &namespace).await?;
-            world.rivals_read_at = now;
+            world.rivals_read_at = Some(now);
         }
         (Need::Target, Some(world)) => {
             let now = context.clock.now();

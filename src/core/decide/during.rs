@@ -43,7 +43,7 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
     if world.is_unreadable() {
         return observed.look_again(world);
     }
-    if world.rivals_read_at <= journaled.at {
+    if world.rivals_read_at.is_none_or(|read_at| read_at <= journaled.at) {
         return Decision::Look(Need::Rivals);
     }
     if let Some((cause, detail)) = closed_since(observed, world) {
