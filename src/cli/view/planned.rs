@@ -4,7 +4,7 @@ use super::{Style, clean, seconds};
 use crate::{
     api::{
         Duration, ExperimentRun, Moment,
-        run::{GuardResult, Journal, Victim},
+        run::{FieldChange, GuardResult, Journal, Victim},
     },
     faults,
 };
@@ -30,7 +30,10 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
         lines.push(format!("  {}", clean(&spec.hypothesis)));
         lines.push(String::new());
         let fault = faults::of(&spec.fault);
-        lines.extend(victims(plan, now));
+        lines.extend(match fault.change() {
+            Some(_) => changes(plan, style),
+            None => victims(plan, now),
+        });
         let times = style.symbol("×", "x");
         lines.push(format!(
             "  calls     {} {times} {}, nothing else. Revert: {}",
@@ -46,6 +49,22 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
     lines.push(String::new());
     lines.push(clean(status.and_then(|status| status.summary.as_deref()).unwrap_or_default()));
     lines.join("\n")
+}
+
+/// The object that is changed, and each of its fields before and after.
+fn changes(plan: &Journal, style: Style) -> Vec<String> {
+    let object = |victim: &Victim| format!("  object    {} {}", victim.kind, victim.name);
+    let arrow = style.symbol("→", "->");
+    let fields = plan.pre_image.iter().flat_map(|image| &image.fields);
+    let field = |change: &FieldChange| {
+        format!(
+            "            {}: {} {arrow} {}",
+            change.name,
+            clean(&change.was),
+            clean(&change.set)
+        )
+    };
+    plan.victims.iter().map(object).chain(fields.map(field)).collect()
 }
 
 fn victims(plan: &Journal, now: Moment) -> Vec<String> {

@@ -221,6 +221,10 @@ fn put_journal(observed: &Observed<'_>, status: &mut ExperimentRunStatus, world:
 fn describe(aim: &Aim, world: &World) -> String {
     let names: Vec<_> = aim.fields.iter().map(|change| change.name.as_str()).collect();
     match aim.victims.first() {
+        // A policy that is not there yet has no fields to tell of.
+        Some(victim) if victim.kind != "Pod" && names.is_empty() => {
+            format!("{} {}", victim.kind, victim.name)
+        }
         Some(victim) if victim.kind != "Pod" => {
             format!("{} of {} {}", names.join(" and "), victim.kind, victim.name)
         }
