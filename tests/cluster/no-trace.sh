@@ -25,7 +25,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 # What is ours by name, and what the whole machine has in common, without other clusters' own.
-others='firedrill-[a-z0-9]+'
+others='firedrill-[0-9a-f]{8}'
 look() { # FOLDER
   mkdir -p "$1"
   pgrep -fa "$own" >"$1/processes" || true
