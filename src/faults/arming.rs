@@ -57,27 +57,17 @@ pub fn arm(
     Ok(patch)
 }
 
-/// How an object is disarmed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Disarming {
-    /// The patch.
-    pub patch: Vec<Value>,
-    /// Names of the fields that hold something else by now and are left alone.
-    pub superseded: Vec<String>,
-}
-
 /// The patch that revokes `mark` on `object` at `now`, and restores `fields` where they still hold our
-/// value.
+/// value; one that holds something else by now is left alone.
 #[must_use]
-pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment) -> Disarming {
+pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment) -> Vec<Value> {
     let mut patch = vec![test("/metadata/uid", &json!(object.uid()))];
     patch.extend(map_at(object, "labels"));
     patch.push(test(&label_path(), &json!(object.label())));
-    let mut superseded = Vec::new();
     for change in fields {
-        match field::find(&object.value, &change.at).filter(|place| holds(place, change)) {
-            Some(place) => patch.extend(write(&place, &change.set(), &change.was())),
-            None => superseded.push(change.name.clone()),
+        let place = field::find(&object.value, &change.at).filter(|place| holds(place, change));
+        if let Some(place) = place {
+            patch.extend(write(&place, &change.set(), &change.was()));
         }
     }
     patch.push(add(&label_path(), &json!(mark.revocation().to_string())));
@@ -90,7 +80,7 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
         patch.extend(map_at(object, "annotations"));
         patch.push(annotate(names::REVOKED_AT, &now.to_string()));
     }
-    Disarming { patch, superseded }
+    patch
 }
 
 /// Whether anything of the fault is still to be seen on `object`: a field that holds our value, the
@@ -165,7 +155,8 @@ fn map_at(object: &Object, map: &str) -> Vec<Value> {
     }
 }
 
-fn label_path() -> String {
+/// Where the mark is.
+pub(super) fn label_path() -> String {
     format!("/metadata/labels/{}", escape(names::FAULT))
 }
 
@@ -178,6 +169,6 @@ fn add(path: &str, value: &Value) -> Value {
 }
 
 /// `null` passes where nothing is (a JSON Patch of the API server is laxer than RFC 6902).
-fn test(path: &str, value: &Value) -> Value {
+pub(super) fn test(path: &str, value: &Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::arming::{label_path, test};
 use crate::api::{mark::Mark, names};
 
 /// What is to be blocked.
@@ -93,13 +94,11 @@ pub fn update(object: &super::Object, spec: &Value) -> Option<Vec<Value>> {
     if same("egress") && same("podSelector") {
         return None;
     }
-    let test = |path: &str, value: &Value| json!({"op": "test", "path": path, "value": value});
     let put =
         |key: &str| json!({"op": "replace", "path": format!("/spec/{key}"), "value": spec[key]});
-    let label = format!("/metadata/labels/{}", super::field::escape(names::FAULT));
     Some(vec![
         test("/metadata/uid", &json!(object.uid())),
-        test(&label, &json!(object.label())),
+        test(&label_path(), &json!(object.label())),
         put("egress"),
         put("podSelector"),
     ])

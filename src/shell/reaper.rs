@@ -196,7 +196,7 @@ impl Reaper {
     /// Disarms an object, and removes what the rollout leaves behind once its controller has left it.
     async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
         let fields = self.fields(object).await?;
-        let patch = arming::disarm(object, mark, &fields, self.clock.now()).patch;
+        let patch = arming::disarm(object, mark, &fields, self.clock.now());
         let change = Change {
             kind: object.kind,
             name: object.name().to_owned(),

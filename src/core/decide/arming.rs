@@ -214,7 +214,7 @@ pub(super) fn revert(
     }
     let mark = mark(observed, journal);
     if needs_revocation(object, &mark, journal) {
-        let patch = arming::disarm(object, &mark, fields(journal), observed.now).patch;
+        let patch = arming::disarm(object, &mark, fields(journal), observed.now);
         return Decision::Act(Effect::Send(vec![Call::Disarm(change(object, patch))]));
     }
     let sets = world.scene.as_ref().map(|scene| scene.faulty_sets.as_slice()).unwrap_or_default();
