@@ -1,9 +1,10 @@
 //! Objects of any kind that faults change: read, listed and patched as they are, without their types.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{
     Api, Client,
     api::{DynamicObject, ListParams, Patch, PatchParams},
-    core::{ApiResource, Request},
+    core::{ApiResource, Request, Selector},
 };
 use serde_json::Value;
 
@@ -52,6 +53,14 @@ pub async fn read(
 ) -> Result<Option<Object>, Error> {
     let found = call("read the object", api(client, kind, Some(namespace)).get_opt(name)).await?;
     Ok(found.map(|found| object(kind, &found)))
+}
+
+/// The selector of a workload's pods, as a list takes it.
+#[must_use]
+pub fn pod_selector(object: &Object) -> String {
+    let selector: LabelSelector =
+        serde_json::from_value(object.value["spec"]["selector"].clone()).unwrap_or_default();
+    Selector::try_from(selector).map(|selector| selector.to_string()).unwrap_or_default()
 }
 
 /// Objects per page of a list.

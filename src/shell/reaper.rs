@@ -5,14 +5,11 @@
 use std::{collections::BTreeSet, time::Duration as StdDuration};
 
 use futures::future::join_all;
-use k8s_openapi::{
-    api::{apps::v1::ReplicaSet, core::v1::Pod as KubePod},
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
-};
+use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod as KubePod};
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{ListParams, Preconditions},
-    core::{PartialObjectMeta, Selector},
+    core::PartialObjectMeta,
 };
 
 use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform};
@@ -266,16 +263,11 @@ impl Reaper {
                 Ok((faulty.map(observe::exact_set).collect(), Vec::new()))
             }
             Kind::StatefulSet => {
-                let selector: LabelSelector =
-                    serde_json::from_value(object.value["spec"]["selector"].clone())
-                        .unwrap_or_default();
-                let labels = Selector::try_from(selector).map(|selector| selector.to_string());
+                let labels = objects::pod_selector(object);
                 let pods: Api<KubePod> = Api::namespaced(self.reads.clone(), object.namespace());
-                let listed = call(
-                    "list the pods",
-                    pods.list(&ListParams::default().labels(&labels.unwrap_or_default())),
-                )
-                .await?;
+                let listed =
+                    call("list the pods", pods.list(&ListParams::default().labels(&labels)))
+                        .await?;
                 Ok((Vec::new(), listed.items.iter().map(observe::read_pod).collect()))
             }
             Kind::DaemonSet | Kind::Service | Kind::NetworkPolicy => Ok((Vec::new(), Vec::new())),

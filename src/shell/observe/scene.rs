@@ -110,10 +110,7 @@ pub async fn owned_sets(
     namespace: &str,
     object: &Object,
 ) -> Result<Vec<ReplicaSet>, Error> {
-    let selector: LabelSelector =
-        serde_json::from_value(object.value["spec"]["selector"].clone()).unwrap_or_default();
-    let labels = Selector::try_from(selector).map(|selector| selector.to_string());
-    let params = ListParams::default().labels(&labels.unwrap_or_default());
+    let params = ListParams::default().labels(&objects::pod_selector(object));
     let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
     let listed = call("list the ReplicaSets", sets.list(&params)).await?;
     let ours = |set: &ReplicaSet| {
