@@ -21,15 +21,15 @@ done
 kubectl -n shop wait --for=delete experimentruns --all --timeout=60s >/dev/null 2>&1 || true
 
 in_cluster=(tests/cluster/shell.sh env "KUBECONFIG=$KUBECONFIG")
-failed=0
+unexpected=()
 experiment() { # FILE EXPECTED-EXIT TITLE
   say "$3"
   sed -n 's/^# //p' "experiments/demo/$1"
   local code=0
   "${in_cluster[@]}" firedrill -n shop run -f "experiments/demo/$1" --wait --yes || code=$?
   if [ "$code" != "$2" ]; then
-    echo "this ended with exit code $code, expected was $2" >&2
-    failed=1
+    unexpected+=("\"$3\" ended with exit code $code, expected was $2: $(kubectl -n shop get experimentruns --sort-by=.metadata.creationTimestamp \
+      -o jsonpath='{.items[-1:].metadata.name} {.items[-1:].status.verdict} {.items[-1:].status.reason} {.items[-1:].status.message}')")
   fi
 }
 experiment 1-heals-by-itself.yaml 0 "1. It heals by itself"
@@ -52,4 +52,7 @@ cat <<MESSAGE
   kubectl describe experimentrun -n shop       every instant of every run
   make cluster-down                            removes everything without a trace
 MESSAGE
-exit $failed
+if [ ${#unexpected[@]} -gt 0 ]; then
+  printf '%s\n' "${unexpected[@]}" >&2
+  exit 1
+fi

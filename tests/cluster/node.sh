@@ -28,6 +28,9 @@ state = "$dir/state"
   address = "$dir/containerd.sock"
 [plugins."io.containerd.internal.v1.opt"]
   path = "$dir/opt"
+# Its socket would be one and the same for every containerd of the machine.
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"
   [plugins."io.containerd.cri.v1.images".pinned_images]
