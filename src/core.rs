@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod matcher;
 pub mod measure;
+pub mod outage;
 pub mod plan;
 pub mod pods;
 pub mod schema;

@@ -19,6 +19,7 @@ pub mod reaper;
 pub mod reconcile;
 pub mod record;
 pub mod registry;
+pub mod revisions;
 pub mod surroundings;
 pub mod webhook;
 

@@ -23,8 +23,9 @@ use firedrill::{
 };
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{
-    apps::v1::{Deployment, ReplicaSet},
-    core::v1::{ConfigMap, Service},
+    apps::v1::{ControllerRevision, Deployment, ReplicaSet},
+    core::v1::{ConfigMap, Pod, Service},
+    discovery::v1::EndpointSlice,
     networking::v1::NetworkPolicy,
 };
 use kube::{
@@ -237,6 +238,10 @@ async fn snapshot(ground: &Ground) -> BTreeMap<String, Value> {
             found.insert(format!("{kind} {}", item.name_any()), value);
         }
     }
+    let revisions = ground.api::<ControllerRevision>().list(&ListParams::default()).await.unwrap();
+    for revision in revisions {
+        found.insert(format!("ControllerRevision {}", revision.name_any()), json!(revision.data));
+    }
     let sets = ground.api::<ReplicaSet>().list(&ListParams::default()).await.unwrap();
     for set in sets {
         let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
@@ -410,6 +415,40 @@ async fn a_recovery_that_only_our_revert_brings_is_no_yes() {
     assert_eq!(recovery.by, Some(RecoveredBy::FaultEnded), "{recovery:?}");
     assert_eq!(recovery.answer, firedrill::api::run::Answer::No);
     assert_eq!(status.verdict, Some(Verdict::ObjectiveMissed));
+}
+
+/// The outage is real at first; then the dependency answers again under its old name.
+#[tokio::test]
+async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
+    let ground = stage("early", "deployment").await;
+    let case = Case {
+        name: "blackhole".to_owned(),
+        target: "deployment",
+        fault: json!({"dependencyOutage": {"blackhole": {"service": "db"}}}),
+    };
+    let steady =
+        json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}]);
+    let change = json!({"template": {"steadyState": steady, "duration": "20s", "detection": {"within": "2s"}}});
+    let run = start(&ground, &case, change).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    let pod = ground.api::<Pod>().list(&ListParams::default().labels("app=db")).await.unwrap();
+    let pod = pod.items.into_iter().next().unwrap();
+    let address = pod.status.unwrap().pod_ip.unwrap();
+    let slice = json!({
+        "metadata": {"name": "db-by-hand", "labels": {"kubernetes.io/service-name": "db"}},
+        "addressType": "IPv4", "ports": [{"port": 8080}], "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+    });
+    create::<EndpointSlice>(&ground, slice).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "FaultNotObserved"));
+    let status = run.status.unwrap();
+    let gaps = status.impact.unwrap().gaps;
+    let gap = gaps.iter().find(|gap| gap.of == "fault").expect("the gap is written down");
+    let reverting = status.facts.iter().find(|fact| fact.name == FactName::RevertStarted).unwrap();
+    let injected = status.facts.iter().find(|fact| fact.name == FactName::Injected).unwrap();
+    assert!(injected.at < gap.from && gap.from < gap.to && gap.to <= reverting.at, "{gap:?}");
+    let summary = status.summary.unwrap_or_default();
+    assert!(summary.contains("although nobody had ended it"), "{summary}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use firedrill::api::{
 };
 use kube::api::PostParams;
 use serde_json::json;
-use support::{Ground, Operator, Web, eventually, verdict};
+use support::{Ground, Operator, Reaper, Web, eventually, verdict};
 use terminal::{File, firedrill};
 
 const POLLING: &str =
@@ -138,6 +138,7 @@ fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
     assert_eq!(rules.matches("for: 25s\n").count(), 1, "the slow rule waits");
     let _rules = Rules::of(&rules.replace("    for: 25s\n", ""));
     let _operator = Operator::start(POLLING);
+    let _reaper = Reaper::start();
     let (code, text) = demo("3-alert-waits-too-long.yaml");
     assert!(text.contains("Passed: noticed after"), "{text}");
     assert_eq!(code, Some(0));
@@ -146,6 +147,7 @@ fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
 #[test]
 fn with_monitoring_stopped_the_demos_second_experiment_is_inconclusive() {
     let _operator = Operator::start(POLLING);
+    let _reaper = Reaper::start();
     let _stopped = Stopped::now(&["prometheus", "alertmanager"]);
     let (code, text) = demo("2-noticed-in-time.yaml");
     assert!(text.contains("Inconclusive (SourceLost)"), "{text}");

@@ -10,7 +10,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 tests/cluster/up.sh
 echo "building firedrill (the first time takes a few minutes)"
 tests/build.sh >/dev/null
-say "Installing the operator with its own rights, and the shop: storefront, checkout, payments"
+say "Installing operator and reaper, each with its own rights, and the shop: storefront, checkout, payments"
 tests/cluster/operator.sh
 # The others warm up while the first experiment runs; theirs wait until they are steady.
 tests/cluster/shop.sh payments

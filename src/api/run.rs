@@ -402,7 +402,7 @@ pub struct Gap {
     pub from: Moment,
     /// The first observation after.
     pub to: Moment,
-    /// What was not observed: `probes` or `alerts`.
+    /// What was not observed: `probes`, `alerts`, or the `fault` itself while nobody had ended it.
     pub of: String,
 }
 

@@ -1,5 +1,5 @@
-//! What a rollout leaves behind although its template is restored: a ReplicaSet to which
-//! `kubectl rollout undo` would return, and pods that a StatefulSet never replaces by itself.
+//! What a rollout leaves behind although its template is restored: a ReplicaSet or ControllerRevision
+//! to which `kubectl rollout undo` would return, and pods that a StatefulSet never replaces by itself.
 
 use super::pods::Pod;
 use crate::faults::{Call, Kind, Object, call::Exact};
@@ -15,31 +15,65 @@ pub enum Leftovers {
     Settling,
 }
 
-/// What is left of a fault on `object`, where `sets` are the `ReplicaSets` whose template holds it,
-/// with their replicas, and `pods` are the object's own.
+/// A revision of a workload: a ReplicaSet, or a ControllerRevision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// The object itself.
+    pub exact: Exact,
+    /// How a DaemonSet's pods name it.
+    pub hash: Option<String>,
+    /// The replicas that it has or should have; a ControllerRevision has none.
+    pub replicas: i64,
+}
+
+/// What is left of a fault on `object`, where `revisions` are those whose template holds it, and
+/// `pods` are the object's own.
 #[must_use]
-pub fn of(object: &Object, sets: &[(Exact, i64)], pods: &[Pod]) -> Leftovers {
-    let empty = sets.iter().filter(|(_, replicas)| *replicas == 0);
-    let mut calls: Vec<Call> = empty.map(|(set, _)| Call::DeleteReplicaSet(set.clone())).collect();
+pub fn of(object: &Object, revisions: &[Revision], pods: &[Pod]) -> Leftovers {
+    if revisions.is_empty() && object.kind != Kind::StatefulSet {
+        return Leftovers::None;
+    }
+    if lags(object) {
+        return Leftovers::Settling;
+    }
+    let unused = revisions.iter().filter(|revision| !is_used(object, revision, pods));
+    let remove = |revision: &Revision| match object.kind {
+        Kind::Deployment => Call::DeleteReplicaSet(revision.exact.clone()),
+        _ => Call::DeleteControllerRevision(revision.exact.clone()),
+    };
+    let mut calls: Vec<Call> = unused.map(remove).collect();
     calls.extend(stuck_pods(object, pods));
     if !calls.is_empty() {
         Leftovers::Remove(calls)
-    } else if sets.is_empty() && !lags(object) {
+    } else if revisions.is_empty() {
         Leftovers::None
     } else {
         Leftovers::Settling
     }
 }
 
-/// Whether the controller of a StatefulSet has not seen the restored template yet.
+fn is_used(object: &Object, revision: &Revision, pods: &[Pod]) -> bool {
+    if object.kind == Kind::Deployment {
+        return revision.replicas > 0;
+    }
+    let name = &revision.exact.name;
+    let status = &object.value["status"];
+    status["currentRevision"] == *name
+        || status["updateRevision"] == *name
+        || pods
+            .iter()
+            .filter_map(Pod::revision)
+            .any(|of| of == name || Some(of) == revision.hash.as_ref())
+}
+
+/// Whether the controller has not seen the restored template yet.
 fn lags(object: &Object) -> bool {
-    object.kind == Kind::StatefulSet
-        && object.value["status"]["observedGeneration"] != object.value["metadata"]["generation"]
+    object.value["status"]["observedGeneration"] != object.value["metadata"]["generation"]
 }
 
 /// A StatefulSet does not replace a pod that never became ready; deleting it does.
 fn stuck_pods(object: &Object, pods: &[Pod]) -> Vec<Call> {
-    if object.kind != Kind::StatefulSet || lags(object) {
+    if object.kind != Kind::StatefulSet {
         return Vec::new();
     }
     let wanted = object.value["status"]["updateRevision"].as_str();
@@ -61,14 +95,14 @@ mod tests {
     use crate::core::pods::tests::pod;
     use serde_json::json;
 
-    fn set(replicas: i64) -> (Exact, i64) {
+    fn revision(replicas: i64) -> Revision {
         let exact = Exact {
             name: "web-1".into(),
             uid: "u".into(),
             resource_version: "7".into(),
             grace_seconds: None,
         };
-        (exact, replicas)
+        Revision { exact, hash: Some("1".into()), replicas }
     }
 
     fn object(kind: Kind, observed: i64) -> Object {
@@ -79,10 +113,26 @@ mod tests {
     #[test]
     fn a_replica_set_is_removed_once_it_is_empty() {
         let deployment = object(Kind::Deployment, 3);
-        assert_eq!(of(&deployment, &[set(1)], &[]), Leftovers::Settling);
-        let removed = of(&deployment, &[set(0)], &[]);
-        assert_eq!(removed, Leftovers::Remove(vec![Call::DeleteReplicaSet(set(0).0)]));
+        assert_eq!(of(&deployment, &[revision(1)], &[]), Leftovers::Settling);
+        let removed = of(&deployment, &[revision(0)], &[]);
+        assert_eq!(removed, Leftovers::Remove(vec![Call::DeleteReplicaSet(revision(0).exact)]));
         assert_eq!(of(&deployment, &[], &[]), Leftovers::None);
+    }
+
+    #[test]
+    fn a_controller_revision_is_removed_once_no_pod_is_made_from_it() {
+        let made_from = |label: &str| {
+            let mut pod = pod(0, true);
+            pod.labels.insert("controller-revision-hash".into(), label.into());
+            pod
+        };
+        let removed = Leftovers::Remove(vec![Call::DeleteControllerRevision(revision(0).exact)]);
+        for (kind, used) in [(Kind::StatefulSet, "web-1"), (Kind::DaemonSet, "1")] {
+            let workload = object(kind, 3);
+            assert_eq!(of(&workload, &[revision(0)], &[made_from(used)]), Leftovers::Settling);
+            assert_eq!(of(&workload, &[revision(0)], &[made_from("other")]), removed);
+            assert_eq!(of(&object(kind, 2), &[revision(0)], &[]), Leftovers::Settling);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What one run has seen so far: its probes, the target's pods and the alert sources.
 
-use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
+use super::{alarms::Book, changes, outage, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::Probe,
@@ -70,7 +70,8 @@ impl Sight {
 
     /// Continues what an earlier process had seen; the time between is a gap.
     pub fn inherit(&mut self, impact: &Impact) {
-        self.earlier.clone_from(&impact.gaps);
+        let sampling = impact.gaps.iter().filter(|gap| gap.of != outage::FAULT);
+        self.earlier = sampling.cloned().collect();
         if let Some(from) = impact.probes.as_of {
             self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
         }
@@ -158,7 +159,7 @@ impl Sight {
         let own = self.probes.iter().flat_map(Series::gaps);
         let own =
             own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
-        self.earlier.iter().cloned().chain(own).take(32).collect()
+        self.earlier.iter().cloned().chain(own).take(24).collect()
     }
 }
 

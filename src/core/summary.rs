@@ -1,8 +1,8 @@
 //! One sentence with numbers that stands alone, for chats, lists and last lines.
 
-use super::measure::tenths;
+use super::{measure::tenths, outage};
 use crate::api::{
-    ExperimentSpec,
+    Duration, ExperimentSpec,
     run::{Answer, ExperimentRunStatus, FactName, RecoveredBy, Verdict},
 };
 
@@ -17,7 +17,10 @@ pub fn of(
     let mut parts = Vec::new();
     match verdict {
         Verdict::Aborted => parts.push(format!("ended early ({reason})")),
-        Verdict::Inconclusive => parts.push(explain(reason).to_owned()),
+        Verdict::Inconclusive => {
+            let over = gone(status).filter(|_| reason == "FaultNotObserved");
+            parts.push(over.unwrap_or_else(|| explain(reason).to_owned()));
+        }
         _ => {}
     }
     if status.fact(FactName::ImpactStarted).is_none() {
@@ -63,6 +66,17 @@ fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
         Some(took) => format!("back{how} after {} (objective {objective})", tenths(took.max)),
         None => format!("not back (objective {objective})"),
     })
+}
+
+/// When the fault was over although nobody had ended it, if that was so.
+fn gone(status: &ExperimentRunStatus) -> Option<String> {
+    let gap = outage::recorded(status).into_iter().next()?;
+    let injected = status.fact(FactName::Injected)?.not_before;
+    let after = |moment| tenths(Duration::between(injected, moment));
+    let (from, to) = (after(gap.from), after(gap.to));
+    Some(format!(
+        "the fault was not there from {from} to {to} after the injection, although nobody had ended it"
+    ))
 }
 
 fn explain(reason: &str) -> &str {

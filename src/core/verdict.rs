@@ -10,7 +10,7 @@ pub struct Case {
     pub aborted: Option<&'static str>,
     /// Whether some victims were refused after the first was accepted.
     pub partial: bool,
-    /// Whether a sign of the fault was seen on the target.
+    /// Whether a sign of the fault was seen on the target, and stayed until the fault was ended.
     pub effect_observed: bool,
     /// Whether the fault changes fields, so that an impact alone does not show that it took effect.
     pub changes: bool,

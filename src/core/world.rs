@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::pods::Pod;
+use super::{leftovers::Revision, pods::Pod};
 use crate::{
     api::{
         Duration, Moment,
         run::{TargetRef, Workload},
     },
-    faults::{Object, call::Exact},
+    faults::Object,
 };
 
 /// The cluster as it was at `read_at`.
@@ -43,8 +43,8 @@ pub struct World {
 pub struct Scene {
     /// The object that is changed.
     pub object: Changeable,
-    /// The `ReplicaSets` of the object that carry a fault's annotations, with their replicas.
-    pub faulty_sets: Vec<(Exact, i64)>,
+    /// The revisions of the object whose template holds the fault; read once the revert has begun.
+    pub faulty_revisions: Vec<Revision>,
     /// The spec of the policy that blocks the target's egress, or why there can be none.
     pub policy: Option<Result<Value, String>>,
     /// How many ready pods the dependency has, where endpoints tell of it.

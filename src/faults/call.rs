@@ -30,6 +30,8 @@ pub enum Call {
     Disarm(Change),
     /// Delete a ReplicaSet that carries a fault's template and has no replicas any more.
     DeleteReplicaSet(Exact),
+    /// Delete a ControllerRevision that carries a fault's template and that no pod is made from.
+    DeleteControllerRevision(Exact),
     /// Delete a pod that a StatefulSet left behind with a fault's template.
     FreePod(Exact),
 }
@@ -68,6 +70,7 @@ impl Call {
             Self::EvictPod(exact)
             | Self::DeletePod(exact)
             | Self::DeleteReplicaSet(exact)
+            | Self::DeleteControllerRevision(exact)
             | Self::FreePod(exact) => &exact.uid,
             Self::MarkPod { uid, .. } => uid,
             Self::Arm(change) | Self::Disarm(change) | Self::UpdatePolicy(change) => &change.uid,
@@ -87,6 +90,7 @@ impl Call {
             Self::MarkPod { .. }
             | Self::Disarm(_)
             | Self::DeleteReplicaSet(_)
+            | Self::DeleteControllerRevision(_)
             | Self::FreePod(_) => false,
         }
     }

@@ -3,7 +3,6 @@
 mod scene;
 mod target;
 
-pub use scene::{exact_set, owned_sets};
 pub use target::target;
 
 use k8s_openapi::api::{

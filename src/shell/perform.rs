@@ -1,7 +1,10 @@
 //! Sends the calls of a fault, each with its preconditions, and says what became of them.
 
 use futures::future::join_all;
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::{ControllerRevision, ReplicaSet},
+    core::v1::Pod,
+};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
@@ -55,6 +58,11 @@ pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
         Call::DeleteReplicaSet(set) => {
             let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
             call("delete the ReplicaSet", sets.delete(&set.name, &conditions(set))).await.map(drop)
+        }
+        Call::DeleteControllerRevision(revision) => {
+            let revisions: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
+            let (name, params) = (&revision.name, conditions(revision));
+            call("delete the ControllerRevision", revisions.delete(name, &params)).await.map(drop)
         }
         Call::CreatePolicy(body) => create_policy(client, namespace, body).await,
         Call::UpdatePolicy(change) | Call::Arm(change) | Call::Disarm(change) => {

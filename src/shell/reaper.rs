@@ -5,24 +5,21 @@
 use std::{collections::BTreeSet, time::Duration as StdDuration};
 
 use futures::future::join_all;
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod as KubePod};
+use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{ListParams, Preconditions},
     core::PartialObjectMeta,
 };
 
-use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform};
+use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform, revisions};
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{
-        leftovers::{self, Leftovers},
+        leftovers::{self, Leftovers, Revision},
         pods::Pod,
     },
-    faults::{
-        Call, Kind, Object, Outcome, arming,
-        call::{Change, Exact},
-    },
+    faults::{Call, Kind, Object, Outcome, arming, call::Change},
 };
 
 /// Time from one sweep to the next.
@@ -219,15 +216,15 @@ impl Reaper {
     }
 
     /// What was changed, by the object's annotations; where somebody took them away, by the copies
-    /// that a Deployment's `ReplicaSets` have.
+    /// that its revisions have.
     async fn fields(&self, object: &Object) -> Result<Vec<FieldChange>, String> {
         let fields = arming::recorded(object);
-        if !fields.is_empty() || object.kind != Kind::Deployment {
+        if !fields.is_empty() {
             return Ok(fields);
         }
-        let sets = observe::owned_sets(&self.reads, object.namespace(), object).await;
-        let sets = sets.map_err(|error| error.to_string())?;
-        Ok(sets.iter().flat_map(|set| arming::recorded(&as_object(set))).collect())
+        let marked = revisions::marked(&self.reads, object).await;
+        let marked = marked.map_err(|error| error.to_string())?;
+        Ok(marked.iter().flat_map(revisions::Marked::recorded).collect())
     }
 
     async fn tidy(&self, object: &Object, fields: &[FieldChange]) -> Result<(), String> {
@@ -237,9 +234,9 @@ impl Reaper {
             let Some(live) = live.map_err(|error| error.to_string())? else {
                 return Ok(());
             };
-            let (sets, pods) =
+            let (faulty, pods) =
                 self.remains(&live, fields).await.map_err(|error| error.to_string())?;
-            match leftovers::of(&live, &sets, &pods) {
+            match leftovers::of(&live, &faulty, &pods) {
                 Leftovers::None => return Ok(()),
                 Leftovers::Remove(calls) => {
                     for call in &calls {
@@ -255,23 +252,15 @@ impl Reaper {
         &self,
         object: &Object,
         fields: &[FieldChange],
-    ) -> Result<(Vec<(Exact, i64)>, Vec<Pod>), Error> {
-        match object.kind {
-            Kind::Deployment => {
-                let sets = observe::owned_sets(&self.reads, object.namespace(), object).await?;
-                let faulty = sets.iter().filter(|set| arming::holds_any(&as_object(set), fields));
-                Ok((faulty.map(observe::exact_set).collect(), Vec::new()))
-            }
-            Kind::StatefulSet => {
-                let labels = objects::pod_selector(object);
-                let pods: Api<KubePod> = Api::namespaced(self.reads.clone(), object.namespace());
-                let listed =
-                    call("list the pods", pods.list(&ListParams::default().labels(&labels)))
-                        .await?;
-                Ok((Vec::new(), listed.items.iter().map(observe::read_pod).collect()))
-            }
-            Kind::DaemonSet | Kind::Service | Kind::NetworkPolicy => Ok((Vec::new(), Vec::new())),
+    ) -> Result<(Vec<Revision>, Vec<Pod>), Error> {
+        let faulty = revisions::faulty(revisions::marked(&self.reads, object).await?, fields);
+        if !matches!(object.kind, Kind::StatefulSet | Kind::DaemonSet) {
+            return Ok((faulty, Vec::new()));
         }
+        let params = ListParams::default().labels(&objects::pod_selector(object));
+        let pods: Api<KubePod> = Api::namespaced(self.reads.clone(), object.namespace());
+        let listed = call("list the pods", pods.list(&params)).await?;
+        Ok((faulty, listed.items.iter().map(observe::read_pod).collect()))
     }
 
     /// Deletes a policy that we created, a while after its revocation.
@@ -308,10 +297,6 @@ fn settle(outcome: Outcome) -> Result<(), String> {
         Outcome::Accepted | Outcome::Gone | Outcome::Changed => Ok(()),
         Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => Err(words),
     }
-}
-
-fn as_object(set: &ReplicaSet) -> Object {
-    Object { kind: Kind::Deployment, value: serde_json::to_value(set).unwrap_or_default() }
 }
 
 fn name(object: &Object) -> String {

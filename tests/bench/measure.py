@@ -86,9 +86,9 @@ def seconds(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
 
-def resident(pid):
+def resident(pid, kind="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(kind))
 
 
 def quantiles(values):
@@ -117,7 +117,7 @@ kubectl("-n", "bench-operator", "wait", "--for=delete", "experimentruns", "--all
 for index in range(TARGETS):
     kubectl("-n", "bench-operator", "rollout", "status", f"deployment/t{index}", "--timeout=60s")
 time.sleep(2)
-idle = resident(process.pid)
+idle, idle_own = resident(process.pid), resident(process.pid, "RssAnon")
 offset = os.path.getsize(AUDIT)
 for index in range(COUNT):
     for namespace, names in SIDES.items():
@@ -155,20 +155,20 @@ with open(AUDIT, encoding="utf-8") as log:
 
 latencies = {}
 for namespace in SIDES:
-    starts = sorted(at for (side, _), at in created.items() if side == namespace)
-    ends = sorted(evicted.get(namespace, []))
-    if len(starts) != len(ends):
-        sys.exit(f"{namespace}: {len(starts)} runs created, {len(ends)} pods evicted")
-    latencies[namespace] = [1000 * (end - start) for start, end in zip(starts, ends)]
+    creations = sorted(at for (side, _), at in created.items() if side == namespace)
+    evictions = sorted(evicted.get(namespace, []))
+    if len(creations) != len(evictions):
+        sys.exit(f"{namespace}: {len(creations)} runs created, {len(evictions)} pods evicted")
+    latencies[namespace] = [1000 * (end - start) for start, end in zip(creations, evictions)]
 ours, bare = quantiles(latencies["bench-operator"]), quantiles(latencies["bench-bare"])
-after = resident(process.pid)
+after, after_own = resident(process.pid), resident(process.pid, "RssAnon")
 writes, reads = first.get("write", 0) / COUNT, first.get("read", 0) / COUNT
 MB = 1e6
 result = {
     "runs": COUNT, "created_to_evicted_ms": {"median": ours[0], "p99": ours[1], "max": ours[2]},
     "bare_chain_ms": {"median": bare[0], "p99": bare[1], "max": bare[2]}, "ratio": ours[0] / bare[0],
     "writes_per_run": writes, "reads_per_run": reads,
-    "resident_mib": {"idle": idle, "after": after}, "binary_mb": os.path.getsize(BINARY) / MB, "image_mb": os.path.getsize(IMAGE) / MB,
+    "resident_mib": {"idle": idle, "after": after, "idle_own": idle_own, "after_own": after_own}, "binary_mb": os.path.getsize(BINARY) / MB, "image_mb": os.path.getsize(IMAGE) / MB,
     "start_to_first_write_s": {"median": statistics.median(starts), "max": max(starts)},
     "sigkill_to_next_write_s": {"median": statistics.median(kills), "max": max(kills)},
 }
@@ -177,7 +177,7 @@ print(f"{'run created -> eviction accepted':34}{ours[0]:8.1f} {ours[1]:8.1f} {ou
 print(f"{'the bare chain of the same calls':34}{bare[0]:8.1f} {bare[1]:8.1f} {bare[2]:8.1f}  ms")
 print(f"{'start -> first reconcile':34}{1000 * statistics.median(starts):8.1f} {'':8} {1000 * max(starts):8.1f}  ms, its first write")
 print(f"{'SIGKILL -> working again':34}{1000 * statistics.median(kills):8.1f} {'':8} {1000 * max(kills):8.1f}  ms, its next write; restarted at once")
-print(f"{'resident':34}{idle:8.1f} MiB idle, {after:.1f} MiB after {COUNT} runs")
+print(f"{'resident':34}{idle:8.1f} MiB idle, {after:.1f} MiB after {COUNT} runs; without the program's own text {idle_own:.1f} and {after_own:.1f}")
 print(f"{'size':34}{result['binary_mb']:8.1f} MB binary, {result['image_mb']:.1f} MB image")
 for key, count in sorted(calls.items(), key=lambda item: -item[1]):
     print(f"  {count / COUNT:6.2f} per run  {' '.join(part for part in key if part)}")

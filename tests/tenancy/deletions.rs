@@ -18,8 +18,13 @@ async fn our_own_tokens_delete_only_what_a_revert_deletes() {
     let ground = Ground::bare("deletes", json!({})).await;
     let own = own().await;
     let mut tally = Tally::default();
-    let cases =
-        [stuck_pods(&ground).await, replica_sets(&ground).await, policies(&ground).await].concat();
+    let cases = [
+        stuck_pods(&ground).await,
+        replica_sets(&ground).await,
+        controller_revisions(&ground).await,
+        policies(&ground).await,
+    ]
+    .concat();
     for (what, path, deletable) in cases {
         for identity in &own {
             let answer = identity.would_delete(&path).await;
@@ -120,6 +125,34 @@ async fn replica_sets(ground: &Ground) -> Vec<Case> {
             place(ground, "apis/apps/v1", "replicasets", name, set).await,
             deletable,
         ));
+    }
+    cases
+}
+
+async fn controller_revisions(ground: &Ground) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (what, name, at, deletable) in [
+        (
+            "the ControllerRevision of a bad rollout",
+            "faulty",
+            Some("/spec/template/spec/containers/name=web/image"),
+            true,
+        ),
+        (
+            "a ControllerRevision of a StatefulSet that was scaled",
+            "scaled",
+            Some("/spec/replicas"),
+            false,
+        ),
+        ("somebody's ControllerRevision", "other", None, false),
+    ] {
+        let annotations = at.map_or_else(|| json!({}), |at| json!({"firedrill.dev/at-image": at}));
+        let revision = json!({
+            "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"annotations": annotations},
+            "revision": 1, "data": {"spec": {}},
+        });
+        let placed = place(ground, "apis/apps/v1", "controllerrevisions", name, revision).await;
+        cases.push((what, placed, deletable));
     }
     cases
 }

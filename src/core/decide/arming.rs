@@ -217,8 +217,8 @@ pub(super) fn revert(
         let patch = arming::disarm(object, &mark, fields(journal), observed.now);
         return Decision::Act(Effect::Send(vec![Call::Disarm(change(object, patch))]));
     }
-    let sets = world.scene.as_ref().map(|scene| scene.faulty_sets.as_slice()).unwrap_or_default();
-    match leftovers::of(object, sets, &world.pods) {
+    let faulty = world.scene.as_ref().map(|scene| scene.faulty_revisions.as_slice());
+    match leftovers::of(object, faulty.unwrap_or_default(), &world.pods) {
         Leftovers::None => ending::reverted(observed, status, cause),
         Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
         Leftovers::Settling if observed.now < world.read_at + AGAIN => {

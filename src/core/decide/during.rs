@@ -11,7 +11,7 @@ use crate::{
     },
     core::{
         alarms::{Sighting, Watcher},
-        guards, matcher,
+        guards, matcher, outage,
         pods::Pod,
         span::Span,
         world::{Namespace, Target, World},
@@ -265,7 +265,9 @@ fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
     old.facts.len() != new.facts.len()
         || !is_same(window(old), window(new))
         || ended(old) != ended(new)
+        || outage::recorded(old).len() != outage::recorded(new).len()
 }
+
 /// Whether both may be the same instant, as two operators see it.
 fn is_same(one: Option<Since>, other: Option<Since>) -> bool {
     match (one, other) {
@@ -317,6 +319,7 @@ fn see(
     }
     let mut impact = sight.impact(observed.now);
     impact.ended_by = ended_by(&status, observed);
+    impact.gaps.extend(outage::gaps(observed, &status));
     if status.fact(FactName::ImpactStarted).is_some() {
         impact.good_since = sight.good_since().map(Since::from);
     }

@@ -11,6 +11,7 @@ use crate::{
         alarms::Watcher,
         attribution,
         measure::{self, Basis},
+        outage,
         span::{Span, crop},
         summary, verdict,
         world::World,
@@ -173,7 +174,8 @@ fn measured(
     let case = verdict::Case {
         aborted: None,
         partial: is_partial(status),
-        effect_observed: status.fact(FactName::EffectObserved).is_some(),
+        effect_observed: status.fact(FactName::EffectObserved).is_some()
+            && outage::recorded(status).is_empty(),
         changes: changes(status),
         impact,
         blind: blind(&observed.sight.gaps(), injected),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     api::{
-        apps::v1::ReplicaSet,
         coordination::v1::Lease,
         core::v1::{Pod, Service},
         discovery::v1::EndpointSlice,
@@ -28,13 +27,15 @@ use crate::{
         names,
         run::FactName,
     },
-    core::world::{Changeable, Scene},
+    core::{
+        leftovers::Revision,
+        world::{Changeable, Scene},
+    },
     faults::{
-        self, Kind, Object, arming,
-        call::Exact,
+        self, Kind, Object,
         isolation::{self, Blocked},
     },
-    shell::{Context, Error, call, objects},
+    shell::{Context, Error, call, objects, revisions},
 };
 
 /// What the fault of `spec` looks at; absent for one that takes pods away.
@@ -49,15 +50,15 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         Ok(None) => Changeable::Missing,
         Err(error) => Changeable::Unreadable(error.to_string()),
     };
-    let faulty_sets = match &object {
+    let faulty = match &object {
         Changeable::Found(object) if seen(FactName::RevertStarted) => {
-            faulty_sets(client, run, object).await
+            faulty_revisions(client, run, object).await
         }
         _ => Ok(Vec::new()),
     };
-    // What the ReplicaSets are must be known before the fault can be said to be gone.
-    let (object, faulty_sets) = match faulty_sets {
-        Ok(sets) => (object, sets),
+    // What the revisions are must be known before the fault can be said to be gone.
+    let (object, faulty_revisions) = match faulty {
+        Ok(revisions) => (object, revisions),
         Err(error) => (Changeable::Unreadable(error.to_string()), Vec::new()),
     };
     let outage = match &spec.fault {
@@ -75,63 +76,20 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         None => None,
     };
     let reaper_seen = if seen(FactName::Journaled) { None } else { reaper_seen(context).await };
-    Some(Scene { object, faulty_sets, policy, dependency_ready, reaper_seen })
+    Some(Scene { object, faulty_revisions, policy, dependency_ready, reaper_seen })
 }
 
-/// The `ReplicaSets` of a Deployment whose template holds the fault.
-async fn faulty_sets(
+/// The revisions of the object whose template holds the fault.
+async fn faulty_revisions(
     client: &Client,
     run: &ExperimentRun,
     object: &Object,
-) -> Result<Vec<(Exact, i64)>, Error> {
-    if object.kind != Kind::Deployment || object.value["spec"]["selector"].is_null() {
-        return Ok(Vec::new());
-    }
+) -> Result<Vec<Revision>, Error> {
     let plan = run.status.as_ref().and_then(|status| status.plan.as_ref());
-    let Some(fields) = plan.and_then(|plan| plan.pre_image.as_ref()).map(|image| &image.fields)
-    else {
+    let Some(image) = plan.and_then(|plan| plan.pre_image.as_ref()) else {
         return Ok(Vec::new());
     };
-    let namespace = run.namespace().unwrap_or_default();
-    let listed = owned_sets(client, &namespace, object).await?;
-    let faulty = |set: &&ReplicaSet| {
-        let value = serde_json::to_value(set).unwrap_or_default();
-        arming::holds_any(&Object { kind: Kind::Deployment, value }, fields)
-    };
-    Ok(listed.iter().filter(faulty).map(exact_set).collect())
-}
-
-/// The `ReplicaSets` that a Deployment owns and that carry a fault's annotations.
-///
-/// # Errors
-/// What the API server says.
-pub async fn owned_sets(
-    client: &Client,
-    namespace: &str,
-    object: &Object,
-) -> Result<Vec<ReplicaSet>, Error> {
-    let params = ListParams::default().labels(&objects::pod_selector(object));
-    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
-    let listed = call("list the ReplicaSets", sets.list(&params)).await?;
-    let ours = |set: &ReplicaSet| {
-        set.owner_references().iter().any(|owner| owner.uid == object.uid())
-            && set.annotations().keys().any(|name| names::is_of_fault(name))
-    };
-    Ok(listed.items.into_iter().filter(ours).collect())
-}
-
-/// A ReplicaSet as it is, with the replicas that it has.
-#[must_use]
-pub fn exact_set(set: &ReplicaSet) -> (Exact, i64) {
-    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let found = set.status.as_ref().map_or(0, |status| status.replicas);
-    let exact = Exact {
-        name: set.name_any(),
-        uid: set.uid().unwrap_or_default(),
-        resource_version: set.resource_version().unwrap_or_default(),
-        grace_seconds: None,
-    };
-    (exact, i64::from(wanted.max(found)))
+    Ok(revisions::faulty(revisions::marked(client, object).await?, &image.fields))
 }
 
 /// The spec of the policy that blocks the target's egress, or why there can be none.

@@ -1,0 +1,61 @@
+//! Whether an outage stayed for as long as nobody ended it. One that was over early proves nothing
+//! about whoever should have noticed it.
+
+use super::{decide::Observed, span::Span};
+use crate::api::{
+    Duration,
+    fault::Fault,
+    run::{ExperimentRunStatus, Fact, FactName, Gap},
+};
+
+/// What a gap of the fault itself is called.
+pub const FAULT: &str = "fault";
+
+/// How long it must be gone until that counts: replicas do not take it up all at once.
+const PATIENCE: Duration = Duration::seconds(3);
+/// How many gaps are written down.
+const GAPS_MAX: usize = 8;
+
+/// The times during which the fault was not there, with the one that is on now.
+#[must_use]
+pub fn gaps(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Vec<Gap> {
+    let mut gaps = recorded(status);
+    let Some(gone) = gone_since(observed, status) else {
+        return gaps;
+    };
+    if let Some(on) = gaps.last_mut().filter(|gap| gap.to >= gone.not_before) {
+        on.to = observed.now;
+    } else if gaps.len() < GAPS_MAX {
+        gaps.push(Gap { from: gone.not_before, to: observed.now, of: FAULT.to_owned() });
+    }
+    gaps
+}
+
+/// The times during which the fault was not there, as they are written down.
+#[must_use]
+pub fn recorded(status: &ExperimentRunStatus) -> Vec<Gap> {
+    let gaps = status.impact.iter().flat_map(|impact| &impact.gaps);
+    gaps.filter(|gap| gap.of == FAULT).cloned().collect()
+}
+
+/// Since when the outage is over although neither we nor anybody else ended it.
+fn gone_since(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Span> {
+    let effect = status.fact(FactName::EffectObserved)?;
+    let ended =
+        status.fact(FactName::RevertStarted).is_some() || observed.sight.changes.ended().is_some();
+    let spec = status.plan.as_ref()?.spec.as_ref()?;
+    if ended || !matches!(spec.fault, Fault::DependencyOutage(_)) {
+        return None;
+    }
+    let gone = match &observed.sight.observe {
+        Some(series) => series.good_since(),
+        None => endpoints_back(observed, effect),
+    };
+    gone.filter(|gone| gone.at > effect.at && Duration::between(gone.at, observed.now) >= PATIENCE)
+}
+
+fn endpoints_back(observed: &Observed<'_>, effect: &Fact) -> Option<Span> {
+    let world = observed.world?;
+    let ready = world.scene.as_ref()?.dependency_ready?;
+    (ready > 0).then(|| Span::new(effect.at, world.read_at))
+}
