@@ -14,7 +14,7 @@ pub struct Config {
     pub prometheus: Option<Endpoint>,
     /// Where Alertmanager is; absent means that it is not asked.
     pub alertmanager: Option<Alertmanager>,
-    /// Where notifications are received; absent means nowhere.
+    /// Where notifications are received and metrics told; absent means nowhere.
     pub webhook: Option<Webhook>,
     /// Whether namespaces must opt in; default true.
     pub opt_in: bool,
@@ -78,13 +78,13 @@ impl Alertmanager {
     }
 }
 
-/// The receiver of notifications, at `/v1/alertmanager`.
+/// The receiver of notifications, at `/v1/alertmanager`; `/metrics` is told there too.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Webhook {
     /// Address and port, such as `0.0.0.0:9480`.
     pub listen: std::net::SocketAddr,
-    /// A file with the bearer token that senders must show.
+    /// A file with the bearer token that senders, and whoever reads the metrics, must show.
     pub token_file: PathBuf,
 }
 

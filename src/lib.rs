@@ -10,4 +10,5 @@ pub mod core;
 pub mod debrief;
 pub mod detectors;
 pub mod faults;
+pub mod metrics;
 pub mod shell;

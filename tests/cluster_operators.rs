@@ -9,15 +9,19 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use firedrill::api::{
     Debrief,
     run::{ExperimentRunStatus, FactName, Verdict},
 };
-use kube::{ResourceExt, api::ListParams};
+use k8s_openapi::api::{apps::v1::Deployment, events::v1::Event};
+use kube::{
+    ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::json;
-use support::{Ground, Operator, Web, verdict};
+use support::{Ground, Operator, Reaper, Web, eventually, verdict};
 
 const POLLING: &str =
     "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
@@ -160,5 +164,61 @@ async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down(
     assert_eq!(now.fact(FactName::Firing).map(|fact| fact.source.as_str()), Some("webhook"));
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
+    std::fs::remove_file(token).ok();
+}
+
+/// Somebody took our annotations away, so the policy no longer lets us restore what they said.
+#[tokio::test]
+async fn a_revert_that_cannot_succeed_is_told_with_the_command_that_ends_it() {
+    let ground = Ground::new("refused").await;
+    let token = std::env::temp_dir().join(format!("firedrill-metrics-{}", std::process::id()));
+    std::fs::write(&token, "a-secret\n").unwrap();
+    let config =
+        format!("{{webhook: {{listen: '127.0.0.1:9482', tokenFile: '{}'}}}}", token.display());
+    let (_operator, _reaper) = (Operator::start(&config), Reaper::start());
+    let fault = json!({"podKill": null, "badRollout": {"image": "firedrill.invalid/none"}});
+    let run = ground.run(json!({"template": {"fault": fault, "duration": "1m"}})).await;
+    ground.seen(&run, FactName::Injected).await;
+    let deployments = ground.api::<Deployment>();
+    let web = deployments.get("web").await.unwrap();
+    let ours = web.annotations().keys().filter(|name| firedrill::api::names::is_of_fault(name));
+    let gone: serde_json::Map<_, _> = ours.map(|name| (name.clone(), json!(null))).collect();
+    let patch = Patch::Merge(json!({"metadata": {"annotations": gone}}));
+    deployments.patch("web", &PatchParams::default(), &patch).await.unwrap();
+    let asked = std::time::Instant::now();
+    ground.stop(&run).await;
+    let runs = ground.api::<firedrill::api::ExperimentRun>();
+    let problem = eventually("the run says that the revert fails", 30, async || {
+        let status = runs.get(&run.name_any()).await.ok()?.status?;
+        let reverted = status.conditions.iter().find(|condition| condition.type_ == "Reverted")?;
+        (reverted.reason == "RevertFails").then(|| reverted.message.clone())
+    })
+    .await;
+    println!("told after {:.1?} (at most 30): {problem}", asked.elapsed());
+    eventually("events say so", 10, async || {
+        let events = ground.api::<Event>().list(&ListParams::default()).await.ok()?;
+        let about = |kind: &str| {
+            events.items.iter().any(|event| {
+                let of = event.regarding.as_ref().and_then(|about| about.kind.as_deref());
+                event.reason.as_deref() == Some("RevertFails") && of == Some(kind)
+            })
+        };
+        (about("ExperimentRun") && about("Deployment")).then_some(())
+    })
+    .await;
+    let metrics = async |token: &str| {
+        let request =
+            reqwest::Client::new().get("http://127.0.0.1:9482/metrics").bearer_auth(token);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    assert!(!metrics("wrong").await.contains("firedrill_"));
+    let line = format!("firedrill_reverts_failing{{namespace=\"{}\"}} 1", ground.namespace);
+    let printed = metrics("a-secret").await;
+    assert!(printed.contains(&line), "{printed}");
+    let (_, command) = problem.split_once("ends the fault by: ").unwrap();
+    assert!(Command::new("bash").args(["-c", command]).status().unwrap().success(), "{command}");
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert!(!metrics("a-secret").await.contains(&line));
     std::fs::remove_file(token).ok();
 }

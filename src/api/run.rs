@@ -90,9 +90,10 @@ pub struct ExperimentRunStatus {
     /// What a user of the service would have noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
-    /// Why the revert does not succeed, in the API server's words; absent when nothing is wrong.
+    /// Why the revert does not succeed, in the API server's words, and where that helps the command
+    /// that ends the fault by hand; absent when nothing is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = 4096))]
     pub revert_problem: Option<String>,
     /// The outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 //! What a fault would break: the exact objects, how many pods it takes and how many it leaves.
 
+use serde_json::Value;
+
 use super::{
     pods::Pod,
     selection,
@@ -81,6 +83,12 @@ fn at_object(
         Ok(fields) => fields,
         Err(problem) => return fail(format!("{label}: {problem}")),
     };
+    if let Some(field) = fields.iter().find(|field| !can_be_compared(&field.was())) {
+        let name = &field.name;
+        return fail(format!(
+            "{label}: its {name} holds a control character, so the admission policies could not compare what restores it"
+        ));
+    }
     let desired = match &world.target {
         Target::Found { desired, .. } => usize::try_from(*desired).unwrap_or(0),
         Target::Missing | Target::Unreadable(_) => 0,
@@ -97,6 +105,19 @@ fn at_object(
     }
 }
 
+/// Whether CEL quotes every text of the value as JSON does.
+fn can_be_compared(value: &Value) -> bool {
+    let plain = |text: &str| {
+        text.chars().all(|c| c >= ' ' || matches!(c, '\u{8}' | '\t' | '\n' | '\u{c}' | '\r'))
+    };
+    match value {
+        Value::String(text) => plain(text),
+        Value::Array(items) => items.iter().all(can_be_compared),
+        Value::Object(map) => map.iter().all(|(key, value)| plain(key) && can_be_compared(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
 fn victim(kind: Kind, name: &str, object: Option<&Object>) -> Victim {
     let text = |read: fn(&Object) -> &str| object.map(read).unwrap_or_default().to_owned();
     Victim {
@@ -108,5 +129,20 @@ fn victim(kind: Kind, name: &str, object: Option<&Object>) -> Victim {
         ready: true,
         created_at: None,
         round: 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_with_a_character_that_cel_quotes_otherwise_cannot_be_restored_under_the_policies() {
+        let fine = json!({"command": ["sh", "-c", "printf 'a\tb\n\u{8}\u{c}\r' > /tmp/é"], "n": 1});
+        assert!(can_be_compared(&fine));
+        for bad in ["\u{7}", "\u{b}", "\u{1b}[0m", "\0"] {
+            assert!(!can_be_compared(&json!({"command": ["sh", bad]})), "{bad:?}");
+        }
     }
 }

@@ -83,6 +83,16 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
     patch
 }
 
+/// The patch by which a person with rights of his own restores `fields` where they hold our value.
+#[must_use]
+pub fn by_hand(object: &Object, fields: &[FieldChange]) -> Vec<Value> {
+    let places = fields.iter().filter_map(|change| {
+        let place = field::find(&object.value, &change.at).filter(|place| holds(place, change))?;
+        Some(write(&place, &change.set(), &change.was()))
+    });
+    places.flatten().filter(|operation| operation["op"] != "test").collect()
+}
+
 /// Whether anything of the fault is still to be seen on `object`: a field that holds our value, the
 /// armed mark, or one of our annotations.
 #[must_use]

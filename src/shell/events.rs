@@ -35,6 +35,14 @@ impl Events {
                 self.publish(EventType::Warning, "FaultInjected", "Inject", note, &target).await;
             }
         }
+        let problem = |run: &ExperimentRun| run.status.as_ref()?.revert_problem.clone();
+        if let Some(words) = problem(now).filter(|_| before.and_then(problem).is_none()) {
+            let note = format!("run {}: {words}", name(now));
+            for about in target(now).into_iter().chain([now.object_ref(&())]) {
+                let note = note.clone();
+                self.publish(EventType::Warning, "RevertFails", "Revert", note, &about).await;
+            }
+        }
         if let (true, Some(verdict)) =
             (is_new(FactName::Completed), status.and_then(|status| status.verdict))
         {

@@ -1,5 +1,6 @@
-//! Receives Alertmanager's notifications. An answer of 200 means that every run which is concerned
-//! has it in its status; 503 asks the sender to try again.
+//! The operator's one port, for those who show its token. It receives Alertmanager's notifications:
+//! an answer of 200 means that every run which is concerned has it in its status; 503 asks the sender
+//! to try again. And it tells Prometheus the metrics.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -8,9 +9,11 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
-    routing::post,
+    response::IntoResponse,
+    routing::{get, post},
 };
 use futures::future::join_all;
+use kube::runtime::reflector::Store;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 
@@ -20,6 +23,7 @@ use crate::{
     config::Webhook,
     core::alarms::{Sighting, Watcher},
     detectors::alertmanager,
+    metrics,
 };
 
 /// The largest notification that is read.
@@ -45,6 +49,7 @@ pub async fn serve(
     let receiver = Arc::new(Receiver { context, token_file: config.token_file });
     let router = Router::new()
         .route("/v1/alertmanager", post(receive))
+        .route("/metrics", get(tell))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(receiver);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
@@ -57,7 +62,7 @@ async fn receive(
 ) -> (StatusCode, String) {
     let arrived = receiver.context.clock.now();
     if !receiver.knows(&headers) {
-        return (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n".to_owned());
+        return (STRANGER.0, STRANGER.1.to_owned());
     }
     let seen = match alertmanager::read_notification(&body, arrived) {
         Ok(seen) => seen,
@@ -70,6 +75,20 @@ async fn receive(
             StatusCode::SERVICE_UNAVAILABLE,
             "a run's status could not be written in time\n".to_owned(),
         )
+    }
+}
+
+const STRANGER: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n");
+
+async fn tell(State(receiver): State<Arc<Receiver>>, headers: HeaderMap) -> impl IntoResponse {
+    if !receiver.knows(&headers) {
+        return STRANGER.into_response();
+    }
+    let runs = receiver.context.runs.get().map(Store::state).unwrap_or_default();
+    let runs: Vec<_> = runs.iter().filter_map(|run| run.0.as_ref().ok()).collect();
+    match metrics::print(&runs) {
+        Ok(printed) => ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], printed).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

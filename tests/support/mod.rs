@@ -279,14 +279,29 @@ pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
 pub struct Reaper(Child);
 
 impl Reaper {
-    /// Starts one.
+    /// Starts one and waits until it has renewed its Lease, without which nothing is armed.
     pub fn start() -> Self {
+        let began = jiff::Timestamp::now();
         let state = std::env::var("STATE").unwrap();
         let kubeconfig = format!("{state}/pki/firedrill-reaper.kubeconfig");
         let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
         command.args(["reaper", "--lease-namespace", "firedrill-reaper"]);
         command.args(["--kubeconfig", &kubeconfig]).env("RUST_LOG", "firedrill=info");
-        Self(command.spawn().unwrap())
+        let reaper = Self(command.spawn().unwrap());
+        let end = Instant::now() + Duration::from_secs(20);
+        while Self::renewed().is_none_or(|renewed| renewed < began) {
+            assert!(Instant::now() < end, "the reaper never renewed its Lease");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        reaper
+    }
+
+    fn renewed() -> Option<jiff::Timestamp> {
+        let path = ["-o", "jsonpath={.spec.renewTime}"];
+        let mut kubectl = Command::new("kubectl");
+        kubectl.args(["-n", names::REAPER, "get", "lease", names::REAPER]).args(path);
+        kubectl.env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap());
+        String::from_utf8(kubectl.output().unwrap().stdout).unwrap().parse().ok()
     }
 }
 

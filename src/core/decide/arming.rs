@@ -1,5 +1,7 @@
 //! A fault that changes fields of an object: prepare, arm, follow, and disarm it.
 
+use serde_json::Value;
+
 use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Report, during, ending};
 use crate::{
     api::{
@@ -198,7 +200,8 @@ pub(super) fn revert(
     world: &World,
 ) -> Decision {
     if let Some(report) = observed.report {
-        return after_report(observed, status, started.at, report);
+        let remedy = world.object().and_then(|object| by_hand(observed, object, fields(journal)));
+        return after_report(observed, status, (started.at, remedy), report);
     }
     let cause = Cause::read(&started.detail);
     let object = match world.scene.as_ref().map(|scene| &scene.object) {
@@ -243,17 +246,34 @@ fn needs_revocation(object: &Object, mark: &Mark, journal: &Journal) -> bool {
 fn after_report(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    since: Moment,
+    (since, remedy): (Moment, Option<String>),
     report: &Report,
 ) -> Decision {
+    let denied = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_));
+    let remedy = remedy.filter(|_| report.outcomes.iter().any(|(_, outcome)| denied(outcome)));
     let problem = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
         Outcome::Denied(words) | Outcome::Unknown(words) | Outcome::Refused(words) => Some(words),
         Outcome::Accepted | Outcome::Gone | Outcome::Changed => None,
     });
     match problem {
-        Some(words) => trouble(observed, status, (since, report.span.at), words),
+        Some(words) => {
+            let words = format!("{words}{}", remedy.unwrap_or_default());
+            trouble(observed, status, (since, report.span.at), &words)
+        }
         None => Decision::Look(Need::World),
     }
+}
+
+/// The command that ends the fault by hand, for somebody who may change the object himself.
+fn by_hand(observed: &Observed<'_>, object: &Object, fields: &[FieldChange]) -> Option<String> {
+    let patch = arming::by_hand(object, fields);
+    let patch =
+        (!patch.is_empty()).then(|| Value::Array(patch).to_string().replace('\'', "'\\''"))?;
+    let (kind, name, namespace) =
+        (object.kind.to_string().to_lowercase(), object.name(), observed.namespace());
+    Some(format!(
+        "; whoever may change it ends the fault by: kubectl -n {namespace} patch {kind} {name} --type json -p '{patch}'"
+    ))
 }
 
 /// After so long a revert that does not succeed is said to be in trouble.
@@ -269,9 +289,10 @@ fn trouble(
     words: &str,
 ) -> Decision {
     let lasted = Duration::between(since, observed.now);
-    if lasted > PATIENCE && status.revert_problem.as_deref() != Some(words) {
+    let words = crop(words.to_owned(), 4096);
+    if lasted > PATIENCE && status.revert_problem.as_deref() != Some(&words) {
         let mut status = status.clone();
-        status.revert_problem = Some(crop(words.to_owned(), 512));
+        status.revert_problem = Some(words);
         return observed.record(status);
     }
     let pause = Duration::from(lasted.std() / 4).clamp(AGAIN, BACKOFF_MAX);
