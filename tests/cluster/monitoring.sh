@@ -66,7 +66,8 @@ for part in "${parts[@]}"; do
     receiver) start receiver "${in_cp[@]}" python3 "$HERE/receiver.py" "$mon/alerts.jsonl" ;;
     alertmanager) start alertmanager "${in_cp[@]}" prometheus-alertmanager --config.file="$mon/alertmanager.yml" \
       --storage.path="$mon/am" --web.listen-address=:9093 --cluster.listen-address= ;;
-    prometheus) start prometheus "${in_cp[@]}" "$BIN/prometheus" --config.file="$mon/prometheus.yml" \
+    # One that was stopped leaves its last samples behind; they are soon looked back at no more.
+    prometheus) start prometheus "${in_cp[@]}" "$BIN/prometheus" --config.file="$mon/prometheus.yml" --query.lookback-delta=5s \
       --storage.tsdb.path="$mon/data" --storage.tsdb.retention.time=6h --web.listen-address=:9090 --web.enable-lifecycle ;;
   esac
 done
