@@ -49,6 +49,14 @@ pub struct DebriefSpec {
     pub evidence: Evidence,
 }
 
+impl Evidence {
+    /// Whether pods were taken away; else something was changed, and changed back in the end.
+    #[must_use]
+    pub fn took_pods(&self) -> bool {
+        self.victims.iter().all(|victim| victim.kind == "Pod")
+    }
+}
+
 /// How bad a miss was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
@@ -128,6 +136,10 @@ pub struct Evidence {
     pub owner: String,
     /// Key of the fault, such as `podKill`.
     pub fault_kind: String,
+    /// What became unreachable, where the fault was that: a name, or a range of addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub dependency: Option<String>,
     /// The target as `kind/name`.
     pub target: String,
     /// Revision and images of the target when the run began, as far as they are known.

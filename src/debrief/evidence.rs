@@ -6,6 +6,7 @@ use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
         debrief::{Answers, Evidence, Measured, Objective, Objectives},
+        fault::Fault,
         run::{Answer, ExperimentRunStatus, FactName, Journal, Verdict},
     },
     core::span::Span,
@@ -66,6 +67,10 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
         hypothesis: spec.hypothesis.clone(),
         owner: spec.owner.clone(),
         fault_kind: spec.fault.name().to_owned(),
+        dependency: match &spec.fault {
+            Fault::DependencyOutage(outage) => Some(outage.dependency().to_owned()),
+            Fault::PodKill(_) | Fault::BadRollout(_) => None,
+        },
         target: spec.target.to_string(),
         target_state: lead_up.target_state,
         victims: journal.victims.clone(),

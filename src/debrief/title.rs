@@ -25,6 +25,12 @@ pub fn title(evidence: &Evidence) -> String {
 }
 
 fn subject(evidence: &Evidence, name: &str) -> String {
+    if let Some(dependency) = &evidence.dependency {
+        return format!("Losing {dependency}, which {name} needs,");
+    }
+    if !evidence.took_pods() {
+        return format!("A broken rollout of {name}");
+    }
     if evidence.victims.iter().any(|victim| victim.round > 1) {
         return format!("Losing {name} pods again and again");
     }

@@ -148,6 +148,33 @@ fn titles_say_how_much_was_lost() {
 }
 
 #[test]
+fn titles_of_faults_that_take_no_pods_name_what_was_broken() {
+    let title = |fault: serde_json::Value, kind: &str, name: &str| {
+        let victim = json!({"kind": kind, "name": name, "uid": "u", "resourceVersion": "1", "ready": true, "round": 1});
+        let changes =
+            [("/status/plan/victims", json!([victim])), ("/status/plan/spec/fault", fault)];
+        open(&with(&slow_alert(), &changes))
+            .unwrap()
+            .spec
+            .title
+            .split_once(" was ")
+            .unwrap()
+            .0
+            .to_owned()
+    };
+    let rollout = json!({"badRollout": {"image": "firedrill.invalid/none"}});
+    assert_eq!(title(rollout, "Deployment", "checkout"), "A broken rollout of checkout");
+    let outage = |fault| json!({"dependencyOutage": fault});
+    let blackhole = outage(json!({"blackhole": {"service": "payments"}}));
+    assert_eq!(title(blackhole, "Service", "payments"), "Losing payments, which checkout needs,");
+    let egress = outage(json!({"egress": {"cidr": "203.0.113.0/24"}}));
+    assert_eq!(
+        title(egress, "NetworkPolicy", "firedrill-deployment-checkout"),
+        "Losing 203.0.113.0/24, which checkout needs,"
+    );
+}
+
+#[test]
 fn a_repeat_joins_once_per_run() {
     let mut debrief = open(&slow_alert()).unwrap();
     assert_eq!(debrief::join(&debrief, &slow_alert()), None, "a run does not repeat itself");

@@ -201,6 +201,9 @@ fn recovery(evidence: &Evidence) -> Lesson {
 
 /// Which of the two came last: what users see, or the desired state.
 fn slowest(evidence: &Evidence) -> String {
+    if let Some(dependency) = &evidence.dependency {
+        return format!("That is how long it went without {}.", code(dependency));
+    }
     let zero = fact(evidence, FactName::Injected).map(|fact| fact.not_before);
     let after = |name| Some(Duration::between(zero?, fact(evidence, name)?.at));
     match (after(FactName::Mitigated), after(FactName::Restored)) {
@@ -224,15 +227,17 @@ fn tolerance(evidence: &Evidence) -> Lesson {
     let lasted = evidence.measured.impact_duration;
     let lasted = lasted.map(|lasted| format!(" for {}", took(lasted))).unwrap_or_default();
     let (victims, pods) = (evidence.victims.len(), evidence.pods);
+    let fault = match &evidence.dependency {
+        Some(dependency) => format!("while {} is out of its reach", code(dependency)),
+        None if evidence.took_pods() => format!("while it loses {victims} of its {pods} pods"),
+        None => "while a broken rollout is under way".to_owned(),
+    };
     Lesson {
         found: format!(
             "Users would have noticed{lasted}: {} of {} probes failed.",
             probes.failed, probes.total
         ),
-        change: format!(
-            "{} must go on serving while it loses {victims} of its {pods} pods.",
-            text(&evidence.target)
-        ),
+        change: format!("{} must go on serving {fault}.", text(&evidence.target)),
     }
 }
 

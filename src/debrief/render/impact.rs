@@ -66,6 +66,11 @@ fn victims(evidence: &Evidence) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    if !evidence.took_pods() {
+        let kinds =
+            victims.iter().map(|victim| format!("{} {}", text(&victim.kind), code(&victim.name)));
+        return Some(format!("- Changed for it: {}.", kinds.collect::<Vec<_>>().join(", ")));
+    }
     let number = i64::try_from(victims.len()).unwrap_or(i64::MAX);
     let pods = evidence.pods;
     let broken =

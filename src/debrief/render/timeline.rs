@@ -99,9 +99,15 @@ fn words(evidence: &Evidence, name: FactName) -> Option<String> {
         FactName::Firing => format!("{noticed}alert firing"),
         FactName::Notified => format!("{noticed}notification delivered"),
         FactName::Mitigated => "Every probe good from here on".to_owned(),
+        // The target of an outage is as before all the time: what it depends on is not.
+        FactName::Restored if evidence.dependency.is_some() => return None,
         FactName::Restored => "Desired state as before from here on".to_owned(),
+        FactName::Recovered if evidence.dependency.is_some() => {
+            format!("**Back**, and it held for {held}")
+        }
         FactName::Recovered => format!("**Back**: both, and they held for {held}"),
-        FactName::Reverted => "Run over".to_owned(),
+        FactName::Reverted if evidence.took_pods() => "Run over".to_owned(),
+        FactName::Reverted => "**Fault taken back**".to_owned(),
         FactName::Accepted
         | FactName::Journaled
         | FactName::RevertStarted
