@@ -113,7 +113,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
     let cluster = &cli.cluster;
     match cli.verb {
         Verb::Run(args) => Box::pin(run::run(cluster, &args)).await,
-        Verb::Watch(args) => follow::watch(cluster, &args).await,
+        Verb::Watch(args) => Box::pin(follow::watch(cluster, &args)).await,
         Verb::Validate(args) => validate::validate(&args),
         Verb::Plan(args) => plan::plan(cluster, &args).await,
         Verb::Stop(args) => stop::stop(cluster, &args).await,

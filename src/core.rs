@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, draws a random number or talks to anybody.
 
+pub mod abort;
 pub mod aim;
 pub mod alarms;
 pub mod attribution;

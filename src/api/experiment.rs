@@ -39,6 +39,7 @@ use super::{
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.fault.badRollout) || !has(self.target.service)").message("badRollout needs a deployment, statefulSet or daemonSet as target: a Service has no template").field_path(".target"))]
+#[x_kube(validation = Rule::new("!has(self.guards.abortWhenProbeFailsFor) || self.steadyState.all(p, (!has(p.http) || duration(p.http.interval) < duration(self.guards.abortWhenProbeFailsFor)) && (!has(p.tcp) || duration(p.tcp.interval) < duration(self.guards.abortWhenProbeFailsFor)))").message("abortWhenProbeFailsFor is longer than the interval of every probe: one failed sample alone must not end the run").field_path(".guards.abortWhenProbeFailsFor"))]
 pub struct ExperimentSpec {
     /// One sentence: what people expect to happen.
     #[schemars(length(min = 1, max = 512))]
@@ -65,7 +66,7 @@ pub struct ExperimentSpec {
     /// How fast the service must be completely back.
     #[serde(default)]
     pub recovery: Recovery,
-    /// What must hold before anything is broken.
+    /// What must hold before anything is broken, and what ends the run early.
     #[serde(default)]
     pub guards: Guards,
 }
@@ -242,11 +243,12 @@ impl Default for Recovery {
     }
 }
 
-/// What must hold before anything is broken.
+/// What must hold before anything is broken, and what ends the run early.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.steadyFor) <= duration('1h')").message("steadyFor is at most 1h").field_path(".steadyFor"))]
 #[x_kube(validation = Rule::new("!has(self.maxUnavailable) || string(self.maxUnavailable).matches('^([0-9]{1,3}|1000|(100|[1-9]?[0-9])%)$')").message("maxUnavailable is a number from 0 to 1000 or a percentage from 0% to 100%").field_path(".maxUnavailable"))]
+#[x_kube(validation = Rule::new("!has(self.abortWhenProbeFailsFor) || (duration(self.abortWhenProbeFailsFor) >= duration('1s') && duration(self.abortWhenProbeFailsFor) <= duration('1h'))").message("abortWhenProbeFailsFor is between 1s and 1h").field_path(".abortWhenProbeFailsFor"))]
 pub struct Guards {
     /// How many ready pods the fault must leave; default 1.
     #[serde(default = "one")]
@@ -258,11 +260,26 @@ pub struct Guards {
     /// How long every probe must have been good; default 10s.
     #[serde(default = "ten_seconds")]
     pub steady_for: Duration,
+    /// Alerts that end the run at once when one fires, in Alertmanager's matcher syntax; one that is
+    /// on already keeps it from starting. So does, and ends it, that no alert source answers for 30s.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = MATCHERS)))]
+    pub abort_on: Vec<String>,
+    /// How long a probe of the steady state may fail without a break before the run is ended; 1s to
+    /// 1h, longer than every probe's interval; default for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_when_probe_fails_for: Option<Duration>,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { min_ready: one(), max_unavailable: None, steady_for: ten_seconds() }
+        Self {
+            min_ready: one(),
+            max_unavailable: None,
+            steady_for: ten_seconds(),
+            abort_on: Vec::new(),
+            abort_when_probe_fails_for: None,
+        }
     }
 }
 

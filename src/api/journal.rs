@@ -218,6 +218,8 @@ pub enum Guard {
     AlertsQuiet,
     /// No other run has broken one of the same workloads.
     TargetFree,
+    /// What ends the run early can be seen.
+    AbortConditions,
     /// A reaper lives that would end the fault if the operator could not.
     Reaper,
     /// The operator's limit of simultaneous runs is not reached.

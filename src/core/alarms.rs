@@ -77,6 +77,9 @@ pub struct Coverage {
 /// The longest time between two answers of Alertmanager in which an alert cannot come and go unseen.
 const POLL_GAP: Duration = Duration::seconds(15);
 
+/// After so long Alertmanager has an alert that fires in Prometheus, and was asked for it.
+const DELIVERY: Duration = Duration::seconds(3);
+
 /// Everything that was reported during one run.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -169,13 +172,52 @@ impl Book {
         [self.prometheus, self.alertmanager].into_iter().flatten().any(covers)
     }
 
-    /// The alerts that `plan` expects and that are pending or firing now, suppressed ones apart.
+    /// When a polled source answered last.
     #[must_use]
-    pub fn noisy<'a>(&'a self, watcher: &'a Watcher<'a>) -> Vec<&'a Sighting> {
-        let noisy = |sighting: &&Sighting| {
-            sighting.active && !sighting.suppressed && watcher.expects(sighting)
+    pub fn last_answer(&self) -> Option<Moment> {
+        [self.prometheus, self.alertmanager].into_iter().flatten().map(|source| source.until).max()
+    }
+
+    /// The first alert that the experiment expects or ends at and that is pending or firing now,
+    /// suppressed ones apart.
+    #[must_use]
+    pub fn noisy(&self, watcher: &Watcher<'_>) -> Option<&Sighting> {
+        self.sightings.iter().filter(|sighting| sighting.active && !sighting.suppressed).find(
+            |sighting| {
+                let aborts = watcher.aborts_on(sighting) && !self.is_silenced(sighting);
+                watcher.expects(sighting) || aborts
+            },
+        )
+    }
+
+    /// The first alert that ends a run which was journaled at `since`, and from when on it does: it
+    /// is firing, or fired since then.
+    #[must_use]
+    pub fn aborting(&self, watcher: &Watcher<'_>, since: Moment) -> Option<(Moment, &Sighting)> {
+        let aborts = |sighting: &&Sighting| {
+            watcher.aborts_on(sighting) && !sighting.suppressed && !self.is_silenced(sighting)
         };
-        self.sightings.iter().filter(noisy).collect()
+        let counted = self.sightings.iter().filter(aborts).filter_map(|sighting| {
+            let fired = sighting.firing?.at;
+            let counts = sighting.active || fired >= since;
+            counts.then(|| (fired + self.delivery(sighting), sighting))
+        });
+        counted.min_by_key(|(at, _)| *at)
+    }
+
+    /// How long to wait for Alertmanager's word on an alert: only it knows what is silenced.
+    fn delivery(&self, sighting: &Sighting) -> Duration {
+        let failed = self.failures.iter().any(|(channel, _)| *channel == Channel::Alertmanager);
+        let answers = self.alertmanager.is_some() && !failed;
+        if answers && sighting.channel == Channel::Prometheus { DELIVERY } else { Duration::ZERO }
+    }
+
+    /// Whether Alertmanager suppresses what Prometheus says is on.
+    fn is_silenced(&self, sighting: &Sighting) -> bool {
+        let silences = |other: &Sighting| {
+            other.suppressed && other.active && is_part_of(&sighting.labels, &other.labels)
+        };
+        sighting.channel == Channel::Prometheus && self.sightings.iter().any(silences)
     }
 
     /// Forgets what was seen before the injection; what is still on is reported again.
@@ -273,6 +315,19 @@ impl Watcher<'_> {
     /// Whether the experiment expects this alert.
     #[must_use]
     pub fn expects(&self, sighting: &Sighting) -> bool {
-        self.plan.expects(&sighting.labels, self.namespace, self.namespace_label)
+        self.is_here(sighting) && self.plan.expects(&sighting.labels)
+    }
+
+    /// Whether this alert ends the run.
+    #[must_use]
+    pub fn aborts_on(&self, sighting: &Sighting) -> bool {
+        self.is_here(sighting) && self.plan.aborts_on(&sighting.labels)
+    }
+
+    /// An alert that carries the label counts only for runs of that namespace; an empty label
+    /// switches that off.
+    fn is_here(&self, sighting: &Sighting) -> bool {
+        let named = sighting.labels.get(self.namespace_label);
+        self.namespace_label.is_empty() || named.is_none_or(|named| named == self.namespace)
     }
 }

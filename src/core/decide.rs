@@ -3,6 +3,7 @@
 //! Every harmful effect is legal only when the fact that announces it is already persisted, and
 //! every path out of an intent leads through the revert.
 
+mod aborting;
 mod arming;
 mod before;
 mod during;

@@ -1,5 +1,7 @@
 //! The guards: each says with numbers whether a run may break something, and what to do if not.
 
+mod alerts;
+
 use super::{
     aim::{self, Aim},
     alarms::Watcher,
@@ -54,9 +56,10 @@ pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
         target_free(scene),
         concurrency(scene),
         steady(scene),
-        alerts_quiet(scene),
+        alerts::quiet(scene),
     ];
     results.extend(reaper(scene));
+    results.extend(alerts::abort_conditions(scene));
     (results, aim)
 }
 
@@ -358,27 +361,4 @@ fn unreachable(address: Option<std::net::SocketAddr>, detail: &str) -> String {
 
 fn round(duration: Duration) -> Duration {
     Duration::millis(u64::try_from(duration.std().as_millis() / 100 * 100).unwrap_or(0))
-}
-
-fn alerts_quiet(scene: &Scene<'_>) -> GuardResult {
-    let book = &scene.sight.book;
-    let sources = [scene.config.prometheus.is_some(), scene.config.alertmanager.is_some()];
-    let sources = sources.into_iter().filter(|configured| *configured).count();
-    let noisy = book.noisy(&scene.watcher).into_iter().next().map(|sighting| {
-        let state = if sighting.firing.is_some() { "firing" } else { "pending" };
-        let name = sighting.labels.get("alertname").map_or("an alert", String::as_str);
-        format!("{name} is already {state}")
-    });
-    let unasked =
-        (book.asked() < sources).then(|| "the alert sources have not answered yet".to_owned());
-    let unreachable: Vec<String> = book
-        .failures()
-        .iter()
-        .map(|(channel, error)| format!("{} cannot be reached: {error}", channel.name()))
-        .collect();
-    result(Guard::AlertsQuiet, noisy.or(unasked), || match (sources, unreachable.is_empty()) {
-        (0, _) => "no alert source is configured to be asked".to_owned(),
-        (_, true) => "no matching alert pending or firing".to_owned(),
-        (_, false) => format!("{}; a miss may be Inconclusive", unreachable.join("; ")),
-    })
 }

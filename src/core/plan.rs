@@ -12,6 +12,7 @@ pub struct Plan {
     /// The spec as it was written.
     pub spec: ExperimentSpec,
     alerts: Vec<Matchers>,
+    aborts: Vec<Matchers>,
 }
 
 /// One thing that is wrong with a spec.
@@ -29,28 +30,26 @@ impl Plan {
     /// # Errors
     /// With every problem at once.
     pub fn parse(spec: &ExperimentSpec) -> Result<Self, Vec<Problem>> {
-        let (mut alerts, mut problems) = (Vec::new(), Vec::new());
-        for (index, text) in spec.detection.alerts.iter().enumerate() {
-            match Matchers::parse(text) {
-                Ok(matchers) => alerts.push(matchers),
-                Err(error) => problems.push(Problem {
-                    path: format!("spec.detection.alerts[{index}]"),
-                    message: error.to_string(),
-                }),
-            }
+        let mut problems = Vec::new();
+        let alerts = matchers("spec.detection.alerts", &spec.detection.alerts, &mut problems);
+        let aborts = matchers("spec.guards.abortOn", &spec.guards.abort_on, &mut problems);
+        if problems.is_empty() {
+            Ok(Self { spec: spec.clone(), alerts, aborts })
+        } else {
+            Err(problems)
         }
-        if problems.is_empty() { Ok(Self { spec: spec.clone(), alerts }) } else { Err(problems) }
     }
 
     /// Whether an alert with these labels is one that the experiment expects.
-    ///
-    /// An alert that carries `namespace_label` counts only for runs of that namespace; an empty
-    /// `namespace_label` switches that off.
     #[must_use]
-    pub fn expects(&self, labels: &Labels, namespace: &str, namespace_label: &str) -> bool {
-        let elsewhere = !namespace_label.is_empty()
-            && labels.get(namespace_label).is_some_and(|value| value != namespace);
-        !elsewhere && self.alerts.iter().any(|matchers| matchers.matches(labels))
+    pub fn expects(&self, labels: &Labels) -> bool {
+        self.alerts.iter().any(|matchers| matchers.matches(labels))
+    }
+
+    /// Whether an alert with these labels ends the run.
+    #[must_use]
+    pub fn aborts_on(&self, labels: &Labels) -> bool {
+        self.aborts.iter().any(|matchers| matchers.matches(labels))
     }
 
     /// The hashes by which this experiment is known again.
@@ -62,4 +61,17 @@ impl Plan {
             fault_hash: hash::of(&(&self.spec.target, &self.spec.fault)),
         }
     }
+}
+
+/// Reads every text of a list; what is wrong is added to `problems`.
+fn matchers(path: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<Matchers> {
+    let mut read = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match Matchers::parse(text) {
+            Ok(matchers) => read.push(matchers),
+            Err(error) => problems
+                .push(Problem { path: format!("{path}[{index}]"), message: error.to_string() }),
+        }
+    }
+    read
 }

@@ -66,6 +66,7 @@ pub struct Tracker {
     missing: usize,
     missing_micros: u128,
     whole_since: Option<Span>,
+    broken_since: Option<Moment>,
     updated_at: Option<Moment>,
 }
 
@@ -128,6 +129,12 @@ impl Tracker {
         self.whole_since
     }
 
+    /// Since when some desired pod has not been ready, without a break.
+    #[must_use]
+    pub const fn broken_since(&self) -> Option<Moment> {
+        self.broken_since
+    }
+
     /// When the first of `victims` was seen to end.
     #[must_use]
     pub fn first_gone(&self, victims: &[Victim]) -> Option<Span> {
@@ -188,6 +195,8 @@ impl Tracker {
             (Some(_), 0) if !unsettled => self.whole_since.or_else(|| Some(self.became_whole(now))),
             _ => None,
         };
+        let broken = self.desired.is_some() && self.whole_since.is_none();
+        self.broken_since = broken.then(|| self.broken_since.unwrap_or(now));
         self.updated_at = Some(now);
     }
 
@@ -234,6 +243,7 @@ pub(crate) mod tests {
         tracker.apply(pod(3, true), at(5.0));
         assert!((tracker.unavailable_pod_seconds(at(9.0)) - 6.0).abs() < 1e-9);
         assert_eq!(tracker.whole_since(), Some(Span::new(at(4.0), at(5.0))));
+        assert_eq!(tracker.broken_since(), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn of(
 ) -> String {
     let mut parts = Vec::new();
     match verdict {
-        Verdict::Aborted => parts.push(format!("ended early ({reason})")),
+        Verdict::Aborted => parts.push(format!("ended early ({})", why(status, reason))),
         Verdict::Inconclusive => {
             let over = gone(status).filter(|_| reason == "FaultNotObserved");
             parts.push(over.unwrap_or_else(|| explain(reason).to_owned()));
@@ -32,6 +32,12 @@ pub fn of(
         parts.extend(back(spec, status));
     }
     parts.join(", ")
+}
+
+/// The reason, with what was written down at the revert where that was for it.
+fn why<'a>(status: &'a ExperimentRunStatus, reason: &'a str) -> &'a str {
+    let detail = status.fact(FactName::RevertStarted).map(|fact| fact.detail.as_str());
+    detail.filter(|detail| detail.starts_with(reason)).unwrap_or(reason)
 }
 
 fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {

@@ -104,16 +104,17 @@ impl Receiver {
         !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
     }
 
-    /// Hands the alerts to the runs that expect them and waits until they are written down.
+    /// Hands the alerts to the runs that expect them or end at them and waits until they are written down.
     async fn persist(&self, seen: &[Sighting], received: Moment) -> bool {
         let label = self.context.config.namespace_label();
         let lookouts = self.context.registry.lookouts();
         let concerned = lookouts.iter().filter_map(|lookout| {
             let plan = lookout.plan.as_ref()?;
             let watcher = Watcher { plan, namespace: &lookout.run.0, namespace_label: label };
-            let expected: Vec<Sighting> =
-                seen.iter().filter(|sighting| watcher.expects(sighting)).cloned().collect();
-            (!expected.is_empty()).then(|| self.hand_over(lookout, expected))
+            let concerns =
+                |sighting: &&Sighting| watcher.expects(sighting) || watcher.aborts_on(sighting);
+            let told: Vec<Sighting> = seen.iter().filter(concerns).cloned().collect();
+            (!told.is_empty()).then(|| self.hand_over(lookout, told))
         });
         let written = join_all(concerned).await;
         tracing::debug!(runs = written.len(), waited = %Span::between(received, self.context.clock.now()), "notification");

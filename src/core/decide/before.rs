@@ -122,6 +122,7 @@ fn guard_reason(guard: Guard) -> &'static str {
         Guard::TargetFree => "TargetFree",
         Guard::Concurrency => "Concurrency",
         Guard::Reaper => "Reaper",
+        Guard::AbortConditions => "AbortConditions",
     }
 }
 

@@ -1,17 +1,19 @@
 //! From the journal to the end: inject exactly what was journaled, then observe.
 
 use super::{
-    AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, arming, before, ending, rounds,
+    AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, aborting, arming, before,
+    ending, rounds,
 };
 use crate::{
     api::{
         Moment,
         fault::Fault,
-        run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Since, Victim},
+        run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Since, Victim},
     },
     core::{
         alarms::{Sighting, Watcher},
         guards, matcher, outage,
+        plan::Plan,
         pods::Pod,
         span::Span,
         world::{Namespace, Target, World},
@@ -37,6 +39,21 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
     let Subject::Valid { plan, .. } = observed.subject else {
         return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
     };
+    aborting::unless_due(observed, status, plan, || {
+        strike(observed, status, plan, (journaled, journal))
+    })
+}
+
+/// Sends what was journaled once nobody and nothing stands in the way.
+fn strike(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    plan: &Plan,
+    (journaled, journal): (&Fact, &Journal),
+) -> Decision {
+    if aborting::is_blind(observed, plan) {
+        return Decision::WaitUntil(observed.now + AGAIN);
+    }
     let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
         return Decision::Look(Need::World);
     };
@@ -219,6 +236,11 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
     let Subject::Valid { plan, .. } = observed.subject else {
         return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
     };
+    aborting::unless_due(observed, status, plan, || follow(observed, status, plan))
+}
+
+/// Writes down what is seen, breaks what is to be broken again, and ends the run when it is over.
+fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus, plan: &Plan) -> Decision {
     // A process that continues the run has not seen the target's pods yet.
     let Some(world) = observed.world else {
         return Decision::Look(Need::World);
@@ -277,7 +299,7 @@ fn is_same(one: Option<Since>, other: Option<Since>) -> bool {
 }
 
 /// The status with every fact that is seen by now.
-fn see(
+pub(super) fn see(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     watcher: &Watcher<'_>,
