@@ -87,7 +87,7 @@ async fn an_impact_that_outlasts_the_objective_unnoticed_is_missed_and_debriefed
 async fn an_alert_in_time_is_measured_by_its_firing() {
     let ground = Ground::with("noticed", &Web { warm_up: 8, ..Web::default() }).await;
     let alert = format!("{{alertname=\"WebDown\",namespace=\"{}\"}}", ground.namespace);
-    rule(&ground, "WebDown", 0).await;
+    ground.rule("WebDown", 0).await;
     let run = ground.run(json!({"template": {"detection": {"alerts": [alert]}}})).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
@@ -96,27 +96,6 @@ async fn an_alert_in_time_is_measured_by_its_firing() {
     assert!(took.min <= took.max && took.max.as_secs_f64() < 8.0, "{took:?}");
     assert_eq!(detection.alert.unwrap().labels["alertname"], "WebDown");
     assert!(detection.chain.unwrap().condition_true.is_some());
-}
-
-/// Adds an alerting rule for this ground: no pod of it can be scraped.
-async fn rule(ground: &Ground, name: &str, wait_seconds: u32) {
-    let namespace = &ground.namespace;
-    let state = std::env::var("STATE").expect("STATE is the cluster's state folder");
-    // A page is no metrics, so `up` would be 0: the pods answer with an empty body instead.
-    let patch = json!({"spec": {"template": {"metadata": {"annotations": {
-        "prometheus.io/scrape": "true", "prometheus.io/port": "8080", "prometheus.io/path": "/metrics"}}}}});
-    let deployments: Api<Deployment> = ground.api();
-    deployments.patch("web", &PatchParams::default(), &Patch::Strategic(patch)).await.unwrap();
-    let text = format!(
-        "groups:\n- name: {namespace}\n  rules:\n  - alert: {name}\n    expr: absent(up{{namespace=\"{namespace}\"}} == 1)\n    for: {wait_seconds}s\n    labels: {{namespace: {namespace}}}\n"
-    );
-    std::fs::write(format!("{state}/mon/rules/{namespace}.yml"), text).unwrap();
-    let status = std::process::Command::new("curl")
-        .args(["-sf", "-XPOST", "http://127.0.0.1:9090/-/reload"])
-        .status()
-        .unwrap();
-    assert!(status.success(), "Prometheus did not take up the rule");
-    ground.ready(2).await;
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" re
   --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
 on_cluster cluster_runs 4
 on_cluster cluster_guards 4
+on_cluster cluster_aborts 4
 on_cluster cluster_faults 2
 on_cluster cluster_leadup 4
 on_cluster cluster_cli 6

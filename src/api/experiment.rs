@@ -260,13 +260,14 @@ pub struct Guards {
     /// How long every probe must have been good; default 10s.
     #[serde(default = "ten_seconds")]
     pub steady_for: Duration,
-    /// Alerts that end the run at once when one fires, in Alertmanager's matcher syntax; one that is
-    /// on already keeps it from starting. So does, and ends it, that no alert source answers for 30s.
+    /// Alerts that the run must not go on with, in Alertmanager's matcher syntax: while any one of 1 to
+    /// 16 is pending or firing it does not start, and when one fires it is ended at once. Silenced ones
+    /// do not count. When no alert source answers for 30s nobody would see them: that ends it too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = MATCHERS)))]
     pub abort_on: Vec<String>,
-    /// How long a probe of the steady state may fail without a break before the run is ended; 1s to
-    /// 1h, longer than every probe's interval; default for ever.
+    /// The run is ended at once when a probe of the steady state has failed for so long without a
+    /// break; 1s to 1h and longer than every probe's interval; default never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_when_probe_fails_for: Option<Duration>,
 }

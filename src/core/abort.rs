@@ -103,3 +103,235 @@ pub fn unreachable(book: &Book) -> String {
         .collect();
     words.join("; ")
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::{
+        alarms::{Channel, Sighting},
+        plan::Plan,
+        pods::tests::{at, pod},
+        series::Sample,
+        span::Span,
+    };
+
+    /// A plan with a sampled probe, the target itself as another, and these guards.
+    pub fn plan(guards: &Value) -> Plan {
+        let spec = json!({
+            "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},
+            "fault": {"podKill": {"count": 1}}, "duration": "1m",
+            "steadyState": [
+                {"name": "answers", "http": {"service": "web", "port": 80}},
+                {"name": "whole", "workload": {}},
+            ],
+            "detection": {"alerts": ["{alertname=\"Expected\"}"]},
+            "guards": guards,
+        });
+        Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap()
+    }
+
+    pub fn watcher(plan: &Plan) -> Watcher<'_> {
+        Watcher { plan, namespace: "shop", namespace_label: "namespace" }
+    }
+
+    pub fn alert(channel: Channel, name: &str, fired: Option<f64>) -> Sighting {
+        let labels = [("alertname", name), ("namespace", "shop")];
+        Sighting {
+            channel,
+            labels: labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into(),
+            fingerprint: None,
+            suppressed: false,
+            active: true,
+            condition_true: None,
+            firing: fired.map(|fired| Span::new(at(fired), at(fired))),
+            notified: None,
+        }
+    }
+
+    /// A sight whose alert sources have answered at `answered`.
+    pub fn sight(plan: &Plan, answered: f64) -> Sight {
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        sight.book.alertmanager_answered(at(answered));
+        sight
+    }
+
+    /// One sample per second from `from` on, `-` for a failed one.
+    pub fn sample(sight: &mut Sight, from: f64, pattern: &str) {
+        for (second, c) in pattern.chars().enumerate() {
+            #[expect(clippy::cast_precision_loss, reason = "a handful of samples")]
+            let started = from + second as f64;
+            let (started, ended) = (at(started), at(started + 0.1));
+            let detail = "HTTP 503".to_owned();
+            sight.probes[0].push(Sample { started, ended, good: c == '+', detail });
+        }
+    }
+
+    /// The condition that is due for a run that was journaled at 10.
+    fn due(plan: &Plan, sight: &Sight, now: f64) -> Option<Due> {
+        Watch { watcher: watcher(plan), journaled: at(10.0), sight }.due(at(now))
+    }
+
+    fn on_alert() -> Plan {
+        plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}))
+    }
+
+    /// Whether the run must have ended at 20 by what was said about the alert.
+    #[track_caller]
+    fn ends(sightings: &[Sighting], expected: bool) {
+        let plan = on_alert();
+        let mut sight = sight(&plan, 19.0);
+        for sighting in sightings {
+            sight.book.report(sighting.clone());
+        }
+        let due = due(&plan, &sight, 20.0).unwrap();
+        assert_eq!(due.at <= at(20.0), expected, "{due:?} by {sightings:?}");
+    }
+
+    #[test]
+    fn an_alert_that_fires_ends_the_run_and_is_named_with_its_labels() {
+        let plan = on_alert();
+        let mut sight = sight(&plan, 19.0);
+        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(15.0)));
+        let expected =
+            "Bad fired, which guards.abortOn names: {alertname=\"Bad\",namespace=\"shop\"}";
+        assert_eq!(due(&plan, &sight, 20.0), Some(Due { at: at(15.0), why: expected.to_owned() }));
+    }
+
+    #[test]
+    fn an_alert_ends_the_run_whether_it_fired_at_the_journal_before_or_after_it() {
+        for fired in [5.0, 10.0, 15.0] {
+            ends(&[alert(Channel::Webhook, "Bad", Some(fired))], true);
+        }
+    }
+
+    #[test]
+    fn an_alert_that_is_over_ends_the_run_only_if_it_fired_during_it() {
+        for (fired, expected) in [(9.9, false), (10.0, true)] {
+            let over =
+                Sighting { active: false, ..alert(Channel::Alertmanager, "Bad", Some(fired)) };
+            ends(&[over], expected);
+        }
+    }
+
+    #[test]
+    fn a_pending_a_suppressed_an_unnamed_and_a_foreign_alert_end_nothing() {
+        let bad = || alert(Channel::Alertmanager, "Bad", Some(15.0));
+        ends(&[alert(Channel::Prometheus, "Bad", None)], false);
+        ends(&[Sighting { suppressed: true, ..bad() }], false);
+        ends(&[alert(Channel::Alertmanager, "Expected", Some(15.0))], false);
+        let mut foreign = bad();
+        foreign.labels.insert("namespace".to_owned(), "elsewhere".to_owned());
+        ends(&[foreign], false);
+        let mut unlabelled = bad();
+        unlabelled.labels.remove("namespace");
+        ends(&[unlabelled], true);
+    }
+
+    #[test]
+    fn what_alertmanager_suppresses_ends_nothing_although_prometheus_says_that_it_fires() {
+        let mut silenced = alert(Channel::Alertmanager, "Bad", Some(15.0));
+        silenced.suppressed = true;
+        silenced.labels.insert("cluster".to_owned(), "east".to_owned());
+        ends(&[alert(Channel::Prometheus, "Bad", Some(15.0)), silenced], false);
+    }
+
+    #[test]
+    fn prometheus_alone_is_believed_once_alertmanager_must_have_heard() {
+        ends(&[alert(Channel::Prometheus, "Bad", Some(17.0))], true);
+        ends(&[alert(Channel::Prometheus, "Bad", Some(17.1))], false);
+        let plan = on_alert();
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        sight.book.prometheus_answered(at(10.0), at(19.0));
+        sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+        sight.book.report(alert(Channel::Prometheus, "Bad", Some(19.0)));
+        assert_eq!(due(&plan, &sight, 20.0).unwrap().at, at(19.0), "there is no other word");
+    }
+
+    #[test]
+    fn silence_of_every_source_ends_the_run_after_thirty_seconds() {
+        let plan = on_alert();
+        let mut sight = sight(&plan, 19.0);
+        sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+        let due_at = due(&plan, &sight, 49.0).unwrap();
+        assert_eq!(due_at.at, at(49.0));
+        assert_eq!(
+            due_at.why,
+            "no alert source has answered for 30s, so nobody sees the alerts of guards.abortOn: alertmanager cannot be reached: refused"
+        );
+        sight.book.prometheus_answered(at(0.0), at(40.0));
+        assert_eq!(due(&plan, &sight, 49.0).unwrap().at, at(70.0), "one is enough");
+        let nobody = Sight::new(Some(&plan.spec), at(12.0));
+        assert_eq!(due(&plan, &nobody, 20.0).unwrap().at, at(42.0), "from the first look on");
+    }
+
+    #[test]
+    fn without_conditions_nothing_is_ever_due() {
+        let plan = plan(&json!({}));
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        sample(&mut sight, 0.0, "-----");
+        sight.book.report(alert(Channel::Webhook, "Bad", Some(15.0)));
+        assert_eq!(due(&plan, &sight, 900.0), None);
+        assert_eq!(words(&plan.spec.guards), None);
+    }
+
+    fn on_probe() -> Plan {
+        plan(&json!({"abortWhenProbeFailsFor": "5s"}))
+    }
+
+    #[test]
+    fn a_probe_that_keeps_failing_is_due_at_a_known_instant_and_told_with_numbers() {
+        let plan = on_probe();
+        let mut sight = sight(&plan, 0.0);
+        sample(&mut sight, 11.0, "+--");
+        let due = due(&plan, &sight, 17.1).unwrap();
+        assert_eq!(due.at, at(17.1), "5s after the first failed sample ended");
+        assert_eq!(
+            due.why,
+            "probe answers has failed for 5s, guards.abortWhenProbeFailsFor is 5s: HTTP 503"
+        );
+    }
+
+    #[test]
+    fn one_good_sample_in_between_begins_anew() {
+        let plan = on_probe();
+        let mut sight = sight(&plan, 0.0);
+        sample(&mut sight, 11.0, "-----+");
+        assert_eq!(due(&plan, &sight, 17.0), None);
+        sample(&mut sight, 17.0, "-");
+        assert_eq!(due(&plan, &sight, 17.2).unwrap().at, at(22.1));
+    }
+
+    #[test]
+    fn a_failure_that_began_before_the_injection_counts_from_its_beginning() {
+        let plan = on_probe();
+        let mut sight = sight(&plan, 0.0);
+        sample(&mut sight, 8.0, "---");
+        assert_eq!(due(&plan, &sight, 11.0).unwrap().at, at(13.1));
+    }
+
+    #[test]
+    fn the_target_itself_is_a_probe_and_the_longest_failure_counts() {
+        let plan = on_probe();
+        let mut sight = sight(&plan, 0.0);
+        sight.pods.reset([pod(0, true)], at(10.0));
+        sight.pods.expect(1, at(10.0));
+        assert_eq!(due(&plan, &sight, 11.0), None);
+        sight.pods.remove("uid-0", at(12.0));
+        sample(&mut sight, 13.0, "-");
+        let due_at = due(&plan, &sight, 17.0).unwrap();
+        assert_eq!(due_at.at, at(17.0));
+        assert!(due_at.why.starts_with("probe whole has failed for 5s"), "{}", due_at.why);
+        sight.pods.apply(pod(1, true), at(16.0));
+        assert_eq!(due(&plan, &sight, 17.0).unwrap().at, at(18.1), "only the other one fails");
+    }
+
+    #[test]
+    fn the_conditions_read_as_one_sentence() {
+        let guards = json!({"abortOn": ["{a=\"b\"}", "c=\"d\""], "abortWhenProbeFailsFor": "30s"});
+        let expected =
+            "ends early when {a=\"b\"} or c=\"d\" fires, or when a probe has failed for 30s";
+        assert_eq!(words(&plan(&guards).spec.guards).as_deref(), Some(expected));
+    }
+}

@@ -150,6 +150,27 @@ impl Ground {
         .await;
     }
 
+    /// Adds an alerting rule for this ground: no pod of it can be scraped.
+    pub async fn rule(&self, name: &str, wait_seconds: u32) {
+        let namespace = &self.namespace;
+        let state = std::env::var("STATE").expect("STATE is the cluster's state folder");
+        // A page is no metrics, so `up` would be 0: the pods answer with an empty body instead.
+        let patch = json!({"spec": {"template": {"metadata": {"annotations": {
+            "prometheus.io/scrape": "true", "prometheus.io/port": "8080", "prometheus.io/path": "/metrics"}}}}});
+        let deployments: Api<Deployment> = self.api();
+        deployments.patch("web", &PatchParams::default(), &Patch::Strategic(patch)).await.unwrap();
+        let text = format!(
+            "groups:\n- name: {namespace}\n  rules:\n  - alert: {name}\n    expr: absent(up{{namespace=\"{namespace}\"}} == 1)\n    for: {wait_seconds}s\n    labels: {{namespace: {namespace}}}\n"
+        );
+        std::fs::write(format!("{state}/mon/rules/{namespace}.yml"), text).unwrap();
+        let status = Command::new("curl")
+            .args(["-sf", "-XPOST", "http://127.0.0.1:9090/-/reload"])
+            .status()
+            .unwrap();
+        assert!(status.success(), "Prometheus did not take up the rule");
+        self.ready(2).await;
+    }
+
     /// Creates a run with this spec over the defaults of [`spec`].
     pub async fn run(&self, change: Value) -> ExperimentRun {
         let mut body = json!({"experiment": "kill", "template": spec()});

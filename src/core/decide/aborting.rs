@@ -2,7 +2,10 @@
 
 use super::{Cause, Decision, Observed, during};
 use crate::{
-    api::run::{ExperimentRunStatus, FactName},
+    api::{
+        Moment,
+        run::{ExperimentRunStatus, FactName},
+    },
     core::{abort::Watch, plan::Plan},
 };
 
@@ -24,15 +27,137 @@ pub(super) fn unless_due(
             let seen = during::see(observed, status, &watcher);
             during::start_revert(observed, &seen, Cause::Guard, &due.why)
         }
-        Some(due) => match go_on() {
-            Decision::WaitUntil(until) => Decision::WaitUntil(until.min(due.at)),
-            Decision::Rest => Decision::WaitUntil(due.at),
-            other => other,
-        },
+        Some(due) => no_later_than(go_on(), due.at),
+    }
+}
+
+/// The same, with a wait that ends by `due`.
+fn no_later_than(decision: Decision, due: Moment) -> Decision {
+    match decision {
+        Decision::WaitUntil(until) => Decision::WaitUntil(until.min(due)),
+        Decision::Rest => Decision::WaitUntil(due),
+        other => other,
     }
 }
 
 /// Whether no alert source has answered this process yet although an alert may end the run.
 pub(super) fn is_blind(observed: &Observed<'_>, plan: &Plan) -> bool {
     !plan.spec.guards.abort_on.is_empty() && observed.sight.book.last_answer().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::{
+            ExperimentRun, ExperimentRunSpec,
+            run::{Fact, Journal},
+        },
+        config::Config,
+        core::{
+            abort::tests::{alert, plan, sample, sight},
+            alarms::Channel,
+            decide::{Need, Subject, decide},
+            pods::tests::at,
+            sight::Sight,
+            span::Span,
+            world::Lever,
+        },
+    };
+
+    /// What is decided at `now` about a run that was journaled at 10, with these facts since then.
+    fn decided(plan: &Plan, sight: &Sight, facts: &[FactName], now: Moment) -> Decision {
+        let fact = |name| Span::new(at(10.0), at(10.0)).fact(name, "operator", "");
+        let facts: Vec<Fact> = facts.iter().copied().map(fact).collect();
+        let spec: ExperimentRunSpec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
+        let mut run = ExperimentRun::new("x-1", spec);
+        run.metadata.namespace = Some("shop".to_owned());
+        let journal = Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
+        run.status = Some(ExperimentRunStatus { facts, plan: Some(journal), ..Default::default() });
+        let subject = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
+        decide(&Observed {
+            now,
+            run: &run,
+            subject: &subject,
+            config: &Config::default(),
+            own_namespace: false,
+            lever: &Lever::Open,
+            world: None,
+            sight,
+            report: None,
+            debrief: None,
+        })
+    }
+
+    const INTENDED: [FactName; 1] = [FactName::Journaled];
+    const INJECTED: [FactName; 2] = [FactName::Journaled, FactName::Injected];
+
+    /// The facts that the decision adds, by name and detail.
+    fn added(decision: Decision, known: usize) -> Vec<(FactName, String)> {
+        let Decision::Record(status) = decision else { panic!("{decision:?}") };
+        status.facts.into_iter().skip(known).map(|fact| (fact.name, fact.detail)).collect()
+    }
+
+    #[test]
+    fn an_alert_at_the_instant_of_the_journal_ends_the_run_before_anything_is_sent() {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let mut sight = sight(&plan, 10.0);
+        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(10.0)));
+        let added = added(decided(&plan, &sight, &INTENDED, at(10.0)), 1);
+        assert_eq!(added[0].0, FactName::RevertStarted);
+        assert!(
+            added[0].1.starts_with("Guard: Bad fired, which guards.abortOn names"),
+            "{added:?}"
+        );
+    }
+
+    #[test]
+    fn an_alert_that_is_expected_too_is_measured_before_it_ends_the_run() {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Expected\"}"]}));
+        let mut sight = sight(&plan, 14.0);
+        sight.book.report(alert(Channel::Alertmanager, "Expected", Some(14.0)));
+        let names: Vec<FactName> = added(decided(&plan, &sight, &INJECTED, at(14.2)), 2)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, [FactName::Firing, FactName::RevertStarted]);
+    }
+
+    #[test]
+    fn the_end_of_a_probe_s_patience_is_waited_for_to_the_instant() {
+        let plan = plan(&json!({"abortWhenProbeFailsFor": "5s"}));
+        let mut sight = sight(&plan, 10.0);
+        sample(&mut sight, 10.0, "+-");
+        assert_eq!(decided(&plan, &sight, &INJECTED, at(16.0)), Decision::Look(Need::World));
+        let ended = added(decided(&plan, &sight, &INJECTED, at(16.1)), 2);
+        assert_eq!(ended.last().map(|(name, _)| *name), Some(FactName::RevertStarted));
+        let due = at(16.1);
+        let later = no_later_than(Decision::WaitUntil(at(16.9)), due);
+        assert_eq!(later, Decision::WaitUntil(due));
+        let sooner = no_later_than(Decision::WaitUntil(at(16.0)), due);
+        assert_eq!(sooner, Decision::WaitUntil(at(16.0)));
+        assert_eq!(no_later_than(Decision::Rest, due), Decision::WaitUntil(due));
+    }
+
+    #[test]
+    fn a_process_that_has_not_heard_of_alerts_sends_nothing_yet() {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let deaf = Sight::new(Some(&plan.spec), at(11.0));
+        assert_eq!(decided(&plan, &deaf, &INTENDED, at(11.0)), Decision::WaitUntil(at(12.0)));
+        assert_eq!(
+            decided(&plan, &sight(&plan, 11.0), &INTENDED, at(11.0)),
+            Decision::Look(Need::World)
+        );
+    }
+
+    #[test]
+    fn after_our_revert_nothing_is_ended_early() {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let mut sight = sight(&plan, 14.0);
+        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(14.0)));
+        let facts = [INJECTED.as_slice(), &[FactName::RevertStarted, FactName::Reverted]].concat();
+        assert_eq!(decided(&plan, &sight, &facts, at(15.0)), Decision::Look(Need::World));
+    }
 }

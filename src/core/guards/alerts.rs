@@ -44,3 +44,126 @@ pub(super) fn abort_conditions(scene: &Scene<'_>) -> Option<GuardResult> {
     });
     Some(result(Guard::AbortConditions, refusal, || words))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{
+        abort::tests::{alert, plan, watcher},
+        alarms::{Channel, Sighting},
+        pods::tests::at,
+        sight::Sight,
+        world::{Lever, Namespace, Target, World},
+    };
+
+    fn world() -> World {
+        World {
+            read_at: at(0.0),
+            target_read_at: at(0.0),
+            rivals_read_at: None,
+            lever: Lever::Open,
+            namespace: Namespace::Unreadable(String::new()),
+            target: Target::Missing,
+            pods: Vec::new(),
+            workloads: Vec::new(),
+            budgets: Vec::new(),
+            rivals: Vec::new(),
+            scene: None,
+        }
+    }
+
+    const BOTH: &str = "{prometheus: {url: 'http://p'}, alertmanager: {url: 'http://a'}}";
+
+    /// Judges a plan with `abortOn` by what the sources of `config` have said.
+    fn judged(
+        config: &str,
+        guard: impl Fn(&Scene<'_>) -> Option<GuardResult>,
+        say: impl Fn(&mut Sight),
+    ) -> Option<GuardResult> {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        say(&mut sight);
+        guard(&Scene {
+            now: at(1.0),
+            uid: "u",
+            watcher: watcher(&plan),
+            config: &serde_yaml::from_str(config).unwrap(),
+            protected: false,
+            world: &world(),
+            sight: &sight,
+            round: 1,
+        })
+    }
+
+    #[test]
+    fn without_an_alert_source_to_ask_abort_on_is_refused_with_the_remedy() {
+        let result = judged("{}", abort_conditions, |_| {}).unwrap();
+        assert_eq!((result.name, result.passed), (Guard::AbortConditions, false));
+        assert!(result.detail.contains("configure prometheus.url"), "{}", result.detail);
+        assert!(!result.name.opens_with_time(), "waiting does not configure one");
+        for source in ["{prometheus: {url: 'http://p'}}", "{alertmanager: {url: 'http://a'}}"] {
+            let result = judged(source, abort_conditions, |_| {}).unwrap();
+            assert_eq!(
+                (result.passed, result.detail.as_str()),
+                (true, "ends early when {alertname=\"Bad\"} fires")
+            );
+        }
+    }
+
+    /// Whether the alerts are quiet, by what was said, and in which words.
+    #[track_caller]
+    fn check(say: impl Fn(&mut Sight), expected: bool, says: &str) {
+        let result = judged(BOTH, |scene| Some(quiet(scene)), say).unwrap();
+        assert_eq!((result.passed, result.detail.as_str()), (expected, says));
+    }
+
+    fn both_answer(sight: &mut Sight) {
+        sight.book.prometheus_answered(at(0.0), at(1.0));
+        sight.book.alertmanager_answered(at(1.0));
+    }
+
+    #[test]
+    fn an_alert_of_abort_on_that_is_on_already_keeps_the_run_waiting() {
+        for (fired, state) in [(None, "pending"), (Some(0.5), "firing")] {
+            let on = |sight: &mut Sight| {
+                both_answer(sight);
+                sight.book.report(alert(Channel::Prometheus, "Bad", fired));
+            };
+            check(on, false, &format!("Bad is already {state} (guards.abortOn)"));
+        }
+        let over = |sight: &mut Sight| {
+            both_answer(sight);
+            let over = alert(Channel::Prometheus, "Bad", Some(0.5));
+            sight.book.report(Sighting { active: false, ..over });
+        };
+        check(over, true, "no matching alert pending or firing");
+    }
+
+    #[test]
+    fn a_silenced_alert_of_abort_on_keeps_nobody_waiting() {
+        let silenced = |sight: &mut Sight| {
+            both_answer(sight);
+            sight.book.report(alert(Channel::Prometheus, "Bad", Some(0.5)));
+            let silenced = alert(Channel::Alertmanager, "Bad", Some(0.5));
+            sight.book.report(Sighting { suppressed: true, ..silenced });
+        };
+        check(silenced, true, "no matching alert pending or firing");
+    }
+
+    #[test]
+    fn one_source_that_answers_is_enough_and_none_is_not() {
+        let one = |sight: &mut Sight| {
+            sight.book.prometheus_answered(at(0.0), at(1.0));
+            sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+        };
+        check(one, true, "alertmanager cannot be reached: refused; a miss may be Inconclusive");
+        let none = |sight: &mut Sight| {
+            sight.book.failed(Channel::Prometheus, "refused".to_owned());
+            sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+        };
+        let says = "prometheus cannot be reached: refused; alertmanager cannot be reached: refused, so nobody would see the alerts of guards.abortOn";
+        check(none, false, says);
+    }
+}
