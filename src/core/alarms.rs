@@ -89,34 +89,46 @@ pub struct Book {
     failures: Vec<(Channel, String)>,
 }
 
-/// How many different alerts are kept; only expected and other firing ones are ever reported.
+/// How many reports are kept before one must concern the experiment to be taken up.
 const SIGHTINGS_MAX: usize = 256;
 
 impl Book {
     /// Takes up what one channel reports; the earliest notification stays.
     pub fn report(&mut self, sighting: Sighting) {
-        let same = |old: &&mut Sighting| {
-            old.channel == sighting.channel
-                && old.labels == sighting.labels
-                && (old.channel == Channel::Prometheus || old.firing == sighting.firing)
-        };
-        let room = self.sightings.len() < SIGHTINGS_MAX;
-        if let Some(old) = self.sightings.iter_mut().find(same) {
+        if let Some(old) = self.known(&sighting) {
             let notified = old.notified.or(sighting.notified);
             *old = Sighting { notified, ..sighting };
-        } else if room {
+        } else {
             self.sightings.push(sighting);
         }
     }
 
-    /// Takes up everything that a polled channel knows: what it no longer names is over.
-    pub fn replace(&mut self, channel: Channel, sightings: Vec<Sighting>) {
+    /// Takes up everything that a polled channel knows: what it no longer names is over. Of alerts
+    /// that do not concern the experiment only so many are kept.
+    pub fn replace(
+        &mut self,
+        channel: Channel,
+        sightings: Vec<Sighting>,
+        concerns: impl Fn(&Sighting) -> bool,
+    ) {
         for old in self.sightings.iter_mut().filter(|old| old.channel == channel) {
             old.active = false;
         }
         for sighting in sightings {
-            self.report(sighting);
+            let room = self.sightings.len() < SIGHTINGS_MAX;
+            if room || concerns(&sighting) || self.known(&sighting).is_some() {
+                self.report(sighting);
+            }
         }
+    }
+
+    /// The earlier report of the same alert by the same channel.
+    fn known(&mut self, sighting: &Sighting) -> Option<&mut Sighting> {
+        self.sightings.iter_mut().find(|old| {
+            old.channel == sighting.channel
+                && old.labels == sighting.labels
+                && (old.channel == Channel::Prometheus || old.firing == sighting.firing)
+        })
     }
 
     /// A digest that differs when something was reported that others must hear of.
@@ -324,10 +336,40 @@ impl Watcher<'_> {
         self.is_here(sighting) && self.plan.aborts_on(&sighting.labels)
     }
 
+    /// Whether this alert means anything to the experiment.
+    #[must_use]
+    pub fn concerns(&self, sighting: &Sighting) -> bool {
+        self.expects(sighting) || self.aborts_on(sighting)
+    }
+
     /// An alert that carries the label counts only for runs of that namespace; an empty label
     /// switches that off.
     fn is_here(&self, sighting: &Sighting) -> bool {
         let named = sighting.labels.get(self.namespace_label);
         self.namespace_label.is_empty() || named.is_none_or(|named| named == self.namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::abort::tests::{alert, plan, watcher};
+
+    #[test]
+    fn an_alert_that_concerns_the_experiment_is_never_crowded_out() {
+        let plan = plan(&serde_json::json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let (watcher, channel) = (watcher(&plan), Channel::Alertmanager);
+        let mut all: Vec<Sighting> = (0..2 * SIGHTINGS_MAX)
+            .map(|number| alert(channel, &format!("Other{number}"), Some(1.0)))
+            .collect();
+        all.extend(["Bad", "Expected"].map(|name| alert(channel, name, Some(1.0))));
+        let mut book = Book::default();
+        for _ in 0..2 {
+            book.replace(channel, all.clone(), |sighting| watcher.concerns(sighting));
+            assert_eq!(book.sightings.len(), SIGHTINGS_MAX + 2);
+            assert!(book.sightings.iter().all(|sighting| sighting.active));
+        }
+        book.replace(channel, Vec::new(), |sighting| watcher.concerns(sighting));
+        assert!(book.sightings.iter().all(|sighting| !sighting.active));
     }
 }

@@ -88,11 +88,13 @@ fn take_up(
     seen: Result<Vec<Sighting>, String>,
     (since, asked): (Moment, Moment),
 ) {
+    let watcher = lookout.watcher(context.config.namespace_label());
+    let concerns = |sighting: &Sighting| watcher.is_some_and(|watcher| watcher.concerns(sighting));
     let (changed, _) = lookout.see(|sight| {
         let before = sight.book.state();
         match seen {
             Ok(sightings) => {
-                sight.book.replace(channel, sightings);
+                sight.book.replace(channel, sightings, concerns);
                 match channel {
                     Channel::Prometheus => sight.book.prometheus_answered(since, asked),
                     _ => sight.book.alertmanager_answered(asked),

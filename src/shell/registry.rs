@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::AbortHandle};
 use crate::{
     api::ExperimentRun,
     core::{
+        alarms::Watcher,
         decide::{Report, Subject},
         plan::Plan,
         sight::Sight,
@@ -76,6 +77,12 @@ impl Lookout {
             plan,
             run: (text(&run.metadata.namespace), text(&run.metadata.name)),
         }
+    }
+
+    /// By what alerts are judged; absent where the experiment is not valid.
+    #[must_use]
+    pub fn watcher<'a>(&'a self, namespace_label: &'a str) -> Option<Watcher<'a>> {
+        Some(Watcher { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
     }
 
     /// Changes what was seen and gives the version after that.

@@ -21,7 +21,7 @@ use super::{Context, registry::Lookout};
 use crate::{
     api::{Duration as Span, Moment},
     config::Webhook,
-    core::alarms::{Sighting, Watcher},
+    core::alarms::Sighting,
     detectors::alertmanager,
     metrics,
 };
@@ -104,16 +104,14 @@ impl Receiver {
         !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
     }
 
-    /// Hands the alerts to the runs that expect them or end at them and waits until they are written down.
+    /// Hands the alerts to the runs that they concern and waits until they are written down.
     async fn persist(&self, seen: &[Sighting], received: Moment) -> bool {
         let label = self.context.config.namespace_label();
         let lookouts = self.context.registry.lookouts();
         let concerned = lookouts.iter().filter_map(|lookout| {
-            let plan = lookout.plan.as_ref()?;
-            let watcher = Watcher { plan, namespace: &lookout.run.0, namespace_label: label };
-            let concerns =
-                |sighting: &&Sighting| watcher.expects(sighting) || watcher.aborts_on(sighting);
-            let told: Vec<Sighting> = seen.iter().filter(concerns).cloned().collect();
+            let watcher = lookout.watcher(label)?;
+            let told: Vec<Sighting> =
+                seen.iter().filter(|sighting| watcher.concerns(sighting)).cloned().collect();
             (!told.is_empty()).then(|| self.hand_over(lookout, told))
         });
         let written = join_all(concerned).await;
