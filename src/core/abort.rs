@@ -319,6 +319,7 @@ pub(crate) mod tests {
         sight.pods.expect(1, at(10.0));
         assert_eq!(due(&plan, &sight, 11.0), None);
         sight.pods.remove("uid-0", at(12.0));
+        sight.pods.apply(pod(1, false), at(13.0));
         sample(&mut sight, 13.0, "-");
         let due_at = due(&plan, &sight, 17.0).unwrap();
         assert_eq!(due_at.at, at(17.0));
