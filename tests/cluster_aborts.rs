@@ -137,7 +137,7 @@ async fn an_alert_that_fires_ends_a_kill_that_is_repeated() {
 
 #[tokio::test]
 async fn an_alert_that_is_expected_too_is_measured_before_it_ends_the_run() {
-    let ground = Ground::with("abortnoticed", &Web { warm_up: 20, ..Web::default() }).await;
+    let ground = Ground::with("abortnoticed", &Web { warm_up: 8, ..Web::default() }).await;
     ground.rule("WebDown", 0).await;
     let alert = format!("{{alertname=\"WebDown\",namespace=\"{}\"}}", ground.namespace);
     let run = ground
