@@ -28,7 +28,12 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return Decision::Rest;
     };
     if let Some(cause) = observed.stop() {
-        return start_revert(observed, status, cause, "");
+        // What was accepted is said also where the run must end.
+        let broken = observed.report.and_then(|report| accepted(status, report));
+        return broken.map_or_else(
+            || start_revert(observed, status, cause, ""),
+            |status| observed.record(status),
+        );
     }
     if let Some(report) = observed.report {
         return read_report(observed, status, report);
@@ -155,24 +160,13 @@ pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Ca
 
 /// What became of the injection.
 fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &Report) -> Decision {
-    let count = |wanted: fn(&Outcome) -> bool| {
-        report.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
-    };
-    let accepted = count(|outcome| matches!(outcome, Outcome::Accepted));
     // What became of these is read anew: one that has changed may be ending by the same call of another operator.
-    let open = count(|outcome| matches!(outcome, Outcome::Unknown(_) | Outcome::Changed));
-    if accepted > 0 && open == 0 {
-        let mut status = status.clone();
-        let of = report.outcomes.len();
-        let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-        let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
-        let mut detail = format!("{accepted} of {of} × {verb} accepted");
-        if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
-            detail = format!("{PARTIAL}{detail}; {refusal}");
-        }
-        let span = injection(&status, report.span, accepted);
-        status.facts.push(span.fact(FactName::Injected, "api", detail));
-        return observed.record(status);
+    let is_open = |(_, outcome): &(String, Outcome)| {
+        matches!(outcome, Outcome::Unknown(_) | Outcome::Changed)
+    };
+    let settled = !report.outcomes.iter().any(is_open);
+    if let Some(broken) = accepted(status, report).filter(|_| settled) {
+        return observed.record(broken);
     }
     let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
         Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
@@ -185,6 +179,26 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         Some((cause, words)) => start_revert(observed, status, cause, words),
         None => Decision::Look(Need::World),
     }
+}
+
+/// The status with the injection, where a call of it was accepted.
+fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentRunStatus> {
+    let outcomes = report.outcomes.iter().map(|(_, outcome)| outcome);
+    let accepted = outcomes.filter(|outcome| matches!(outcome, Outcome::Accepted)).count();
+    if accepted == 0 {
+        return None;
+    }
+    let mut status = status.clone();
+    let of = report.outcomes.len();
+    let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
+    let mut detail = format!("{accepted} of {of} × {verb} accepted");
+    if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
+        detail = format!("{PARTIAL}{detail}; {refusal}");
+    }
+    let span = injection(&status, report.span, accepted);
+    status.facts.push(span.fact(FactName::Injected, "api", detail));
+    Some(status)
 }
 
 /// From the first call to the last answer: victims that these calls did not take were taken by
