@@ -19,6 +19,7 @@ pub mod measure;
 pub mod outage;
 pub mod plan;
 pub mod pods;
+pub mod reaping;
 pub mod schema;
 pub mod selection;
 pub mod series;

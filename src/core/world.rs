@@ -43,8 +43,9 @@ pub struct World {
 pub struct Scene {
     /// The object that is changed.
     pub object: Changeable,
-    /// The revisions of the object whose template holds the fault; read once the revert has begun.
-    pub faulty_revisions: Vec<Revision>,
+    /// The revisions of the object whose template holds the fault; absent where they were not read,
+    /// because the revert had not begun as far as was known then.
+    pub faulty_revisions: Option<Vec<Revision>>,
     /// The spec of the policy that blocks the target's egress, or why there can be none.
     pub policy: Option<Result<Value, String>>,
     /// How many ready pods the dependency has, where endpoints tell of it.

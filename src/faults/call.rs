@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::Kind;
+use super::object::{Kind, Object};
 
 /// One request to the cluster; `namespace` is always the run's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ pub struct Change {
     pub uid: String,
     /// The operations.
     pub patch: Vec<Value>,
+}
+
+impl Change {
+    /// That patch of that object.
+    #[must_use]
+    pub fn of(object: &Object, patch: Vec<Value>) -> Self {
+        let (name, uid) = (object.name().to_owned(), object.uid().to_owned());
+        Self { kind: object.kind, name, uid, patch }
+    }
 }
 
 /// An exact object at an exact version.

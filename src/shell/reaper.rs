@@ -18,6 +18,7 @@ use crate::{
     core::{
         leftovers::{self, Leftovers, Revision},
         pods::Pod,
+        reaping::{self, Runs},
     },
     faults::{Call, Kind, Object, Outcome, arming, call::Change},
 };
@@ -79,14 +80,6 @@ pub struct Reaper {
     pub clock: Clock,
 }
 
-/// The runs that there are.
-enum Runs {
-    /// Their UIDs; a fault of another run has lost it.
-    Known(BTreeSet<String>),
-    /// Nobody knows, so no fault has lost its run.
-    Unknown,
-}
-
 impl Reaper {
     async fn sweep_on(&self) {
         loop {
@@ -108,7 +101,7 @@ impl Reaper {
         let lists = Kind::ALL.map(|kind| async move {
             (kind, objects::labelled(&self.reads, kind, names::FAULT).await)
         });
-        let mut due = Vec::new();
+        let mut found = Vec::new();
         for (kind, listed) in join_all(lists).await {
             match listed {
                 Ok(objects) => {
@@ -116,10 +109,12 @@ impl Reaper {
                         match object.mark() {
                             Some(mark) if mark.armed => {
                                 swept.armed += 1;
-                                if which == Which::All
-                                    || self.is_due(&object, &mark, &runs, lever.as_ref())
-                                {
-                                    due.push((object, mark));
+                                let due = || {
+                                    let (lever, now) = (lever.as_ref(), self.clock.now());
+                                    reaping::is_due(&object, &mark, (&runs, lever), now)
+                                };
+                                if which == Which::All || due() {
+                                    found.push((object, mark));
                                 }
                             }
                             Some(_) => self.bury(&object).await,
@@ -133,7 +128,7 @@ impl Reaper {
             }
         }
         for (object, outcome) in join_all(
-            due.iter()
+            found.iter()
                 .map(|(object, mark)| async move { (name(object), self.end(object, mark).await) }),
         )
         .await
@@ -144,18 +139,6 @@ impl Reaper {
             }
         }
         swept
-    }
-
-    fn is_due(
-        &self,
-        object: &Object,
-        mark: &Mark,
-        runs: &Runs,
-        lever: Option<&SafetyLever>,
-    ) -> bool {
-        let overdue = arming::deadline(object).is_none_or(|deadline| self.clock.now() >= deadline);
-        let lost = matches!(runs, Runs::Known(uids) if !uids.contains(&mark.run));
-        overdue || lost || lever.is_some_and(|lever| lever.spec.stops(object.namespace()))
     }
 
     /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.
@@ -191,12 +174,7 @@ impl Reaper {
     async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
         let fields = self.fields(object).await?;
         let patch = arming::disarm(object, mark, &fields, self.clock.now());
-        let change = Change {
-            kind: object.kind,
-            name: object.name().to_owned(),
-            uid: object.uid().to_owned(),
-            patch,
-        };
+        let change = Change::of(object, patch);
         match perform::one(&self.writes, object.namespace(), &Call::Disarm(change)).await {
             // Somebody else is at it; the next sweep looks again.
             Outcome::Changed | Outcome::Gone => return Ok(()),

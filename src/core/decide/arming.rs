@@ -55,7 +55,7 @@ pub(super) fn prepare(observed: &Observed<'_>, world: &World) -> Preparation {
             Call::CreatePolicy(isolation::policy(&name, &labels(observed), run.uid(), spec))
         }
         Changeable::Found(object) => match isolation::update(object, &isolation::inert(spec)) {
-            Some(patch) => Call::UpdatePolicy(change(object, patch)),
+            Some(patch) => Call::UpdatePolicy(Change::of(object, patch)),
             None => return Preparation::Ready,
         },
         Changeable::Unreadable(_) => return Preparation::Ready,
@@ -76,15 +76,6 @@ fn labels(observed: &Observed<'_>) -> std::collections::BTreeMap<String, String>
         (names::EXPERIMENT.to_owned(), observed.run.spec.experiment.to_string()),
     ]
     .into()
-}
-
-fn change(object: &Object, patch: Vec<serde_json::Value>) -> Change {
-    Change {
-        kind: object.kind,
-        name: object.name().to_owned(),
-        uid: object.uid().to_owned(),
-        patch,
-    }
 }
 
 /// Arms the object exactly as it was journaled.
@@ -112,7 +103,7 @@ pub(super) fn strike(
     }
     let previous = journal.previous_mark.as_deref();
     match arming::arm(object, previous, &mark, deadline, fields(journal)) {
-        Ok(patch) => Decision::Act(Effect::Send(vec![Call::Arm(change(object, patch))])),
+        Ok(patch) => Decision::Act(Effect::Send(vec![Call::Arm(Change::of(object, patch))])),
         Err(Drift::Mark(other)) => {
             let other = other.unwrap_or_else(|| "no mark".to_owned());
             give_up(Cause::TargetFree, &format!("the object carries {other} by now"))
@@ -164,7 +155,7 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
     let spec = scene.policy.as_ref()?.as_ref().ok()?;
     let object = world.object().filter(|object| object.mark() == Some(mark(observed, journal)))?;
     let patch = isolation::update(object, spec)?;
-    Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(change(object, patch))])))
+    Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
 }
 
 /// The first sign that the fault is real.
@@ -218,10 +209,14 @@ pub(super) fn revert(
     let mark = mark(observed, journal);
     if needs_revocation(object, &mark, journal) {
         let patch = arming::disarm(object, &mark, fields(journal), observed.now);
-        return Decision::Act(Effect::Send(vec![Call::Disarm(change(object, patch))]));
+        return Decision::Act(Effect::Send(vec![Call::Disarm(Change::of(object, patch))]));
     }
-    let faulty = world.scene.as_ref().map(|scene| scene.faulty_revisions.as_slice());
-    match leftovers::of(object, faulty.unwrap_or_default(), &world.pods) {
+    // Another operator has begun the revert, and this one looked before it knew that.
+    let Some(faulty) = world.scene.as_ref().and_then(|scene| scene.faulty_revisions.as_deref())
+    else {
+        return Decision::Look(Need::World);
+    };
+    match leftovers::of(object, faulty, &world.pods) {
         Leftovers::None => ending::reverted(observed, status, cause),
         Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
         Leftovers::Settling if observed.now < world.read_at + AGAIN => {

@@ -52,14 +52,14 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
     };
     let faulty = match &object {
         Changeable::Found(object) if seen(FactName::RevertStarted) => {
-            faulty_revisions(client, run, object).await
+            faulty_revisions(client, run, object).await.map(Some)
         }
-        _ => Ok(Vec::new()),
+        _ => Ok(None),
     };
     // What the revisions are must be known before the fault can be said to be gone.
     let (object, faulty_revisions) = match faulty {
         Ok(revisions) => (object, revisions),
-        Err(error) => (Changeable::Unreadable(error.to_string()), Vec::new()),
+        Err(error) => (Changeable::Unreadable(error.to_string()), None),
     };
     let outage = match &spec.fault {
         Fault::DependencyOutage(outage) => Some(outage),
