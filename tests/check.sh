@@ -21,3 +21,5 @@ step "unit tests"
 cargo test --locked
 step "simulation"
 SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1
+step "protocol"
+PROTOCOL_FULL=1 cargo test --locked --profile simulation --test protocol -- --nocapture --test-threads=1

@@ -24,21 +24,68 @@ mod table;
 #[path = "protocol/variant.rs"]
 mod variant;
 
+use std::thread;
+
+use explore::{Explored, explore};
 use model::{Bounds, Model};
 use variant::Variant;
 
-#[test]
-fn probe() {
-    let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let bounds = Bounds { writes: number("W", 8), losses: number("L", 1), repeats: number("R", 1), others: number("O", 0), forced: number("F", 0) == 1 };
-    let variants = if number("V", 0) == 1 { Variant::BROKEN.to_vec() } else { vec![Variant::AsItIs] };
-    for variant in variants {
-        let mut model = Model::new(variant, bounds);
-        let explored = explore::explore(&mut model);
-        println!("{variant:?} {bounds:?}: {} states, depth {}, {} questions, {:?} {:?} runs {} targets {} writes {}", explored.states, explored.depth, explored.questions, explored.took, explored.seldom, model.product.runs.len(), model.product.targets.len(), model.product.writes.len());
-        if let Some((what, story)) = explored.broken {
-            println!("{what:?} after {} steps", story.len());
-            for line in story { println!("   {line}"); }
+/// What can be gone through without being asked for more.
+const FEW: Bounds = Bounds { writes: 8, losses: 0, repeats: 1, others: 0, forced: false };
+/// What `PROTOCOL_FULL` asks for: without an admin who strips the finalizer, and with one.
+const FULL: [Bounds; 2] = [
+    Bounds { writes: 9, losses: 1, repeats: 1, others: 0, forced: false },
+    Bounds { writes: 8, losses: 1, repeats: 1, others: 0, forced: true },
+];
+/// Enough to catch what is broken.
+const ENOUGH: Bounds = Bounds { writes: 10, losses: 1, repeats: 1, others: 0, forced: false };
+
+/// Goes through all of these at once, and prints a line for each.
+fn explore_all<const N: usize>(cases: [(Variant, Bounds); N]) -> [Explored; N] {
+    let found = thread::scope(|scope| {
+        let search =
+            |(variant, bounds)| scope.spawn(move || explore(&mut Model::new(variant, bounds)));
+        cases.map(search).map(|search| search.join().unwrap())
+    });
+    for ((variant, bounds), explored) in cases.iter().zip(&found) {
+        let Explored { states, depth, questions, took, .. } = explored;
+        println!(
+            "  {:<18} {bounds}  {states:>9} states  {depth:>2} deep  {questions:>5} decisions  {:>5.1} s",
+            format!("{variant:?}"),
+            took.as_secs_f64()
+        );
+        if let Some((what, story)) = &explored.broken {
+            println!("    {what:?} after {} steps:", story.len());
+            story.iter().for_each(|step| println!("      {step}"));
         }
     }
+    found
+}
+
+#[test]
+fn no_state_of_the_protocol_breaks_a_promise() {
+    println!("the product's own protocol, two operators:");
+    let bounds = if std::env::var_os("PROTOCOL_FULL").is_some() {
+        FULL
+    } else {
+        [FEW, Bounds { forced: true, ..FEW }]
+    };
+    let found = explore_all(bounds.map(|bounds| (Variant::AsItIs, bounds)));
+    let states: usize = found.iter().map(|explored| explored.states).sum();
+    for Explored { broken, seldom, .. } in &found {
+        assert!(broken.is_none(), "a promise is broken, see above");
+        assert!(seldom.injected, "no fault was ever there and recorded");
+        assert!(seldom.complete, "no run with a fault ever completed");
+        assert!(seldom.gone, "no run was ever gone after its revert");
+    }
+    println!("protocol: {states} states, every promise held in each");
+}
+
+#[test]
+fn every_broken_protocol_is_caught() {
+    println!("broken protocols:");
+    let found = explore_all(Variant::BROKEN.map(|variant| (variant, ENOUGH)));
+    let caught = found.iter().filter(|explored| explored.broken.is_some()).count();
+    println!("broken protocols: caught {caught}/{}", found.len());
+    assert_eq!(caught, found.len());
 }

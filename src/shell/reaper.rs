@@ -128,7 +128,8 @@ impl Reaper {
             }
         }
         for (object, outcome) in join_all(
-            found.iter()
+            found
+                .iter()
                 .map(|(object, mark)| async move { (name(object), self.end(object, mark).await) }),
         )
         .await

@@ -78,7 +78,7 @@ fn story(model: &mut Model, known: &Known, end: u64) -> Vec<String> {
         model.successors(&state, &mut successors);
         let is_next = |next: &State| next.canonical().fingerprint() == fingerprint;
         let (act, next) = successors.iter().find(|(_, next)| is_next(next)).copied().unwrap();
-        told.push(model.tell(act));
+        told.push(model.tell(&state, act, &next));
         state = next;
     }
     told

@@ -1,18 +1,11 @@
 //! What must be so in every state, and what must be so in some.
 
-use firedrill::{
-    api::{
-        ExperimentRun,
-        mark::Mark,
-        run::FactName,
-    },
-    core::leftovers::{self, Leftovers},
-};
+use firedrill::api::{ExperimentRun, mark::Mark, run::FactName};
 
 use super::{
-    cluster::{RUN, Target, Write},
+    cluster::{RUN, Target},
     model::Model,
-    operator::{Move, Seen, has},
+    operator::{Move, has},
     state::{Operator, State},
     table::{Id, Memo},
 };
@@ -97,7 +90,7 @@ fn is_clean(target: &Target) -> bool {
     !target.is_broken() && !armed
 }
 
-/// No fault and nothing of it once the run says so or is gone; where an admin has made it gone, the
+/// No fault and nothing of it once the run says so, or is gone; where an admin has made it gone, the
 /// fault may stay until the reaper comes.
 fn is_kept(run: Option<&ExperimentRun>, target: &Target, forced: bool) -> bool {
     match run {
@@ -122,7 +115,8 @@ fn ends_well(model: &mut Model, (run, target): (Option<Id>, Id), delete: bool) -
         let held = run.metadata.finalizers.as_ref().is_some_and(|names| !names.is_empty());
         has(run, FactName::Completed) && !held
     });
-    over && (!delete || state.run.is_none()) && is_clean(target) && !target.has_faulty_set
+    let left = target.has_faulty_set && !model.bounds.forced;
+    over && (!delete || state.run.is_none()) && is_clean(target) && !left
 }
 
 /// One healthy operator, whose writes arrive at once.
@@ -136,9 +130,7 @@ fn run_alone(model: &mut Model, state: &mut State) {
             Move::Rest if state.hours < HOURS => state.hours += 1,
             Move::Rest => return,
             Move::Look => {
-                let remains = has(model.product.runs.get(view.run), FactName::RevertStarted);
-                let seen = Seen { target: state.target, clock: view.clock, remains };
-                operator = Operator { world: Some(seen), answer: None, ..operator };
+                operator = model.look(state.target, view, operator);
             }
             Move::Write(write) => {
                 let applied = model.product.apply(write, state.run, state.target);
@@ -157,13 +149,4 @@ fn sweep(model: &mut Model, state: &mut State) {
         return;
     };
     state.target = model.product.apply(write, state.run, state.target).target;
-    let target = model.product.targets.get(state.target);
-    if let Leftovers::Remove(calls) =
-        leftovers::of(&target.object(), &target.faulty_revisions(), &[])
-    {
-        for call in calls {
-            let write = model.product.writes.id(Write::Call(call));
-            state.target = model.product.apply(write, state.run, state.target).target;
-        }
-    }
 }

@@ -27,12 +27,23 @@ pub struct Bounds {
     pub forced: bool,
 }
 
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { writes, losses, repeats, others, .. } = self;
+        let forced = if self.forced { "finalizer stripped, reaper" } else { "" };
+        write!(
+            f,
+            "<={writes} writes, <={losses} lost, <={repeats} twice, <={others} foreign {forced:<26}"
+        )
+    }
+}
+
 /// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     ReadRun(usize),
     ReadTarget(usize),
-    Send(usize, Id),
+    Wake(usize),
     Arrive(Message),
     ArriveAndStay(Message),
     Lose(Message),
@@ -98,60 +109,79 @@ impl Model {
 
     fn operator(&mut self, state: &State, place: usize, found: &mut Vec<(Act, State)>) {
         let operator = state.operators[place];
-        let mut to = |act, change: &dyn Fn(&mut State)| {
-            let mut next = *state;
-            change(&mut next);
-            found.push((act, next));
-        };
         if operator != Operator::default() && state.losses < self.bounds.losses {
-            to(Act::Crash(place), &|next| {
+            let mut next = State { losses: state.losses + 1, ..*state };
+            next.orphan(place);
+            next.operators[place] = Operator::default();
+            found.push((Act::Crash(place), next));
+            let message = state.messages().find(|message| message.from.place() == Some(place));
+            if let Some(message) = message {
+                let mut next = State { losses: state.losses + 1, ..*state };
                 next.orphan(place);
-                next.operators[place] = Operator::default();
-                next.losses += 1;
-            });
-            if operator.waits {
-                to(Act::GiveUp(place), &|next| {
-                    next.orphan(place);
-                    next.losses += 1;
-                    let writes = &self.product.writes;
-                    let lost = state.messages().find(|message| message.from.place() == Some(place));
-                    let of_run = lost.is_none_or(|lost| writes.get(lost.write).is_of_run());
-                    next.operators[place].hear(of_run, Answer::Unknown, None);
-                });
+                self.hear(&mut next, message, Answer::Unknown);
+                found.push((Act::GiveUp(place), next));
             }
         }
         if operator.waits || state.writes >= self.bounds.writes {
             return;
         }
         if operator.run != state.run {
-            to(Act::ReadRun(place), &|next| match next.run {
-                Some(_) => next.operators[place].run = next.run,
-                None => next.operators[place] = Operator::default(),
-            });
+            let mut next = *state;
+            next.operators[place] = match state.run {
+                Some(_) => Operator { run: state.run, ..operator },
+                None => Operator::default(),
+            };
+            self.go_on(&mut next, place);
+            found.push((Act::ReadRun(place), next));
         }
-        let Some(view) = self.view(state, &operator) else {
+        let mut next = *state;
+        match self.view(state, &operator).map(|view| (view, self.product.next(view))) {
+            Some((view, Move::Look)) => {
+                next.operators[place] = self.look(state.target, view, operator);
+                self.go_on(&mut next, place);
+                found.push((Act::ReadTarget(place), next));
+            }
+            Some((_, Move::Write(_))) => {
+                self.go_on(&mut next, place);
+                found.push((Act::Wake(place), next));
+            }
+            Some((_, Move::Rest)) | None => {}
+        }
+    }
+
+    /// The operator after it has read the target.
+    pub fn look(&self, target: Id, view: View, operator: Operator) -> Operator {
+        let remains = has(self.product.runs.get(view.run), FactName::RevertStarted);
+        let seen = Seen { target, clock: view.clock, remains };
+        Operator { world: Some(seen), answer: None, ..operator }
+    }
+
+    /// Sends what the operator at `place` has to send: how long it takes to do so is the network's.
+    fn go_on(&mut self, state: &mut State, place: usize) {
+        let operator = state.operators[place];
+        let view = self.view(state, &operator).filter(|_| state.writes < self.bounds.writes);
+        let Some(Move::Write(write)) = view.map(|view| self.product.next(view)) else {
             return;
         };
-        match self.product.next(view) {
-            Move::Rest => {}
-            Move::Look => {
-                let remains = has(self.product.runs.get(view.run), FactName::RevertStarted);
-                let seen = Seen { target: state.target, clock: view.clock, remains };
-                to(Act::ReadTarget(place), &|next| {
-                    next.operators[place] =
-                        Operator { world: Some(seen), answer: None, ..operator };
-                });
-            }
-            Move::Write(write) => {
-                if state.has_room() {
-                    let from = if place == 0 { Sender::First } else { Sender::Second };
-                    to(Act::Send(place, write), &|next| {
-                        next.send(Message { from, write });
-                        next.operators[place].waits = true;
-                        next.writes += 1;
-                    });
-                }
-            }
+        let from = if place == 0 { Sender::First } else { Sender::Second };
+        if state.has_room() {
+            state.send(Message { from, write });
+            state.operators[place].waits = true;
+            state.writes += 1;
+        }
+    }
+
+    /// Whoever waits for that answer takes it, and goes on.
+    fn hear(&mut self, state: &mut State, message: Message, answer: Answer) {
+        let Some(place) = message.from.place() else {
+            return;
+        };
+        let of_run = self.product.writes.get(message.write).is_of_run();
+        let run = state.run;
+        state.operators[place].hear(of_run, answer, run);
+        // Without an answer the run is looked at again, a while later.
+        if answer != Answer::Unknown {
+            self.go_on(state, place);
         }
     }
 
@@ -162,18 +192,13 @@ impl Model {
             found.push((Act::ArriveAndStay(message), State { repeats: state.repeats + 1, ..next }));
         }
         next.take(message);
-        let of_run = self.product.writes.get(message.write).is_of_run();
-        if let Some(place) = message.from.place() {
-            next.operators[place].hear(of_run, applied.answer, applied.run);
-        }
+        self.hear(&mut next, message, applied.answer);
         found.push((Act::Arrive(message), next));
         // One that nobody waits for may as well be on its way for ever.
         if message.from != Sender::Nobody {
             let mut next = *state;
             next.take(message);
-            if let Some(place) = message.from.place() {
-                next.operators[place].hear(of_run, Answer::Unknown, None);
-            }
+            self.hear(&mut next, message, Answer::Unknown);
             found.push((Act::Lose(message), next));
         }
     }
@@ -212,14 +237,22 @@ impl Model {
         }
     }
 
-    /// An act in words.
-    pub fn tell(&self, act: Act) -> String {
+    /// An act in words, and what an operator sends at once.
+    pub fn tell(&self, state: &State, act: Act, next: &State) -> String {
+        let is_new = |message: &Message| state.messages().all(|known| known != *message);
+        let sent = next.messages().filter(is_new).find(|message| message.from.place().is_some());
+        let sends = sent.map(|message| self.product.writes.get(message.write).name());
+        let sends = sends.map_or(String::new(), |name| format!(" -> sends {name}"));
+        format!("{}{sends}", self.tell_act(act))
+    }
+
+    fn tell_act(&self, act: Act) -> String {
         let name = |write: Id| self.product.writes.get(write).name();
         let who = |place: usize| ["operator A", "operator B"][place];
         match act {
             Act::ReadRun(place) => format!("{} reads the run", who(place)),
             Act::ReadTarget(place) => format!("{} reads the target", who(place)),
-            Act::Send(place, write) => format!("{} sends: {}", who(place), name(write)),
+            Act::Wake(place) => format!("{} wakes up", who(place)),
             Act::Arrive(message) => format!("arrives, {}: {}", message, name(message.write)),
             Act::ArriveAndStay(message) => {
                 format!("arrives and will once more, {}: {}", message, name(message.write))

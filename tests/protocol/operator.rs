@@ -37,7 +37,9 @@ pub struct Clock {
 impl Clock {
     fn moment(self) -> Moment {
         let beginning = Moment::from_unix_seconds(1_800_000_000.0).unwrap();
-        beginning + Duration::minutes(60 * u64::from(self.hours)) + Duration::millis(self.ticks.into())
+        beginning
+            + Duration::minutes(60 * u64::from(self.hours))
+            + Duration::millis(self.ticks.into())
     }
 }
 
@@ -193,7 +195,8 @@ impl Product {
             return *known;
         }
         let (object, now) = (self.targets.get(target).object(), clock.moment());
-        let runs = Runs::Known(has_run.then(|| RUN.to_owned()).into_iter().collect::<BTreeSet<_>>());
+        let runs =
+            Runs::Known(has_run.then(|| RUN.to_owned()).into_iter().collect::<BTreeSet<_>>());
         let armed = object.mark().filter(|mark| mark.armed);
         let due = armed.filter(|mark| reaping::is_due(&object, mark, (&runs, None), now));
         let write = due.map(|mark| {

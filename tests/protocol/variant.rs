@@ -98,7 +98,8 @@ impl Variant {
 
     /// Arms on another premise.
     fn loosens(self, patch: &mut Vec<Value>, target: &Target) {
-        let is_test_of_mark = |operation: &Value| operation["op"] == "test" && operation["path"] == MARK;
+        let is_test_of_mark =
+            |operation: &Value| operation["op"] == "test" && operation["path"] == MARK;
         let premise = match self {
             Self::AsItIs | Self::StatusAfterInject => return,
             Self::JournalBlindPatch => {
