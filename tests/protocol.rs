@@ -31,11 +31,11 @@ use model::{Bounds, Model};
 use variant::Variant;
 
 /// What can be gone through without being asked for more.
-const FEW: Bounds = Bounds { writes: 8, losses: 0, repeats: 1, others: 0, forced: false };
+const FEW: Bounds = Bounds { writes: 8, losses: 0, repeats: 0, others: 0, forced: false };
 /// What `PROTOCOL_FULL` asks for: without an admin who strips the finalizer, and with one.
 const FULL: [Bounds; 2] = [
-    Bounds { writes: 9, losses: 1, repeats: 1, others: 0, forced: false },
-    Bounds { writes: 8, losses: 1, repeats: 1, others: 0, forced: true },
+    Bounds { writes: 8, losses: 1, repeats: 1, others: 0, forced: false },
+    Bounds { writes: 8, losses: 1, repeats: 0, others: 0, forced: true },
 ];
 /// Enough to catch what is broken.
 const ENOUGH: Bounds = Bounds { writes: 10, losses: 1, repeats: 1, others: 0, forced: false };
