@@ -2,7 +2,11 @@
 //! operators that both lead, writes that are late, repeated or lost, old reads, crashes, deletion and
 //! the deadline at any moment, somebody else at the target, an admin who strips the finalizer.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails, and says how long it took"
+)]
 
 #[path = "protocol/cluster.rs"]
 mod cluster;
@@ -56,7 +60,9 @@ fn explore_all<const N: usize>(cases: [(Variant, Bounds); N]) -> [Explored; N] {
         );
         if let Some((what, story)) = &explored.broken {
             println!("    {what:?} after {} steps:", story.len());
-            story.iter().for_each(|step| println!("      {step}"));
+            for step in story {
+                println!("      {step}");
+            }
         }
     }
     found

@@ -86,7 +86,7 @@ fn is_revoked(target: &Target) -> bool {
 }
 
 fn is_clean(target: &Target) -> bool {
-    let armed = target.mark().is_some_and(|mark| mark.ends_with(".armed"));
+    let armed = target.mark() == Some(Mark::armed(RUN, 1).to_string().as_str());
     !target.is_broken() && !armed
 }
 

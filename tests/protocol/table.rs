@@ -35,10 +35,6 @@ impl<T: Debug> Table<T> {
     pub fn get(&self, id: Id) -> &T {
         &self.values[usize::from(id.get()) - 1]
     }
-
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
 }
 
 /// A hash of 64 good bits that costs little.
