@@ -17,7 +17,7 @@ check: ## Format, lint and unit tests alone; needs no cluster
 accuracy: ## Compare what runs report with the truth, on the real cluster (about 15 minutes)
 	@tests/accuracy.sh
 
-matrix: ## Kill the operator at each of its writes, on the real cluster, and judge what becomes of the run
+matrix: ## Kill the operator at each of its writes, take away what a revert needs, and judge what becomes of it
 	@tests/matrix.sh
 
 faults: ## Run every fault in every variant on the real cluster, and show that nothing is left behind

@@ -1,20 +1,29 @@
 #!/bin/bash
-# Kills the operator at each of its writes on the real cluster and judges what becomes of the run.
+# Kills the operator at each of its writes on the real cluster, takes away what it needs, and judges
+# what becomes of the run.
 #
-# usage: matrix.sh [--sample [SEED]]     everything, or random cases for a few minutes
+# usage: matrix.sh [--sample [SEED]]                 everything, or random cases for a few minutes
+#        matrix.sh [--leaks] [--only TEXT] ...       some of it; see target/debug/examples/matrix --help
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --evidence "$PWD/target/evidence/matrix.json")
+arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --evidence "$PWD/target/evidence/matrix.json"
+  --api-server "$STATE/run/apiserver.pid")
 if [ "${1:-}" = --sample ]; then
-  arguments+=(--sample 120 --seed "${2:-$RANDOM}")
+  arguments+=(--sample 150 --seed "${2:-$RANDOM}")
+else
+  arguments+=("$@")
 fi
-driver=
+driver= reaper=
 cleanup() {
   [ -z "$driver" ] || kill "$driver" 2>/dev/null || true
+  [ -z "$driver" ] || wait "$driver" || true
+  # A driver that was killed may have left it stopped.
+  [ -z "$reaper" ] || kill -CONT "$reaper" 2>/dev/null || true
+  [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true
   wait
-  # A driver that was killed leaves its operators behind.
-  pkill -f "operator --config $STATE/log/matrix/firedrill.yaml" 2>/dev/null || true
+  # A driver that was killed leaves its operators behind, and what it took away.
+  if pkill -f "operator --config $STATE/log/matrix/firedrill.yaml" 2>/dev/null; then tests/cluster/chart.sh; fi
   # A run whose operator was killed for good would hold its namespace.
   kubectl get experimentruns -A -o jsonpath='{range .items[?(@.spec.experiment=="matrix")]}{.metadata.namespace}{"\n"}{end}' 2>/dev/null |
     while read -r namespace; do
@@ -27,7 +36,10 @@ trap 'exit 130' INT TERM HUP
 tests/cluster/up.sh >/dev/null
 cargo build -q --locked --features cluster-tests --bin firedrill --example matrix
 tests/cluster/chart.sh
-mkdir -p target/evidence
-tests/cluster/shell.sh target/debug/examples/matrix "${arguments[@]}" &
+mkdir -p target/evidence "$STATE/log/matrix"
+tests/cluster/shell.sh env RUST_LOG=firedrill=info "$PWD/target/debug/firedrill" reaper --lease-namespace firedrill-reaper \
+  --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" 2>"$STATE/log/matrix/reaper.log" &
+reaper=$!
+tests/cluster/shell.sh target/debug/examples/matrix "${arguments[@]}" --reaper "$reaper" &
 driver=$!
 wait "$driver"

@@ -2,9 +2,17 @@
 //!
 //! It needs neither the run nor its definition; everything that it must know is on the target.
 
-use std::{collections::BTreeSet, time::Duration as StdDuration};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration as StdDuration,
+};
 
-use futures::future::join_all;
+use futures::{
+    StreamExt,
+    future::join_all,
+    stream::{self, FuturesUnordered},
+};
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -27,6 +35,8 @@ use crate::{
 const SWEEP_EVERY: StdDuration = StdDuration::from_secs(10);
 /// How long a policy that we created outlives its revocation, so that a delayed arming fails on it.
 const TOMBSTONE: Duration = Duration::minutes(10);
+/// How many revoked objects are looked at side by side.
+const TOMBSTONES_AT_ONCE: usize = 8;
 /// How long the controllers have to leave a broken template before the rest is left to the next sweep.
 const SETTLE: StdDuration = StdDuration::from_secs(60);
 
@@ -61,7 +71,7 @@ pub async fn run(
 ) -> kube::Result<()> {
     let (reads, writes) = clients::pair(cluster)?;
     let clock = Clock::start();
-    let reaper = Reaper { reads, writes: writes.clone(), clock };
+    let reaper = Reaper::new(reads, writes.clone(), clock);
     tokio::select! {
         () = shutdown => {}
         () = reaper.sweep_on() => {}
@@ -72,25 +82,29 @@ pub async fn run(
 
 /// What a sweep needs.
 pub struct Reaper {
-    /// For reads.
-    pub reads: Client,
-    /// For writes; never retries by itself.
-    pub writes: Client,
-    /// The one reader of the clock.
-    pub clock: Clock,
+    reads: Client,
+    writes: Client,
+    clock: Clock,
+    /// The revocations after which nothing is left behind, or somebody is at it.
+    tidied: Mutex<BTreeSet<String>>,
 }
 
 impl Reaper {
+    /// One that reads and writes by these clients, of which the second never retries by itself.
+    #[must_use]
+    pub fn new(reads: Client, writes: Client, clock: Clock) -> Self {
+        Self { reads, writes, clock, tidied: Mutex::default() }
+    }
+
+    /// A sweep that waits for a controller holds up no other: what it has disarmed is not due again.
     async fn sweep_on(&self) {
+        let mut begins = tokio::time::interval(SWEEP_EVERY);
+        let mut sweeps = FuturesUnordered::new();
         loop {
-            let swept = self.sweep(Which::Due).await;
-            for object in &swept.disarmed {
-                tracing::info!(object, "a fault was ended");
+            tokio::select! {
+                _ = begins.tick() => sweeps.push(self.sweep(Which::Due)),
+                Some(swept) = sweeps.next() => tell(&swept),
             }
-            for problem in &swept.failed {
-                tracing::error!(problem, "a fault could not be ended; it is tried again");
-            }
-            tokio::time::sleep(SWEEP_EVERY).await;
         }
     }
 
@@ -101,7 +115,7 @@ impl Reaper {
         let lists = Kind::ALL.map(|kind| async move {
             (kind, objects::labelled(&self.reads, kind, names::FAULT).await)
         });
-        let mut found = Vec::new();
+        let (mut found, mut revoked) = (Vec::new(), Vec::new());
         for (kind, listed) in join_all(lists).await {
             match listed {
                 Ok(objects) => {
@@ -117,7 +131,7 @@ impl Reaper {
                                     found.push((object, mark));
                                 }
                             }
-                            Some(_) => self.bury(&object).await,
+                            Some(_) => revoked.push(object),
                             None => swept
                                 .failed
                                 .push(format!("{}: its mark cannot be read", name(&object))),
@@ -139,6 +153,14 @@ impl Reaper {
                 Err(problem) => swept.failed.push(format!("{object}: {problem}")),
             }
         }
+        let finished = revoked.iter().map(|object| self.finish(object));
+        swept.failed.extend(
+            stream::iter(finished)
+                .buffer_unordered(TOMBSTONES_AT_ONCE)
+                .filter_map(async |finished| finished.err())
+                .collect::<Vec<_>>()
+                .await,
+        );
         swept
     }
 
@@ -181,13 +203,29 @@ impl Reaper {
             Outcome::Changed | Outcome::Gone => return Ok(()),
             outcome => settle(outcome)?,
         }
-        match tokio::time::timeout(SETTLE, self.tidy(object, &fields)).await {
-            Ok(tidied) => tidied,
-            Err(_) => {
-                Err("it is disarmed, but its controller has not left the broken template"
-                    .to_owned())
-            }
+        self.tidy_in_time(object, &fields).await
+    }
+
+    /// What a revert left behind is removed by whoever reverted, unless that one was killed or its run
+    /// was gone by then; so each revocation is looked at once.
+    async fn finish(&self, object: &Object) -> Result<(), String> {
+        self.bury(object).await;
+        let revocation = format!("{} {}", object.uid(), object.label().unwrap_or_default());
+        let tidied = || self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tidied().insert(revocation.clone()) {
+            return Ok(());
         }
+        let finished = async { self.tidy_in_time(object, &self.fields(object).await?).await };
+        finished.await.map_err(|problem| {
+            tidied().remove(&revocation);
+            format!("{}: {problem}", name(object))
+        })
+    }
+
+    async fn tidy_in_time(&self, object: &Object, fields: &[FieldChange]) -> Result<(), String> {
+        let late = "it is disarmed, but its controller has not left the broken template";
+        let tidied = tokio::time::timeout(SETTLE, self.tidy(object, fields)).await;
+        tidied.unwrap_or_else(|_| Err(late.to_owned()))
     }
 
     async fn send(&self, namespace: &str, request: &Call) -> Result<(), String> {
@@ -267,6 +305,15 @@ impl Reaper {
         if let Err(error) = deleted {
             tracing::warn!(%error, object = name(object), "a revoked policy could not be deleted");
         }
+    }
+}
+
+fn tell(swept: &Swept) {
+    for object in &swept.disarmed {
+        tracing::info!(object, "a fault was ended");
+    }
+    for problem in &swept.failed {
+        tracing::error!(problem, "a fault could not be ended; it is tried again");
     }
 }
 

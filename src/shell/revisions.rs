@@ -33,10 +33,13 @@ impl Marked {
     }
 }
 
-/// Those whose template holds one of these changes.
+/// Those whose template holds one of these changes; what lies outside of it (the replicas) breaks no
+/// revision.
 #[must_use]
 pub fn faulty(marked: Vec<Marked>, fields: &[FieldChange]) -> Vec<Revision> {
-    let holds = |marked: &Marked| arming::holds_any(&marked.template, fields);
+    let of_template = |change: &&FieldChange| change.at.starts_with("/spec/template/");
+    let fields: Vec<FieldChange> = fields.iter().filter(of_template).cloned().collect();
+    let holds = |marked: &Marked| arming::holds_any(&marked.template, &fields);
     marked.into_iter().filter(holds).map(|marked| marked.revision).collect()
 }
 
@@ -96,4 +99,24 @@ where
             && found.annotations().keys().any(|name| names::is_of_fault(name))
     };
     Ok(listed.items.into_iter().filter(ours).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_set_without_replicas_is_faulty_only_where_its_template_is() {
+        let set = json!({"metadata": {"name": "db-1"}, "spec": {"replicas": 0, "template": {"spec": {
+            "containers": [{"name": "db", "image": "bad"}]}}}});
+        let set: ReplicaSet = serde_json::from_value(set).unwrap();
+        let faulty = |name, at, was, set_to| {
+            let change = FieldChange::new(name, at, &was, &set_to);
+            let marked = marked_by(Kind::Deployment, &set, &json!(set));
+            super::faulty(vec![marked], &[change]).len()
+        };
+        assert_eq!(faulty("replicas", "/spec/replicas", json!(1), json!(0)), 0);
+        let image = "/spec/template/spec/containers/name=db/image";
+        assert_eq!(faulty("image", image, json!("good"), json!("bad")), 1);
+    }
 }

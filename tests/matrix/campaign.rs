@@ -1,4 +1,4 @@
-//! What is done for one scenario: it is left alone, bugs are planted, it is disturbed at every write.
+//! What is done for the scenarios: they are left alone, bugs are planted, they are disturbed.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -9,17 +9,19 @@ use futures::{FutureExt, StreamExt, stream};
 
 use crate::{
     case::{self, Over, Setup},
-    judge::{Oracle, judge},
+    judge::{self, Oracle, judge},
     lab::Lab,
+    leak,
     proxy::{
         plant::Plant,
         write::{Told, Write},
     },
-    report::{Disturbance, Row},
+    report::Row,
     scenario::Scenario,
+    work::Work,
 };
 
-/// How often the run is left alone, so that what differs from run to run is known.
+/// How often a run is left alone, so that what differs from run to run is known.
 const REFERENCES: usize = 3;
 
 /// The writes of an undisturbed run; `None` when one of them is not all right.
@@ -69,61 +71,81 @@ fn common(runs: &[Over]) -> (Vec<Write>, Vec<Write>) {
 }
 
 /// Shows that the oracles see: each planted bug, and whether it was caught.
-pub async fn plants(lab: &Lab, scenario: &Scenario, at_once: usize) -> Vec<(String, bool)> {
-    let one = async |(plant, oracles): (Plant, &[Oracle])| {
-        let name = format!("{plant:?}");
-        let setup = Setup {
-            name: format!("{}-{name}", scenario.name),
-            operators: 1,
-            rule: plant.rule(),
-            plant: Some(plant),
-        };
-        let over = case::run(lab, scenario, &setup).await;
-        let complaints = judge(&over.evidence);
-        let caught = oracles.iter().all(|of| complaints.iter().any(|one| one.oracle == *of));
-        let words = if caught { "caught by" } else { "NOT CAUGHT by" };
-        println!("planted: {} {name:24} {words} {oracles:?}", scenario.name);
-        (name, caught)
+pub async fn plants(lab: &Lab, scenarios: &[Scenario], at_once: usize) -> Vec<(String, bool)> {
+    let crashes = scenarios
+        .iter()
+        .flat_map(|scenario| Plant::of(scenario).iter().map(move |plant| (scenario, plant)));
+    let crash = async |(scenario, (plant, oracles)): (&Scenario, &(Plant, &[Oracle]))| {
+        let (rule, operators) = (plant.rule(), plant.operators());
+        let name = format!("{}-{plant:?}", scenario.name);
+        let setup = Setup { name: name.clone(), operators, rule, plant: Some(*plant) };
+        catches(name, oracles, &case::run(lab, scenario, &setup).await)
     };
-    stream::iter(Plant::ALL).map(one).buffer_unordered(at_once).collect().await
+    let mut caught: Vec<_> =
+        stream::iter(crashes).map(crash).buffer_unordered(at_once).collect().await;
+    // One of these stops the reaper of all cases.
+    for (leak, plant, oracle) in leak::plants(scenarios) {
+        let name = format!("{}-{:?}-{plant:?}", leak.scenario.name, leak.event);
+        let over = leak::run(lab, leak, name.clone(), Some(plant)).await;
+        caught.push(catches(name, &[oracle], &over));
+    }
+    caught
 }
 
-/// Runs the cases, some at a time, and prints each as it ends; none begins after `limit`.
-pub async fn disturb(
+fn catches(name: String, oracles: &[Oracle], over: &Over) -> (String, bool) {
+    let complaints = judge(&over.evidence);
+    let caught = oracles.iter().all(|of| complaints.iter().any(|one| one.oracle == *of));
+    let words = if caught { "caught by" } else { "NOT CAUGHT by" };
+    println!("planted: {name:32} {words} {oracles:?}");
+    if !caught {
+        for complaint in &complaints {
+            println!("             {complaint}");
+        }
+    }
+    (name, caught)
+}
+
+/// Runs the cases, some at a time, and prints each as it ends; none begins after `limit`. Those that
+/// touch what others need come last, one by one.
+pub async fn work_off<'a>(
     lab: &Lab,
-    scenario: &Scenario,
-    cases: Vec<Disturbance>,
+    cases: Vec<Work<'a>>,
     (at_once, limit): (usize, Option<Duration>),
-) -> Vec<Row> {
+) -> Vec<Row<'a>> {
     let (count, began) = (u32::try_from(cases.len()).unwrap(), Instant::now());
     let time_is_left =
         |_: &_| std::future::ready(limit.is_none_or(|limit| began.elapsed() < limit));
-    let one = async |(number, disturbance): (usize, Disturbance)| {
-        let setup = Setup {
-            name: format!("{}-{number}", scenario.name),
-            operators: disturbance.operators,
-            rule: Some(disturbance.rule.clone()),
-            plant: None,
-        };
-        let over = AssertUnwindSafe(case::run(lab, scenario, &setup)).catch_unwind().await;
-        let (complaints, clean_after) = match over {
-            Ok(over) => (judge(&over.evidence), over.evidence.clean_after),
-            Err(_) => return Row::not_run(disturbance),
-        };
-        let complaints = complaints.iter().map(ToString::to_string).collect();
-        Row { disturbance, complaints, clean_after }
-    };
-    let cases = stream::iter(cases.into_iter().enumerate()).take_while(time_is_left);
-    let (mut rows, mut done) = (Vec::new(), 0);
-    let mut over = std::pin::pin!(cases.map(one).buffer_unordered(at_once));
-    while let Some(row) = over.next().await {
-        done += 1;
-        let left = (began.elapsed() / done * (count - done)).as_secs();
-        println!("{done:4}/{count}, {left:4}s left  {} {}", row.disturbance, row.cell());
-        for complaint in &row.complaints {
-            println!("             {complaint}");
+    let (alone, together): (Vec<_>, Vec<_>) =
+        cases.into_iter().enumerate().partition(|(_, work)| work.is_alone());
+    let one = async |(number, work): (usize, Work<'a>)| row(lab, number, work).await;
+    let mut rows = Vec::new();
+    for (works, at_once) in [(together, at_once), (alone, 1)] {
+        let works = stream::iter(works).take_while(time_is_left);
+        let mut over = std::pin::pin!(works.map(one).buffer_unordered(at_once));
+        while let Some(row) = over.next().await {
+            rows.push(row);
+            let done = u32::try_from(rows.len()).unwrap();
+            let left = (began.elapsed() / done * (count - done)).as_secs();
+            println!("{done:4}/{count}, {left:4}s left  {}", rows[rows.len() - 1]);
         }
-        rows.push(row);
     }
     rows
+}
+
+/// No case lasts longer than that.
+const CASE_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// Runs one case and judges it; what it took away it gives back, also when it breaks off.
+async fn row<'a>(lab: &Lab, number: usize, work: Work<'a>) -> Row<'a> {
+    let run = AssertUnwindSafe(work.run(lab, format!("case-{number}"))).catch_unwind();
+    let over = tokio::time::timeout(CASE_LIMIT, run).await;
+    if work.is_alone() {
+        lab.restore().await;
+    }
+    let Ok(Ok(Over { evidence, .. })) = over else {
+        return Row::not_run(work);
+    };
+    let complaints = judge(&evidence).iter().map(ToString::to_string).collect();
+    let exposure = judge::effects::exposure(&evidence);
+    Row { work, complaints, clean_after: evidence.clean_after, exposure }
 }

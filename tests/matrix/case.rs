@@ -8,25 +8,26 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     ground::Ground,
-    judge::{Evidence, audit, objects::Snapshot},
+    judge::{Due, Evidence, audit, objects::Snapshot},
     lab::Lab,
     operator::Operator,
     patience,
     proxy::{
         Proxy,
         plant::Plant,
-        rule::{Action, Rule},
+        rule::{Action, Back, Rule},
         write::Told,
     },
     scenario::Scenario,
 };
 
 /// From a restart to clean: an undisturbed run and a margin for a busy machine.
-const LIMIT_SECONDS: u64 = 60;
+const LIMIT_SECONDS: u64 = 75;
 /// What is late comes within this.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -49,57 +50,112 @@ pub struct Over {
 
 /// Runs one case from its namespace to its end.
 pub async fn run(lab: &Lab, scenario: &Scenario, setup: &Setup) -> Over {
-    let start = audit::end(&lab.audit_log);
-    let ground = Ground::new(lab, scenario).await;
-    let proxy =
-        Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
-    let mut serving = JoinSet::new();
-    let mut operators = Vec::new();
-    for number in 0..setup.operators {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let files = lab.files(&format!("{}-{number}", setup.name), port);
-        let operator = Arc::new(Operator::start(number, files));
-        serving.spawn(proxy.clone().serve(operator.clone(), listener));
-        operators.push(operator);
+    let case = Case::open(lab, scenario, setup).await;
+    let mut outcome = Outcome::of(scenario);
+    match &setup.rule {
+        Some(rule) => case.disturb(rule, &mut outcome).await,
+        None => outcome.clean_after = case.clean_after(Instant::now()).await,
     }
-    let case = Case { ground, proxy, operators, plant: setup.plant };
-    case.everybody_looks().await;
-    let before = case.snapshot(lab).await;
-    case.proxy.begin();
-    case.ground.start_run().await;
-    let (write_came, clean_after) = case.disturb(setup.rule.as_ref()).await;
-    case.is_quiet().await;
-    let evidence = Evidence {
-        namespace: case.ground.namespace.clone(),
-        operator: Lab::operator_user(),
-        came: write_came,
-        clean_after,
-        clean_within: Duration::from_secs(LIMIT_SECONDS),
-        run: case.ground.run().await,
-        experiment: case.ground.experiment().await,
-        debriefs: case.ground.debriefs().await,
-        before,
-        after: case.snapshot(lab).await,
-        ails: case.operators.iter().filter_map(|operator| operator.ails()).collect(),
-        events: case.events(lab, start).await,
-        verdict: (scenario.verdict.0.to_owned(), scenario.verdict.1.to_owned()),
-        debriefs_due: usize::from(scenario.opens_debrief()),
-    };
-    let writes = case.writes(&evidence);
-    drop(case.operators);
-    case.ground.remove().await;
-    Over { evidence, writes }
+    case.close(outcome).await
 }
 
-struct Case {
-    ground: Ground,
-    proxy: Arc<Proxy>,
-    operators: Vec<Arc<Operator>>,
+/// What is known of a case beside what is there at its end.
+pub struct Outcome {
+    /// Whether the moment came at which something was to happen.
+    pub came: bool,
+    /// How long it took from then to clean.
+    pub clean_after: Option<Duration>,
+    pub due: Due,
+    /// When the API server was there again, where it was away.
+    pub answered_again: Option<Timestamp>,
+}
+
+impl Outcome {
+    /// The outcome when nothing is done.
+    pub fn of(scenario: &Scenario) -> Self {
+        let (verdict, reason) = scenario.verdict;
+        let due = Due::Verdict(verdict, reason);
+        Self { came: true, clean_after: None, due, answered_again: None }
+    }
+}
+
+/// A case that is under way.
+pub struct Case<'a> {
+    pub lab: &'a Lab,
+    pub scenario: &'a Scenario,
+    pub ground: Ground,
+    pub proxy: Arc<Proxy>,
+    pub operators: Vec<Arc<Operator>>,
+    /// How the objects must be at the end.
+    pub before: Snapshot,
     plant: Option<Plant>,
+    log_start: u64,
+    _serving: JoinSet<()>,
 }
 
-impl Case {
+impl<'a> Case<'a> {
+    /// Everything is there, everybody looks, and the run begins.
+    pub async fn open(lab: &'a Lab, scenario: &'a Scenario, setup: &Setup) -> Self {
+        let log_start = audit::end(&lab.audit_log);
+        let ground = Ground::new(lab, scenario).await;
+        let proxy =
+            Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
+        let mut serving = JoinSet::new();
+        let mut operators = Vec::new();
+        for number in 0..setup.operators {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let files = lab.files(&format!("{}-{number}", setup.name), port);
+            let operator = Arc::new(Operator::start(number, files));
+            serving.spawn(proxy.clone().serve(operator.clone(), listener));
+            operators.push(operator);
+        }
+        let (before, plant) = (Snapshot::default(), setup.plant);
+        let mut case = Self {
+            lab,
+            scenario,
+            ground,
+            proxy,
+            operators,
+            before,
+            plant,
+            log_start,
+            _serving: serving,
+        };
+        case.everybody_looks().await;
+        case.before = case.snapshot().await;
+        case.proxy.begin();
+        case.ground.start_run().await;
+        case
+    }
+
+    /// Writes down how everything is, and removes it.
+    pub async fn close(self, outcome: Outcome) -> Over {
+        self.is_quiet().await;
+        let evidence = Evidence {
+            namespace: self.ground.namespace.clone(),
+            operator: Lab::operator_user(),
+            came: outcome.came,
+            clean_after: outcome.clean_after,
+            clean_within: Duration::from_secs(LIMIT_SECONDS),
+            run: self.ground.run().await,
+            experiment: self.ground.experiment().await,
+            debriefs: self.ground.debriefs().await,
+            after: self.snapshot().await,
+            ails: self.operators.iter().filter_map(|operator| operator.ails()).collect(),
+            events: self.events().await,
+            changed: self.scenario.changed.clone(),
+            due: outcome.due,
+            answered_again: outcome.answered_again,
+            ended: Timestamp::now(),
+            before: self.before,
+        };
+        let writes = writes(&self.proxy, &evidence);
+        drop(self.operators);
+        self.ground.remove().await;
+        Over { evidence, writes }
+    }
+
     async fn everybody_looks(&self) {
         let ready = async || {
             self.operators.iter().all(|operator| operator.is_looking())
@@ -108,55 +164,94 @@ impl Case {
         assert!(patience::until(30, ready).await, "the operators do not look");
     }
 
-    async fn snapshot(&self, lab: &Lab) -> Snapshot {
-        Snapshot::take(&lab.client, &lab.kinds, &self.ground.namespace).await
+    /// Everything in the namespace as it is now.
+    pub async fn snapshot(&self) -> Snapshot {
+        Snapshot::take(&self.lab.client, &self.lab.kinds, &self.ground.namespace).await
     }
 
-    /// Does what the rule says; whether its write came, and how long it took from then to clean.
-    async fn disturb(&self, rule: Option<&Rule>) -> (bool, Option<Duration>) {
-        let Some(rule) = rule else {
-            return (true, self.clean_after(Instant::now()).await);
-        };
-        let Some(number) = self.fires().await else {
-            return (false, self.clean_after(Instant::now()).await);
-        };
-        let operator = &self.operators[number];
+    /// Does what the rule says.
+    async fn disturb(&self, rule: &Rule, outcome: &mut Outcome) {
+        let fired = self.fires().await;
         let from = Instant::now();
+        outcome.came = fired.is_some();
+        let Some(operator) = fired.map(|number| &self.operators[number]) else {
+            outcome.clean_after = self.clean_after(from).await;
+            return;
+        };
         match rule.action {
-            Action::Kill(_) if self.plant == Some(Plant::StaysDead) => {}
-            Action::Kill(_) => operator.restart(),
+            Action::Kill(..) if self.plant == Some(Plant::StaysDead) => {}
+            Action::Kill(_, Back::AtOnce) => operator.restart(),
+            Action::Kill(_, Back::Late) => {
+                if self.is_journaled().await {
+                    outcome.due = Due::NoPraise;
+                }
+                self.deadline_passes().await;
+                operator.restart();
+                outcome.clean_after = self.clean_after(Instant::now()).await;
+                return;
+            }
             Action::Hold => {
-                let clean_after = self.clean_after(from).await;
+                outcome.clean_after = self.clean_after(from).await;
                 operator.resume();
                 self.proxy.release();
-                return (true, clean_after);
+                return;
             }
         }
-        (true, self.clean_after(from).await)
+        outcome.clean_after = self.clean_after(from).await;
     }
 
     /// The operator to which the rule was applied; `None` when the run ended without that write.
-    async fn fires(&self) -> Option<usize> {
+    pub async fn fires(&self) -> Option<usize> {
         let fired = || *self.proxy.fired.borrow();
         let over =
-            async || fired().is_some() || (self.is_clean().await && self.proxy.is_quiet_for(QUIET));
+            async || fired().is_some() || (self.is_over().await && self.proxy.is_quiet_for(QUIET));
         patience::until(LIMIT_SECONDS, over).await;
         fired()
     }
 
-    async fn clean_after(&self, from: Instant) -> Option<Duration> {
-        let clean = patience::until(LIMIT_SECONDS, async || self.is_clean().await).await;
-        clean.then(|| from.elapsed())
+    async fn is_journaled(&self) -> bool {
+        self.ground.run().await["status"]["plan"]["deadline"].is_string()
     }
 
-    /// Nothing is left to be done for the run.
-    async fn is_clean(&self) -> bool {
+    /// Waits until the fault must be gone, and until the reaper has ended it if it is there.
+    pub async fn deadline_passes(&self) {
+        let run = self.ground.run().await;
+        let said = run["status"]["plan"]["deadline"].as_str().and_then(|text| text.parse().ok());
+        let duration = self.scenario.duration();
+        let deadline: Timestamp = said.unwrap_or_else(|| Timestamp::now() + duration);
+        let left = deadline.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+        tokio::time::sleep(left).await;
+        patience::until(20, async || !self.is_faulty().await).await;
+    }
+
+    /// Whether the object that the fault changes is broken.
+    pub async fn is_faulty(&self) -> bool {
+        match &self.scenario.changed {
+            Some(changed) => changed.is_faulty(&self.ground.changed(changed).await),
+            None => false,
+        }
+    }
+
+    /// How long from then until nothing is left to be done.
+    pub async fn clean_after(&self, from: Instant) -> Option<Duration> {
+        let clean =
+            async || self.is_over().await && !self.is_faulty().await && !self.is_armed().await;
+        patience::until(LIMIT_SECONDS, clean).await.then(|| from.elapsed())
+    }
+
+    async fn is_armed(&self) -> bool {
+        self.scenario.changed.is_some() && !self.snapshot().await.armed.is_empty()
+    }
+
+    /// Nothing is left to be done for the run, or it is gone.
+    async fn is_over(&self) -> bool {
         let run = self.ground.run().await;
         let mut facts = run["status"]["facts"].as_array().into_iter().flatten();
-        facts.any(|fact| fact["name"] == "completed")
-            && run["metadata"]["finalizers"].is_null()
-            && self.ground.experiment().await["status"]["lastRun"]["name"]
-                == run["metadata"]["name"]
+        run.is_null()
+            || facts.any(|fact| fact["name"] == "completed")
+                && run["metadata"]["finalizers"].is_null()
+                && self.ground.experiment().await["status"]["lastRun"]["name"]
+                    == run["metadata"]["name"]
     }
 
     /// Waits until every operator has looked and nobody writes any more.
@@ -169,10 +264,11 @@ impl Case {
     }
 
     /// The audit log of the case, once it has every write that the proxy saw answered.
-    async fn events(&self, lab: &Lab, start: u64) -> Vec<audit::Event> {
+    async fn events(&self) -> Vec<audit::Event> {
         let ids: HashSet<String> =
             self.proxy.forwarded().into_iter().map(|forwarded| forwarded.audit_id).collect();
-        let read = || audit::read(&lab.audit_log, start, &self.ground.namespace, &ids);
+        let (log, namespace) = (&self.lab.audit_log, &self.ground.namespace);
+        let read = || audit::read(log, self.log_start, namespace, &ids);
         let whole = async || {
             let found: HashSet<String> = read().iter().map(|event| event.id().to_owned()).collect();
             ids.is_subset(&found)
@@ -180,13 +276,13 @@ impl Case {
         assert!(patience::until(10, whole).await, "the audit log lacks a write that was answered");
         read()
     }
+}
 
-    /// The writes of the operators since the run began, as the audit log has them.
-    fn writes(&self, evidence: &Evidence) -> Vec<Told> {
-        let forwarded = self.proxy.forwarded();
-        let told = |event: &audit::Event| {
-            forwarded.iter().find(|one| one.audit_id == event.id()).map(|one| one.told.clone())
-        };
-        evidence.writes().filter_map(told).collect()
-    }
+/// The writes of the operators since the run began, as the audit log has them.
+fn writes(proxy: &Proxy, evidence: &Evidence) -> Vec<Told> {
+    let forwarded = proxy.forwarded();
+    let told = |event: &audit::Event| {
+        forwarded.iter().find(|one| one.audit_id == event.id()).map(|one| one.told.clone())
+    };
+    evidence.writes().filter_map(told).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     lab::{self, Lab},
     patience,
-    scenario::Scenario,
+    scenario::{Changed, Scenario},
 };
 
 /// A pod that no experiment selects; it waits for a node that never comes.
@@ -40,8 +40,11 @@ impl Ground {
         let ground = Self { client: client.clone(), namespace: created.name_any() };
         lab.enable(&ground.namespace).await;
         let post = PostParams::default();
-        ground.api::<Deployment>().create(&post, &parse(workload(scenario.warm_up))).await.unwrap();
-        ground.api::<Service>().create(&post, &parse(service())).await.unwrap();
+        let deployments = [web(scenario.warm_up), dependency()];
+        for (name, deployment) in ["web", "db"].into_iter().zip(deployments) {
+            ground.api::<Deployment>().create(&post, &parse(deployment)).await.unwrap();
+            ground.api::<Service>().create(&post, &parse(service(name))).await.unwrap();
+        }
         ground.api::<Pod>().create(&post, &parse(bystander())).await.unwrap();
         ground.create("Experiment", EXPERIMENT, scenario.spec.clone()).await;
         assert!(
@@ -59,7 +62,7 @@ impl Ground {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    fn ours(&self, kind: &str) -> Api<DynamicObject> {
+    pub fn ours(&self, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &lab::our(kind))
     }
 
@@ -69,8 +72,24 @@ impl Ground {
     }
 
     async fn is_whole(&self) -> bool {
-        let status = self.api::<Deployment>().get("web").await.unwrap().status.unwrap_or_default();
-        status.ready_replicas == Some(2)
+        let ready = async |name| {
+            let deployment = self.api::<Deployment>().get(name).await.unwrap();
+            deployment.status.and_then(|status| status.ready_replicas)
+        };
+        ready("web").await == Some(2) && ready("db").await == Some(1)
+    }
+
+    /// What the scenario's fault changes, as it is now; null when it is not there.
+    pub async fn changed(&self, changed: &Changed) -> Value {
+        let objects: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &self.namespace, &changed.kind);
+        there(objects.get(changed.name).await)
+    }
+
+    /// The namespace; null when it is gone.
+    pub async fn itself(&self) -> Value {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        there(namespaces.get(&self.namespace).await)
     }
 
     /// Whether an operator has judged the Experiment.
@@ -82,25 +101,47 @@ impl Ground {
         self.create("ExperimentRun", RUN, json!({"experiment": EXPERIMENT})).await;
     }
 
+    /// The run; null when it is gone.
     pub async fn run(&self) -> Value {
-        value(&self.ours("ExperimentRun").get(RUN).await.unwrap())
+        there(self.ours("ExperimentRun").get(RUN).await)
     }
 
+    /// The Experiment; null when it is gone.
     pub async fn experiment(&self) -> Value {
-        value(&self.ours("Experiment").get(EXPERIMENT).await.unwrap())
+        there(self.ours("Experiment").get(EXPERIMENT).await)
     }
 
     pub async fn debriefs(&self) -> Vec<Value> {
         let listed = self.ours("Debrief").list(&kube::api::ListParams::default()).await.unwrap();
-        listed.items.iter().map(value).collect()
+        listed.items.iter().map(|debrief| serde_json::to_value(debrief).unwrap()).collect()
+    }
+
+    /// Takes every finalizer off the run, as an administrator may.
+    pub async fn free_run(&self) {
+        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        there(self.ours("ExperimentRun").patch(RUN, &PatchParams::default(), &free).await);
+    }
+
+    pub async fn stop_run(&self) {
+        let stop = Patch::Merge(json!({"spec": {"stop": true}}));
+        let runs = self.ours("ExperimentRun");
+        runs.patch(RUN, &PatchParams::default(), &stop).await.unwrap();
+    }
+
+    pub async fn delete_run(&self) {
+        self.ours("ExperimentRun").delete(RUN, &DeleteParams::default()).await.unwrap();
+    }
+
+    pub async fn delete(&self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let deleted = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
+        assert!(deleted.is_ok() || self.itself().await.is_null(), "{deleted:?}");
     }
 
     /// Removes everything, also a run whose operator is gone for good.
     pub async fn remove(self) {
-        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        self.ours("ExperimentRun").patch(RUN, &PatchParams::default(), &free).await.unwrap();
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.delete(&self.namespace, &DeleteParams::default()).await.unwrap();
+        self.free_run().await;
+        self.delete().await;
     }
 }
 
@@ -108,36 +149,58 @@ fn parse<T: serde::de::DeserializeOwned>(object: Value) -> T {
     serde_json::from_value(object).unwrap()
 }
 
-fn value(object: &DynamicObject) -> Value {
-    serde_json::to_value(object).unwrap()
+/// The object, or null when there is none, or no kind of that name any more.
+fn there<T: serde::Serialize>(answer: kube::Result<T>) -> Value {
+    match answer {
+        Ok(object) => serde_json::to_value(object).unwrap(),
+        Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
+        Err(error) => panic!("{error}"),
+    }
 }
 
-fn workload(warm_up: u32) -> Value {
+/// Its page `/cgi-bin/db` answers as long as its dependency does.
+fn web(warm_up: u32) -> Value {
+    let page = r#"printf '#!/bin/sh\nif echo | nc -w 1 db 80 >/dev/null 2>&1; then echo; echo ok; else printf "Status: 503\\r\\n\\r\\n"; fi\n'"#;
     let script = format!(
-        "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; sleep {warm_up}; exec httpd -f -p 8080 -h /tmp/w"
+        "mkdir -p /tmp/w/cgi-bin; echo ok > /tmp/w/index.html; {page} > /tmp/w/cgi-bin/db; chmod +x /tmp/w/cgi-bin/db; \
+         sleep {warm_up}; exec httpd -f -p 8080 -h /tmp/w"
     );
+    deployment("web", 2, &script)
+}
+
+fn dependency() -> Value {
+    deployment(
+        "db",
+        1,
+        "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w",
+    )
+}
+
+fn deployment(name: &str, replicas: u32, script: &str) -> Value {
     let container = json!({
-        "name": "web", "image": "registry.local/busybox:1", "imagePullPolicy": "Never",
+        "name": name, "image": "registry.local/busybox:1", "imagePullPolicy": "Never",
         "command": ["sh", "-c", script],
         "readinessProbe": {"httpGet": {"path": "/index.html", "port": 8080}, "periodSeconds": 1},
     });
     json!({
-        "metadata": {"name": "web"},
+        "metadata": {"name": name},
         "spec": {
-            "replicas": 2,
-            "selector": {"matchLabels": {"app": "web"}},
+            "replicas": replicas,
+            // A rollout that cannot start is an outage.
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": "web"}},
+                "metadata": {"labels": {"app": name}},
                 "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
             },
         },
     })
 }
 
-fn service() -> Value {
+fn service(name: &str) -> Value {
     json!({
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
     })
 }
 

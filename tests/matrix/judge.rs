@@ -2,6 +2,7 @@
 //! by what the run says of itself alone.
 
 pub mod audit;
+pub mod effects;
 pub mod objects;
 
 use std::{
@@ -10,8 +11,10 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::scenario::{Changed, Scenario};
 use audit::Event;
 use objects::Snapshot;
 
@@ -24,14 +27,20 @@ pub enum Oracle {
     Complete,
     /// Our finalizer is gone.
     Finalizer,
-    /// The verdict is that of an undisturbed run.
+    /// The verdict is the one that is due.
     Verdict,
     /// There is exactly the one debrief that is due, and only one was ever made.
     Debrief,
     /// Exactly the journaled pods were evicted.
     Victims,
-    /// Each was journaled before it was evicted.
+    /// What is broken was journaled before.
     JournaledFirst,
+    /// A target is armed once.
+    ArmedOnce,
+    /// Whoever says that the fault is gone is right.
+    Reverted,
+    /// No fault outlasts its deadline by more than is promised.
+    Exposure,
     /// Every write says on what it is based.
     Fenced,
     /// Every fact that was ever written is still there, unchanged.
@@ -77,9 +86,26 @@ pub struct Evidence {
     pub ails: Vec<String>,
     /// The audit log.
     pub events: Vec<Event>,
-    /// Verdict and reason of an undisturbed run.
-    pub verdict: (String, String),
-    pub debriefs_due: usize,
+    /// What the fault changes.
+    pub changed: Option<Changed>,
+    pub due: Due,
+    /// When the API server was there again, where it was away.
+    pub answered_again: Option<Timestamp>,
+    /// When all of this was written down.
+    pub ended: Timestamp,
+}
+
+/// What must have become of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// This verdict with this reason.
+    Verdict(&'static str, &'static str),
+    /// A verdict, and one that does not praise what nobody saw.
+    NoPraise,
+    /// Any verdict.
+    Anything,
+    /// It is gone.
+    Gone,
 }
 
 /// Every complaint about a case; none when it was all right.
@@ -88,7 +114,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Complaint> {
     let mut hear = |oracle, found: Vec<String>| {
         complaints.extend(found.into_iter().map(|of| Complaint { oracle, of }));
     };
-    let came = (!evidence.came).then(|| "the write never came".to_owned());
+    let came = (!evidence.came).then(|| "what was to be disturbed never came".to_owned());
     hear(Oracle::Came, came.into_iter().collect());
     hear(Oracle::Complete, incomplete(evidence));
     let finalizers = evidence.run["metadata"]["finalizers"].as_array();
@@ -98,6 +124,10 @@ pub fn judge(evidence: &Evidence) -> Vec<Complaint> {
     hear(Oracle::Debrief, debriefs(evidence));
     hear(Oracle::Victims, victims(evidence));
     hear(Oracle::JournaledFirst, evicted_before_journal(evidence));
+    hear(Oracle::JournaledFirst, effects::armed_before_journal(evidence));
+    hear(Oracle::ArmedOnce, effects::armed_often(evidence));
+    hear(Oracle::Reverted, effects::reverted_untruly(evidence));
+    hear(Oracle::Exposure, effects::overexposed(evidence));
     hear(Oracle::Fenced, unfenced(evidence));
     hear(Oracle::Facts, lost_facts(evidence));
     hear(Oracle::Objects, evidence.before.changes(&evidence.after));
@@ -156,6 +186,14 @@ fn journaled(run: &Value) -> BTreeSet<String> {
 
 fn incomplete(evidence: &Evidence) -> Vec<String> {
     let mut missing = Vec::new();
+    if evidence.clean_after.is_none_or(|after| after > evidence.clean_within) {
+        missing.push(format!("it was not clean within {:?}", evidence.clean_within));
+    }
+    if evidence.due == Due::Gone {
+        let there = (!evidence.run.is_null()).then(|| "the run is still there".to_owned());
+        missing.extend(there);
+        return missing;
+    }
     let conditions = evidence.run["status"]["conditions"].as_array().into_iter().flatten();
     let complete =
         |condition: &Value| condition["type"] == "Complete" && condition["status"] == "True";
@@ -168,25 +206,32 @@ fn incomplete(evidence: &Evidence) -> Vec<String> {
     if evidence.experiment["status"]["lastRun"]["name"] != evidence.run["metadata"]["name"] {
         missing.push("the Experiment does not know of the run".to_owned());
     }
-    if evidence.clean_after.is_none_or(|after| after > evidence.clean_within) {
-        missing.push(format!("it was not clean within {:?}", evidence.clean_within));
-    }
     missing
 }
 
 fn verdict(evidence: &Evidence) -> Vec<String> {
     let status = &evidence.run["status"];
-    let is = |field: &str, wanted: &str| status[field].as_str() == Some(wanted);
-    let (verdict, reason) = &evidence.verdict;
-    if is("verdict", verdict) && is("reason", reason) {
-        return Vec::new();
-    }
-    vec![format!("it is {} ({}) and not {verdict} ({reason})", status["verdict"], status["reason"])]
+    let (verdict, reason) = (&status["verdict"], &status["reason"]);
+    let is_due = match evidence.due {
+        Due::Verdict(due, why) => verdict == due && reason == why,
+        Due::NoPraise => verdict.is_string() && verdict != "Passed",
+        Due::Anything => verdict.is_string(),
+        Due::Gone => true,
+    };
+    let wrong = format!("it is {verdict} ({reason}), due is {:?}", evidence.due);
+    if is_due { Vec::new() } else { vec![wrong] }
 }
 
 fn debriefs(evidence: &Evidence) -> Vec<String> {
+    if evidence.due == Due::Gone {
+        return Vec::new();
+    }
     let mut wrong = Vec::new();
-    let due = evidence.debriefs_due;
+    let verdict = match evidence.due {
+        Due::Verdict(verdict, _) => verdict,
+        _ => evidence.run["status"]["verdict"].as_str().unwrap_or_default(),
+    };
+    let due = usize::from(Scenario::opens_debrief(verdict));
     let made = evidence.writes().filter(|event| event.is("create", "debriefs"));
     let made = made.filter(|event| event.is_committed()).count();
     if (made, evidence.debriefs.len()) != (due, due) {
@@ -252,9 +297,16 @@ fn is_fenced(event: &Event) -> bool {
         ("delete", _) => request["preconditions"]["uid"].is_string(),
         // What is created has a name of its own or none that matters; events are appended to.
         ("create", _) | (_, "events") => true,
+        (_, "deployments" | "services" | "networkpolicies") => tests_mark(request),
         (_, "pods") => request["metadata"]["uid"].is_string() || has_test(request),
         _ => request["metadata"]["resourceVersion"].is_string() || has_test(request),
     }
+}
+
+/// Whether a patch of a target says which mark it is based on.
+fn tests_mark(patch: &Value) -> bool {
+    let tests = |step: &Value| step["op"] == "test" && step["path"] == effects::MARK;
+    patch.as_array().is_some_and(|steps| steps.iter().any(tests))
 }
 
 fn has_test(patch: &Value) -> bool {
@@ -264,7 +316,7 @@ fn has_test(patch: &Value) -> bool {
 fn lost_facts(evidence: &Evidence) -> Vec<String> {
     let mut known: BTreeMap<String, &Value> = BTreeMap::new();
     let mut lost = Vec::new();
-    let live = std::iter::once(&evidence.run);
+    let live = Some(&evidence.run).filter(|run| !run.is_null());
     for run in evidence.statuses().into_iter().map(Event::response).chain(live) {
         let now: BTreeMap<String, &Value> =
             facts(run).map(|fact| (fact["name"].to_string(), fact)).collect();

@@ -1,9 +1,10 @@
 //! What all cases share: the cluster, the identity of the operators, where files are.
 
-use std::path::{Path, PathBuf};
+use std::{path::PathBuf, sync::Mutex};
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
+    coordination::v1::Lease,
     core::v1::ServiceAccount,
 };
 use kube::{
@@ -14,11 +15,17 @@ use kube::{
     discovery::{Discovery, Scope, verbs},
 };
 
-use crate::{operator::Files, proxy::Upstream};
+use crate::{
+    cluster::{self, ApiServer, Taken},
+    operator::Files,
+    patience,
+    proxy::Upstream,
+};
 
 const GROUP: &str = "firedrill.dev";
 const OPERATOR_NAMESPACE: &str = "firedrill-system";
 const OPERATOR: &str = "firedrill-operator";
+const REAPER: &str = "firedrill-reaper";
 /// Longer than any matrix runs.
 const TOKEN_SECONDS: i64 = 3 * 60 * 60;
 
@@ -33,28 +40,105 @@ pub struct Lab {
     binary: PathBuf,
     folder: PathBuf,
     token: String,
+    pub api_server: ApiServer,
+    /// The process id of the one reaper.
+    reaper: String,
+    taken: Mutex<Vec<Taken>>,
+}
+
+/// Where everything is.
+#[derive(clap::Args)]
+pub struct Places {
+    /// The administrator's kubeconfig.
+    #[arg(long, env = "FIREDRILL_TEST_CLUSTER")]
+    kubeconfig: PathBuf,
+    /// The API server's audit log.
+    #[arg(long, env)]
+    audit_log: PathBuf,
+    /// The file with the API server's process id.
+    #[arg(long)]
+    api_server: PathBuf,
+    /// The process id of a reaper that sweeps this cluster.
+    #[arg(long)]
+    reaper: String,
+    /// The firedrill program.
+    #[arg(long)]
+    binary: PathBuf,
+    /// Where logs of operators go.
+    #[arg(long)]
+    folder: PathBuf,
 }
 
 impl Lab {
-    /// Connects with the kubeconfig at `kubeconfig`; operators get the rights of the chart.
-    pub async fn open(kubeconfig: &Path, audit_log: &Path, binary: &Path, folder: &Path) -> Self {
+    /// Connects as the administrator; operators get the rights of the chart.
+    pub async fn open(places: &Places) -> Self {
         rustls::crypto::ring::default_provider().install_default().unwrap();
-        std::fs::create_dir_all(folder).unwrap();
+        std::fs::create_dir_all(&places.folder).unwrap();
         let sources = "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
-        std::fs::write(folder.join("firedrill.yaml"), sources).unwrap();
-        let read = Kubeconfig::read_from(kubeconfig).unwrap();
+        std::fs::write(places.folder.join("firedrill.yaml"), sources).unwrap();
+        let read = Kubeconfig::read_from(&places.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(read, &options).await.unwrap();
         let client = Client::try_from(config.clone()).unwrap();
-        Self {
+        let lab = Self {
             upstream: upstream(&config, &client),
             kinds: kinds(&client).await,
             token: token(&client).await,
+            api_server: ApiServer::new(client.clone(), places.api_server.clone()),
             client,
-            audit_log: audit_log.to_owned(),
-            kubeconfig: kubeconfig.to_owned(),
-            binary: binary.to_owned(),
-            folder: folder.to_owned(),
+            audit_log: places.audit_log.clone(),
+            kubeconfig: places.kubeconfig.clone(),
+            binary: places.binary.clone(),
+            folder: places.folder.clone(),
+            reaper: places.reaper.clone(),
+            taken: Mutex::default(),
+        };
+        assert!(patience::until(30, async || lab.is_reaped().await).await, "no reaper lives");
+        lab
+    }
+
+    /// Whether a reaper has renewed its Lease a moment ago.
+    async fn is_reaped(&self) -> bool {
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), REAPER);
+        let lease = leases.get_opt(REAPER).await.unwrap();
+        let renewed = lease.and_then(|lease| lease.spec?.renew_time);
+        renewed.is_some_and(|at| jiff::Timestamp::now().duration_since(at.0).as_secs() < 5)
+    }
+
+    /// The reaper does nothing from now on.
+    pub fn pause_reaper(&self) {
+        cluster::signal("-STOP", &self.reaper);
+    }
+
+    /// The reaper goes on.
+    pub fn resume_reaper(&self) {
+        cluster::signal("-CONT", &self.reaper);
+    }
+
+    /// Takes away what belongs to the whole cluster, until [`Lab::restore`].
+    pub async fn take(&self, kind: &str, name: &str) {
+        let taken = Taken::take(&self.client, kind, name).await;
+        self.taken.lock().unwrap().push(taken);
+    }
+
+    /// Whether what was taken away is gone.
+    pub async fn is_taken(&self) -> bool {
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
+        let mut is_gone = true;
+        for one in &taken {
+            is_gone &= one.is_gone().await;
+        }
+        self.taken.lock().unwrap().extend(taken);
+        is_gone
+    }
+
+    /// Gives back what a case took away from the whole cluster, also one that broke off.
+    pub async fn restore(&self) {
+        self.resume_reaper();
+        self.api_server.start().await;
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
+        for one in taken {
+            one.restore(&self.client).await;
         }
     }
 

@@ -1,6 +1,6 @@
-//! The crash matrix: the operator as a real process, killed or paused at each of its writes on a real
-//! cluster, and judged by the audit log and by the objects that are there. It shares no code with the
-//! operator.
+//! The matrix: the operator as a real process, killed or paused at each of its writes on a real cluster,
+//! and deprived of what it takes to revert a fault; judged by the audit log and by the objects that are
+//! there. It shares no code with the operator.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,44 +10,40 @@
 
 mod campaign;
 mod case;
+mod cluster;
 mod ground;
 mod judge;
 mod lab;
+mod leak;
 mod operator;
 mod patience;
 mod proxy;
 mod report;
 mod scenario;
+mod work;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use futures::{StreamExt, stream};
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use tokio::signal::unix::{SignalKind, signal};
 
-use lab::Lab;
+use lab::{Lab, Places};
 use report::Summary;
+use work::Work;
 
-/// Kills the operator at each of its writes, and judges what becomes of the run.
+/// Disturbs the operator at each of its writes and takes away what it needs, and judges what becomes of
+/// the runs.
 #[derive(Parser)]
 struct Args {
-    /// The administrator's kubeconfig.
-    #[arg(long, env = "FIREDRILL_TEST_CLUSTER")]
-    kubeconfig: PathBuf,
-    /// The API server's audit log.
-    #[arg(long, env)]
-    audit_log: PathBuf,
-    /// The firedrill program.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Where logs of operators go.
-    #[arg(long)]
-    folder: PathBuf,
+    #[command(flatten)]
+    places: Places,
     /// The file for what was found.
     #[arg(long)]
     evidence: PathBuf,
     /// Cases at once.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     at_once: usize,
     /// Begin random cases for so many seconds only, and plant no bugs.
     #[arg(long)]
@@ -55,6 +51,12 @@ struct Args {
     /// Of the sample.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The leak matrix alone.
+    #[arg(long)]
+    leaks: bool,
+    /// Only cases whose line contains this, and no planted bugs.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 #[tokio::main]
@@ -62,42 +64,49 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).unwrap(), signal(SignalKind::interrupt()).unwrap());
-    tokio::select! {
-        held = matrix(&args) => if held { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+    let lab = Lab::open(&args.places).await;
+    let code = tokio::select! {
+        held = matrix(&lab, &args) => if held { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         _ = terminate.recv() => ExitCode::from(143),
         _ = interrupt.recv() => ExitCode::from(130),
-    }
-}
-
-async fn matrix(args: &Args) -> bool {
-    let lab = Lab::open(&args.kubeconfig, &args.audit_log, &args.binary, &args.folder).await;
-    let mut summary = Summary {
-        seed: args.sample.map(|_| args.seed),
-        possible: 0,
-        rows: Vec::new(),
-        planted: Vec::new(),
     };
-    let limit = args.sample.map(Duration::from_secs);
-    for scenario in scenario::all() {
-        let Some(writes) = campaign::references(&lab, &scenario).await else {
-            return false;
-        };
-        if args.sample.is_none() {
-            summary.planted.extend(campaign::plants(&lab, &scenario, args.at_once).await);
-        }
-        let mut cases = report::disturbances(scenario.name, &writes);
-        summary.possible += cases.len();
-        if args.sample.is_some() {
-            cases.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
-        }
-        summary.rows.extend(campaign::disturb(&lab, &scenario, cases, (args.at_once, limit)).await);
-    }
-    conclude(&summary, args)
+    lab.restore().await;
+    code
 }
 
-fn conclude(summary: &Summary, args: &Args) -> bool {
+async fn matrix(lab: &Lab, args: &Args) -> bool {
+    let scenarios = scenario::all();
+    let mut cases: Vec<Work<'_>> = leak::all(&scenarios).into_iter().map(Work::Leak).collect();
+    let mut planted = Vec::new();
+    if !args.leaks {
+        let references = scenarios.iter().map(|scenario| campaign::references(lab, scenario));
+        let references: Vec<_> = stream::iter(references).buffered(2).collect().await;
+        for (scenario, writes) in scenarios.iter().zip(references) {
+            let Some(writes) = writes else {
+                return false;
+            };
+            cases.extend(work::disturbances(scenario, &writes));
+        }
+        if args.sample.is_none() && args.only.is_none() {
+            planted = campaign::plants(lab, &scenarios, args.at_once).await;
+        }
+    }
+    let possible = cases.len();
+    if let Some(only) = &args.only {
+        cases.retain(|case| case.to_string().contains(only));
+    }
+    if args.sample.is_some() {
+        cases.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
+    }
+    let limit = args.sample.map(Duration::from_secs);
+    let rows = campaign::work_off(lab, cases, (args.at_once, limit)).await;
+    let seed = args.sample.map(|_| args.seed);
+    conclude(&Summary { seed, possible, rows, planted }, args)
+}
+
+fn conclude(summary: &Summary<'_>, args: &Args) -> bool {
     if args.sample.is_none() {
-        report::print_table(&summary.rows);
+        report::print_tables(&summary.rows);
     }
     std::fs::write(&args.evidence, format!("{:#}\n", summary.json())).unwrap();
     if !summary.planted.is_empty() {

@@ -64,6 +64,8 @@ struct Book {
     forwarded: Vec<Forwarded>,
     under_way: usize,
     last: Instant,
+    /// What an object is said to be, by the path at which it is read.
+    hidden: Option<(String, Value)>,
 }
 
 /// A write that the API server has answered.
@@ -88,6 +90,7 @@ impl Proxy {
             forwarded: Vec::new(),
             under_way: 0,
             last: Instant::now(),
+            hidden: None,
         };
         Arc::new(Self {
             upstream,
@@ -176,6 +179,10 @@ impl Proxy {
     }
 
     async fn read(&self, wire: &mut Wire, request: &Request) -> io::Result<()> {
+        let hidden = self.book().hidden.clone().filter(|(path, _)| path == request.path());
+        if let Some((_, change)) = hidden {
+            return wire::write(wire, &self.pretend(request, change).await?).await;
+        }
         let answer = self.send(request).await?;
         if request.is_watch() {
             wire::pass(wire, answer).await
@@ -194,7 +201,7 @@ impl Proxy {
     ) -> io::Result<()> {
         let (told, action) = self.judge(ask, &request);
         let kill = |moment| {
-            let now = action == Some(Action::Kill(moment));
+            let now = matches!(action, Some(Action::Kill(at, _)) if at == moment);
             if now {
                 operator.kill();
                 self.fired.send_replace(Some(operator.number));
@@ -243,6 +250,15 @@ impl Proxy {
             Tampered::Preceded(other) => {
                 self.forward(told.clone(), &other).await?;
                 self.forward(told, &request).await
+            }
+            Tampered::Followed(other) => {
+                let answer = self.forward(told.clone(), &request).await?;
+                self.forward(told, &other).await?;
+                Ok(answer)
+            }
+            Tampered::Hidden(change) => {
+                self.book().hidden = Some((request.path().to_owned(), change.clone()));
+                self.pretend(&request, change).await
             }
             Tampered::Meddled(change) => {
                 let admin = self.upstream.admin.clone();

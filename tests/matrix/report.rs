@@ -4,39 +4,25 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::proxy::{
-    rule::{Action, Moment, Rule},
-    write::Write,
+use crate::{
+    leak::{Leak, When},
+    work::{COLUMNS, Disturbance, Work},
 };
 
-/// How a write is disturbed, and beside how many others.
-#[derive(Clone, Debug)]
-pub struct Disturbance {
-    pub scenario: &'static str,
-    pub rule: Rule,
-    pub operators: usize,
-}
-
-impl fmt::Display for Disturbance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let company = if self.operators == 1 { "alone" } else { "beside another" };
-        let Self { scenario, rule, .. } = self;
-        write!(f, "{scenario:9} {:52} {:20} {company:14}", rule.write, rule.action)
-    }
-}
-
 /// One case with its judgement.
-pub struct Row {
-    pub disturbance: Disturbance,
+pub struct Row<'a> {
+    pub work: Work<'a>,
     pub complaints: Vec<String>,
     pub clean_after: Option<Duration>,
+    /// How long the fault outlasted its deadline; absent where none was armed.
+    pub exposure: Option<Duration>,
 }
 
-impl Row {
+impl<'a> Row<'a> {
     /// A case that broke off by itself.
-    pub fn not_run(disturbance: Disturbance) -> Self {
+    pub fn not_run(work: Work<'a>) -> Self {
         let complaints = vec!["the case itself broke off".to_owned()];
-        Self { disturbance, complaints, clean_after: None }
+        Self { work, complaints, clean_after: None, exposure: None }
     }
 
     pub fn is_clean(&self) -> bool {
@@ -44,85 +30,109 @@ impl Row {
     }
 
     /// How long it took, or that it failed.
-    pub fn cell(&self) -> String {
-        match self.clean_after {
-            Some(after) if self.is_clean() => format!("{:.1}s", after.as_secs_f64()),
-            _ => "FAILED".to_owned(),
+    fn cell(&self) -> String {
+        self.in_cell(self.clean_after)
+    }
+
+    fn in_cell(&self, time: Option<Duration>) -> String {
+        match time {
+            _ if !self.is_clean() => "FAILED".to_owned(),
+            Some(time) => format!("{:.1}s", time.as_secs_f64()),
+            None => "-".to_owned(),
         }
     }
 
     fn json(&self) -> Value {
-        let Disturbance { scenario, rule, operators } = &self.disturbance;
-        json!({
-            "scenario": scenario,
-            "write": rule.write.to_string(),
-            "action": rule.action.to_string(),
-            "operators": operators,
-            "cleanAfterSeconds": self.clean_after.map(|after| after.as_secs_f64()),
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let mut row = json!({
+            "cleanAfterSeconds": seconds(self.clean_after),
+            "exposureSeconds": seconds(self.exposure),
             "complaints": self.complaints,
-        })
+        });
+        let what = match &self.work {
+            Work::Crash(Disturbance { scenario, rule, operators }) => json!({
+                "scenario": scenario.name, "write": rule.write.to_string(),
+                "action": rule.action.to_string(), "operators": operators,
+            }),
+            Work::Leak(Leak { scenario, event, when }) => json!({
+                "scenario": scenario.name, "event": event.words(), "when": format!("{when:?}"),
+            }),
+        };
+        row.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        row
     }
 }
 
-/// The columns of the table: what is done, and by how many operators.
-const COLUMNS: [(&str, Action, usize); 7] = [
-    ("before", Action::Kill(Moment::Before), 1),
-    ("commit", Action::Kill(Moment::Committed), 1),
-    ("answer", Action::Kill(Moment::Answered), 1),
-    ("before", Action::Kill(Moment::Before), 2),
-    ("commit", Action::Kill(Moment::Committed), 2),
-    ("answer", Action::Kill(Moment::Answered), 2),
-    ("late", Action::Hold, 2),
-];
-
-/// Every disturbance of these writes.
-pub fn disturbances(scenario: &'static str, writes: &[Write]) -> Vec<Disturbance> {
-    let at = |write: &Write| {
-        let rule = |action| Rule { write: write.clone(), action };
-        COLUMNS.map(|(_, action, operators)| Disturbance {
-            scenario,
-            rule: rule(action),
-            operators,
-        })
-    };
-    writes.iter().flat_map(at).collect()
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let past = self.exposure.map(|time| format!(", exposed {:.1}s", time.as_secs_f64()));
+        write!(f, "{} {}{}", self.work, self.cell(), past.unwrap_or_default())?;
+        self.complaints.iter().try_for_each(|complaint| write!(f, "\n             {complaint}"))
+    }
 }
 
-/// Prints a line per write and a column per disturbance.
-pub fn print_table(rows: &[Row]) {
-    println!("\n{:62}{:^27}{:^27}{:^9}", "", "killed, alone", "killed, beside another", "paused");
-    let heads: Vec<String> = COLUMNS.iter().map(|(head, ..)| format!("{head:>9}")).collect();
-    println!("{:62}{}", "the write at which it was", heads.concat());
-    let mut lines: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
-    for row in rows {
-        let Disturbance { scenario, rule, operators } = &row.disturbance;
-        let name = format!("{scenario} {}", rule.write);
-        let place = lines.keys().find(|(_, known)| *known == name).map(|(place, _)| *place);
-        let key = (place.unwrap_or(lines.len()), name);
-        let cells = lines.entry(key).or_insert_with(|| vec![String::new(); COLUMNS.len()]);
-        let column =
-            COLUMNS.iter().position(|(_, action, of)| (action, of) == (&rule.action, operators));
-        if let Some(cell) = column.and_then(|column| cells.get_mut(column)) {
-            *cell = row.cell();
+/// A table of cells by line and column; lines keep the order in which they came first.
+#[derive(Default)]
+struct Table(BTreeMap<(usize, String), Vec<String>>);
+
+impl Table {
+    fn put(&mut self, name: String, (column, of): (usize, usize), cell: String) {
+        let place = self.0.keys().find(|(_, known)| *known == name).map(|(place, _)| *place);
+        let key = (place.unwrap_or(self.0.len()), name);
+        self.0.entry(key).or_insert_with(|| vec![String::new(); of])[column] = cell;
+    }
+
+    fn print(&self) {
+        for ((_, name), cells) in &self.0 {
+            let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>8}")).collect();
+            println!("{name:60}{}", cells.concat());
         }
     }
-    for ((_, name), cells) in lines {
-        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>9}")).collect();
-        println!("{name:62}{}", cells.concat());
+}
+
+/// Prints a line per write and a column per disturbance, then a line per event.
+pub fn print_tables(rows: &[Row<'_>]) {
+    let (mut crashes, mut leaks) = (Table::default(), Table::default());
+    for row in rows {
+        match &row.work {
+            Work::Crash(Disturbance { scenario, rule, operators }) => {
+                let is_it = |(_, action, of): &(_, _, _)| (action, of) == (&rule.action, operators);
+                let column = COLUMNS.iter().position(is_it).unwrap();
+                let name = format!("{} {}", scenario.name, rule.write);
+                crashes.put(name, (column, COLUMNS.len()), row.cell());
+            }
+            Work::Leak(Leak { scenario, event, when }) => {
+                let name = format!("{} {}", scenario.name, event.words());
+                let column = usize::from(*when == When::Reverting);
+                leaks.put(name, (column, 2), row.in_cell(row.exposure));
+            }
+        }
+    }
+    if !crashes.0.is_empty() {
+        let heads = ["killed, alone", "killed, back late", "killed, beside another"];
+        println!("\n{:60}{}{:>8}", "", heads.map(|head| format!("{head:^24}")).concat(), "paused");
+        let heads: Vec<String> = COLUMNS.iter().map(|(head, ..)| format!("{head:>8}")).collect();
+        println!("{:60}{}", "the write at which it was; seconds to clean", heads.concat());
+        crashes.print();
+    }
+    if !leaks.0.is_empty() {
+        let head = "what happened; seconds past the deadline";
+        println!("\n{head:60}{:>8}{:>8}", "armed", "revert");
+        leaks.print();
     }
 }
 
 /// Everything of one call, as it is written down.
-pub struct Summary {
+pub struct Summary<'a> {
     pub seed: Option<u64>,
     /// How many cases there are, run or not.
     pub possible: usize,
-    pub rows: Vec<Row>,
+    pub rows: Vec<Row<'a>>,
     /// Each planted bug, and whether its oracles complained.
     pub planted: Vec<(String, bool)>,
 }
 
-impl Summary {
+impl Summary<'_> {
     pub fn holds(&self) -> bool {
         let caught = self.planted.iter().all(|(_, caught)| *caught);
         caught && !self.rows.is_empty() && self.rows.iter().all(Row::is_clean)
@@ -131,13 +141,16 @@ impl Summary {
     /// The last line.
     pub fn line(&self) -> String {
         let clean = self.rows.iter().filter(|row| row.is_clean()).count();
-        let slowest = self.rows.iter().filter_map(|row| row.clean_after).max().unwrap_or_default();
+        let most = |time: fn(&Row<'_>) -> Option<Duration>| {
+            self.rows.iter().filter_map(time).max().unwrap_or_default().as_secs_f64()
+        };
         let sample = self.seed.map(|seed| format!(" (of {}, seed {seed})", self.possible));
         format!(
-            "matrix: {clean}/{} clean{}, slowest from restart to clean {:.1}s",
+            "matrix: {clean}/{} clean{}, slowest to clean {:.1}s, worst exposure past the deadline {:.1}s",
             self.rows.len(),
             sample.unwrap_or_default(),
-            slowest.as_secs_f64()
+            most(|row| row.clean_after),
+            most(|row| row.exposure),
         )
     }
 

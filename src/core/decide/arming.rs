@@ -12,11 +12,12 @@ use crate::{
     },
     core::{
         leftovers::{self, Leftovers},
+        plan::Plan,
         span::{Span, crop},
         world::{Changeable, World},
     },
     faults::{
-        Call, Object, Outcome,
+        self, Call, Object, Outcome,
         arming::{self, Drift},
         call::Change,
         isolation,
@@ -34,7 +35,7 @@ pub(super) enum Preparation {
 }
 
 /// The policy of an egress outage is created and brought up to date while it selects nothing.
-pub(super) fn prepare(observed: &Observed<'_>, world: &World) -> Preparation {
+pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, world: &World) -> Preparation {
     let Some((scene, spec)) = world
         .scene
         .as_ref()
@@ -51,7 +52,7 @@ pub(super) fn prepare(observed: &Observed<'_>, world: &World) -> Preparation {
     }
     let call = match &scene.object {
         Changeable::Missing => {
-            let (run, name) = (observed.run, policy_name(observed));
+            let (run, name) = (observed.run, policy_name(plan));
             Call::CreatePolicy(isolation::policy(&name, &labels(observed), run.uid(), spec))
         }
         Changeable::Found(object) => match isolation::update(object, &isolation::inert(spec)) {
@@ -63,10 +64,10 @@ pub(super) fn prepare(observed: &Observed<'_>, world: &World) -> Preparation {
     Preparation::Needs(Decision::Act(Effect::Send(vec![call])))
 }
 
-fn policy_name(observed: &Observed<'_>) -> String {
-    let spec = observed.run.effective_spec(None);
-    let change = spec.and_then(|spec| Some((crate::faults::of(&spec.fault).change()?, spec)));
-    change.map(|(change, spec)| change.object(&spec.target).1).unwrap_or_default()
+/// By the experiment itself: the run may not have written down yet what it executes.
+fn policy_name(plan: &Plan) -> String {
+    let change = faults::of(&plan.spec.fault).change();
+    change.map(|change| change.object(&plan.spec.target).1).unwrap_or_default()
 }
 
 fn labels(observed: &Observed<'_>) -> std::collections::BTreeMap<String, String> {

@@ -49,7 +49,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             Decision::Look(Need::World)
         }
         None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
-        None => match arming::prepare(observed, world) {
+        None => match arming::prepare(observed, plan, world) {
             arming::Preparation::Ready => journal(observed, accepted, world, &results, aim),
             arming::Preparation::Needs(decision) => decision,
             arming::Preparation::Denied(words) => {

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One request with its answer.
@@ -34,6 +35,10 @@ impl Event {
         self.text("/objectRef/name")
     }
 
+    pub fn code(&self) -> u64 {
+        self.0.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default()
+    }
+
     pub fn namespace(&self) -> &str {
         self.text("/objectRef/namespace")
     }
@@ -51,6 +56,11 @@ impl Event {
         self.text("/requestReceivedTimestamp")
     }
 
+    /// When the API server had done it.
+    pub fn completed(&self) -> Timestamp {
+        self.text("/stageTimestamp").parse().unwrap()
+    }
+
     pub fn request(&self) -> &Value {
         &self.0["requestObject"]
     }
@@ -65,8 +75,7 @@ impl Event {
 
     /// Whether the API server did it.
     pub fn is_committed(&self) -> bool {
-        let code = self.0.pointer("/responseStatus/code").and_then(Value::as_u64);
-        self.is_write() && code.is_some_and(|code| (200..300).contains(&code))
+        self.is_write() && (200..300).contains(&self.code())
     }
 
     /// Whether it is this verb on this resource.

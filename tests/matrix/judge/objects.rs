@@ -44,7 +44,7 @@ impl Snapshot {
         if kind == "Pod" {
             self.pods.extend(object.uid());
         }
-        if is_armed(object) {
+        if is_armed(kind, object) {
             self.armed.push(name.clone());
         }
         if kind == "NetworkPolicy" && is_revoked(object) && is_inert(object) {
@@ -53,6 +53,28 @@ impl Snapshot {
         let is_controlled = object.owner_references().iter().any(|of| of.controller == Some(true));
         if !is_controlled {
             self.objects.insert(name, essence(object));
+        }
+    }
+
+    /// From now on an object of that name is not expected to be there.
+    pub fn without(&mut self, name: &str) {
+        self.objects.remove(name);
+    }
+
+    /// From now on the object is expected to be like this.
+    pub fn with(&mut self, name: &str, object: &DynamicObject) {
+        self.objects.insert(name.to_owned(), essence(object));
+    }
+
+    /// The object as it is expected to be.
+    pub fn object(&self, name: &str) -> Option<DynamicObject> {
+        serde_json::from_value(self.objects.get(name)?.clone()).ok()
+    }
+
+    /// From now on one field of an object that was there is expected to be like this.
+    pub fn with_field(&mut self, name: &str, pointer: &str, value: Value) {
+        if let Some(field) = self.objects.get_mut(name).and_then(|of| of.pointer_mut(pointer)) {
+            *field = value;
         }
     }
 
@@ -75,9 +97,13 @@ fn state(object: &DynamicObject) -> Option<&str> {
     object.labels().get(FAULT)?.rsplit('.').next()
 }
 
-fn is_armed(object: &DynamicObject) -> bool {
+/// Whether something is left of a fault. A Deployment's controller copies its annotations to the
+/// ReplicaSet in use and never takes them away there; of a faulty one that is not in use nothing may stay,
+/// because an undo returns to it.
+fn is_armed(kind: &str, object: &DynamicObject) -> bool {
     let armed = |name: &String| ARMED.iter().any(|prefix| name.starts_with(prefix));
-    state(object) == Some("armed") || object.annotations().keys().any(armed)
+    let is_in_use = kind == "ReplicaSet" && object.data["spec"]["replicas"] != 0;
+    state(object) == Some("armed") || !is_in_use && object.annotations().keys().any(armed)
 }
 
 /// The object without its status, its versions and our tombstone.
@@ -92,7 +118,9 @@ fn essence(object: &DynamicObject) -> Value {
     metadata.labels.take_if(|labels| labels.is_empty());
     metadata.annotations.take_if(|annotations| annotations.is_empty());
     let mut value = serde_json::to_value(&object).unwrap();
-    value.as_object_mut().map(|fields| fields.remove("status"));
+    for of_the_answer in ["status", "kind", "apiVersion"] {
+        value.as_object_mut().map(|fields| fields.remove(of_the_answer));
+    }
     value
 }
 

@@ -4,13 +4,15 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+mod armed;
+
 use super::{
     ask::Ask,
-    rule::{Action, Moment, Rule},
+    rule::{Action, Back, Moment, Rule},
     wire::{Answer, Request},
     write::Write,
 };
-use crate::{ground::BYSTANDER, judge::Oracle};
+use crate::{ground::BYSTANDER, judge::Oracle, scenario::Scenario};
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,12 @@ pub enum Plant {
     WritesElsewhere,
     StaysDead,
     NeverWrites,
+    ArmsWithoutTest,
+    ArmsBeforeJournal,
+    ArmsAgain,
+    SkipsRevert,
+    OverwritesFix,
+    ReaperSleeps,
 }
 
 /// What becomes of a write.
@@ -37,18 +45,22 @@ pub enum Tampered {
     Sent,
     /// Another one is sent first.
     Preceded(Request),
+    /// Another one is sent afterwards.
+    Followed(Request),
     /// The bystander is changed first, by somebody who may do everything: rights and policies are not
     /// what is tested here.
     Meddled(Value),
     /// It is answered with the object as it is, merged with this, and never sent.
     Pretended(Value),
+    /// The same, and from now on the object is read like this.
+    Hidden(Value),
     /// It is answered like this and never sent.
     Answered(Answer),
 }
 
 impl Plant {
-    /// Each with the oracles that must complain of it.
-    pub const ALL: [(Self, &[Oracle]); 14] = [
+    /// Those that a kill of pods shows, each with the oracles that must complain of it.
+    const KILLING: [(Self, &'static [Oracle]); 14] = [
         (Self::EvictsUnconditionally, &[Oracle::Fenced]),
         (Self::WritesStatusUnversioned, &[Oracle::Fenced]),
         (Self::EvictsBeforeJournal, &[Oracle::JournaledFirst]),
@@ -65,20 +77,40 @@ impl Plant {
         (Self::NeverWrites, &[Oracle::Came]),
     ];
 
+    /// Those that a changed field shows.
+    const ARMING: [(Self, &'static [Oracle]); 3] = [
+        (Self::ArmsWithoutTest, &[Oracle::Fenced, Oracle::ArmedOnce]),
+        (Self::ArmsBeforeJournal, &[Oracle::JournaledFirst]),
+        (Self::ArmsAgain, &[Oracle::ArmedOnce]),
+    ];
+
+    /// Those that this scenario shows, each with the oracles that must complain of it.
+    pub fn of(scenario: &Scenario) -> &'static [(Self, &'static [Oracle])] {
+        match scenario.name {
+            "podKill" => &Self::KILLING,
+            "scale" => &Self::ARMING,
+            // Its field is in no list and nothing else tells of it, so that a proxy can hide it.
+            "egress" => &[(Self::SkipsRevert, &[Oracle::Reverted])],
+            _ => &[],
+        }
+    }
+
     /// The disturbance that it takes to show.
     pub fn rule(self) -> Option<Rule> {
-        let news = match self {
-            Self::StaysDead => "injected",
-            Self::NeverWrites => "never",
+        let kill = Action::Kill(Moment::Before, Back::AtOnce);
+        let (resource, news, action) = match self {
+            Self::StaysDead => ("experimentruns/status", "injected", kill),
+            Self::NeverWrites => ("experimentruns/status", "never", kill),
+            Self::ArmsWithoutTest => ("deployments", "armed", Action::Hold),
             _ => return None,
         };
-        let write = Write {
-            verb: "patch",
-            resource: "experimentruns/status".to_owned(),
-            news: Some(news.to_owned()),
-            nth: 1,
-        };
-        Some(Rule { write, action: Action::Kill(Moment::Before) })
+        let (resource, news) = (resource.to_owned(), Some(news.to_owned()));
+        Some(Rule { write: Write { verb: "patch", resource, news, nth: 1 }, action })
+    }
+
+    /// How many operators it takes.
+    pub fn operators(self) -> usize {
+        if self == Self::ArmsWithoutTest { 2 } else { 1 }
     }
 
     /// Does it to a write, where that is one of those that it is about.
@@ -89,10 +121,15 @@ impl Plant {
         match (ask.verb, ask.resource.as_str()) {
             ("create", "pods/eviction") => return self.tamper_eviction(request, &mut body),
             ("patch", "experimentruns/status") => {
-                if self == Self::EvictsBeforeJournal && last_fact(&body) == "journaled" {
+                let before_journal =
+                    matches!(self, Self::EvictsBeforeJournal | Self::ArmsBeforeJournal);
+                if before_journal && last_fact(&body) == "journaled" {
                     return Tampered::Pretended(json!({"status": body["status"]}));
                 }
                 self.tamper_status(&mut body);
+            }
+            ("patch", "deployments" | "networkpolicies") => {
+                return self.tamper_target(request, &body);
             }
             ("create", "debriefs") => return self.tamper_debrief(request, &mut body),
             ("patch", "experimentruns")

@@ -15,7 +15,7 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// SIGKILL.
-    Kill(Moment),
+    Kill(Moment, Back),
     /// SIGSTOP; the write is held back until the case releases it.
     Hold,
 }
@@ -31,13 +31,26 @@ pub enum Moment {
     Answered,
 }
 
+/// When an operator is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    AtOnce,
+    /// When the fault is past its deadline, and the reaper has ended it.
+    Late,
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Kill(Moment::Before) => "killed before",
-            Self::Kill(Moment::Committed) => "killed after commit",
-            Self::Kill(Moment::Answered) => "killed after answer",
-            Self::Hold => "paused, sent late",
-        })
+        let (moment, back) = match self {
+            Self::Hold => return f.pad("paused, sent late"),
+            Self::Kill(moment, back) => (moment, back),
+        };
+        let moment = match moment {
+            Moment::Before => "before",
+            Moment::Committed => "after commit",
+            Moment::Answered => "after answer",
+        };
+        let back = if *back == Back::Late { ", back late" } else { "" };
+        f.pad(&format!("killed {moment}{back}"))
     }
 }

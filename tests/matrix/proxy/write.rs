@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::ask::Ask;
+use crate::judge::effects::MARK;
 
 /// One write of a run: the first that brings a certain news, or the n-th of those that bring none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +85,7 @@ fn says(resource: &str, body: &Value) -> Vec<String> {
     let text = |pointer| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let list = |pointer| body.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     match resource {
+        "deployments" | "services" | "networkpolicies" => mark(body).into_iter().collect(),
         "experimentruns/status" => {
             let facts = list("/status/facts").filter_map(|fact| fact["name"].as_str());
             let since = body.pointer("/status/impact/goodSince").map(|_| "goodSince");
@@ -99,4 +101,12 @@ fn says(resource: &str, body: &Value) -> Vec<String> {
         "events" => text("/reason").into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// What a patch of a target makes of its mark: `armed` or `revoked`.
+pub fn mark(patch: &Value) -> Option<String> {
+    let steps = patch.as_array()?;
+    let sets = |step: &&Value| step["op"] == "add" && step["path"] == MARK;
+    let value = steps.iter().find(sets)?["value"].as_str()?;
+    value.rsplit('.').next().map(str::to_owned)
 }
