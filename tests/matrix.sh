@@ -14,7 +14,8 @@ if [ "${1:-}" = --sample ]; then
 else
   arguments+=("$@")
 fi
-driver= reaper=
+driver=
+reaper=
 cleanup() {
   [ -z "$driver" ] || kill "$driver" 2>/dev/null || true
   [ -z "$driver" ] || wait "$driver" || true
