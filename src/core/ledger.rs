@@ -3,7 +3,7 @@
 use crate::api::{
     ExperimentRun, ExperimentStatus,
     experiment::{AnswerCounts, LastRun},
-    run::{Answer, ExperimentRunStatus, FactName},
+    run::{Answer, DetectionResult, ExperimentRunStatus, FactName, RecoveryResult},
 };
 
 /// Brings `status` up to date from the experiment's runs, in any order.
@@ -36,6 +36,32 @@ pub fn superfluous<'a>(runs: &[&'a ExperimentRun], keep: usize) -> Vec<&'a Exper
     finished.into_iter().skip(keep).filter(|run| !named(run)).collect()
 }
 
+/// Forgets what nobody here asks of a run: who wrote which field, and of one that is over and let go
+/// all but what it adds to its experiment. There may be thousands of those.
+pub fn forget_details(run: &mut ExperimentRun) {
+    run.metadata.managed_fields = None;
+    let held = run.metadata.finalizers.as_ref().is_some_and(|names| !names.is_empty());
+    if held || !run.is_complete() {
+        return;
+    }
+    run.spec.template = None;
+    run.metadata.annotations = None;
+    let Some(whole) = run.status.take() else { return };
+    run.status = Some(ExperimentRunStatus {
+        facts: whole.facts.into_iter().filter(|fact| fact.name == FactName::Completed).collect(),
+        detection: whole.detection.map(|result| DetectionResult {
+            alert: None,
+            chain: None,
+            also_fired: Vec::new(),
+            ..result
+        }),
+        recovery: whole.recovery.map(|result| RecoveryResult { evidence: None, ..result }),
+        verdict: whole.verdict,
+        debrief: whole.debrief,
+        ..ExperimentRunStatus::default()
+    });
+}
+
 fn finished(run: &ExperimentRun) -> Option<&ExperimentRunStatus> {
     run.status.as_ref().filter(|status| status.verdict.is_some() && run.is_complete())
 }
@@ -61,11 +87,43 @@ fn share(answers: impl Iterator<Item = Answer>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn only_yes_and_no_are_counted() {
         let answers =
             [Answer::Yes, Answer::No, Answer::NotExercised, Answer::Inconclusive, Answer::Yes];
         assert_eq!(share(answers.into_iter()), "2/3");
+    }
+
+    #[test]
+    fn a_run_that_is_over_adds_up_to_the_same_without_its_details() {
+        let at = |second| format!("2026-11-24T10:00:{second:02}.000000Z");
+        let fact = |name, second| json!({"name": name, "at": at(second), "notBefore": at(second), "source": "api", "detail": "d"});
+        let mut run: ExperimentRun = serde_json::from_value(json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
+            "metadata": {"name": "r", "namespace": "shop", "finalizers": [crate::api::names::FINALIZER]},
+            "spec": {"experiment": "e"},
+            "status": {
+                "facts": [fact("accepted", 1), fact("journaled", 2), fact("injected", 3), fact("reverted", 4), fact("completed", 5)],
+                "verdict": "ObjectiveMissed", "debrief": "e-1", "summary": "noticed late",
+                "detection": {"answer": "No", "tier": "None", "headline": "No"},
+                "recovery": {"answer": "Yes", "tier": "Within1m", "automatic": true, "headline": "4s"},
+            },
+        }))
+        .unwrap();
+        let sum = |run: &ExperimentRun| {
+            let mut status = ExperimentStatus::default();
+            add_up(&mut status, &[run]);
+            status
+        };
+        let (whole, before) = (sum(&run), run.clone());
+        forget_details(&mut run);
+        assert_eq!(run, before, "it is not let go yet");
+        run.metadata.finalizers = None;
+        forget_details(&mut run);
+        assert_eq!(sum(&run), whole);
+        let status = run.status.unwrap();
+        assert!(status.facts.len() == 1 && status.summary.is_none());
     }
 }

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     api::{SafetyLever, names},
     config::Config,
+    core::ledger,
 };
 
 /// What an operator needs to run.
@@ -187,10 +188,9 @@ async fn control(
         None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
     };
     let (reader, writer) = reflector::store();
-    // Who wrote which field is of no use here, and it is most of a run's size.
     let slim = |run: &mut Run| {
         if let Ok(run) = &mut run.0 {
-            run.metadata.managed_fields = None;
+            ledger::forget_details(run);
         }
     };
     let stream = watcher(api, config.timeout(super::WATCH_SECONDS)).default_backoff().modify(slim);
