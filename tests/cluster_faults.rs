@@ -428,7 +428,7 @@ async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
     };
     let steady =
         json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}]);
-    let change = json!({"template": {"steadyState": steady, "duration": "20s", "detection": {"within": "2s"}}});
+    let change = json!({"template": {"steadyState": steady, "duration": "20s", "detection": {"within": "2s"}, "recovery": {"stableFor": "4s"}}});
     let run = start(&ground, &case, change).await;
     ground.seen(&run, FactName::EffectObserved).await;
     let pod = ground.api::<Pod>().list(&ListParams::default().labels("app=db")).await.unwrap();

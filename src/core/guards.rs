@@ -223,18 +223,21 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
             return result(Guard::DisruptionBudget, None, said);
         }
     };
-    let mut refusal = None;
-    for budget in &scene.world.budgets {
+    let found = match &scene.world.budgets {
+        Ok(found) => found.as_slice(),
+        Err(error) => {
+            let refusal = format!("the disruption budgets cannot be listed: {error}");
+            return result(Guard::DisruptionBudget, Some(refusal), String::new);
+        }
+    };
+    let refusal = found.iter().find_map(|budget| {
         let taken = aim.victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
         let allowed = usize::try_from(budget.allowed).unwrap_or(0);
-        if method == KillMethod::Evict && taken > allowed {
-            refusal = Some(format!(
-                "budget {} allows {allowed} evictions now, {taken} are needed",
-                budget.name
-            ));
-        }
-    }
-    let budgets = scene.world.budgets.iter().filter(|budget| !budget.pods.is_empty()).count();
+        (method == KillMethod::Evict && taken > allowed).then(|| {
+            format!("budget {} allows {allowed} evictions now, {taken} are needed", budget.name)
+        })
+    });
+    let budgets = found.iter().filter(|budget| !budget.pods.is_empty()).count();
     result(Guard::DisruptionBudget, refusal, || match (method, budgets) {
         (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
         (KillMethod::Evict, 0) if aim.victims.len() == 1 => {

@@ -11,7 +11,8 @@ use crate::api::{
 /// What a gap of the fault itself is called.
 pub const FAULT: &str = "fault";
 
-/// How long it must be gone until that counts: replicas do not take it up all at once.
+/// How long it must be gone until that counts, as replicas do not take it up all at once; where the
+/// run would be over sooner, half of what proves a recovery.
 const PATIENCE: Duration = Duration::seconds(3);
 /// How many gaps are written down.
 const GAPS_MAX: usize = 8;
@@ -51,7 +52,8 @@ fn gone_since(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<S
         Some(series) => series.good_since(),
         None => endpoints_back(observed, effect),
     };
-    gone.filter(|gone| gone.at > effect.at && Duration::between(gone.at, observed.now) >= PATIENCE)
+    let patience = PATIENCE.min(Duration::from(spec.recovery.stable_for.std() / 2));
+    gone.filter(|gone| gone.at > effect.at && Duration::between(gone.at, observed.now) >= patience)
 }
 
 fn endpoints_back(observed: &Observed<'_>, effect: &Fact) -> Option<Span> {

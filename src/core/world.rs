@@ -30,8 +30,8 @@ pub struct World {
     pub pods: Vec<Pod>,
     /// The workloads that own them.
     pub workloads: Vec<Workload>,
-    /// The disruption budgets of the namespace.
-    pub budgets: Vec<Budget>,
+    /// The disruption budgets of the namespace, or why they cannot be listed.
+    pub budgets: Result<Vec<Budget>, String>,
     /// The other runs, of this namespace live, of others as last heard.
     pub rivals: Vec<Rival>,
     /// What a fault that changes fields looks at; absent for one that takes pods away.

@@ -105,8 +105,9 @@ pub async fn world(
     };
     let target = count_selected(target, pods.len());
     let workloads = workloads(context, &namespace, &target, &pods).await;
-    let budgets =
-        budgets.unwrap_or_default().into_iter().map(|budget| protect(&budget, &pods)).collect();
+    let budgets = budgets
+        .map(|found| found.iter().map(|budget| protect(budget, &pods)).collect())
+        .map_err(|error| error.to_string());
     let world = World {
         read_at,
         target_read_at: read_at,

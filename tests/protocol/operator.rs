@@ -247,7 +247,7 @@ fn world(target: &Target, seen: Seen, now: Moment) -> World {
         target: firedrill::core::world::Target::Found { reference, desired: 1, rollout: None },
         pods: vec![pod()],
         workloads: vec![Workload { kind, name: "web".to_owned(), uid }],
-        budgets: Vec::new(),
+        budgets: Ok(Vec::new()),
         rivals: Vec::new(),
         scene: Some(Scene {
             object: Changeable::Found(object),

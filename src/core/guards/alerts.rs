@@ -68,7 +68,7 @@ mod tests {
             target: Target::Missing,
             pods: Vec::new(),
             workloads: Vec::new(),
-            budgets: Vec::new(),
+            budgets: Ok(Vec::new()),
             rivals: Vec::new(),
             scene: None,
         }
