@@ -281,8 +281,13 @@ const REAPER_ALIVE: Duration = Duration::seconds(30);
 
 /// A fault that must be reverted needs somebody who would do that if the operator could not.
 fn reaper(scene: &Scene<'_>) -> Option<GuardResult> {
-    let seen = scene.world.scene.as_ref()?.reaper_seen;
-    let age = seen.map(|seen| Duration::between(seen, scene.now));
+    reaper_alive(scene.world)
+}
+
+fn reaper_alive(world: &World) -> Option<GuardResult> {
+    let seen = world.scene.as_ref()?.reaper_seen;
+    // As of the look: while other guards are waited for, nobody looks at the Lease again.
+    let age = seen.map(|seen| Duration::between(seen, world.read_at));
     let refusal = match age {
         None => Some("no reaper was ever seen here".to_owned()),
         Some(age) if age > REAPER_ALIVE => {
@@ -364,4 +369,30 @@ fn unreachable(address: Option<std::net::SocketAddr>, detail: &str) -> String {
 
 fn round(duration: Duration) -> Duration {
     Duration::millis(u64::try_from(duration.std().as_millis() / 100 * 100).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{
+        pods::tests::at,
+        world::{Changeable, Scene as Around},
+    };
+
+    #[test]
+    fn a_reaper_lives_when_it_was_heard_of_half_a_minute_before_the_look() {
+        let passes = |seen: Option<f64>| {
+            let around = Around {
+                object: Changeable::Missing,
+                faulty_revisions: None,
+                policy: None,
+                dependency_ready: None,
+                reaper_seen: seen.map(at),
+            };
+            let world = World { read_at: at(40.0), scene: Some(around), ..alerts::tests::world() };
+            reaper_alive(&world).unwrap().passed
+        };
+        assert!(passes(Some(10.0)));
+        assert!(!passes(Some(9.0)) && !passes(None));
+    }
 }

@@ -46,7 +46,7 @@ pub(super) fn abort_conditions(scene: &Scene<'_>) -> Option<GuardResult> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
@@ -58,7 +58,8 @@ mod tests {
         world::{Lever, Namespace, Target, World},
     };
 
-    fn world() -> World {
+    /// A world in which nothing was found.
+    pub fn world() -> World {
         World {
             read_at: at(0.0),
             target_read_at: at(0.0),
