@@ -343,6 +343,18 @@ fn bad_image() -> Case {
     }
 }
 
+/// The variant of `dependencyOutage` of that name.
+fn outage(wanted: &str) -> Case {
+    let mut found = outages().into_iter().filter(|(name, _)| *name == wanted);
+    let fault = json!({"dependencyOutage": found.next().unwrap().1});
+    Case { name: wanted.to_owned(), target: "deployment", fault }
+}
+
+/// A steady state without which the dependency is out of reach.
+fn reaches_db() -> Value {
+    json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}])
+}
+
 /// The run after somebody has changed the target in mid-fault.
 async fn with_fix(ground: &Ground, fix: impl AsyncFnOnce(&Ground)) -> ExperimentRunStatus {
     let run = start(ground, &bad_image(), json!({"template": {"duration": "30s"}})).await;
@@ -397,19 +409,8 @@ async fn an_undo_in_mid_fault_is_a_rollback_and_the_fault_does_not_come_back() {
 #[tokio::test]
 async fn a_recovery_that_only_our_revert_brings_is_no_yes() {
     let ground = stage("ended", "deployment").await;
-    let case = Case {
-        name: "scale".to_owned(),
-        target: "deployment",
-        fault: json!({"dependencyOutage": {"scaleToZero": {"deployment": "db"}}}),
-    };
-    let steady =
-        json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}]);
-    let run = start(
-        &ground,
-        &case,
-        json!({"template": {"steadyState": steady, "detection": {"within": "2s"}}}),
-    )
-    .await;
+    let change = json!({"template": {"steadyState": reaches_db(), "detection": {"within": "2s"}}});
+    let run = start(&ground, &outage("scale-deployment"), change).await;
     let status = ground.finished(&run).await.status.unwrap();
     let recovery = status.recovery.unwrap();
     assert_eq!(recovery.by, Some(RecoveredBy::FaultEnded), "{recovery:?}");
@@ -421,15 +422,8 @@ async fn a_recovery_that_only_our_revert_brings_is_no_yes() {
 #[tokio::test]
 async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
     let ground = stage("early", "deployment").await;
-    let case = Case {
-        name: "blackhole".to_owned(),
-        target: "deployment",
-        fault: json!({"dependencyOutage": {"blackhole": {"service": "db"}}}),
-    };
-    let steady =
-        json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}]);
-    let change = json!({"template": {"steadyState": steady, "duration": "20s", "detection": {"within": "2s"}, "recovery": {"stableFor": "4s"}}});
-    let run = start(&ground, &case, change).await;
+    let change = json!({"template": {"steadyState": reaches_db(), "duration": "20s", "detection": {"within": "2s"}, "recovery": {"stableFor": "4s"}}});
+    let run = start(&ground, &outage("blackhole"), change).await;
     ground.seen(&run, FactName::EffectObserved).await;
     let pod = ground.api::<Pod>().list(&ListParams::default().labels("app=db")).await.unwrap();
     let pod = pod.items.into_iter().next().unwrap();
@@ -457,16 +451,7 @@ async fn an_egress_that_somebody_else_restricts_is_refused_by_name() {
     let policy = json!({"metadata": {"name": "closed"}, "spec": {
         "podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [{}]}});
     create::<NetworkPolicy>(&ground, policy).await;
-    let case = Case {
-        name: "egress".to_owned(),
-        target: "deployment",
-        fault: outages()
-            .into_iter()
-            .find(|(name, _)| *name == "egress")
-            .map(|(_, fault)| json!({"dependencyOutage": fault}))
-            .unwrap(),
-    };
-    let run = start(&ground, &case, json!({})).await;
+    let run = start(&ground, &outage("egress"), json!({})).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Error), "TargetFound"));
     let summary = run.status.unwrap().summary.unwrap_or_default();

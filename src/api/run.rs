@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
+    names::FINALIZER,
     value::{Duration, Moment, Name},
 };
 
@@ -453,6 +454,13 @@ impl ExperimentRun {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.fact(FactName::Completed).is_some())
+    }
+
+    /// Whether our finalizer is on it: the fault may still be there.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
+        finalizers.iter().any(|finalizer| finalizer == FINALIZER)
     }
 
     /// The run's UID; empty only for an object that no API server has seen.

@@ -122,11 +122,10 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
 /// Waits until our own operator has let go of a run that is over: nobody else would, and the run
 /// could never be deleted.
 async fn released(cluster: &Cluster, name: &str) {
-    let held = |run: &ExperimentRun| run.finalizers().iter().any(|held| held == names::FINALIZER);
     let let_go = kube::runtime::wait::await_condition(
         Api::<ExperimentRun>::namespaced(cluster.client.clone(), &cluster.namespace),
         name,
-        |run: Option<&ExperimentRun>| run.is_none_or(|run| !run.is_complete() || !held(run)),
+        |run: Option<&ExperimentRun>| run.is_none_or(|run| !run.is_complete() || !run.is_held()),
     );
     tokio::time::timeout(ACCEPTED_WITHIN, let_go).await.ok();
 }

@@ -42,8 +42,7 @@ impl Watch<'_> {
 
     fn alert(&self) -> Option<Due> {
         let (at, alert) = self.sight.book.aborting(&self.watcher, self.journaled)?;
-        let name = alert.labels.get("alertname").map_or("an alert", String::as_str);
-        let labels = matcher::print(&alert.labels);
+        let (name, labels) = (alert.name(), matcher::print(&alert.labels));
         Some(Due { at, why: format!("{name} fired, which guards.abortOn names: {labels}") })
     }
 

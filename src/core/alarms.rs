@@ -48,6 +48,12 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.labels.get("alertname").map_or("an alert", String::as_str)
+    }
+
     /// The alert by its labels.
     #[must_use]
     pub fn reference(&self, note: Option<&str>) -> AlertRef {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     api::{
-        Duration, Moment, names,
+        Duration, Moment,
         run::{ExperimentRun, ExperimentRunStatus, FactName},
     },
     config::Config,
@@ -149,17 +149,12 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
         Stage::Reverting => reverting::decide(observed, status),
         Stage::Aftermath => during::aftermath(observed, status),
         Stage::Measured => ending::close(observed, status),
-        Stage::Complete if observed.has_finalizer() => Decision::Act(Effect::ReleaseFinalizer),
+        Stage::Complete if observed.run.is_held() => Decision::Act(Effect::ReleaseFinalizer),
         Stage::Complete => Decision::Rest,
     }
 }
 
 impl<'a> Observed<'a> {
-    fn has_finalizer(&self) -> bool {
-        let finalizers = self.run.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|finalizer| finalizer == names::FINALIZER)
-    }
-
     fn namespace(&self) -> &'a str {
         self.run.metadata.namespace.as_deref().unwrap_or_default()
     }

@@ -58,7 +58,7 @@ pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
         steady(scene),
         alerts::quiet(scene),
     ];
-    results.extend(reaper(scene));
+    results.extend(reaper(scene.world));
     results.extend(alerts::abort_conditions(scene));
     (results, aim)
 }
@@ -280,11 +280,7 @@ fn target_free(scene: &Scene<'_>) -> GuardResult {
 const REAPER_ALIVE: Duration = Duration::seconds(30);
 
 /// A fault that must be reverted needs somebody who would do that if the operator could not.
-fn reaper(scene: &Scene<'_>) -> Option<GuardResult> {
-    reaper_alive(scene.world)
-}
-
-fn reaper_alive(world: &World) -> Option<GuardResult> {
+fn reaper(world: &World) -> Option<GuardResult> {
     let seen = world.scene.as_ref()?.reaper_seen;
     // As of the look: while other guards are waited for, nobody looks at the Lease again.
     let age = seen.map(|seen| Duration::between(seen, world.read_at));
@@ -390,7 +386,7 @@ mod tests {
                 reaper_seen: seen.map(at),
             };
             let world = World { read_at: at(40.0), scene: Some(around), ..alerts::tests::world() };
-            reaper_alive(&world).unwrap().passed
+            reaper(&world).unwrap().passed
         };
         assert!(passes(Some(10.0)));
         assert!(!passes(Some(9.0)) && !passes(None));

@@ -40,8 +40,7 @@ pub fn superfluous<'a>(runs: &[&'a ExperimentRun], keep: usize) -> Vec<&'a Exper
 /// all but what it adds to its experiment. There may be thousands of those.
 pub fn forget_details(run: &mut ExperimentRun) {
     run.metadata.managed_fields = None;
-    let held = run.metadata.finalizers.as_ref().is_some_and(|names| !names.is_empty());
-    if held || !run.is_complete() {
+    if run.is_held() || !run.is_complete() {
         return;
     }
     run.spec.template = None;

@@ -22,7 +22,7 @@ pub struct Revision {
     pub exact: Exact,
     /// How a DaemonSet's pods name it.
     pub hash: Option<String>,
-    /// The replicas that it has or should have; a ControllerRevision has none.
+    /// The replicas that a ReplicaSet has or should have.
     pub replicas: i64,
 }
 

@@ -64,12 +64,7 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
     let mut patch = vec![test("/metadata/uid", &json!(object.uid()))];
     patch.extend(map_at(object, "labels"));
     patch.push(test(&label_path(), &json!(object.label())));
-    for change in fields {
-        let place = field::find(&object.value, &change.at).filter(|place| holds(place, change));
-        if let Some(place) = place {
-            patch.extend(write(&place, &change.set(), &change.was()));
-        }
-    }
+    patch.extend(restore(object, fields));
     patch.push(add(&label_path(), &json!(mark.revocation().to_string())));
     for name in object.annotations().filter(|name| names::is_of_fault(name)) {
         let pointer = format!("/metadata/annotations/{}", escape(name));
@@ -86,11 +81,16 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
 /// The patch by which a person with rights of his own restores `fields` where they hold our value.
 #[must_use]
 pub fn by_hand(object: &Object, fields: &[FieldChange]) -> Vec<Value> {
+    restore(object, fields).filter(|operation| operation["op"] != "test").collect()
+}
+
+/// The operations that restore `fields` where they hold our value.
+fn restore(object: &Object, fields: &[FieldChange]) -> impl Iterator<Item = Value> {
     let places = fields.iter().filter_map(|change| {
         let place = field::find(&object.value, &change.at).filter(|place| holds(place, change))?;
         Some(write(&place, &change.set(), &change.was()))
     });
-    places.flatten().filter(|operation| operation["op"] != "test").collect()
+    places.flatten()
 }
 
 /// Whether anything of the fault is still to be seen on `object`: a field that holds our value, the

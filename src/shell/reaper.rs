@@ -3,7 +3,7 @@
 //! It needs neither the run nor its definition; everything that it must know is on the target.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
     time::Duration as StdDuration,
 };
@@ -85,8 +85,8 @@ pub struct Reaper {
     reads: Client,
     writes: Client,
     clock: Clock,
-    /// The revocations after which nothing is left behind, or somebody is at it.
-    tidied: Mutex<BTreeSet<String>>,
+    /// By UID of the object, the last revocation after which nothing is left behind, or somebody is at it.
+    tidied: Mutex<BTreeMap<String, String>>,
 }
 
 impl Reaper {
@@ -210,14 +210,15 @@ impl Reaper {
     /// was gone by then; so each revocation is looked at once.
     async fn finish(&self, object: &Object) -> Result<(), String> {
         self.bury(object).await;
-        let revocation = format!("{} {}", object.uid(), object.label().unwrap_or_default());
+        let revocation = object.label().unwrap_or_default();
         let tidied = || self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tidied().insert(revocation.clone()) {
+        let last = tidied().insert(object.uid().to_owned(), revocation.to_owned());
+        if last.as_deref() == Some(revocation) {
             return Ok(());
         }
         let finished = async { self.tidy_in_time(object, &self.fields(object).await?).await };
         finished.await.map_err(|problem| {
-            tidied().remove(&revocation);
+            tidied().remove(object.uid());
             format!("{}: {problem}", name(object))
         })
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment, names,
+        Duration, Experiment, ExperimentRun, Moment,
         run::{ExperimentRunStatus, FactName},
     },
     core::{
@@ -78,7 +78,7 @@ enum Step {
 async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry>>, Error> {
     let status = run.status.clone().unwrap_or_default();
     let over = stage::of(&status) == Stage::Complete;
-    if over && !run.finalizers().iter().any(|name| name == names::FINALIZER) {
+    if over && !run.is_held() {
         context.registry.forget(run.uid());
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
         context.trigger_experiment(run);

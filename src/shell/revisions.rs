@@ -9,7 +9,7 @@ use k8s_openapi::{
     api::apps::v1::{ControllerRevision, ReplicaSet},
 };
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Error, call, objects};
@@ -52,14 +52,14 @@ pub async fn marked(client: &Client, object: &Object) -> Result<Vec<Marked>, Err
         Kind::Deployment if object.value["spec"]["selector"].is_null() => Ok(Vec::new()),
         Kind::Deployment => {
             let sets = owned::<ReplicaSet>(client, object).await?;
-            Ok(sets.iter().map(|set| marked_by(object.kind, set, &json!(set))).collect())
+            Ok(sets.iter().map(|set| marked_by(object.kind, set, json!(set))).collect())
         }
         Kind::StatefulSet | Kind::DaemonSet => {
             let revisions = owned::<ControllerRevision>(client, object).await?;
             let mark = |revision: &ControllerRevision| {
                 let data = revision.data.as_ref().map(|data| data.0.clone()).unwrap_or_default();
                 let value = json!({"metadata": revision.metadata, "spec": data["spec"]});
-                marked_by(object.kind, revision, &value)
+                marked_by(object.kind, revision, value)
             };
             Ok(revisions.iter().map(mark).collect())
         }
@@ -67,9 +67,10 @@ pub async fn marked(client: &Client, object: &Object) -> Result<Vec<Marked>, Err
     }
 }
 
-fn marked_by<K: Resource>(kind: Kind, found: &K, value: &Value) -> Marked {
+fn marked_by<K: Resource>(kind: Kind, found: &K, value: Value) -> Marked {
     let number = |path| value.pointer(path).and_then(Value::as_i64);
-    let wanted = number("/spec/replicas").unwrap_or(0).max(number("/status/replicas").unwrap_or(0));
+    // A ReplicaSet that does not say it should have one.
+    let wanted = number("/spec/replicas").unwrap_or(1).max(number("/status/replicas").unwrap_or(0));
     let exact = Exact {
         name: found.name_any(),
         uid: found.uid().unwrap_or_default(),
@@ -79,7 +80,7 @@ fn marked_by<K: Resource>(kind: Kind, found: &K, value: &Value) -> Marked {
     let hash = found.labels().get("controller-revision-hash").cloned();
     Marked {
         revision: Revision { exact, hash, replicas: wanted },
-        template: Object { kind, value: value.clone() },
+        template: Object { kind, value },
     }
 }
 
@@ -88,7 +89,6 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
         + Debug
-        + Serialize
         + DeserializeOwned,
 {
     let params = ListParams::default().labels(&objects::pod_selector(object));
@@ -112,11 +112,13 @@ mod tests {
         let set: ReplicaSet = serde_json::from_value(set).unwrap();
         let faulty = |name, at, was, set_to| {
             let change = FieldChange::new(name, at, &was, &set_to);
-            let marked = marked_by(Kind::Deployment, &set, &json!(set));
+            let marked = marked_by(Kind::Deployment, &set, json!(set));
             super::faulty(vec![marked], &[change]).len()
         };
         assert_eq!(faulty("replicas", "/spec/replicas", json!(1), json!(0)), 0);
         let image = "/spec/template/spec/containers/name=db/image";
         assert_eq!(faulty("image", image, json!("good"), json!("bad")), 1);
+        let silent = marked_by(Kind::Deployment, &set, json!({"spec": {}}));
+        assert_eq!(silent.revision.replicas, 1);
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
         }
     };
-    if !observed.run.spec.dry_run && !observed.has_finalizer() {
+    if !observed.run.spec.dry_run && !observed.run.is_held() {
         return Decision::Act(Effect::AddFinalizer);
     }
     let Some(world) = observed.world else {

@@ -12,7 +12,7 @@ pub(super) fn quiet(scene: &Scene<'_>) -> GuardResult {
     let sources = sources(scene.config);
     let noisy = book.noisy(&scene.watcher).map(|sighting| {
         let state = if sighting.firing.is_some() { "firing" } else { "pending" };
-        let name = sighting.labels.get("alertname").map_or("an alert", String::as_str);
+        let name = sighting.name();
         let field = if scene.watcher.expects(sighting) { "" } else { " (guards.abortOn)" };
         format!("{name} is already {state}{field}")
     });
