@@ -2,7 +2,8 @@
 # Kills the operator at each of its writes on the real cluster, takes away what it needs, and judges
 # what becomes of the run.
 #
-# usage: matrix.sh [--sample [SEED]]                 everything, or random cases for a few minutes
+# usage: matrix.sh [--sample [SEED]]                 everything, or some cases for a few minutes: other ones
+#                                                    for each commit, the same ones for the same commit
 #        matrix.sh [--leaks] [--only TEXT] ...       some of it; see target/debug/examples/matrix --help
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +11,8 @@ cd "$(dirname "$0")/.."
 arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --evidence "$PWD/target/evidence/matrix.json"
   --api-server "$STATE/run/apiserver.pid")
 if [ "${1:-}" = --sample ]; then
-  arguments+=(--sample 150 --seed "${2:-$RANDOM}")
+  commit=$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
+  arguments+=(--sample 150 --seed "${2:-$((16#$commit))}")
 else
   arguments+=("$@")
 fi

@@ -113,6 +113,9 @@ fn conclude(summary: &Summary<'_>, args: &Args) -> bool {
         let caught = summary.planted.iter().filter(|(_, caught)| *caught).count();
         println!("planted: {caught}/{} caught", summary.planted.len());
     }
+    for row in summary.rows.iter().filter(|row| !row.is_clean()) {
+        println!("not clean: {row}");
+    }
     println!("{}", summary.line());
     summary.holds()
 }
