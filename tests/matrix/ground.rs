@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Namespace, Pod, Service},
+    core::v1::{Namespace, Pod, Service, ServiceAccount},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -39,6 +39,10 @@ impl Ground {
         let created = namespaces.create(&PostParams::default(), &parse(namespace)).await.unwrap();
         let ground = Self { client: client.clone(), namespace: created.name_any() };
         lab.enable(&ground.namespace).await;
+        // Its controller needs a moment, most of all after the API server was away.
+        let accounts = ground.api::<ServiceAccount>();
+        let is_there = async || accounts.get("default").await.is_ok();
+        assert!(patience::until(60, is_there).await, "no pod can be made in {}", ground.namespace);
         let post = PostParams::default();
         let deployments = [web(scenario.warm_up), dependency()];
         for (name, deployment) in ["web", "db"].into_iter().zip(deployments) {

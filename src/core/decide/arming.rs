@@ -154,7 +154,11 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
         return Some(during::start_revert(observed, status, Cause::Guard, problem));
     }
     let spec = scene.policy.as_ref()?.as_ref().ok()?;
-    let object = world.object().filter(|object| object.mark() == Some(mark(observed, journal)))?;
+    // Where somebody has lifted the fault, it does not come back.
+    let is_ours = |object: &&Object| {
+        object.mark() == Some(mark(observed, journal)) && arming::holds_any(object, fields(journal))
+    };
+    let object = world.object().filter(is_ours)?;
     let patch = isolation::update(object, spec)?;
     Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
 }
