@@ -6,7 +6,7 @@ use crate::{
     api::{
         Moment,
         names::FIELD_MANAGER,
-        run::{Ending, FieldChange},
+        run::{Ending, FieldChange, Journal},
     },
     faults::{Object, arming, field},
 };
@@ -15,20 +15,27 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     fields: Vec<FieldChange>,
+    previous_mark: Option<String>,
     held_at: Option<Moment>,
     ended: Option<Ending>,
 }
 
 impl Tracker {
-    /// Sets what the fault changes.
-    pub fn expect(&mut self, fields: &[FieldChange]) {
-        self.fields = fields.to_vec();
+    /// Sets what the fault of `journal` changes, and when it was `injected` if it was already.
+    pub fn expect(&mut self, journal: &Journal, injected: Option<Moment>) {
+        self.fields =
+            journal.pre_image.as_ref().map_or_else(Vec::new, |image| image.fields.clone());
+        self.previous_mark.clone_from(&journal.previous_mark);
+        self.held_at = injected;
     }
 
     /// Takes up the object as it is at `now`.
     pub fn see(&mut self, object: &Object, now: Moment) {
         let armed = object.mark().is_some_and(|mark| mark.armed);
-        if self.fields.is_empty() || !armed {
+        // Who replaces the object by an older one takes our mark away too; a revert leaves its own.
+        let label = object.label();
+        let replaced = label.is_none() || label == self.previous_mark.as_deref();
+        if self.fields.is_empty() || !(armed || replaced && self.held_at.is_some()) {
             return;
         }
         if arming::holds_any(object, &self.fields) {
@@ -112,14 +119,14 @@ fn owned(fields: &Value, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{core::pods::tests::at, faults::Kind};
+    use crate::{api::run::PreImage, core::pods::tests::at, faults::Kind};
     use serde_json::json;
 
     fn object(image: &str, mark: &str) -> Object {
         let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}});
         let value = json!({
             "metadata": {
-                "labels": {"firedrill.dev/fault": mark},
+                "labels": if mark.is_empty() { json!({}) } else { json!({"firedrill.dev/fault": mark}) },
                 "managedFields": [
                     {"manager": "kubectl-set", "operation": "Update", "time": "2027-01-15T08:00:03Z", "fieldsV1": fields},
                     {"manager": "other", "operation": "Apply", "time": "2027-01-15T08:00:09Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
@@ -131,8 +138,14 @@ mod tests {
 
     fn tracker() -> Tracker {
         let path = "/spec/template/spec/containers/name=web/image";
+        let fields = vec![FieldChange::new("image", path, &json!("good"), &json!("bad"))];
+        let journal = Journal {
+            pre_image: Some(PreImage { fields, hash: String::new() }),
+            previous_mark: Some("t.1.revoked".to_owned()),
+            ..Journal::default()
+        };
         let mut tracker = Tracker::default();
-        tracker.expect(&[FieldChange::new("image", path, &json!("good"), &json!("bad"))]);
+        tracker.expect(&journal, None);
         tracker
     }
 
@@ -153,6 +166,18 @@ mod tests {
         tracker.see(&object("bad", "u.1.armed"), at(1.0));
         tracker.see(&object("good", "u.1.revoked"), at(3.5));
         assert_eq!(tracker.ended(), None);
+    }
+
+    #[test]
+    fn who_replaces_the_object_is_told_although_the_mark_goes_too() {
+        for mark in ["t.1.revoked", ""] {
+            let mut tracker = tracker();
+            tracker.see(&object("good", mark), at(0.5));
+            assert_eq!(tracker.ended(), None, "nothing was armed yet");
+            tracker.see(&object("bad", "u.1.armed"), at(1.0));
+            tracker.see(&object("good", mark), at(3.5));
+            assert_eq!(tracker.ended().unwrap().by, "kubectl-set (Update)");
+        }
     }
 
     #[test]

@@ -80,12 +80,10 @@ impl Sight {
             Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
     }
 
-    /// The fault is about to be injected, or was: count from here on.
-    pub fn start_counting(&mut self, journal: &Journal, now: Moment) {
+    /// The fault is about to be injected, or was at `injected`: count from here on.
+    pub fn start_counting(&mut self, journal: &Journal, injected: Option<Moment>, now: Moment) {
         self.pods.expect(usize::try_from(journal.count.unwrap_or(0)).unwrap_or(0), now);
-        if let Some(image) = &journal.pre_image {
-            self.changes.expect(&image.fields);
-        }
+        self.changes.expect(journal, injected);
         if matches!(journal.spec.as_ref().map(|spec| &spec.fault), Some(Fault::BadRollout(_))) {
             self.pods.know(&journal.revisions);
         }

@@ -163,7 +163,8 @@ fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) -> bool {
         sight.book.forget();
         sight.alerts_since = journaled.at;
         if let Some(journal) = &status.plan {
-            sight.start_counting(journal, now);
+            let injected = status.fact(FactName::Injected).map(|fact| fact.at);
+            sight.start_counting(journal, injected, now);
         }
     });
     true
