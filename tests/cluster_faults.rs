@@ -27,6 +27,7 @@ mod support;
 #[path = "faults/variants.rs"]
 mod variants;
 
+use audit::Audit;
 use client::{Host, Window};
 use firedrill::{
     api::{
@@ -60,6 +61,9 @@ fn experiment(target: &str, fault: &Value) -> Value {
         "recovery": {"within": "60s", "stableFor": "1s"},
     });
     spec["target"][target] = json!("web");
+    if fault.get("podKill").is_some() {
+        spec["fault"]["podKill"] = json!({"count": null});
+    }
     support::merge(&mut spec["fault"], fault.clone());
     spec
 }
@@ -70,8 +74,8 @@ async fn start(ground: &Ground, target: &str, fault: &Value, change: Value) -> E
     ground.run(body).await
 }
 
-/// Asks for the plan of such an experiment; whatever it says, it is no error of the command.
-fn plan(ground: &Ground, target: &str, fault: &Value) {
+/// Asks for the plan of such an experiment.
+async fn plan(ground: &Ground, target: &str, fault: &Value) -> std::process::Output {
     let mut spec = support::spec();
     support::merge(&mut spec, experiment(target, fault));
     let namespace = &ground.namespace;
@@ -80,19 +84,12 @@ fn plan(ground: &Ground, target: &str, fault: &Value) {
         "metadata": {"name": "planned", "namespace": namespace}, "spec": spec});
     let path = std::env::temp_dir().join(format!("{namespace}-plan.json"));
     std::fs::write(&path, experiment.to_string()).unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_firedrill"));
     command.args(["plan", "-n", namespace, "-f"]).arg(&path);
-    let output = command
-        .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
-        .output()
-        .unwrap();
+    let kubeconfig = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
+    let output = command.env("KUBECONFIG", kubeconfig).output().await.unwrap();
     std::fs::remove_file(path).ok();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        said.contains("Lever"),
-        "no guards in {said} {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    output
 }
 
 /// What must be as it was: what nobody controls, and the revisions that a workload can be rolled back to.
@@ -127,12 +124,27 @@ impl Lane {
         })
         .await;
         let before = self.snapshot().await;
+        self.plans(variant).await?;
         let run = start(ground, &self.target, &variant.fault, json!({})).await;
         let run = ground.finished(&run).await;
         stage::all_settled(ground, &self.target).await;
         let seen = self.judge(variant, &run).await?;
         let changes = before.changes(&self.snapshot().await);
         if changes.is_empty() { Ok(seen) } else { Err(changes.join("\n  ")) }
+    }
+
+    /// A plan says that nothing is in the way, and nobody writes anything for it but the run that plans.
+    async fn plans(&self, variant: &Variant) -> Result<(), String> {
+        let audit = Audit::begin();
+        let output = plan(&self.ground, &self.target, &variant.fault).await;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let wrote = audit.writes(|write| {
+            let plans = write.resource.starts_with("experimentruns");
+            write.namespace == self.ground.namespace && write.is_ours() && !plans
+        });
+        if wrote.is_empty() { Ok(()) } else { Err(format!("a plan wrote {wrote:?}")) }
     }
 
     /// Compares what the run says with what the clients saw.
