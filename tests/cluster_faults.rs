@@ -1,5 +1,5 @@
-//! Every fault in every variant, on every kind that it takes: the effect and its end are seen by
-//! clients on new and on kept connections, and the namespace is as it was but for the tombstone.
+//! Every fault in every variant, on every kind that it takes: the effect is seen (by `make faults` also by
+//! clients on new and on kept connections), and the namespace is as it was but for the tombstone.
 //!
 //! Beside one operator and one reaper that `make test` has started.
 
@@ -37,7 +37,7 @@ use firedrill::{
     faults::Kind,
 };
 use fix::Fix;
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream};
 use k8s_openapi::api::{
     apps::v1::Deployment, core::v1::Pod, discovery::v1::EndpointSlice,
     networking::v1::NetworkPolicy,
@@ -75,7 +75,7 @@ async fn start(ground: &Ground, target: &str, fault: &Value, change: Value) -> E
 }
 
 /// Asks for the plan of such an experiment.
-async fn plan(ground: &Ground, target: &str, fault: &Value) -> std::process::Output {
+async fn plan(ground: &Ground, target: &str, fault: &Value) {
     let mut spec = support::spec();
     support::merge(&mut spec, experiment(target, fault));
     let namespace = &ground.namespace;
@@ -89,7 +89,8 @@ async fn plan(ground: &Ground, target: &str, fault: &Value) -> std::process::Out
     let kubeconfig = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
     let output = command.env("KUBECONFIG", kubeconfig).output().await.unwrap();
     std::fs::remove_file(path).ok();
-    output
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("guards "), "{said} {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// What must be as it was: what nobody controls, and the revisions that a workload can be rolled back to.
@@ -119,10 +120,9 @@ impl Lane {
     async fn exercise(&self, variant: &Variant) -> Result<String, String> {
         let ground = &self.ground;
         let now = firedrill::api::Moment::new(jiff::Timestamp::now());
-        eventually("the clients are answered", 30, async || {
-            client::is_answered(ground, variant, now).await.then_some(())
-        })
-        .await;
+        if std::env::var_os(ASK_CLIENTS).is_some() {
+            client::are_answered(ground, variant, now).await?;
+        }
         let before = self.snapshot().await;
         self.plans(variant).await?;
         let run = start(ground, &self.target, &variant.fault, json!({})).await;
@@ -133,13 +133,10 @@ impl Lane {
         if changes.is_empty() { Ok(seen) } else { Err(changes.join("\n  ")) }
     }
 
-    /// A plan says that nothing is in the way, and nobody writes anything for it but the run that plans.
+    /// Nobody writes anything for a plan but the run that plans, whatever it says.
     async fn plans(&self, variant: &Variant) -> Result<(), String> {
         let audit = Audit::begin();
-        let output = plan(&self.ground, &self.target, &variant.fault).await;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
+        plan(&self.ground, &self.target, &variant.fault).await;
         let wrote = audit.writes(|write| {
             let plans = write.resource.starts_with("experimentruns");
             write.namespace == self.ground.namespace && write.is_ours() && !plans
@@ -158,9 +155,12 @@ impl Lane {
             let found = status.facts.iter().find(|fact| fact.name == name);
             found.map(|fact| fact.at).ok_or_else(|| format!("{name:?} was not seen: {outcome}"))
         };
-        let kills = variant.fault.get("podKill").is_some();
         let injected = fact(FactName::Injected)?;
         let effect = fact(FactName::EffectObserved)?;
+        if std::env::var_os(ASK_CLIENTS).is_none() {
+            return Ok(String::new());
+        }
+        let kills = variant.fault.get("podKill").is_some();
         let (there, until, end) = if kills {
             (injected, fact(FactName::Recovered)?, fact(FactName::Recovered)?)
         } else {
@@ -176,16 +176,19 @@ impl Lane {
         if failed == 0 || answered > 0 && !kills || seen.kept != Some(variant.kept) {
             return Err(format!("due is {:?}, the clients saw: {words} ({outcome})", variant.kept));
         }
-        eventually("the clients are answered again", 30, async || {
-            client::is_answered(&self.ground, variant, end).await.then_some(())
-        })
-        .await;
+        client::are_answered(&self.ground, variant, end).await?;
         Ok(words)
     }
 }
 
+/// Set by `make faults`: what the clients saw is judged too, which needs a machine that is not busy.
+const ASK_CLIENTS: &str = "FIREDRILL_ASK_CLIENTS";
+
 /// From the effect until no connection can be answered any more.
 const SETTLES: firedrill::api::Duration = firedrill::api::Duration::millis(2500);
+
+/// How many namespaces are tried at once.
+const LANES: usize = 4;
 
 /// Every variant on one kind of target, one after the other.
 async fn try_all(
@@ -209,7 +212,8 @@ async fn every_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
         let faults = variants::faults(&target);
         faults.into_iter().map(move |fault| (target.clone(), fault))
     });
-    let outcomes = join_all(lanes.map(|(target, fault)| try_all(target, fault, &outside))).await;
+    let lanes = lanes.map(|(target, fault)| try_all(target, fault, &outside));
+    let outcomes: Vec<_> = stream::iter(lanes).buffer_unordered(LANES).collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let mut failed = Vec::new();
     for (name, outcome) in &outcomes {
@@ -225,9 +229,7 @@ async fn every_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
     let evidence = json!({"cases": count, "held": held, "failed": failed});
     std::fs::create_dir_all("target/evidence").unwrap();
     std::fs::write("target/evidence/faults.json", evidence.to_string()).unwrap();
-    println!(
-        "faults: {held}/{count} took effect, were over for their clients and left nothing behind"
-    );
+    println!("faults: {held}/{count} took effect and left nothing behind");
     assert!(failed.is_empty(), "{failed:?}");
 }
 
@@ -362,6 +364,49 @@ async fn an_egress_that_somebody_else_restricts_is_refused_by_name() {
     assert_eq!(verdict(&run), (Some(Verdict::Error), "TargetFound"));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(summary.contains("NetworkPolicy closed"), "{summary}");
+}
+
+/// The addresses that the policy of an egress outage leaves out.
+async fn left_out(ground: &Ground) -> (String, String) {
+    let policy = ground.api::<NetworkPolicy>().get("firedrill-deployment-web").await.unwrap();
+    let mark = policy.labels().get("firedrill.dev/fault").cloned().unwrap_or_default();
+    (serde_json::to_string(&policy.spec.unwrap().egress).unwrap(), mark)
+}
+
+#[tokio::test]
+async fn an_egress_outage_follows_the_dependency_until_somebody_opens_it() {
+    let ground = deployed("followed").await;
+    let fault = outage(&json!({"egress": {"service": "db"}, "observe": variants::observe("db")}));
+    let change = json!({"template": {"duration": "60s", "guards": {"minReady": 1}}});
+    let run = start(&ground, "deployment", &fault, change).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    let (_, armed) = left_out(&ground).await;
+    let pods = ground.api::<Pod>();
+    let of_db = ListParams::default().labels("app=db");
+    let old = pods.list(&of_db).await.unwrap().items.remove(0).name_any();
+    support::delete(&pods, &old).await;
+    settled(&ground, Kind::Deployment, "db").await;
+    let follows = async || {
+        let now = pods.list(&of_db).await.ok()?.items;
+        let pod = now.into_iter().find(|pod| pod.name_any() != old)?;
+        let address = format!("{}/32", pod.status?.pod_ip?);
+        let (addresses, mark) = left_out(&ground).await;
+        (addresses.contains(&address) && mark == armed).then_some(())
+    };
+    eventually("the policy leaves out the new pod, under the same mark", 20, follows).await;
+
+    let open = json!({"spec": {"egress": [{}]}});
+    let by_hand =
+        PatchParams { field_manager: Some("kubectl-edit".into()), ..PatchParams::default() };
+    let policies = ground.api::<NetworkPolicy>();
+    policies.patch("firedrill-deployment-web", &by_hand, &Patch::Merge(open)).await.unwrap();
+    let new = pods.list(&of_db).await.unwrap().items.remove(0).name_any();
+    support::delete(&pods, &new).await;
+    settled(&ground, Kind::Deployment, "db").await;
+    ground.stop(&run).await;
+    ground.finished(&run).await;
+    let (addresses, mark) = left_out(&ground).await;
+    assert_eq!((addresses.as_str(), mark.ends_with(".revoked")), ("[{}]", true), "{mark}");
 }
 
 #[tokio::test]

@@ -78,8 +78,6 @@ on_cluster cluster_monitoring 1
 
 step "the demo, interrupted and called again"
 counted tests/demo-again.sh
-step "what firedrill may do is what it did, by the audit log of all of this"
-tests/cluster/shell.sh tests/rights.py "$STATE/log/audit.jsonl"
 step "the commands of the README, while another cluster has its hard days"
 beside no-trace tests/cluster/no-trace.sh
 counted tests/readme.sh

@@ -98,6 +98,14 @@ fn last_manager(object: &Object, path: &str) -> Option<Manager> {
     })
 }
 
+/// Whether we are the last who wrote the field at `path` of the spec.
+#[must_use]
+pub fn is_ours(object: &Object, path: &str) -> bool {
+    let entries = object.value["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let mut ours = entries.filter(|entry| entry["manager"] == FIELD_MANAGER);
+    ours.any(|entry| owned(&entry["fieldsV1"], path))
+}
+
 /// Whether `fields` (a `FieldsV1`) has the field at `path` or something around it as a whole.
 fn owned(fields: &Value, path: &str) -> bool {
     let mut level = fields;

@@ -23,6 +23,8 @@ pub struct Series {
     pub name: String,
     /// The address that is asked, once it is known.
     pub address: Option<std::net::SocketAddr>,
+    /// The longest time from the end of one sample to the end of the next.
+    spacing: Duration,
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
@@ -57,6 +59,7 @@ impl Series {
         Self {
             name: name.to_owned(),
             address: None,
+            spacing: interval + timeout,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),
             last: None,
@@ -101,6 +104,12 @@ impl Series {
     #[must_use]
     pub const fn good_since(&self) -> Option<Span> {
         self.good_since
+    }
+
+    /// How long after any instant its next sample has ended at the latest.
+    #[must_use]
+    pub const fn spacing(&self) -> Duration {
+        self.spacing
     }
 
     /// Since when it has been failing, once the failures are an impact.

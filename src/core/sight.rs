@@ -107,6 +107,18 @@ impl Sight {
         Some(self.with_inherited(since))
     }
 
+    /// Since when everything has been good after an impact. An operator that has seen nothing fail, because
+    /// it began to look after another one had, only knows its next samples.
+    #[must_use]
+    pub fn good_after(&self, impact: Span) -> Option<Span> {
+        let since = self.good_since()?;
+        if since.at > impact.at {
+            return Some(since);
+        }
+        let spacing = self.probes.iter().map(Series::spacing).max()?;
+        Some(Span::new(impact.not_before, impact.at + spacing))
+    }
+
     /// A window that an earlier process saw begin goes on when the first look of this one is good.
     fn with_inherited(&self, since: Span) -> Span {
         match self.inherited {
@@ -176,4 +188,37 @@ fn series(probe: &Probe) -> Option<Series> {
 #[must_use]
 pub fn default_timeout(interval: Duration) -> Duration {
     interval.min(Duration::seconds(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{pods::tests::at, series::Sample};
+
+    /// A sight whose only probe, each second with a timeout of one, was sampled like this.
+    fn sight(samples: &[(f64, bool)]) -> Sight {
+        let second = Duration::seconds(1);
+        let mut sight = Sight::new(None, at(0.0));
+        sight.probes = vec![Series::new("answers", second, second, 1)];
+        for &(started, good) in samples {
+            let (started, ended) = (at(started), at(started + 0.1));
+            sight.probes[0].push(Sample { started, ended, good, detail: String::new() });
+        }
+        sight
+    }
+
+    #[test]
+    fn back_is_what_was_good_after_the_impact() {
+        let impact = Span::new(at(1.0), at(2.1));
+        let seen = sight(&[(1.0, true), (2.0, false), (3.0, true)]);
+        assert_eq!(seen.good_after(impact), Some(Span::new(at(2.0), at(3.1))));
+    }
+
+    #[test]
+    fn a_window_that_began_before_an_impact_that_another_operator_saw_says_nothing_of_what_was_then()
+     {
+        let unseen = sight(&[(1.5, true), (2.5, true)]);
+        let impact = Span::new(at(1.0), at(2.1));
+        assert_eq!(unseen.good_after(impact), Some(Span::new(at(1.0), at(4.1))));
+    }
 }

@@ -53,8 +53,8 @@ impl Host {
         let Self { name, address, port } = self;
         let asks = self.asks();
         format!(
-            "(while :; do if {asks}; then echo {name} new ok; else echo {name} new failed; fi; sleep 0.5; done) & \
-             (while :; do nc {address} {port} -e /tmp/keep {name} 2>/dev/null; echo {name} kept closed; sleep 0.5; done) & "
+            "(while :; do if {asks}; then echo {name} new ok; else echo {name} new failed; fi; sleep 1; done) & \
+             (while :; do nc -w 1 {address} {port} -e /tmp/keep {name} 2>/dev/null; echo {name} kept broken; sleep 0.5; done) & "
         )
     }
 }
@@ -65,17 +65,23 @@ pub fn hosts(outside: &Host) -> Vec<Host> {
     services.into_iter().chain([outside.clone()]).collect()
 }
 
-/// The container that asks these hosts.
+/// The container that asks these hosts. A connection that is silent for two seconds is as good as closed:
+/// nobody ends one whose other side is gone with its network.
 pub fn container(hosts: &[Host]) -> Value {
     // Standard output is the connection; what is said of it goes to standard error.
-    let keep = "#!/bin/sh\nwhile echo ping; do if read -t 1 answer; then echo $1 kept ok >&3; sleep 0.5; fi; done";
+    let keep = "#!/bin/sh\nwhile echo ping; do if read -t 2 answer; then echo $1 kept ok >&3; sleep 0.5; else echo $1 kept broken >&3; exit; fi; done";
     let loops: String = hosts.iter().map(Host::loops).collect();
     let script =
         format!("printf '%s\\n' '{keep}' > /tmp/keep; chmod +x /tmp/keep; exec 3>&1; {loops} wait");
     json!({"name": "asks", "image": "registry.local/busybox:1", "imagePullPolicy": "Never", "command": ["sh", "-c", script]})
 }
 
+/// How long a service may take to answer when nothing is wrong.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What a client said at one time.
+#[derive(Debug)]
+#[allow(dead_code, reason = "it is printed where something is wrong")]
 struct Said {
     at: Moment,
     what: String,
@@ -106,23 +112,34 @@ pub async fn saw(ground: &Ground, variant: &Variant, window: Window) -> Seen {
             .filter(|said| said.at > from && said.at < window.until && said.what == text)
             .count()
     };
-    let kept = match (within(window.injected, "kept closed"), within(window.there, "kept ok")) {
+    let kept = match (within(window.injected, "kept broken"), within(window.there, "kept ok")) {
         (0, 0) => None,
         (0, _) => Some(Kept::GoesOn),
-        _ => Some(Kept::Closed),
+        _ => Some(Kept::Breaks),
     };
     Seen { new: (within(window.there, "new ok"), within(window.there, "new failed")), kept }
 }
 
-/// Whether the clients are answered on new and on kept connections since then.
-pub async fn is_answered(ground: &Ground, variant: &Variant, since: Moment) -> bool {
-    let (host, said) = said(ground, variant).await;
-    let last = |which: &str| {
-        let prefix = format!("{host} {which} ");
-        let mut of = said.iter().rev().filter(|said| said.what.starts_with(&prefix));
-        of.next().is_some_and(|said| said.at > since && said.what.ends_with(" ok"))
-    };
-    last("new") && last("kept")
+/// Waits until the clients are answered on new and on kept connections after `since`; else what they
+/// said last.
+pub async fn are_answered(ground: &Ground, variant: &Variant, since: Moment) -> Result<(), String> {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let (host, said) = said(ground, variant).await;
+        let last = |which: &str| {
+            let prefix = format!("{host} {which} ");
+            said.iter().rev().find(|said| said.what.starts_with(&prefix))
+        };
+        let lasts = [last("new"), last("kept")];
+        let good = |said: &Said| said.at > since && said.what.ends_with(" ok");
+        if lasts.iter().all(|said| said.is_some_and(good)) {
+            return Ok(());
+        }
+        if std::time::Instant::now() > end {
+            return Err(format!("the clients are not answered after {since:?}: {lasts:?}"));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
 }
 
 /// Whom the clients of a variant ask, and what they said of it.

@@ -47,7 +47,7 @@ impl Fix {
     /// As whom the API server knows it.
     pub fn by(self) -> &'static str {
         match self {
-            Self::Undo => "kubectl-rollout (Update)",
+            Self::Undo => "kubectl (Update)",
             Self::Edit => "kubectl-edit (Update)",
             Self::SetImage => "kubectl-set (Update)",
             Self::Replace => "kubectl-replace (Update)",

@@ -35,9 +35,11 @@ pub fn kind(target: &str) -> Kind {
 pub fn web(kind: Kind, rolls: Rolls, outside: &client::Host) -> Value {
     let hosts = client::hosts(outside);
     let pages: String = hosts.iter().map(client::Host::page).collect();
+    // So long that clients notice when the only pod is replaced.
+    let warm_up = if rolls == Rolls::AllAtOnce { "sleep 3;" } else { "" };
     // The pages come last, so that whoever is ready has them.
     let script = format!(
-        "[ \"$MODE\" = serve ] && [ -z \"$CRASH\" ] || exit 1; mkdir -p /tmp/w/cgi-bin; {pages} echo ok > /tmp/w/index.html; {}",
+        "[ \"$MODE\" = serve ] && [ -z \"$CRASH\" ] || exit 1; mkdir -p /tmp/w/cgi-bin; {pages} echo ok > /tmp/w/index.html; {warm_up} {}",
         client::ANSWERS
     );
     let mut containers = vec![json!({
@@ -58,9 +60,11 @@ pub fn web(kind: Kind, rolls: Rolls, outside: &client::Host) -> Value {
         kind,
         &json!({"terminationGracePeriodSeconds": 1, "containers": containers}),
     );
-    let is_single = kind == Kind::StatefulSet && rolls == Rolls::AllAtOnce;
+    // A single pod is all of them, whatever the kind.
     if kind != Kind::DaemonSet {
-        spec["replicas"] = json!(if is_single { 1 } else { 2 });
+        spec["replicas"] = json!(if rolls == Rolls::AllAtOnce { 1 } else { 2 });
+    } else if rolls == Rolls::AllAtOnce {
+        spec["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "n1"});
     }
     if rolls == Rolls::AllAtOnce {
         let all = json!({"maxUnavailable": "100%", "maxSurge": 0});

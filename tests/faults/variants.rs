@@ -30,7 +30,8 @@ pub enum Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     GoesOn,
-    Closed,
+    /// It is closed, or nothing comes any more.
+    Breaks,
 }
 
 /// All variants of a fault; `range` are addresses outside of the cluster at which somebody answers.
@@ -90,10 +91,10 @@ fn leaves(fault: &Value) -> Vec<String> {
 /// What is tried of one choice.
 fn samples(leaf: &str, range: &str) -> Vec<Variant> {
     let kill = |words: &str, fault: Value| {
-        variant(leaf, words, json!({"podKill": fault}), Asked::Target, Kept::Closed)
+        variant(leaf, words, json!({"podKill": fault}), Asked::Target, Kept::Breaks)
     };
     let roll = |words: &str, fault: Value| {
-        variant(leaf, words, json!({"badRollout": fault}), Asked::Target, Kept::Closed)
+        variant(leaf, words, json!({"badRollout": fault}), Asked::Target, Kept::Breaks)
     };
     let cut = |host: &'static str, mut fault: Value, kept: Kept| {
         if leaf.contains("egress") || leaf.contains("externalName") {
@@ -103,8 +104,8 @@ fn samples(leaf: &str, range: &str) -> Vec<Variant> {
     };
     match leaf {
         "podKill.count" => vec![
-            kill("evicted", json!({"count": 2, "method": "Evict"})),
-            kill("deleted", json!({"count": 2, "method": "Delete", "order": "Oldest"})),
+            kill("evicted", json!({"count": 1, "method": "Evict"})),
+            kill("deleted", json!({"count": 1, "method": "Delete", "order": "Oldest"})),
         ],
         "podKill.percent" => vec![
             kill("evicted", json!({"percent": 100, "method": "Evict", "order": "Newest"})),
@@ -133,10 +134,10 @@ fn samples(leaf: &str, range: &str) -> Vec<Variant> {
             vec![cut("outside", json!({"externalName": {"service": "outside"}}), Kept::GoesOn)]
         }
         "dependencyOutage.scaleToZero.deployment" => {
-            vec![cut("db", json!({"scaleToZero": {"deployment": "db"}}), Kept::Closed)]
+            vec![cut("db", json!({"scaleToZero": {"deployment": "db"}}), Kept::Breaks)]
         }
         "dependencyOutage.scaleToZero.statefulSet" => {
-            vec![cut("store", json!({"scaleToZero": {"statefulSet": "store"}}), Kept::Closed)]
+            vec![cut("store", json!({"scaleToZero": {"statefulSet": "store"}}), Kept::Breaks)]
         }
         other => panic!("{other} has no case here"),
     }

@@ -120,7 +120,10 @@ impl Snapshot {
         let names: BTreeSet<&String> = self.objects.keys().chain(after.objects.keys()).collect();
         let change = |name: &&String| match (self.objects.get(*name), after.objects.get(*name)) {
             (Some(before), Some(now)) => {
-                (before != now).then(|| format!("{name} changed from {before} to {now}"))
+                let is_tombstone =
+                    self.tombstones.contains(*name) && after.tombstones.contains(*name);
+                (before != now && !is_tombstone)
+                    .then(|| format!("{name} changed from {before} to {now}"))
             }
             (Some(_), None) => Some(format!("{name} is gone")),
             (None, _) => (!after.tombstones.contains(*name)).then(|| format!("{name} is new")),

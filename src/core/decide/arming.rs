@@ -11,6 +11,7 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal},
     },
     core::{
+        changes,
         leftovers::{self, Leftovers},
         plan::Plan,
         span::{Span, crop},
@@ -154,13 +155,18 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
         return Some(during::start_revert(observed, status, Cause::Guard, problem));
     }
     let spec = scene.policy.as_ref()?.as_ref().ok()?;
-    // Where somebody has lifted the fault, it does not come back.
-    let is_ours = |object: &&Object| {
-        object.mark() == Some(mark(observed, journal)) && arming::holds_any(object, fields(journal))
-    };
-    let object = world.object().filter(is_ours)?;
+    let is_on = |object: &&Object| is_on(object, &mark(observed, journal), fields(journal));
+    let object = world.object().filter(is_on)?;
     let patch = isolation::update(object, spec)?;
     Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
+}
+
+/// Whether the fault of that mark is there as we made it; where somebody has lifted it or has opened the
+/// policy, it does not come back.
+fn is_on(object: &Object, mark: &Mark, fields: &[FieldChange]) -> bool {
+    object.mark().as_ref() == Some(mark)
+        && arming::holds_any(object, fields)
+        && changes::is_ours(object, "/spec/egress")
 }
 
 /// The first sign that the fault is real.
@@ -300,4 +306,34 @@ fn trouble(
         return Decision::WaitUntil(tried + pause);
     }
     Decision::Look(Need::World)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{api::run::FieldChange, faults::Kind};
+
+    #[test]
+    fn a_policy_is_followed_while_the_fault_is_on_and_not_once_somebody_has_lifted_it() {
+        let place = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
+        let fields = [FieldChange::new("inert", place, &json!("true"), &Value::Null)];
+        let policy = |mark: &Mark, labels: &Value, manager: &str| Object {
+            kind: Kind::NetworkPolicy,
+            value: json!({
+                "metadata": {
+                    "labels": {"firedrill.dev/fault": mark.to_string()},
+                    "managedFields": [{"manager": manager, "fieldsV1": {"f:spec": {"f:egress": {}}}}],
+                },
+                "spec": {"podSelector": {"matchLabels": labels}},
+            }),
+        };
+        let (ours, other) = (Mark::armed("run", 1), Mark::armed("other", 1));
+        let (on, lifted) = (json!({"app": "web"}), json!({"firedrill.dev/inert": "true"}));
+        assert!(is_on(&policy(&ours, &on, "firedrill"), &ours, &fields));
+        assert!(!is_on(&policy(&ours, &lifted, "firedrill"), &ours, &fields));
+        assert!(!is_on(&policy(&ours, &on, "kubectl-edit"), &ours, &fields));
+        assert!(!is_on(&policy(&other, &on, "firedrill"), &ours, &fields));
+    }
 }

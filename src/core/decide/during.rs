@@ -356,9 +356,9 @@ pub(super) fn see(
     let mut impact = sight.impact(observed.now);
     impact.ended_by = ended_by(&status, observed);
     impact.gaps.extend(outage::gaps(observed, &status));
-    if status.fact(FactName::ImpactStarted).is_some() {
-        impact.good_since = sight.good_since().map(Since::from);
-    }
+    let started = status.fact(FactName::ImpactStarted);
+    impact.good_since =
+        started.and_then(|started| sight.good_after(started.into())).map(Since::from);
     status.impact = Some(impact);
     status
 }

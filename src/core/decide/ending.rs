@@ -95,15 +95,15 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         (true, Some(reverted)) => reverted.at + spec.recovery.within,
         (false, _) => injected.at + spec.recovery.within,
     };
-    if status.fact(FactName::ImpactStarted).is_none() {
+    let Some(impact) = status.fact(FactName::ImpactStarted) else {
         let at = if changes(status) {
             reverted.map_or(plan.deadline?, |fact| fact.at)
         } else {
             restored.map_or(limit, |span| (span.at + stable).max(earliest))
         };
         return Some(Over { at, recovered: None, restored });
-    }
-    let recovered = since(observed.sight.good_since()).zip(restored);
+    };
+    let recovered = since(observed.sight.good_after(impact.into())).zip(restored);
     let back = recovered.map(|(mitigated, restored)| mitigated.later(restored));
     Some(match back.filter(|back| back.at <= limit || observed.now < limit) {
         Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
