@@ -57,7 +57,7 @@ use variants::Variant;
 /// An experiment with that fault on `web`, as a change of [`support::spec`].
 fn experiment(target: &str, fault: &Value) -> Value {
     let mut spec = json!({
-        "target": {"deployment": null}, "fault": {"podKill": null}, "duration": "8s", "tolerates": false,
+        "target": {"deployment": null}, "fault": {"podKill": null}, "duration": "12s", "tolerates": false,
         "recovery": {"within": "60s", "stableFor": "1s"},
     });
     spec["target"][target] = json!("web");
@@ -120,7 +120,7 @@ impl Lane {
     async fn exercise(&self, variant: &Variant) -> Result<String, String> {
         let ground = &self.ground;
         let now = firedrill::api::Moment::new(jiff::Timestamp::now());
-        if std::env::var_os(ASK_CLIENTS).is_some() {
+        if client::are_asked() {
             client::are_answered(ground, variant, now).await?;
         }
         let before = self.snapshot().await;
@@ -157,7 +157,7 @@ impl Lane {
         };
         let injected = fact(FactName::Injected)?;
         let effect = fact(FactName::EffectObserved)?;
-        if std::env::var_os(ASK_CLIENTS).is_none() {
+        if !client::are_asked() {
             return Ok(String::new());
         }
         let kills = variant.fault.get("podKill").is_some();
@@ -180,9 +180,6 @@ impl Lane {
         Ok(words)
     }
 }
-
-/// Set by `make faults`: what the clients saw is judged too, which needs a machine that is not busy.
-const ASK_CLIENTS: &str = "FIREDRILL_ASK_CLIENTS";
 
 /// From the effect until no connection can be answered any more.
 const SETTLES: firedrill::api::Duration = firedrill::api::Duration::millis(2500);

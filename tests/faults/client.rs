@@ -16,6 +16,12 @@ pub const ECHO: u16 = 8081;
 /// How a server is started: pages at 8080, an echo at [`ECHO`].
 pub const ANSWERS: &str = "nc -ll -p 8081 -e cat & exec httpd -f -p 8080 -h /tmp/w";
 
+/// Whether there are clients, and what they see is judged: that needs a machine that is not busy, so
+/// `make faults` asks for it.
+pub fn are_asked() -> bool {
+    std::env::var_os("FIREDRILL_ASK_CLIENTS").is_some()
+}
+
 /// Whom a client asks.
 #[derive(Clone, Debug)]
 pub struct Host {

@@ -52,7 +52,7 @@ pub fn web(kind: Kind, rolls: Rolls, outside: &client::Host) -> Value {
         ],
         "readinessProbe": {"httpGet": {"path": "/index.html", "port": 8080}, "periodSeconds": 1},
     })];
-    if rolls == Rolls::AllAtOnce {
+    if rolls == Rolls::AllAtOnce && client::are_asked() {
         containers.push(client::container(&hosts));
     }
     let mut spec = workload(
@@ -96,7 +96,7 @@ fn object(kind: Kind, name: &str, spec: &Value) -> Value {
 pub async fn stage(name: &str, target: &str, rolls: Rolls, outside: &client::Host) -> Ground {
     let ground = Ground::bare(name, json!({"firedrill.dev/enabled": "true"})).await;
     furnish(&ground, kind(target), web(kind(target), rolls, outside), &json!({})).await;
-    if rolls == Rolls::AllAtOnce {
+    if rolls == Rolls::AllAtOnce && client::are_asked() {
         let spec = json!({"terminationGracePeriodSeconds": 1, "containers": [client::container(&[client::Host::service("web")])]});
         let client =
             json!({"metadata": {"name": "client", "labels": {"app": "client"}}, "spec": spec});
