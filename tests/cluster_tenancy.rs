@@ -9,7 +9,7 @@
 
 #[path = "tenancy/armed.rs"]
 mod armed;
-#[path = "support/audit.rs"]
+#[path = "tenancy/audit.rs"]
 mod audit;
 #[path = "tenancy/deletions.rs"]
 mod deletions;

@@ -20,5 +20,5 @@ for part in "operator --config $STATE/mon/firedrill.yaml" "reaper --lease-namesp
     2>"$STATE/log/faults-${part%% *}.log" &
   pids+=($!)
 done
-tests/cluster/shell.sh env STATE="$STATE" FIREDRILL_ASK_CLIENTS=1 cargo test -q --locked --features cluster-tests --test cluster_faults -- \
+tests/cluster/shell.sh env STATE="$STATE" cargo test -q --locked --features cluster-tests --test cluster_faults -- \
   --nocapture --test-threads=2

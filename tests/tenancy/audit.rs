@@ -1,14 +1,11 @@
 //! What really happened, by the API server's audit log.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
 };
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 /// The audit log from some moment on.
@@ -26,15 +23,12 @@ pub struct Write {
     pub verb: String,
     pub resource: String,
     pub namespace: String,
-    /// The program that asked.
-    pub agent: String,
     pub code: u64,
-    pub answered: Timestamp,
 }
 
 impl Audit {
     pub fn begin() -> Self {
-        let path = super::support::state().join("log/audit.jsonl");
+        let path = super::identity::state().join("log/audit.jsonl");
         let from = std::fs::metadata(&path).unwrap().len();
         Self { path, from }
     }
@@ -51,11 +45,6 @@ impl Audit {
 }
 
 impl Write {
-    /// Whether firedrill asked, as an operator or as a command.
-    pub fn is_ours(&self) -> bool {
-        self.agent.starts_with("firedrill/")
-    }
-
     /// Whether it takes pods away, or would if it were not refused.
     pub fn harms_pods(&self) -> bool {
         let pods = self.resource == "pods" && self.verb.starts_with("delete");
@@ -95,8 +84,6 @@ fn write(event: &Value) -> Option<Write> {
             format!("{resource}/{subresource}")
         },
         namespace: text("/objectRef/namespace").to_owned(),
-        agent: text("/userAgent").to_owned(),
         code: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
-        answered: text("/stageTimestamp").parse().ok()?,
     })
 }

@@ -1,56 +1,23 @@
 //! The objects of a namespace before and after a run: what a revert must have restored.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{
-    Api, Client, Discovery, ResourceExt,
+    Api, Client, ResourceExt,
     api::{DynamicObject, ListParams},
     core::ApiResource,
-    discovery::{Scope, verbs},
 };
 use serde_json::Value;
 
-const GROUP: &str = "firedrill.dev";
 const FAULT: &str = "firedrill.dev/fault";
 /// The annotations of an armed target begin like this.
 const ARMED: [&str; 4] =
     ["firedrill.dev/deadline", "firedrill.dev/at-", "firedrill.dev/was-", "firedrill.dev/set-"];
 
-/// Every kind of object that a namespace can hold and that somebody may miss.
-pub async fn kinds(client: &Client) -> Vec<ApiResource> {
-    let found = Discovery::new(client.clone()).run_aggregated().await.unwrap();
-    let all = found.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
-    let kinds = all.filter(|(kind, can)| {
-        // Events and Leases are heartbeats and reports, and our own resources are judged apart.
-        can.scope == Scope::Namespaced
-            && can.supports_operation(verbs::LIST)
-            && kind.group != GROUP
-            && !matches!(kind.kind.as_str(), "Event" | "Lease" | "Endpoints")
-    });
-    kinds.map(|(kind, _)| kind).collect()
-}
-
-/// Whether an object of that kind must be as it was before.
-pub type Counts = fn(&str, &DynamicObject) -> bool;
-
-/// What no other object controls.
-pub fn is_free(_: &str, object: &DynamicObject) -> bool {
-    !object.owner_references().iter().any(|of| of.controller == Some(true))
-}
-
-/// Annotations by which controllers count.
-const NUMBERS: [&str; 3] = [
-    "deployment.kubernetes.io/revision",
-    "deployment.kubernetes.io/revision-history",
-    "deprecated.daemonset.template.generation",
-];
-
 /// Everything in a namespace at one time.
 #[derive(Default)]
 pub struct Snapshot {
-    /// Every object that counts, without what the server writes, by kind and name.
+    /// Every object that no other one controls, without what the server writes, by kind and name.
     objects: BTreeMap<String, Value>,
     /// The UIDs of all pods.
     pub pods: BTreeSet<String>,
@@ -61,23 +28,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub async fn take(
-        client: &Client,
-        kinds: &[ApiResource],
-        namespace: &str,
-        counts: Counts,
-    ) -> Self {
+    pub async fn take(client: &Client, kinds: &[ApiResource], namespace: &str) -> Self {
         let mut snapshot = Self::default();
         for kind in kinds {
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, kind);
             for object in api.list(&ListParams::default()).await.unwrap() {
-                snapshot.add(&kind.kind, &object, counts);
+                snapshot.add(&kind.kind, &object);
             }
         }
         snapshot
     }
 
-    fn add(&mut self, kind: &str, object: &DynamicObject, counts: Counts) {
+    fn add(&mut self, kind: &str, object: &DynamicObject) {
         let name = format!("{kind} {}", object.name_any());
         if kind == "Pod" {
             self.pods.extend(object.uid());
@@ -88,7 +50,8 @@ impl Snapshot {
         if kind == "NetworkPolicy" && is_revoked(object) && is_inert(object) {
             self.tombstones.insert(name.clone());
         }
-        if counts(kind, object) {
+        let is_controlled = object.owner_references().iter().any(|of| of.controller == Some(true));
+        if !is_controlled {
             self.objects.insert(name, essence(object));
         }
     }
@@ -120,21 +83,13 @@ impl Snapshot {
         let names: BTreeSet<&String> = self.objects.keys().chain(after.objects.keys()).collect();
         let change = |name: &&String| match (self.objects.get(*name), after.objects.get(*name)) {
             (Some(before), Some(now)) => {
-                let is_tombstone =
-                    self.tombstones.contains(*name) && after.tombstones.contains(*name);
-                (before != now && !is_tombstone)
-                    .then(|| format!("{name} changed from {before} to {now}"))
+                (before != now).then(|| format!("{name} changed from {before} to {now}"))
             }
             (Some(_), None) => Some(format!("{name} is gone")),
             (None, _) => (!after.tombstones.contains(*name)).then(|| format!("{name} is new")),
         };
         names.iter().filter_map(change).collect()
     }
-}
-
-/// Whether an annotation is one of an armed target.
-fn is_of_armed(name: &str) -> bool {
-    ARMED.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// What the mark of a fault says at its end.
@@ -146,28 +101,24 @@ fn state(object: &DynamicObject) -> Option<&str> {
 /// ReplicaSet in use and never takes them away there; of a faulty one that is not in use nothing may stay,
 /// because an undo returns to it.
 fn is_armed(kind: &str, object: &DynamicObject) -> bool {
+    let armed = |name: &String| ARMED.iter().any(|prefix| name.starts_with(prefix));
     let is_in_use = kind == "ReplicaSet" && object.data["spec"]["replicas"] != 0;
-    state(object) == Some("armed")
-        || !is_in_use && object.annotations().keys().any(|name| is_of_armed(name))
+    state(object) == Some("armed") || !is_in_use && object.annotations().keys().any(armed)
 }
 
-/// The object without its status, its versions, what its controller numbers and our tombstone.
+/// The object without its status, its versions and our tombstone.
 fn essence(object: &DynamicObject) -> Value {
     let mut object = object.clone();
-    // A Deployment's controller copies its annotations to the ReplicaSet in use, for good.
-    if object.data["spec"]["replicas"] != 0 && object.metadata.owner_references.is_some() {
-        object.annotations_mut().retain(|name, _| !is_of_armed(name));
-    }
     if is_revoked(&object) {
         object.labels_mut().remove(FAULT);
     }
-    object.annotations_mut().retain(|name, _| !NUMBERS.contains(&name.as_str()));
+    object.annotations_mut().remove("deployment.kubernetes.io/revision");
     let metadata = &mut object.metadata;
     (metadata.managed_fields, metadata.resource_version, metadata.generation) = (None, None, None);
     metadata.labels.take_if(|labels| labels.is_empty());
     metadata.annotations.take_if(|annotations| annotations.is_empty());
     let mut value = serde_json::to_value(&object).unwrap();
-    for of_the_answer in ["status", "kind", "apiVersion", "revision"] {
+    for of_the_answer in ["status", "kind", "apiVersion"] {
         value.as_object_mut().map(|fields| fields.remove(of_the_answer));
     }
     value
