@@ -36,8 +36,7 @@ fn fire(ground: &Ground, name: &str) {
 /// The calls of faults in this namespace by the audit log, at or after `since`.
 fn harm(ground: &Ground, since: Option<Moment>) -> Vec<Value> {
     let runner = format!("system:serviceaccount:{}:firedrill-runner", ground.namespace);
-    let path = format!("{}/log/audit.jsonl", std::env::var("STATE").unwrap());
-    let log = std::fs::read_to_string(path).unwrap();
+    let log = std::fs::read_to_string(support::state().join("log/audit.jsonl")).unwrap();
     let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let harmful = |event: &Value| {
         let reads = ["get", "list", "watch"].iter().any(|verb| event["verb"] == *verb);

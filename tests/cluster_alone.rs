@@ -52,8 +52,7 @@ async fn a_run_that_no_operator_takes_up_is_taken_back_with_the_remedy() {
 
 /// Every kind of write that an operator made in the namespace: verb, resource, subresource.
 fn writes(ground: &Ground) -> BTreeSet<(String, String, String)> {
-    let state = std::env::var("STATE").expect("STATE is the cluster's state folder");
-    let log = std::fs::read_to_string(format!("{state}/log/audit.jsonl")).unwrap();
+    let log = std::fs::read_to_string(support::state().join("log/audit.jsonl")).unwrap();
     let own = format!("\"namespace\":\"{}\"", ground.namespace);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     log.lines()

@@ -1,5 +1,5 @@
-//! Every fault that changes fields, in every variant, on every kind that it takes: the effect is
-//! seen, and after the revert the namespace is as it was but for the tombstone.
+//! Every fault in every variant, on every kind that it takes: the effect is seen, also by clients
+//! on new and on kept connections, and the namespace is as it was but for the tombstone.
 //!
 //! Beside one operator and one reaper that `make test` has started.
 
@@ -9,325 +9,200 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "support/audit.rs"]
+mod audit;
+#[path = "faults/client.rs"]
+mod client;
+#[path = "faults/fix.rs"]
+mod fix;
+#[path = "support/objects.rs"]
+mod objects;
+#[path = "faults/outside.rs"]
+mod outside;
+#[path = "faults/stage.rs"]
+mod stage;
 mod support;
+#[path = "faults/variants.rs"]
+mod variants;
 
-use std::collections::BTreeMap;
-
+use audit::Audit;
+use client::Host;
 use firedrill::{
     api::{
         ExperimentRun,
-        run::{ExperimentRunStatus, FactName, RecoveredBy, Verdict},
+        run::{FactName, RecoveredBy, Verdict},
     },
     faults::Kind,
-    shell::objects,
 };
-use futures::{StreamExt, stream};
+use fix::Fix;
+use futures::{StreamExt, future::join_all, stream};
 use k8s_openapi::api::{
-    apps::v1::{ControllerRevision, Deployment, ReplicaSet},
-    core::v1::{ConfigMap, Pod, Service},
-    discovery::v1::EndpointSlice,
+    apps::v1::Deployment, core::v1::Pod, discovery::v1::EndpointSlice,
     networking::v1::NetworkPolicy,
 };
 use kube::{
-    Api, ResourceExt,
-    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    ResourceExt,
+    api::{DynamicObject, ListParams, Patch, PatchParams},
+    core::ApiResource,
 };
+use objects::Snapshot;
+use outside::Outside;
 use serde_json::{Value, json};
+use stage::{Rolls, create, settled, stage};
 use support::{Ground, eventually, verdict};
+use variants::Variant;
 
-/// One fault in one variant on one kind of target.
-struct Case {
-    name: String,
-    target: &'static str,
-    fault: Value,
-}
-
-const KINDS: [&str; 3] = ["deployment", "statefulSet", "daemonSet"];
-
-/// The variants of `badRollout`, by the field that is broken.
-fn rollouts() -> Vec<(&'static str, Value)> {
-    vec![
-        ("image", json!({"image": "firedrill.invalid/none"})),
-        ("command", json!({"command": ["/bin/false"]})),
-        ("env-changed", json!({"env": {"name": "MODE", "value": "crash"}})),
-        ("env-removed", json!({"env": {"name": "MODE"}})),
-        ("env-added", json!({"env": {"name": "CRASH", "value": "yes"}})),
-        ("config-map-key", json!({"configMapKey": {"env": "SETTING"}})),
-        ("readiness-probe", json!({"readinessProbe": {}})),
-        ("resources", json!({"resources": {}})),
-    ]
-}
-
-/// The variants of `dependencyOutage`; `db` is the dependency and `web` asks it.
-fn outages() -> Vec<(&'static str, Value)> {
-    let observe = json!({"name": "reaches-db", "http": {"service": "web", "port": 80, "path": "/cgi-bin/db", "interval": "200ms"}});
-    let outside = json!({"name": "reaches-outside", "http": {"service": "web", "port": 80, "path": "/cgi-bin/outside", "interval": "200ms"}});
-    vec![
-        ("blackhole", json!({"blackhole": {"service": "db"}})),
-        ("external-name", json!({"externalName": {"service": "outside"}, "observe": outside})),
-        ("scale-deployment", json!({"scaleToZero": {"deployment": "db"}})),
-        ("scale-stateful-set", json!({"scaleToZero": {"statefulSet": "store"}})),
-        ("egress", json!({"egress": {"service": "db"}, "observe": observe})),
-    ]
-}
-
-fn cases() -> Vec<Case> {
-    let rolled = KINDS.into_iter().flat_map(|target| {
-        rollouts().into_iter().map(move |(name, fault)| Case {
-            name: format!("badRollout {name} on {target}"),
-            target,
-            fault: json!({"badRollout": fault}),
-        })
-    });
-    let out = outages().into_iter().map(|(name, fault)| Case {
-        name: format!("dependencyOutage {name}"),
-        target: "deployment",
-        fault: json!({"dependencyOutage": fault}),
-    });
-    rolled.chain(out).collect()
-}
-
-/// A page that asks another host and passes on whether that answered.
-fn asking(host: &str) -> String {
-    format!(
-        "printf '#!/bin/sh\\nif echo | nc -w 1 {host} 80 >/dev/null 2>&1; then echo; echo ok; else printf \"Status: 503\\\\r\\\\n\\\\r\\\\n\"; fi\\n'"
-    )
-}
-
-fn template() -> Value {
-    let script = format!(
-        "[ \"$MODE\" = serve ] && [ -z \"$CRASH\" ] || exit 1; mkdir -p /tmp/w/cgi-bin; echo ok > /tmp/w/index.html; \
-         {} > /tmp/w/cgi-bin/db; {} > /tmp/w/cgi-bin/outside; chmod +x /tmp/w/cgi-bin/*; exec httpd -f -p 8080 -h /tmp/w",
-        asking("db"),
-        asking("outside")
-    );
-    json!({
-        "metadata": {"labels": {"app": "web"}},
-        "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
-            "name": "web", "image": "registry.local/busybox:1", "imagePullPolicy": "Never",
-            "command": ["sh", "-c", script],
-            "env": [
-                {"name": "FIRST", "value": "1"},
-                {"name": "MODE", "value": "serve"},
-                {"name": "SETTING", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "colour"}}},
-            ],
-            "readinessProbe": {"httpGet": {"path": "/index.html", "port": 8080}, "periodSeconds": 1},
-        }]},
-    })
-}
-
-/// A namespace with `web` of that kind, its dependency `db`, `store` and a name outside.
-async fn stage(name: &str, target: &str) -> Ground {
-    let ground = Ground::bare(name, json!({"firedrill.dev/enabled": "true"})).await;
-    let settings = json!({"metadata": {"name": "settings"}, "data": {"colour": "green"}});
-    create::<ConfigMap>(&ground, settings).await;
-    let selector = json!({"matchLabels": {"app": "web"}});
-    let mut spec = json!({"selector": selector, "template": template()});
-    let kind = match target {
-        "statefulSet" => Kind::StatefulSet,
-        "daemonSet" => Kind::DaemonSet,
-        _ => Kind::Deployment,
-    };
-    if kind != Kind::DaemonSet {
-        spec["replicas"] = json!(2);
-    }
-    if kind == Kind::StatefulSet {
-        spec["serviceName"] = json!("web");
-    }
-    dynamic(&ground, kind, json!({"metadata": {"name": "web"}, "spec": spec})).await;
-    for (kind, name) in [(Kind::Deployment, "db"), (Kind::StatefulSet, "store")] {
-        let mut spec = json!({
-            "replicas": 1, "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
-                "name": "c", "image": "registry.local/busybox:1", "imagePullPolicy": "Never",
-                "command": ["sh", "-c", "mkdir -p /tmp/w; exec httpd -f -p 8080 -h /tmp/w"]}]}},
-        });
-        if kind == Kind::StatefulSet {
-            spec["serviceName"] = json!(name);
-        }
-        dynamic(&ground, kind, json!({"metadata": {"name": name}, "spec": spec})).await;
-    }
-    for name in ["web", "db"] {
-        let spec = json!({"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]});
-        create::<Service>(&ground, json!({"metadata": {"name": name}, "spec": spec})).await;
-    }
-    let outside = format!("db.{}.svc.cluster.local", ground.namespace);
-    let spec = json!({"type": "ExternalName", "externalName": outside});
-    create::<Service>(&ground, json!({"metadata": {"name": "outside"}, "spec": spec})).await;
-    settled(&ground, kind, "web").await;
-    settled(&ground, Kind::Deployment, "db").await;
-    settled(&ground, Kind::StatefulSet, "store").await;
-    ground
-}
-
-async fn create<K>(ground: &Ground, value: Value)
-where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
-        + serde::Serialize
-        + serde::de::DeserializeOwned
-        + Clone
-        + std::fmt::Debug,
-{
-    let object = serde_json::from_value(value).unwrap();
-    ground.api::<K>().create(&PostParams::default(), &object).await.unwrap();
-}
-
-async fn dynamic(ground: &Ground, kind: Kind, mut value: Value) {
-    let api: Api<DynamicObject> = objects::api(&ground.client, kind, Some(&ground.namespace));
-    value["apiVersion"] = json!("apps/v1");
-    value["kind"] = json!(kind.to_string());
-    api.create(&PostParams::default(), &serde_json::from_value(value).unwrap()).await.unwrap();
-}
-
-/// Waits until every pod is made from the present template and ready.
-async fn settled(ground: &Ground, kind: Kind, name: &str) {
-    eventually("the workload is ready", 90, async || {
-        let object = read(ground, kind, name).await?;
-        let (spec, status) = (&object["spec"], &object["status"]);
-        let (desired, ready, updated) = match kind {
-            Kind::DaemonSet => ("desiredNumberScheduled", "numberReady", "updatedNumberScheduled"),
-            _ => ("replicas", "readyReplicas", "updatedReplicas"),
-        };
-        let wanted = if kind == Kind::DaemonSet {
-            status[desired].as_i64()?
-        } else {
-            spec["replicas"].as_i64()?
-        };
-        let current = status["observedGeneration"] == object["metadata"]["generation"];
-        let whole =
-            status[ready].as_i64() == Some(wanted) && status[updated].as_i64() == Some(wanted);
-        let alone = kind == Kind::DaemonSet || status["replicas"].as_i64() == Some(wanted);
-        (current && whole && alone && wanted > 0).then_some(())
-    })
-    .await;
-}
-
-async fn read(ground: &Ground, kind: Kind, name: &str) -> Option<Value> {
-    let found = objects::read(&ground.client, kind, &ground.namespace, name).await.ok()??;
-    Some(found.value)
-}
-
-/// Everything in the namespace that a fault may have changed, without what the server writes itself.
-async fn snapshot(ground: &Ground) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Service] {
-        let api = objects::api(&ground.client, kind, Some(&ground.namespace));
-        for item in api.list(&ListParams::default()).await.unwrap() {
-            let mut value = serde_json::to_value(&item).unwrap();
-            value.as_object_mut().unwrap().remove("status");
-            let metadata = value["metadata"].as_object_mut().unwrap();
-            for written in ["resourceVersion", "generation", "managedFields"] {
-                metadata.remove(written);
-            }
-            let labels = metadata.get_mut("labels").and_then(Value::as_object_mut);
-            if let Some(labels) = labels {
-                labels.remove("firedrill.dev/fault");
-                if labels.is_empty() {
-                    metadata.remove("labels");
-                }
-            }
-            if let Some(annotations) =
-                metadata.get_mut("annotations").and_then(Value::as_object_mut)
-            {
-                annotations.remove("deployment.kubernetes.io/revision");
-                annotations.remove("deprecated.daemonset.template.generation");
-                if annotations.is_empty() {
-                    metadata.remove("annotations");
-                }
-            }
-            found.insert(format!("{kind} {}", item.name_any()), value);
-        }
-    }
-    let revisions = ground.api::<ControllerRevision>().list(&ListParams::default()).await.unwrap();
-    for revision in revisions {
-        found.insert(format!("ControllerRevision {}", revision.name_any()), json!(revision.data));
-    }
-    let sets = ground.api::<ReplicaSet>().list(&ListParams::default()).await.unwrap();
-    for set in sets {
-        let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
-        found.insert(
-            format!("ReplicaSet {}", set.name_any()),
-            serde_json::to_value(template).unwrap(),
-        );
-    }
-    found
-}
-
-async fn start(ground: &Ground, case: &Case, change: Value) -> ExperimentRun {
-    let mut body = json!({"template": {
-        "target": {"deployment": null}, "fault": {"podKill": null}, "duration": "8s", "tolerates": false,
-        "steadyState": [{"name": "answers", "http": {"service": "web", "port": 80, "path": "/index.html", "interval": "200ms"}}],
+/// An experiment with that fault on `web`, as a change of [`support::spec`].
+fn experiment(target: &str, fault: &Value) -> Value {
+    let mut spec = json!({
+        "target": {"deployment": null}, "fault": {"podKill": null}, "duration": "5m", "tolerates": false,
         "recovery": {"within": "60s", "stableFor": "1s"},
-    }});
-    body["template"]["target"][case.target] = json!("web");
-    support::merge(&mut body["template"]["fault"], case.fault.clone());
+    });
+    spec["target"][target] = json!("web");
+    if fault.get("podKill").is_some() {
+        spec["fault"]["podKill"] = json!({"count": null});
+    }
+    support::merge(&mut spec["fault"], fault.clone());
+    spec
+}
+
+async fn start(ground: &Ground, target: &str, fault: &Value, change: Value) -> ExperimentRun {
+    let mut body = json!({"template": experiment(target, fault)});
     support::merge(&mut body, change);
     ground.run(body).await
 }
 
-/// Runs one case and says what is wrong, if something is.
-async fn exercise(case: Case) -> Result<(), String> {
-    let ground = stage("fault", case.target).await;
-    let before = snapshot(&ground).await;
-    let run = start(&ground, &case, json!({})).await;
-    let run = ground.finished(&run).await;
-    let status = run.status.clone().unwrap_or_default();
-    let outcome = format!("{:?} {}", verdict(&run), status.summary.clone().unwrap_or_default());
-    for name in [FactName::Injected, FactName::EffectObserved, FactName::Reverted] {
-        if status.fact(name).is_none() {
-            return Err(format!("{name:?} was not seen: {outcome}"));
-        }
-    }
-    if matches!(status.verdict, None | Some(Verdict::Error | Verdict::Aborted)) {
-        return Err(outcome);
-    }
-    let kind = match case.target {
-        "statefulSet" => Kind::StatefulSet,
-        "daemonSet" => Kind::DaemonSet,
-        _ => Kind::Deployment,
-    };
-    for (kind, name) in [(kind, "web"), (Kind::Deployment, "db"), (Kind::StatefulSet, "store")] {
-        settled(&ground, kind, name).await;
-    }
-    let after = snapshot(&ground).await;
-    differences(&before, &after)
+/// Asks for the plan of such an experiment.
+async fn plan(ground: &Ground, target: &str, fault: &Value) {
+    let mut spec = support::spec();
+    support::merge(&mut spec, experiment(target, fault));
+    let namespace = &ground.namespace;
+    let experiment = json!({
+        "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
+        "metadata": {"name": "planned", "namespace": namespace}, "spec": spec});
+    let path = std::env::temp_dir().join(format!("{namespace}-plan.json"));
+    std::fs::write(&path, experiment.to_string()).unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    command.args(["plan", "-n", namespace, "-f"]).arg(&path);
+    let kubeconfig = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
+    let output = command.env("KUBECONFIG", kubeconfig).output().await.unwrap();
+    std::fs::remove_file(path).ok();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("guards "), "{said} {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn differences(
-    before: &BTreeMap<String, Value>,
-    after: &BTreeMap<String, Value>,
-) -> Result<(), String> {
-    let names: Vec<_> = before.keys().chain(after.keys()).collect();
-    for name in names {
-        let (old, new) = (before.get(name), after.get(name));
-        if old != new {
-            let text = |value: Option<&Value>| value.map(Value::to_string).unwrap_or_default();
-            return Err(format!("{name} is not as it was:\n  {}\n  {}", text(old), text(new)));
-        }
+/// What must be as it was: what nobody controls, and the revisions that a workload can be rolled back to.
+fn counts(kind: &str, object: &DynamicObject) -> bool {
+    objects::is_free(kind, object) || matches!(kind, "ReplicaSet" | "ControllerRevision")
+}
+
+/// A namespace in which the variants are tried one after the other on one kind of target.
+struct Lane {
+    ground: Ground,
+    target: String,
+    kinds: Vec<ApiResource>,
+}
+
+impl Lane {
+    async fn new(target: &str, outside: &Host) -> Self {
+        let ground = stage("fault", target, Rolls::AllAtOnce, outside).await;
+        let kinds = objects::kinds(&ground.client).await;
+        Self { ground, target: target.to_owned(), kinds }
     }
-    Ok(())
+
+    async fn snapshot(&self) -> Snapshot {
+        Snapshot::take(&self.ground.client, &self.kinds, &self.ground.namespace, counts).await
+    }
+
+    /// Runs one variant until it has been seen; what its clients saw, else what is wrong.
+    async fn exercise(&self, variant: &Variant) -> Result<String, String> {
+        let ground = &self.ground;
+        client::are_answered(ground, variant).await?;
+        let before = self.snapshot().await;
+        self.plans(variant).await?;
+        let run = start(ground, &self.target, &variant.fault, json!({})).await;
+        let seen = self.is_seen(variant, &run).await;
+        ground.stop(&run).await;
+        let run = ground.finished(&run).await;
+        let seen = seen.map_err(|problem| format!("{problem} ({})", outcome(&run)))?;
+        if verdict(&run) != (Some(Verdict::Aborted), "Stopped") {
+            return Err(format!("it was not stopped: {}", outcome(&run)));
+        }
+        stage::all_settled(ground, &self.target).await;
+        client::are_answered(ground, variant).await?;
+        let changes = before.changes(&self.snapshot().await);
+        if changes.is_empty() { Ok(seen) } else { Err(changes.join("\n  ")) }
+    }
+
+    /// Waits until the run has seen the fault, and the clients too; what they saw.
+    async fn is_seen(&self, variant: &Variant, run: &ExperimentRun) -> Result<String, String> {
+        let runs = self.ground.api::<ExperimentRun>();
+        let injected = support::within(60, async || {
+            let status = runs.get(&run.name_any()).await.ok()?.status?;
+            let fact = |name| status.facts.iter().find(|fact| fact.name == name);
+            fact(FactName::EffectObserved)?;
+            Some(fact(FactName::Injected)?.at)
+        });
+        let injected = injected.await.ok_or("the run did not see the effect")?;
+        client::see(&self.ground, variant, injected).await
+    }
+
+    /// Nobody writes anything for a plan but the run that plans, whatever it says.
+    async fn plans(&self, variant: &Variant) -> Result<(), String> {
+        let audit = Audit::begin();
+        plan(&self.ground, &self.target, &variant.fault).await;
+        let wrote = audit.writes(|write| {
+            let plans = write.resource.starts_with("experimentruns");
+            write.namespace == self.ground.namespace && write.is_ours() && !plans
+        });
+        if wrote.is_empty() { Ok(()) } else { Err(format!("a plan wrote {wrote:?}")) }
+    }
+}
+
+fn outcome(run: &ExperimentRun) -> String {
+    let summary = run.status.as_ref().and_then(|status| status.summary.as_deref());
+    format!("{:?} {}", verdict(run), summary.unwrap_or_default())
+}
+
+/// How many namespaces are tried at once.
+const LANES: usize = 4;
+
+/// Every variant on one kind of target, one after the other.
+async fn try_all(
+    target: String,
+    fault: String,
+    outside: &Outside,
+) -> Vec<(String, Result<String, String>)> {
+    let lane = Lane::new(&target, &outside.host()).await;
+    let mut outcomes = Vec::new();
+    for variant in variants::of(&fault, &outside.cidr()) {
+        let outcome = lane.exercise(&variant).await;
+        outcomes.push((format!("{} on {target}", variant.name), outcome));
+    }
+    outcomes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_takes_effect_and_leaves_nothing_behind() {
-    let cases = cases();
-    let count = cases.len();
-    let outcomes: Vec<(String, Result<(), String>)> = stream::iter(cases)
-        .map(|case| async move { (case.name.clone(), exercise(case).await) })
-        .buffer_unordered(4)
-        .collect()
-        .await;
+async fn every_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
+    let outside = Outside::answers().await;
+    let lanes = variants::targets().into_iter().flat_map(|target| {
+        let faults = variants::faults(&target);
+        faults.into_iter().map(move |fault| (target.clone(), fault))
+    });
+    let lanes = lanes.map(|(target, fault)| try_all(target, fault, &outside));
+    let outcomes: Vec<_> = stream::iter(lanes).buffer_unordered(LANES).collect().await;
+    let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let mut failed = Vec::new();
-    for (name, outcome) in outcomes {
+    for (name, outcome) in &outcomes {
         match outcome {
-            Ok(()) => println!("  ✓ {name}"),
+            Ok(seen) => println!("  ✓ {name:55} {seen}"),
             Err(problem) => {
-                println!("  ✗ {name}: {problem}");
+                println!("  ✗ {name:55} {problem}");
                 failed.push(name);
             }
         }
     }
-    let held = count - failed.len();
+    let (count, held) = (outcomes.len(), outcomes.len() - failed.len());
     let evidence = json!({"cases": count, "held": held, "failed": failed});
     std::fs::create_dir_all("target/evidence").unwrap();
     std::fs::write("target/evidence/faults.json", evidence.to_string()).unwrap();
@@ -335,19 +210,61 @@ async fn every_fault_takes_effect_and_leaves_nothing_behind() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-fn bad_image() -> Case {
-    Case {
-        name: "image".to_owned(),
-        target: "deployment",
-        fault: json!({"badRollout": {"image": "firedrill.invalid/none"}}),
+/// What people do about a bad image, each way on a workload of that kind.
+async fn mend(target: &str) {
+    let host = Host::service("db");
+    let ground = stage("mended", target, Rolls::ByDefault, &host).await;
+    let web = stage::web(stage::kind(target), Rolls::ByDefault, &host);
+    for fix in Fix::ALL {
+        let run = start(
+            &ground,
+            target,
+            &bad_image(),
+            json!({"template": {"duration": "60s", "guards": {"minReady": 1}}}),
+        )
+        .await;
+        ground.seen(&run, FactName::EffectObserved).await;
+        fix.happen(&ground, stage::kind(target), web.clone());
+        let ending = eventually("the fix is written down", 20, async || {
+            let run = ground.api::<ExperimentRun>().get(&run.name_any()).await.ok()?;
+            run.status?.impact?.ended_by
+        })
+        .await;
+        ground.stop(&run).await;
+        let status = ground.finished(&run).await.status.unwrap();
+        let words = format!("{fix:?} on {target}");
+        assert_eq!((ending.restored, ending.by.as_str()), (true, fix.by()), "{words}");
+        assert_eq!(status.impact.unwrap().ended_by.unwrap().by, fix.by(), "{words}");
+        let left = stage::read(&ground, stage::kind(target), "web").await.unwrap();
+        let container = &left["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["image"], fix::IMAGE, "{words}");
+        assert_eq!(container["imagePullPolicy"], fix.leaves(), "{words}");
+        let mark = left["metadata"]["labels"]["firedrill.dev/fault"].as_str().unwrap_or_default();
+        assert!(mark.ends_with(".revoked"), "{words}: {mark}");
+        let mut annotations = left["metadata"]["annotations"].as_object().into_iter().flatten();
+        let of_fault = annotations.find(|(name, _)| firedrill::api::names::is_of_fault(name));
+        assert_eq!(of_fault, None, "{words}");
+        fix::begin_anew(&ground, &web);
+        settled(&ground, stage::kind(target), "web").await;
     }
 }
 
-/// The variant of `dependencyOutage` of that name.
-fn outage(wanted: &str) -> Case {
-    let mut found = outages().into_iter().filter(|(name, _)| *name == wanted);
-    let fault = json!({"dependencyOutage": found.next().unwrap().1});
-    Case { name: wanted.to_owned(), target: "deployment", fault }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fix_that_somebody_makes_is_left_alone_and_attributed() {
+    join_all(["deployment", "statefulSet", "daemonSet"].map(mend)).await;
+}
+
+fn outage(of: &Value) -> Value {
+    json!({"dependencyOutage": of})
+}
+
+fn bad_image() -> Value {
+    json!({"badRollout": {"image": fix::BROKEN}})
+}
+
+/// A namespace with a Deployment as it is rolled out by default.
+async fn deployed(name: &str) -> Ground {
+    stage(name, "deployment", Rolls::ByDefault, &Host::service("db")).await
 }
 
 /// A steady state without which the dependency is out of reach.
@@ -355,62 +272,17 @@ fn reaches_db() -> Value {
     json!([{"name": "reaches-db", "tcp": {"service": "db", "port": 80, "interval": "200ms"}}])
 }
 
-/// The run after somebody has changed the target in mid-fault.
-async fn with_fix(ground: &Ground, fix: impl AsyncFnOnce(&Ground)) -> ExperimentRunStatus {
-    let run = start(ground, &bad_image(), json!({"template": {"duration": "30s"}})).await;
-    ground.seen(&run, FactName::EffectObserved).await;
-    fix(ground).await;
-    eventually("the fix is written down", 20, async || {
-        let run = ground.api::<ExperimentRun>().get(&run.name_any()).await.ok()?;
-        run.status?.impact?.ended_by
-    })
-    .await;
-    ground.stop(&run).await;
-    ground.finished(&run).await.status.unwrap()
-}
-
-async fn image(ground: &Ground) -> String {
-    let web = ground.api::<Deployment>().get("web").await.unwrap();
-    web.spec.unwrap().template.spec.unwrap().containers[0].image.clone().unwrap()
-}
-
-#[tokio::test]
-async fn a_fix_that_somebody_makes_is_left_alone_and_attributed() {
-    let ground = stage("fixed", "deployment").await;
-    let status = with_fix(&ground, async |ground| {
-        let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "registry.local/busybox:1", "imagePullPolicy": "IfNotPresent"}]}}}});
-        let params = PatchParams { field_manager: Some("kubectl-set".into()), ..PatchParams::default() };
-        ground.api::<Deployment>().patch("web", &params, &Patch::Strategic(patch)).await.unwrap();
-    })
-    .await;
-    let ending = status.impact.unwrap().ended_by.unwrap();
-    assert_eq!((ending.restored, ending.by.as_str()), (true, "kubectl-set (Update)"));
-    assert_eq!(image(&ground).await, "registry.local/busybox:1");
-}
-
-#[tokio::test]
-async fn an_undo_in_mid_fault_is_a_rollback_and_the_fault_does_not_come_back() {
-    let ground = stage("undone", "deployment").await;
-    let status = with_fix(&ground, async |ground| {
-        let undo = std::process::Command::new("kubectl")
-            .args(["-n", &ground.namespace, "rollout", "undo", "deployment/web"])
-            .status();
-        assert!(undo.unwrap().success());
-    })
-    .await;
-    assert!(status.impact.unwrap().ended_by.unwrap().restored);
-    let web = ground.api::<Deployment>().get("web").await.unwrap();
-    let label = web.labels().get("firedrill.dev/fault").cloned().unwrap_or_default();
-    assert!(label.ends_with(".revoked"), "{label}");
-    assert!(!web.annotations().keys().any(|name| firedrill::api::names::is_of_fault(name)));
-    assert_eq!(image(&ground).await, "registry.local/busybox:1");
-}
-
 #[tokio::test]
 async fn a_recovery_that_only_our_revert_brings_is_no_yes() {
-    let ground = stage("ended", "deployment").await;
-    let change = json!({"template": {"steadyState": reaches_db(), "detection": {"within": "2s"}}});
-    let run = start(&ground, &outage("scale-deployment"), change).await;
+    let ground = deployed("ended").await;
+    let change = json!({"template": {"steadyState": reaches_db(), "duration": "8s", "detection": {"within": "2s"}}});
+    let run = start(
+        &ground,
+        "deployment",
+        &outage(&json!({"scaleToZero": {"deployment": "db"}})),
+        change,
+    )
+    .await;
     let status = ground.finished(&run).await.status.unwrap();
     let recovery = status.recovery.unwrap();
     assert_eq!(recovery.by, Some(RecoveredBy::FaultEnded), "{recovery:?}");
@@ -421,16 +293,18 @@ async fn a_recovery_that_only_our_revert_brings_is_no_yes() {
 /// The outage is real at first; then the dependency answers again under its old name.
 #[tokio::test]
 async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
-    let ground = stage("early", "deployment").await;
+    let ground = deployed("early").await;
     let change = json!({"template": {"steadyState": reaches_db(), "duration": "20s", "detection": {"within": "2s"}, "recovery": {"stableFor": "4s"}}});
-    let run = start(&ground, &outage("blackhole"), change).await;
+    let run =
+        start(&ground, "deployment", &outage(&json!({"blackhole": {"service": "db"}})), change)
+            .await;
     ground.seen(&run, FactName::EffectObserved).await;
     let pod = ground.api::<Pod>().list(&ListParams::default().labels("app=db")).await.unwrap();
     let pod = pod.items.into_iter().next().unwrap();
     let address = pod.status.unwrap().pod_ip.unwrap();
     let slice = json!({
         "metadata": {"name": "db-by-hand", "labels": {"kubernetes.io/service-name": "db"}},
-        "addressType": "IPv4", "ports": [{"port": 8080}], "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+        "addressType": "IPv4", "ports": [{"name": "http", "port": 8080}], "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
     });
     create::<EndpointSlice>(&ground, slice).await;
     let run = ground.finished(&run).await;
@@ -447,31 +321,72 @@ async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
 
 #[tokio::test]
 async fn an_egress_that_somebody_else_restricts_is_refused_by_name() {
-    let ground = stage("closed", "deployment").await;
+    let ground = deployed("closed").await;
     let policy = json!({"metadata": {"name": "closed"}, "spec": {
         "podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [{}]}});
     create::<NetworkPolicy>(&ground, policy).await;
-    let run = start(&ground, &outage("egress"), json!({})).await;
+    let fault = outage(&json!({"egress": {"service": "db"}, "observe": variants::observe("db")}));
+    let run = start(&ground, "deployment", &fault, json!({})).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Error), "TargetFound"));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(summary.contains("NetworkPolicy closed"), "{summary}");
 }
 
+/// The addresses that the policy of an egress outage leaves out.
+async fn left_out(ground: &Ground) -> (String, String) {
+    let policy = ground.api::<NetworkPolicy>().get("firedrill-deployment-web").await.unwrap();
+    let mark = policy.labels().get("firedrill.dev/fault").cloned().unwrap_or_default();
+    (serde_json::to_string(&policy.spec.unwrap().egress).unwrap(), mark)
+}
+
+#[tokio::test]
+async fn an_egress_outage_follows_the_dependency_until_somebody_opens_it() {
+    let ground = deployed("followed").await;
+    let fault = outage(&json!({"egress": {"service": "db"}, "observe": variants::observe("db")}));
+    let change = json!({"template": {"duration": "60s", "guards": {"minReady": 1}}});
+    let run = start(&ground, "deployment", &fault, change).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    let (_, armed) = left_out(&ground).await;
+    let pods = ground.api::<Pod>();
+    let of_db = ListParams::default().labels("app=db");
+    let old = pods.list(&of_db).await.unwrap().items.remove(0).name_any();
+    support::delete(&pods, &old).await;
+    settled(&ground, Kind::Deployment, "db").await;
+    let follows = async || {
+        let now = pods.list(&of_db).await.ok()?.items;
+        let pod = now.into_iter().find(|pod| pod.name_any() != old)?;
+        let address = format!("{}/32", pod.status?.pod_ip?);
+        let (addresses, mark) = left_out(&ground).await;
+        (addresses.contains(&address) && mark == armed).then_some(())
+    };
+    eventually("the policy leaves out the new pod, under the same mark", 20, follows).await;
+
+    let open = json!({"spec": {"egress": [{}]}});
+    let by_hand =
+        PatchParams { field_manager: Some("kubectl-edit".into()), ..PatchParams::default() };
+    let policies = ground.api::<NetworkPolicy>();
+    policies.patch("firedrill-deployment-web", &by_hand, &Patch::Merge(open)).await.unwrap();
+    let new = pods.list(&of_db).await.unwrap().items.remove(0).name_any();
+    support::delete(&pods, &new).await;
+    settled(&ground, Kind::Deployment, "db").await;
+    ground.stop(&run).await;
+    ground.finished(&run).await;
+    let (addresses, mark) = left_out(&ground).await;
+    assert_eq!((addresses.as_str(), mark.ends_with(".revoked")), ("[{}]", true), "{mark}");
+}
+
 #[tokio::test]
 async fn a_crash_that_kubernetes_would_not_hold_back_needs_min_ready_zero() {
-    let ground = stage("unheld", "deployment").await;
+    let ground = deployed("unheld").await;
     let patch =
         json!([{"op": "remove", "path": "/spec/template/spec/containers/0/readinessProbe"}]);
     let patch: Patch<Deployment> = Patch::Json(serde_json::from_value(patch).unwrap());
     ground.api::<Deployment>().patch("web", &PatchParams::default(), &patch).await.unwrap();
     settled(&ground, Kind::Deployment, "web").await;
-    let case = Case {
-        name: "command".to_owned(),
-        target: "deployment",
-        fault: json!({"badRollout": {"command": ["/bin/false"]}}),
-    };
-    let run = start(&ground, &case, json!({"template": {"guards": {"minReady": 1}}})).await;
+    let fault = json!({"badRollout": {"command": ["/bin/false"]}});
+    let change = json!({"template": {"guards": {"minReady": 1}}});
+    let run = start(&ground, "deployment", &fault, change).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Error), "MinReady"));
     let summary = run.status.unwrap().summary.unwrap_or_default();

@@ -11,10 +11,7 @@ mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
 use firedrill::api::{
     Experiment,
@@ -111,17 +108,13 @@ async fn a_source_that_does_not_answer_is_named_before_anything_is_broken() {
 
 /// Waits until Alertmanager has heard that the alert is over: where its rule is taken away before, it
 /// goes on for minutes.
-fn is_over(alert: &str) {
+async fn is_over(alert: &str) {
     let url = format!("http://127.0.0.1:9093/api/v2/alerts?filter=alertname=\"{alert}\"");
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
+    support::eventually("the alert is over", 30, async || {
         let answer = Command::new("curl").args(["-sf", "-g", &url]).output().unwrap();
-        if String::from_utf8(answer.stdout).unwrap().trim() == "[]" {
-            return;
-        }
-        assert!(Instant::now() < end, "{alert} is still on");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        (String::from_utf8(answer.stdout).unwrap().trim() == "[]").then_some(())
+    })
+    .await;
 }
 
 /// Runs an experiment of the demo; its exit code and its last lines.
@@ -150,8 +143,8 @@ impl Drop for Rules {
     }
 }
 
-#[test]
-fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
+#[tokio::test]
+async fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
     let rules = std::fs::read_to_string(format!("{ROOT}/experiments/demo/rules.yml")).unwrap();
     assert_eq!(rules.matches("for: 25s\n").count(), 1, "the slow rule waits");
     let _rules = Rules::of(&rules.replace("    for: 25s\n", ""));
@@ -160,7 +153,7 @@ fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
     let (code, text) = demo("3-alert-waits-too-long.yaml");
     assert!(text.contains("Passed: noticed after"), "{text}");
     assert_eq!(code, Some(0));
-    is_over("StorefrontErrors");
+    is_over("StorefrontErrors").await;
 }
 
 #[test]

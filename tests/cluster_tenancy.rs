@@ -9,7 +9,7 @@
 
 #[path = "tenancy/armed.rs"]
 mod armed;
-#[path = "tenancy/audit.rs"]
+#[path = "support/audit.rs"]
 mod audit;
 #[path = "tenancy/deletions.rs"]
 mod deletions;

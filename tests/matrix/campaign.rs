@@ -137,8 +137,8 @@ const BEGINNINGS: usize = 3;
 /// No case lasts longer than that.
 const CASE_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Runs one case and judges it. Where nothing but that was wrong, that what is to happen did not come,
-/// it is begun anew.
+/// Runs one case and judges it. It is begun anew where nothing but that was wrong, that what is to
+/// happen did not come, and the audit log has that the reaper ended the fault.
 async fn row<'a>(lab: &Lab, number: usize, work: Work<'a>) -> Row<'a> {
     let mut beginning = 1;
     loop {
@@ -148,8 +148,9 @@ async fn row<'a>(lab: &Lab, number: usize, work: Work<'a>) -> Row<'a> {
         let complaints = judge(&evidence);
         let only_missed = !complaints.is_empty()
             && complaints.iter().all(|complaint| complaint.oracle == Oracle::Came);
-        if only_missed && beginning < BEGINNINGS {
-            println!("     begun anew, what was to happen did not come: {work}");
+        let is_forestalled = only_missed && judge::effects::reaper_was_first(&evidence);
+        if is_forestalled && beginning < BEGINNINGS {
+            println!("     begun anew, the reaper was first: {work}");
             beginning += 1;
             continue;
         }

@@ -13,7 +13,10 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     ground::Ground,
-    judge::{Due, Evidence, audit, objects::Snapshot},
+    judge::{
+        Due, Evidence, audit,
+        objects::{Snapshot, is_free},
+    },
     lab::Lab,
     operator::Operator,
     patience,
@@ -135,6 +138,7 @@ impl<'a> Case<'a> {
         let evidence = Evidence {
             namespace: self.ground.namespace.clone(),
             operator: Lab::operator_user(),
+            reaper: Lab::reaper_user(),
             came: outcome.came,
             clean_after: outcome.clean_after,
             clean_within: Duration::from_secs(LIMIT_SECONDS),
@@ -166,7 +170,7 @@ impl<'a> Case<'a> {
 
     /// Everything in the namespace as it is now.
     pub async fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.lab.client, &self.lab.kinds, &self.ground.namespace).await
+        Snapshot::take(&self.lab.client, &self.lab.kinds, &self.ground.namespace, is_free).await
     }
 
     /// Does what the rule says.

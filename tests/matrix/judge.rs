@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod effects;
+#[path = "../support/objects.rs"]
 pub mod objects;
 
 use std::{
@@ -73,6 +74,8 @@ pub struct Evidence {
     pub namespace: String,
     /// The user as which the operators write.
     pub operator: String,
+    /// The user as which the reaper writes.
+    pub reaper: String,
     pub came: bool,
     /// From the restart, or from the creation of the run, until everything was clean.
     pub clean_after: Option<Duration>,

@@ -12,11 +12,11 @@ use kube::{
     api::PostParams,
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, GroupVersionKind},
-    discovery::{Discovery, Scope, verbs},
 };
 
 use crate::{
     cluster::{self, ApiServer, Taken},
+    judge::objects,
     operator::Files,
     patience,
     proxy::Upstream,
@@ -82,7 +82,7 @@ impl Lab {
         let client = Client::try_from(config.clone()).unwrap();
         let lab = Self {
             upstream: upstream(&config, &client),
-            kinds: kinds(&client).await,
+            kinds: objects::kinds(&client).await,
             token: token(&client).await,
             api_server: ApiServer::new(client.clone(), places.api_server.clone()),
             client,
@@ -155,6 +155,11 @@ impl Lab {
         format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR}")
     }
 
+    /// How the audit log calls the reaper.
+    pub fn reaper_user() -> String {
+        format!("system:serviceaccount:{REAPER}:{REAPER}")
+    }
+
     /// The files of an operator that reaches the API server at `port` of this machine.
     pub fn files(&self, name: &str, port: u16) -> Files {
         let kubeconfig = self.folder.join(format!("{name}.kubeconfig"));
@@ -188,19 +193,6 @@ fn upstream(config: &Config, admin: &Client) -> Upstream {
         admin: admin.clone(),
         client: builder.tls_certs_only(authorities).build().unwrap(),
     }
-}
-
-async fn kinds(client: &Client) -> Vec<ApiResource> {
-    let found = Discovery::new(client.clone()).run_aggregated().await.unwrap();
-    let all = found.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
-    let kinds = all.filter(|(kind, can)| {
-        // Events and Leases are heartbeats and reports, and our own resources are judged apart.
-        can.scope == Scope::Namespaced
-            && can.supports_operation(verbs::LIST)
-            && kind.group != GROUP
-            && !matches!(kind.kind.as_str(), "Event" | "Lease" | "Endpoints")
-    });
-    kinds.map(|(kind, _)| kind).collect()
 }
 
 async fn token(client: &Client) -> String {

@@ -38,6 +38,11 @@ pub async fn client() -> Client {
     Client::try_from(config).unwrap()
 }
 
+/// The folder of the test cluster's state.
+pub fn state() -> PathBuf {
+    std::env::var("STATE").expect("STATE names the test cluster's state; run `make test`").into()
+}
+
 /// A namespace of a test's own with a Deployment `web` behind a Service `web`; removed at the end.
 pub struct Ground {
     pub client: Client,
@@ -153,7 +158,6 @@ impl Ground {
     /// Adds an alerting rule for this ground: no pod of it can be scraped.
     pub async fn rule(&self, name: &str, wait_seconds: u32) {
         let namespace = &self.namespace;
-        let state = std::env::var("STATE").expect("STATE is the cluster's state folder");
         // A page is no metrics, so `up` would be 0: the pods answer with an empty body instead.
         let patch = json!({"spec": {"template": {"metadata": {"annotations": {
             "prometheus.io/scrape": "true", "prometheus.io/port": "8080", "prometheus.io/path": "/metrics"}}}}});
@@ -162,7 +166,7 @@ impl Ground {
         let text = format!(
             "groups:\n- name: {namespace}\n  rules:\n  - alert: {name}\n    expr: absent(up{{namespace=\"{namespace}\"}} == 1)\n    for: {wait_seconds}s\n    labels: {{namespace: {namespace}}}\n"
         );
-        std::fs::write(format!("{state}/mon/rules/{namespace}.yml"), text).unwrap();
+        std::fs::write(state().join(format!("mon/rules/{namespace}.yml")), text).unwrap();
         let status = Command::new("curl")
             .args(["-sf", "-XPOST", "http://127.0.0.1:9090/-/reload"])
             .status()
@@ -226,9 +230,7 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        if let Ok(state) = std::env::var("STATE") {
-            std::fs::remove_file(format!("{state}/mon/rules/{}.yml", self.namespace)).ok();
-        }
+        std::fs::remove_file(state().join(format!("mon/rules/{}.yml", self.namespace))).ok();
         let kubectl = Command::new("kubectl")
             .args(["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"])
             .stdout(Stdio::null())
@@ -279,14 +281,23 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
 ) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
     async move {
-        let end = Instant::now() + Duration::from_secs(seconds);
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            assert!(Instant::now() < end, "{caller}: waited {seconds}s in vain until {what}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let answer = within(seconds, ask).await;
+        answer.unwrap_or_else(|| panic!("{caller}: waited {seconds}s in vain until {what}"))
+    }
+}
+
+/// Asks again until there is an answer, for so many seconds.
+pub async fn within<T, F: Future<Output = Option<T>>>(
+    seconds: u64,
+    ask: impl Fn() -> F,
+) -> Option<T> {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        let answer = ask().await;
+        if answer.is_some() || Instant::now() > end {
+            return answer;
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -303,11 +314,10 @@ impl Reaper {
     /// Starts one and waits until it has renewed its Lease, without which nothing is armed.
     pub fn start() -> Self {
         let began = jiff::Timestamp::now();
-        let state = std::env::var("STATE").unwrap();
-        let kubeconfig = format!("{state}/pki/firedrill-reaper.kubeconfig");
+        let kubeconfig = state().join("pki/firedrill-reaper.kubeconfig");
         let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
         command.args(["reaper", "--lease-namespace", "firedrill-reaper"]);
-        command.args(["--kubeconfig", &kubeconfig]).env("RUST_LOG", "firedrill=info");
+        command.arg("--kubeconfig").arg(kubeconfig).env("RUST_LOG", "firedrill=info");
         let reaper = Self(command.spawn().unwrap());
         let end = Instant::now() + Duration::from_secs(20);
         while Self::renewed().is_none_or(|renewed| renewed < began) {

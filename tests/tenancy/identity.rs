@@ -13,6 +13,8 @@ use kube::{
 };
 use serde_json::{Value, json};
 
+use super::support::state;
+
 /// Somebody who asks the API server.
 pub struct Identity {
     pub name: String,
@@ -25,11 +27,6 @@ pub struct Identity {
 pub struct Answer {
     pub code: u16,
     pub words: String,
-}
-
-/// The folder of the test cluster's state.
-pub fn state() -> PathBuf {
-    std::env::var("STATE").expect("STATE names the test cluster's state; run `make test`").into()
 }
 
 impl Identity {

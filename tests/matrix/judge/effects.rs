@@ -37,6 +37,13 @@ fn story<'a>(evidence: &'a Evidence, changed: &Changed) -> Vec<Step<'a>> {
     events.into_iter().map(step).collect()
 }
 
+/// Whether the reaper has ended the fault, so that there was nothing left to do for an operator.
+pub fn reaper_was_first(evidence: &Evidence) -> bool {
+    let of_reaper = |step: &Step<'_>| step.event.user() == evidence.reaper;
+    let changed = evidence.changed.as_ref();
+    changed.is_some_and(|changed| story(evidence, changed).iter().any(of_reaper))
+}
+
 /// Whether a patch sets the mark of an armed fault.
 fn arms(event: &Event) -> bool {
     let sets = |step: &Value| {
