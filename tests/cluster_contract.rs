@@ -1,6 +1,6 @@
 //! What every fault that changes fields keeps to, sent as the product sends it, to objects that start
 //! no pods: armed twice equals once, reverted twice equals once, a revert without a fault is harmless,
-//! and what is late is refused.
+//! and what is late is refused. And what every kill keeps to, on a pod that does not run.
 //!
 //! Where no reaper runs: it would end a fault whose run does not exist, which is what this sends.
 
@@ -18,12 +18,21 @@ mod support;
 #[path = "faults/variants.rs"]
 mod variants;
 
+use std::collections::BTreeMap;
+
 use firedrill::{
-    api::{Moment, experiment::Target, fault::Fault, mark::Mark, names},
-    faults::{self, Kind, Object, arming, call::Change, isolation},
-    shell::objects,
+    api::{
+        Moment,
+        experiment::Target,
+        fault::{Fault, PodKill},
+        mark::Mark,
+        names,
+        run::Victim,
+    },
+    faults::{self, Call, Kind, Means, Object, Outcome, arming, call::Change, isolation, pod_kill},
+    shell::{objects, perform},
 };
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::{core::v1::Pod, networking::v1::NetworkPolicy};
 use serde_json::{Value, json};
 
 use client::Host;
@@ -123,9 +132,9 @@ async fn keep(target: &str) -> (usize, Vec<String>) {
 async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), String> {
     let fault: Fault = serde_json::from_value(variant.fault.clone()).unwrap();
     let aimed: Target = serde_json::from_value(json!({target: "web"})).unwrap();
-    // What takes pods away has no object to arm.
-    let Some(change) = faults::of(&fault).change() else {
-        return Ok(());
+    let change = match faults::of(&fault) {
+        Means::Kill(kill) => return kill_holds(ground, kill).await,
+        Means::Change(change) => change,
     };
     let (kind, name) = change.object(&aimed);
     if kind == Kind::NetworkPolicy
@@ -134,13 +143,48 @@ async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), Str
         let blocked = isolation::Blocked::Range("203.0.113.7/32".to_owned());
         let spec =
             isolation::armed(&json!({"matchLabels": {"app": "web"}}), &ground.namespace, &blocked);
-        create::<NetworkPolicy>(
-            ground,
-            isolation::policy(&name, &std::collections::BTreeMap::new(), RUN, spec),
-        )
-        .await;
+        let policy = isolation::policy(&name, &BTreeMap::new(), RUN, spec);
+        create::<NetworkPolicy>(ground, policy).await;
     }
     Contract { ground, kind, name, fault }.holds().await
+}
+
+/// Says what a kill does not keep.
+async fn kill_holds(ground: &Ground, kill: &PodKill) -> Result<(), String> {
+    let sends = async |calls: Vec<Call>| {
+        let outcomes =
+            calls.iter().map(|call| perform::one(&ground.client, &ground.namespace, call));
+        join_all(outcomes).await.iter().all(|outcome| *outcome == Outcome::Accepted)
+    };
+    let late = victim(ground).await;
+    let mark = Mark::armed(RUN, 1).revocation().to_string();
+    require(sends(pod_kill::revoke(&[&late], &mark)).await, "a revocation is accepted")?;
+    require(!sends(pod_kill::inject(kill, &[&late])).await, "what kills it late is refused")?;
+    let first = present(ground).await.ok_or("not so: what is revoked is still there")?;
+    require(first.uid == late.uid, "what is revoked is the same")?;
+
+    require(sends(pod_kill::inject(kill, &[&first])).await, "it is killed")?;
+    require(present(ground).await.is_none(), "it is gone")?;
+    require(!sends(pod_kill::inject(kill, &[&first])).await, "killed again it is refused")?;
+    let namesake = victim(ground).await;
+    require(!sends(pod_kill::inject(kill, &[&first])).await, "its namesake is not killed")?;
+    require(!sends(pod_kill::revoke(&[&first], &mark)).await, "its namesake is not marked")?;
+    let left = present(ground).await.ok_or("not so: its namesake is still there")?;
+    require(left == namesake, "its namesake is untouched")?;
+    require(sends(pod_kill::inject(kill, &[&left])).await, "the namesake can be killed as itself")
+}
+
+/// A new pod that no node is good enough for.
+async fn victim(ground: &Ground) -> Victim {
+    let spec = json!({"schedulerName": "none", "containers": [{"name": "c", "image": "registry.local/busybox:1"}]});
+    create::<Pod>(ground, json!({"metadata": {"name": "victim"}, "spec": spec})).await;
+    present(ground).await.unwrap()
+}
+
+async fn present(ground: &Ground) -> Option<Victim> {
+    let pod = ground.api::<Pod>().get_opt("victim").await.unwrap()?;
+    let victim = json!({"kind": "Pod", "name": "victim", "uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version, "round": 1});
+    Some(serde_json::from_value(victim).unwrap())
 }
 
 #[tokio::test]
