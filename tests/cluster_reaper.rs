@@ -9,9 +9,18 @@
 
 #[path = "support/audit.rs"]
 mod audit;
+#[path = "faults/client.rs"]
+mod client;
+#[path = "support/objects.rs"]
+mod objects;
+#[path = "faults/stage.rs"]
+mod stage;
 mod support;
+#[path = "faults/variants.rs"]
+mod variants;
 
 use audit::{Audit, Write};
+use client::Host;
 use firedrill::api::{
     ExperimentRun, SafetyLever, names,
     run::{FactName, Verdict},
@@ -20,13 +29,17 @@ use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     coordination::v1::Lease,
+    networking::v1::NetworkPolicy,
 };
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    core::ApiResource,
 };
+use objects::{Snapshot, is_free};
 use serde_json::{Value, json};
-use support::{Ground, Operator, Reaper, Web, delete, eventually, verdict};
+use stage::{Rolls, stage};
+use support::{Ground, Operator, Reaper, Web, delete, eventually, merge, verdict};
 
 /// A rollout that cannot start, reverted after so long.
 fn bad_image(duration: &str) -> Value {
@@ -78,18 +91,85 @@ async fn the_reaper_alone_ends_a_fault_that_is_past_its_deadline() {
     assert!(run.status.unwrap().fact(FactName::Reverted).is_some());
 }
 
+/// A fault on each kind of object that is changed, by the kind of the target.
+fn on_every_kind() -> Vec<(&'static str, Value)> {
+    let image = json!({"badRollout": {"image": "firedrill.invalid/none"}});
+    let egress = json!({"egress": {"service": "db"}, "observe": variants::observe("db")});
+    vec![
+        ("deployment", image.clone()),
+        ("statefulSet", image.clone()),
+        ("daemonSet", image),
+        ("service", json!({"dependencyOutage": {"blackhole": {"service": "db"}}})),
+        ("deployment", json!({"dependencyOutage": egress})),
+    ]
+}
+
+/// A fault that is on, in a namespace whose objects were as in `before`.
+struct Forsaken {
+    ground: Ground,
+    target: &'static str,
+    before: Snapshot,
+    run: ExperimentRun,
+}
+
+impl Forsaken {
+    async fn begin(target: &'static str, fault: Value, kinds: &[ApiResource]) -> Self {
+        let ground = stage("forsaken", target, Rolls::ByDefault, &Host::service("db")).await;
+        let before = Snapshot::take(&ground.client, kinds, &ground.namespace, is_free).await;
+        let mut template = json!({"target": {"deployment": null}, "fault": {"podKill": null}, "duration": "30m", "tolerates": true});
+        template["target"][target] = json!("web");
+        merge(&mut template["fault"], fault);
+        let run = ground.run(json!({"template": template})).await;
+        ground.seen(&run, FactName::EffectObserved).await;
+        Self { ground, target, before, run }
+    }
+
+    async fn loses_its_run(&self) {
+        let runs = self.ground.api::<ExperimentRun>();
+        let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        runs.patch(&self.run.name_any(), &PatchParams::default(), &strip).await.unwrap();
+        delete(&runs, &self.run.name_any()).await;
+    }
+
+    /// Waits until everything is as it was.
+    async fn is_over(&self, kinds: &[ApiResource]) {
+        let Ground { client, namespace, .. } = &self.ground;
+        let is_clean = async || {
+            let now = Snapshot::take(client, kinds, namespace, is_free).await;
+            (now.armed.is_empty() && self.before.changes(&now).is_empty()).then_some(())
+        };
+        eventually(&format!("the fault on the {} is gone", self.target), 60, is_clean).await;
+        stage::all_settled(&self.ground, self.target).await;
+    }
+}
+
+/// Ten minutes after its revocation nothing needs the policy any more; it is told that they are over.
+async fn is_buried(ground: &Ground) {
+    let policies = ground.api::<NetworkPolicy>();
+    let long_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(11);
+    let old = json!({"metadata": {"annotations": {names::REVOKED_AT: long_ago}}});
+    let params = PatchParams::default();
+    policies.patch("firedrill-deployment-web", &params, &Patch::Merge(old)).await.unwrap();
+    eventually("the policy is deleted", 30, async || {
+        policies.get_opt("firedrill-deployment-web").await.ok()?.is_none().then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
-async fn the_reaper_ends_a_fault_that_has_lost_its_run() {
-    let (ground, _reaper) = guarded("lost").await;
+async fn the_reaper_ends_a_fault_that_has_lost_its_run_whatever_it_changed() {
+    let _reaper = Reaper::start();
     let mut operator = Operator::start("{}");
-    let run = ground.run(bad_image("30m")).await;
-    ground.seen(&run, FactName::EffectObserved).await;
+    let kinds = objects::kinds(&support::client().await).await;
+    let faults = on_every_kind().into_iter();
+    let begun = faults.map(|(target, fault)| Forsaken::begin(target, fault, &kinds));
+    let forsaken = join_all(begun).await;
     operator.kill();
-    let runs = ground.api::<ExperimentRun>();
-    let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    runs.patch(&run.name_any(), &PatchParams::default(), &strip).await.unwrap();
-    runs.delete(&run.name_any(), &DeleteParams::default()).await.unwrap();
-    clean(&ground, 60).await;
+    join_all(forsaken.iter().map(Forsaken::loses_its_run)).await;
+    for fault in &forsaken {
+        fault.is_over(&kinds).await;
+    }
+    is_buried(&forsaken.last().unwrap().ground).await;
 }
 
 #[tokio::test]

@@ -3,26 +3,35 @@
 use super::world::{Target, World};
 use crate::api::run::{Ending, ExperimentRunStatus, FactName, RecoveredBy, TargetRef};
 
-/// Compares the target as it was journaled with the target as it is now.
+/// Compares the target as it was journaled with the target as it is now, and says what that shows;
+/// nothing where it cannot be compared.
 #[must_use]
-pub fn of(status: &ExperimentRunStatus, world: &World) -> (RecoveredBy, String) {
+pub fn of(status: &ExperimentRunStatus, world: &World) -> (Option<RecoveredBy>, String) {
+    match known(status, world) {
+        Some((by, evidence)) => (Some(by), evidence),
+        None => (None, "the target could not be read afterwards".to_owned()),
+    }
+}
+
+fn known(status: &ExperimentRunStatus, world: &World) -> Option<(RecoveredBy, String)> {
     if let Some(ending) = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref()) {
-        return by_somebody(ending);
+        return Some(by_somebody(ending));
     }
     if began_after_revert(status) {
-        return (RecoveredBy::FaultEnded, "it began when the fault was reverted".to_owned());
+        let words = "it began when the fault was reverted".to_owned();
+        return Some((RecoveredBy::FaultEnded, words));
     }
     let plan = status.plan.as_ref();
     if plan.is_some_and(|plan| plan.pre_image.is_some()) {
-        return (RecoveredBy::Automatic, "the fault was still there".to_owned());
+        return Some((RecoveredBy::Automatic, "the fault was still there".to_owned()));
     }
     let before = plan.and_then(|plan| plan.target.as_ref());
     match (before, &world.target) {
         (Some(before), Target::Found { reference, desired, .. }) => {
             let wanted = status.plan.as_ref().and_then(|plan| plan.count);
-            compare(before, reference, wanted.is_some_and(|wanted| wanted != *desired))
+            Some(compare(before, reference, wanted.is_some_and(|wanted| wanted != *desired)))
         }
-        _ => (RecoveredBy::Manual, "the target could not be read afterwards".to_owned()),
+        _ => None,
     }
 }
 
@@ -65,5 +74,19 @@ fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy,
         (RecoveredBy::Scale, format!("its replicas were changed, {change}"))
     } else {
         (RecoveredBy::Manual, format!("its spec was changed, {change}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::world::tests::world;
+
+    #[test]
+    fn of_a_target_that_cannot_be_read_nobody_is_said_to_have_changed_it() {
+        for target in [Target::Unreadable("it is refused".to_owned()), Target::Missing] {
+            let (by, words) = of(&ExperimentRunStatus::default(), &World { target, ..world() });
+            assert_eq!((by, words.contains("could not be read")), (None, true), "{words}");
+        }
     }
 }

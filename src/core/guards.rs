@@ -372,7 +372,7 @@ mod tests {
     use super::*;
     use crate::core::{
         pods::tests::at,
-        world::{Changeable, Scene as Around},
+        world::{Changeable, Scene as Around, tests::world},
     };
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
                 dependency_ready: None,
                 reaper_seen: seen.map(at),
             };
-            let world = World { read_at: at(40.0), scene: Some(around), ..alerts::tests::world() };
+            let world = World { read_at: at(40.0), scene: Some(around), ..world() };
             reaper(&world).unwrap().passed
         };
         assert!(passes(Some(10.0)));

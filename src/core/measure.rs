@@ -126,10 +126,12 @@ fn detection_tier(took: Option<Took>) -> DetectionTier {
 #[must_use]
 pub fn recovery(
     basis: &Basis<'_>,
-    by: Option<(RecoveredBy, String)>,
+    attributed: Option<(Option<RecoveredBy>, String)>,
 ) -> (RecoveryResult, Option<&'static str>) {
     let spec = &basis.spec.recovery;
-    let fault_ended = by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::FaultEnded);
+    let (by, evidence) = attributed.unzip();
+    let by = by.flatten();
+    let fault_ended = by == Some(RecoveredBy::FaultEnded);
     let start =
         if fault_ended && spec.count_fault_ended { FactName::Reverted } else { FactName::Injected };
     let took = basis
@@ -147,11 +149,11 @@ pub fn recovery(
     let result = RecoveryResult {
         answer,
         tier: recovery_tier(took),
-        automatic: by.as_ref().is_some_and(|(by, _)| *by == RecoveredBy::Automatic),
+        automatic: by == Some(RecoveredBy::Automatic),
         headline: headline(took, answer),
         took,
-        by: by.as_ref().map(|(by, _)| *by),
-        evidence: by.map(|(_, evidence)| evidence),
+        by,
+        evidence,
     };
     (result, reason)
 }

@@ -191,3 +191,26 @@ pub struct Rival {
     /// UIDs of the workloads that it has journaled; only journaled, incomplete runs are rivals.
     pub workloads: Vec<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::pods::tests::at;
+
+    /// A world in which nothing was found.
+    pub fn world() -> World {
+        World {
+            read_at: at(0.0),
+            target_read_at: at(0.0),
+            rivals_read_at: None,
+            lever: Lever::Open,
+            namespace: Namespace::Unreadable(String::new()),
+            target: Target::Missing,
+            pods: Vec::new(),
+            workloads: Vec::new(),
+            budgets: Ok(Vec::new()),
+            rivals: Vec::new(),
+            scene: None,
+        }
+    }
+}

@@ -48,6 +48,7 @@ pub fn arm(
     }
     patch.push(add(&label_path(), &json!(mark.to_string())));
     patch.extend(map_at(object, "annotations"));
+    patch.extend(forget(object));
     patch.push(annotate(names::DEADLINE, &deadline.to_string()));
     for change in fields {
         patch.push(annotate(&names::at(&change.name), &change.at));
@@ -66,10 +67,7 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
     patch.push(test(&label_path(), &json!(object.label())));
     patch.extend(restore(object, fields));
     patch.push(add(&label_path(), &json!(mark.revocation().to_string())));
-    for name in object.annotations().filter(|name| names::is_of_fault(name)) {
-        let pointer = format!("/metadata/annotations/{}", escape(name));
-        patch.push(json!({"op": "remove", "path": pointer}));
-    }
+    patch.extend(forget(object));
     // What we created goes a while after its revocation, so that instant is kept.
     if object.kind == Kind::NetworkPolicy {
         patch.extend(map_at(object, "annotations"));
@@ -165,6 +163,15 @@ fn map_at(object: &Object, map: &str) -> Vec<Value> {
     }
 }
 
+/// Takes a fault's annotations away. One that is not armed can have some: a ReplicaSet keeps the copies that
+/// its controller made, and an undo brings them back.
+fn forget(object: &Object) -> impl Iterator<Item = Value> {
+    let of_fault = object.annotations().filter(|name| names::is_of_fault(name));
+    of_fault.map(
+        |name| json!({"op": "remove", "path": format!("/metadata/annotations/{}", escape(name))}),
+    )
+}
+
 /// Where the mark is.
 pub(super) fn label_path() -> String {
     format!("/metadata/labels/{}", escape(names::FAULT))
@@ -181,4 +188,27 @@ fn add(path: &str, value: &Value) -> Value {
 /// `null` passes where nothing is (a JSON Patch of the API server is laxer than RFC 6902).
 pub(super) fn test(path: &str, value: &Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_undo_brought_back_of_an_older_fault_goes_before_the_new_one_is_written_down() {
+        let stale = names::was("replicas");
+        let metadata = json!({"uid": "u", "annotations": {"note": "kept", stale.as_str(): "1"}});
+        let value = json!({"metadata": metadata, "spec": {"paused": false}});
+        let undone = Object { kind: Kind::Deployment, value };
+        let mine = FieldChange::new("paused", "/spec/paused", &json!(false), &json!(true));
+        let now = Moment::new(jiff::Timestamp::UNIX_EPOCH);
+        let patch = arm(&undone, None, &Mark::armed("r", 1), now, &[mine]).unwrap();
+        let at = |name: &str| format!("/metadata/annotations/{}", escape(name));
+        let place = |op: &str, path: &str| {
+            patch.iter().position(|found| found["op"] == op && found["path"] == path)
+        };
+        let gone = place("remove", &at(&stale)).expect("the old one is taken away");
+        assert!(Some(gone) < place("add", &at(names::DEADLINE)));
+        assert_eq!(place("remove", &at("note")), None);
+    }
 }

@@ -166,10 +166,10 @@ fn measured(
         alert: measure::counted_alert(book, watcher, injected),
         also_fired: book.also_fired(watcher, injected),
     };
-    let by =
-        status.fact(FactName::Recovered).and(world).map(|world| attribution::of(status, world));
+    let recovered = status.fact(FactName::Recovered);
+    let attributed = recovered.and(world).map(|world| attribution::of(status, world));
     let (detection, detection_reason) = measure::detection(&basis);
-    let (recovery, recovery_reason) = measure::recovery(&basis, by);
+    let (recovery, recovery_reason) = measure::recovery(&basis, attributed);
     let impact = status.fact(FactName::ImpactStarted).is_some();
     let case = verdict::Case {
         aborted: None,

@@ -55,25 +55,8 @@ pub(super) mod tests {
         alarms::{Channel, Sighting},
         pods::tests::at,
         sight::Sight,
-        world::{Lever, Namespace, Target, World},
+        world::tests::world,
     };
-
-    /// A world in which nothing was found.
-    pub fn world() -> World {
-        World {
-            read_at: at(0.0),
-            target_read_at: at(0.0),
-            rivals_read_at: None,
-            lever: Lever::Open,
-            namespace: Namespace::Unreadable(String::new()),
-            target: Target::Missing,
-            pods: Vec::new(),
-            workloads: Vec::new(),
-            budgets: Ok(Vec::new()),
-            rivals: Vec::new(),
-            scene: None,
-        }
-    }
 
     const BOTH: &str = "{prometheus: {url: 'http://p'}, alertmanager: {url: 'http://a'}}";
 
