@@ -42,7 +42,7 @@ tests/cluster/up.sh
 tests/cluster/chart.sh
 # The demo and the README need the release binary; it is built while tests wait for pods. A session of
 # its own gives way as a whole by its autogroup only.
-beside release sh -c 'echo 19 >/proc/self/autogroup 2>/dev/null; exec nice tests/build.sh'
+beside release sh -c 'echo 8 >/proc/self/autogroup 2>/dev/null; exec nice tests/build.sh'
 on_cluster() { # NAME THREADS
   counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --features cluster-tests --test "$1" -- --test-threads="$2"
 }

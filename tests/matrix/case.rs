@@ -93,7 +93,7 @@ pub struct Case<'a> {
     pub before: Snapshot,
     plant: Option<Plant>,
     log_start: u64,
-    _serving: JoinSet<()>,
+    serving: JoinSet<()>,
 }
 
 impl<'a> Case<'a> {
@@ -114,17 +114,8 @@ impl<'a> Case<'a> {
             operators.push(operator);
         }
         let (before, plant) = (Snapshot::default(), setup.plant);
-        let mut case = Self {
-            lab,
-            scenario,
-            ground,
-            proxy,
-            operators,
-            before,
-            plant,
-            log_start,
-            _serving: serving,
-        };
+        let mut case =
+            Self { lab, scenario, ground, proxy, operators, before, plant, log_start, serving };
         case.everybody_looks().await;
         case.before = case.snapshot().await;
         case.proxy.begin();
@@ -155,7 +146,8 @@ impl<'a> Case<'a> {
             before: self.before,
         };
         let writes = writes(&self.proxy, &evidence);
-        drop(self.operators);
+        // A connection that is served holds its operator.
+        drop((self.serving, self.operators));
         self.ground.remove().await;
         Over { evidence, writes }
     }

@@ -27,6 +27,7 @@ use tokio::{
     io::BufReader,
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
+    task::JoinSet,
 };
 
 use crate::{ground::BYSTANDER, operator::Operator};
@@ -103,11 +104,13 @@ impl Proxy {
         })
     }
 
-    /// Serves one operator until the task is aborted.
+    /// Serves one operator until the task is aborted; its connections end with it.
     pub async fn serve(self: Arc<Self>, operator: Arc<Operator>, listener: TcpListener) {
+        let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
+            while connections.try_join_next().is_some() {}
             let (proxy, operator) = (self.clone(), operator.clone());
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 // A connection that ends early is what this proxy is for.
                 proxy.converse(&operator, stream).await.ok();
             });
