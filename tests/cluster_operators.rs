@@ -12,13 +12,13 @@ mod support;
 use std::{process::Command, time::Duration};
 
 use firedrill::api::{
-    Debrief,
+    Debrief, Experiment, ExperimentRun,
     run::{ExperimentRunStatus, FactName, Verdict},
 };
 use k8s_openapi::api::{apps::v1::Deployment, events::v1::Event};
 use kube::{
     ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 use support::{Ground, Operator, Reaper, Web, eventually, verdict};
@@ -39,6 +39,32 @@ fn victims(status: &ExperimentRunStatus) -> Vec<&str> {
 
 async fn debriefs(ground: &Ground) -> usize {
     ground.api::<Debrief>().list(&ListParams::default()).await.unwrap().items.len()
+}
+
+#[tokio::test]
+async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
+    let ground = Ground::with("kept", &Web { warm_up: 5, ..Web::default() }).await;
+    let _operator = Operator::start(
+        "{keepRuns: 1, prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}",
+    );
+    let spec = serde_json::from_value(support::spec()).unwrap();
+    let experiment = Experiment::new("kill", spec);
+    ground.api::<Experiment>().create(&PostParams::default(), &experiment).await.unwrap();
+    let debriefed = ground.finished(&ground.run(missed()).await).await;
+    let mut newest = String::new();
+    for _ in 0..3 {
+        let run = ground.run(json!({"template": {"target": {"deployment": "none"}}})).await;
+        newest = ground.finished(&run).await.name_any();
+    }
+    let mut due = vec![debriefed.name_any(), newest];
+    due.sort();
+    eventually("the older ones are deleted", 20, async || {
+        let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.ok()?;
+        let mut left: Vec<_> = runs.items.iter().map(ResourceExt::name_any).collect();
+        left.sort();
+        (left == due).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What an experiment's runs add up to: its last verdict, its answers, and which runs are kept.
 
 use crate::api::{
-    ExperimentRun, ExperimentStatus,
+    ExperimentRun, ExperimentStatus, Moment,
     experiment::{AnswerCounts, LastRun},
     run::{Answer, DetectionResult, ExperimentRunStatus, FactName, RecoveryResult},
 };
@@ -10,7 +10,7 @@ use crate::api::{
 pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
     let mut finished: Vec<(&ExperimentRun, &ExperimentRunStatus)> =
         runs.iter().filter_map(|run| Some((*run, finished(run)?))).collect();
-    finished.sort_by_key(|(_, status)| status.fact(FactName::Completed).map(|fact| fact.at));
+    finished.sort_by_key(|(run, _)| completed(run));
     status.last_run = finished.last().and_then(|(run, status)| last(run, status));
     let detections = finished
         .iter()
@@ -30,10 +30,15 @@ pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
 pub fn superfluous<'a>(runs: &[&'a ExperimentRun], keep: usize) -> Vec<&'a ExperimentRun> {
     let mut finished: Vec<&ExperimentRun> =
         runs.iter().copied().filter(|run| run.is_complete()).collect();
-    finished.sort_by_key(|run| std::cmp::Reverse(run.metadata.creation_timestamp.clone()));
+    // Creation is known to the second only.
+    finished.sort_by_key(|run| std::cmp::Reverse(completed(run)));
     let named =
         |run: &&ExperimentRun| run.status.as_ref().is_some_and(|status| status.debrief.is_some());
     finished.into_iter().skip(keep).filter(|run| !named(run)).collect()
+}
+
+fn completed(run: &ExperimentRun) -> Option<Moment> {
+    Some(run.status.as_ref()?.fact(FactName::Completed)?.at)
 }
 
 /// Forgets what nobody here asks of a run: who wrote which field, and of one that is over and let go
