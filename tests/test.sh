@@ -66,6 +66,8 @@ on_cluster cluster_cli 6
 on_cluster cluster_targets 6
 on_cluster cluster_refusals 6
 stopped operator reaper
+# What is timed from here on has the machine to itself.
+finished release
 step "operators that come and go"
 on_cluster cluster_operators 1
 on_cluster cluster_reaper 1
@@ -75,12 +77,13 @@ on_cluster cluster_tenancy 4
 step "an operator that is killed at its writes, a sample"
 counted tests/matrix.sh --sample
 step "monitoring that comes and goes"
-finished release
 tests/cluster/shop.sh
 on_cluster cluster_monitoring 1
 
 step "the demo, interrupted and called again"
 counted tests/demo-again.sh
+step "every right is used, and no call lacks one, by the audit log of all suites"
+counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
 step "the commands of the README, while another cluster has its hard days"
 beside no-trace tests/cluster/no-trace.sh
 counted tests/readme.sh
