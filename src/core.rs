@@ -17,6 +17,7 @@ pub mod leftovers;
 pub mod matcher;
 pub mod measure;
 pub mod outage;
+pub mod pace;
 pub mod plan;
 pub mod pods;
 pub mod reaping;

@@ -132,6 +132,9 @@ async fn step(
     }
     let (decision, version) = consider(context, entry, memory, &run);
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
+    if !matches!(decision, Decision::Look(_)) {
+        memory.pace.goes_on();
+    }
     match decision {
         Decision::Record(status) => {
             let written = record::status(context, &run, &status).await?;
@@ -140,7 +143,13 @@ async fn step(
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
-        Decision::Look(need) => look(context, entry, memory, &run, need).await?,
+        Decision::Look(need) => {
+            if let Some(until) = paused(context, memory, &run, need) {
+                return Ok(Step::Until(until));
+            }
+            let looked = look(context, entry, memory, &run, need).await;
+            looked.inspect_err(|_| memory.pace.goes_on())?;
+        }
         Decision::WaitUntil(until) => {
             entry.lookout.persisted.send_replace(version);
             return Ok(Step::Until(until));
@@ -151,6 +160,18 @@ async fn step(
         }
     }
     Ok(Step::Again)
+}
+
+/// Until when nothing is read for what would break something. Whatever ends a fault is never held up.
+fn paused(
+    context: &Context,
+    memory: &mut Memory,
+    run: &ExperimentRun,
+    need: Need,
+) -> Option<Moment> {
+    let stage = run.status.as_ref().map_or(Stage::Waiting, stage::of);
+    let breaks = matches!(stage, Stage::Waiting | Stage::Intended | Stage::Injected);
+    memory.pace.look(need, context.clock.now(), run.uid()).err().filter(|_| breaks)
 }
 
 /// Once the intent is written down, by whichever operator, everything counts.

@@ -14,6 +14,7 @@ use crate::{
     core::{
         alarms::Watcher,
         decide::{Report, Subject},
+        pace::Pace,
         plan::Plan,
         sight::Sight,
         world::World,
@@ -53,6 +54,8 @@ pub struct Memory {
     pub debrief: Option<String>,
     /// Whether what is seen counts: the intent is written down.
     pub counts: bool,
+    /// When the cluster may be read again.
+    pub pace: Pace,
 }
 
 /// What was seen of one run, and up to where it has been written down.

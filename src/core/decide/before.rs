@@ -3,7 +3,7 @@
 use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming};
 use crate::{
     api::{
-        Moment,
+        Duration, Moment,
         run::{
             ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, PreImage, Verdict,
         },
@@ -13,10 +13,11 @@ use crate::{
         conditions,
         guards::{self, Scene},
         hash,
+        measure::tenths,
         plan::{Plan, Problem},
         selection,
         span::crop,
-        world::{Target, World},
+        world::{FRESH, Target, World},
     },
 };
 
@@ -46,7 +47,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
         Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => {
-            Decision::Look(Need::World)
+            stale(observed, accepted, world, (results, aim))
         }
         None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
         None => match arming::prepare(observed, plan, world) {
@@ -70,6 +71,31 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             finish(observed, &status, verdict, summary)
         }
     }
+}
+
+/// Looks again, as what was read is too old to break something by it; gives up at the start deadline.
+fn stale(
+    observed: &Observed<'_>,
+    accepted: ExperimentRunStatus,
+    world: &World,
+    (results, aim): (Vec<GuardResult>, Aim),
+) -> Decision {
+    let known = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
+    if known.is_none() {
+        return observed.record(accepted);
+    }
+    if world.read_at < start_by(observed) {
+        return Decision::Look(Need::World);
+    }
+    if observed.run.spec.dry_run {
+        return plan_only(observed, accepted, &results, aim);
+    }
+    let age = tenths(Duration::between(world.read_at, observed.now));
+    let summary = format!(
+        "refused: what the guards look at was {age} old once it was read, and may be {FRESH}; waited {}",
+        observed.run.spec.start_within
+    );
+    finish(observed, &accepted, (Verdict::Error, "ReadsTooSlow"), summary)
 }
 
 /// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
@@ -285,4 +311,57 @@ fn finish(
     status.summary = Some(crop(summary, 1024));
     status.facts.push(observed.now_fact(FactName::Completed, reason));
     observed.record(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::{ExperimentRun, names},
+        config::Config,
+        core::{
+            abort::tests::plan, decide::decide, pods::tests::at, sight::Sight, span::Span,
+            world::Lever, world::tests::world,
+        },
+    };
+
+    /// What is decided at `now` about a run that was taken up at `accepted`, by what was read at `read`.
+    fn decided(accepted: Option<f64>, read: f64, now: f64) -> Decision {
+        let plan = plan(&json!({}));
+        let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
+        let mut run = ExperimentRun::new("x-1", spec);
+        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
+        run.status = accepted.map(|accepted| ExperimentRunStatus {
+            facts: vec![Span::new(at(accepted), at(accepted)).fact(FactName::Accepted, "x", "")],
+            ..ExperimentRunStatus::default()
+        });
+        decide(&Observed {
+            now: at(now),
+            run: &run,
+            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
+            config: &Config::default(),
+            own_namespace: false,
+            lever: &Lever::Open,
+            world: Some(&World { read_at: at(read), ..world() }),
+            sight: &Sight::new(Some(&plan.spec), at(0.0)),
+            report: None,
+            debrief: None,
+        })
+    }
+
+    #[test]
+    fn where_reads_are_too_slow_the_run_is_taken_up_looks_again_and_is_refused_in_the_end() {
+        let Decision::Record(status) = decided(None, 0.0, 1.5) else { panic!("it is taken up") };
+        assert!(status.fact(FactName::Accepted).is_some() && status.verdict.is_none());
+        assert_eq!(decided(Some(0.0), 0.0, 1.5), Decision::Look(Need::World));
+        assert_eq!(decided(Some(0.0), 599.0, 601.0), Decision::Look(Need::World));
+        let Decision::Record(status) = decided(Some(0.0), 600.0, 603.2) else {
+            panic!("it is given up")
+        };
+        assert_eq!(status.reason.as_deref(), Some("ReadsTooSlow"));
+        let summary = status.summary.unwrap();
+        assert!(summary.contains("3.2s old") && summary.contains("may be 1s"), "{summary}");
+    }
 }
