@@ -329,7 +329,7 @@ mod tests {
 
     /// What is decided at `now` about a run that was taken up at `accepted`, by what was read at `read`.
     fn decided(accepted: Option<f64>, read: f64, now: f64) -> Decision {
-        let plan = plan(&json!({}));
+        let plan = plan(&json!({"steadyFor": "0s"}));
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
         let mut run = ExperimentRun::new("x-1", spec);
         run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
