@@ -44,9 +44,7 @@ async fn debriefs(ground: &Ground) -> usize {
 #[tokio::test]
 async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
     let ground = Ground::with("kept", &Web { warm_up: 5, ..Web::default() }).await;
-    let _operator = Operator::start(
-        "{keepRuns: 1, prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}",
-    );
+    let _operator = Operator::start(&POLLING.replacen('{', "{keepRuns: 1, ", 1));
     let spec = serde_json::from_value(support::spec()).unwrap();
     let experiment = Experiment::new("kill", spec);
     ground.api::<Experiment>().create(&PostParams::default(), &experiment).await.unwrap();

@@ -74,7 +74,7 @@ fn last(run: &ExperimentRun, status: &ExperimentRunStatus) -> Option<LastRun> {
     Some(LastRun {
         name: run.metadata.name.clone()?,
         verdict: status.verdict?.to_string(),
-        at: status.fact(FactName::Completed)?.at,
+        at: completed(run)?,
     })
 }
 

@@ -170,8 +170,12 @@ fn paused(
     need: Need,
 ) -> Option<Moment> {
     let stage = run.status.as_ref().map_or(Stage::Waiting, stage::of);
-    let breaks = matches!(stage, Stage::Waiting | Stage::Intended | Stage::Injected);
-    memory.pace.look(need, context.clock.now(), run.uid()).err().filter(|_| breaks)
+    match stage {
+        Stage::Waiting | Stage::Intended | Stage::Injected => {
+            memory.pace.look(need, context.clock.now(), run.uid()).err()
+        }
+        Stage::Reverting | Stage::Aftermath | Stage::Measured | Stage::Complete => None,
+    }
 }
 
 /// Once the intent is written down, by whichever operator, everything counts.

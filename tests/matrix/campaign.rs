@@ -78,17 +78,14 @@ pub async fn plants(lab: &Lab, scenarios: &[Scenario], at_once: usize) -> Vec<(S
     let crash = async |(scenario, (plant, oracles)): (&Scenario, &(Plant, &[Oracle]))| {
         let (rule, operators) = (plant.rule(), plant.operators());
         let name = format!("{}-{plant:?}", scenario.name);
-        let begin = || {
-            let rule = rule.clone();
-            Setup { name: name.clone(), operators, rule, plant: Some(*plant) }
-        };
-        let mut over = case::run(lab, scenario, &begin()).await;
+        let setup = Setup { name: name.clone(), operators, rule, plant: Some(*plant) };
+        let mut over = case::run(lab, scenario, &setup).await;
         for _ in 1..BEGINNINGS {
             if is_caught(oracles, &over) || !judge::effects::reaper_was_first(&over.evidence) {
                 break;
             }
             println!("         begun anew, the reaper was first: {name}");
-            over = case::run(lab, scenario, &begin()).await;
+            over = case::run(lab, scenario, &setup).await;
         }
         catches(name, oracles, &over)
     };
