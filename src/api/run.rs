@@ -31,6 +31,7 @@ pub use super::journal::{
     validation = Rule::new("self.metadata.name.size() <= 63").message("a run's name has at most 63 characters"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.facts) || (has(self.status) && has(self.status.facts) && oldSelf.status.facts.all(f, self.status.facts.exists(g, g.name == f.name && g.at == f.at)))")
         .message("facts are written once and never changed or removed"),
+    selectable = ".status.completionTime",
     printcolumn(name = "Experiment", type_ = "string", json_path = ".spec.experiment"),
     printcolumn(name = "Verdict", type_ = "string", json_path = ".status.verdict"),
     printcolumn(name = "Noticed", type_ = "string", json_path = ".status.detection.headline"),
@@ -108,6 +109,9 @@ pub struct ExperimentRunStatus {
     /// Name of the debrief that was opened or joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debrief: Option<String>,
+    /// When the run was over; the field selector `status.completionTime=` chooses the runs that are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Moment>,
     /// `Accepted, Injected, Detected, Recovered, Reverted, ObjectivesMet, Complete`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -111,11 +111,13 @@ async fn installed(cluster: &Cluster) -> Vec<Check> {
     checks
 }
 
-/// Whether the installed definition has the columns and properties of ours; the server adds defaults.
+/// Whether the installed definition has the properties and selectable fields of ours; the server adds
+/// defaults.
 fn serves(theirs: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> bool {
     let schema = |crd: &CustomResourceDefinition| {
         let version = crd.spec.versions.first();
-        serde_json::to_value(version.and_then(|version| version.schema.clone())).unwrap_or_default()
+        let parts = version.map(|version| (&version.schema, &version.selectable_fields));
+        serde_json::to_value(parts).unwrap_or_default()
     };
     contains(&schema(theirs), &schema(ours))
 }

@@ -6,7 +6,7 @@ use crate::api::{
     run::{Answer, ExperimentRunStatus, FactName, GuardResult, condition},
 };
 
-/// Brings every condition up to date; `waiting` is the guard that is waited for.
+/// Brings every condition and the completion time up to date; `waiting` is the guard that is waited for.
 pub fn update(
     status: &mut ExperimentRunStatus,
     waiting: Option<&GuardResult>,
@@ -29,17 +29,18 @@ pub fn update(
         status.summary.clone().unwrap_or_default(),
     );
     put(condition::OBJECTIVES_MET, objectives(status, verdict.as_deref(), &summary));
-    let complete = status.fact(FactName::Completed).is_some();
+    let completed = status.fact(FactName::Completed).map(|fact| fact.at);
     let reason = verdict.as_deref().or(status.reason.as_deref()).unwrap_or("UnderWay");
     put(
         condition::COMPLETE,
-        if complete {
+        if completed.is_some() {
             (Status::True, reason, &summary)
         } else {
             (Status::False, "UnderWay", "the run is under way")
         },
     );
     status.conditions = conditions;
+    status.completion_time = completed;
     status.observed_generation = generation;
 }
 

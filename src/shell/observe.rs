@@ -296,7 +296,9 @@ async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) ->
 /// When they cannot be listed.
 pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Error> {
     let runs: Api<Run> = Api::namespaced(context.reads.clone(), namespace);
-    let listed = call("list the runs", runs.list(&ListParams::default())).await?;
+    // Finished runs are kept, and grow in number.
+    let under_way = ListParams::default().fields("status.completionTime=");
+    let listed = call("list the runs", runs.list(&under_way)).await?;
     Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(rival).collect())
 }
 

@@ -53,11 +53,12 @@ impl World {
         } else {
             self.store.list_at(resource, namespace, version)
         };
-        let selector = call.option("labelSelector");
+        let (labels, fields) = (call.option("labelSelector"), call.option("fieldSelector"));
+        let chosen = |object: &Value| {
+            selects(labels.as_deref(), object) && has_fields(fields.as_deref(), object)
+        };
         let hidden = self.plant == Some(Plant::CachedLever) && *resource == Key::lever().resource;
-        let items = found
-            .into_iter()
-            .filter(|(_, object)| !hidden && selects(selector.as_deref(), &object.value));
+        let items = found.into_iter().filter(|(_, object)| !hidden && chosen(&object.value));
         let items: Vec<&[u8]> = items.map(|(_, object)| &*object.bytes).collect();
         let mut body = format!(
             r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{version}"}},"items":["#
@@ -279,5 +280,17 @@ pub fn selects(selector: Option<&str>, object: &Value) -> bool {
         selector
             .split(',')
             .all(|pair| pair.split_once('=').is_some_and(|(key, value)| labels[key] == value))
+    })
+}
+
+/// Whether the object's fields have the values of a selector of equalities; one that is absent has the
+/// empty value.
+fn has_fields(selector: Option<&str>, object: &Value) -> bool {
+    selector.is_none_or(|selector| {
+        selector.split(',').all(|pair| {
+            let Some((path, value)) = pair.split_once('=') else { return false };
+            let found = object.pointer(&format!("/{}", path.replace('.', "/")));
+            found.and_then(Value::as_str).unwrap_or_default() == value
+        })
     })
 }
