@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-step() { printf '\n== %s\n' "$1"; }
 
 step "format"
 cargo fmt --check
@@ -12,7 +11,8 @@ step "scripts"
 command -v shellcheck >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq shellcheck >/dev/null
 shellcheck -x -S warning -e SC1091,SC2154 tests/*.sh .ci/run tests/cluster/{env,preflight,packages,build,images,net,pki,control-plane,node,load,proxy,up,down,shell,monitoring,shop,chart,operator,image,kwok,no-trace}.sh
 step "lints"
-cargo clippy --locked --all-targets --all-features -- -D warnings
+cargo clippy --locked --all-targets -- -D warnings
+cargo clippy --locked --test on_cluster -- -D warnings
 step "dependencies"
 deny=$CACHE/tools/bin/cargo-deny
 [ -x "$deny" ] || cargo install -q --locked --version 0.20.2 --root "$CACHE/tools" cargo-deny
@@ -20,6 +20,6 @@ deny=$CACHE/tools/bin/cargo-deny
 step "unit tests"
 cargo test --locked
 step "simulation"
-SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1
+SIMULATION_SEEDS=20000 cargo test --locked --test simulation -- --nocapture --test-threads=1
 step "protocol"
-PROTOCOL_FULL=1 cargo test --locked --profile simulation --test protocol -- --nocapture --test-threads=1
+PROTOCOL_FULL=1 cargo test --locked --test protocol -- --nocapture --test-threads=1

@@ -11,17 +11,16 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 tests/cluster/up.sh >/dev/null
-cargo build -q --locked --features cluster-tests --bin firedrill
-cargo test -q --locked --features cluster-tests --test cluster_contract --test cluster_faults --no-run
+cargo test -q --locked --test on_cluster --no-run
 tests/cluster/chart.sh
 tests() { # NAME
-  tests/cluster/shell.sh env STATE="$STATE" cargo test -q --locked --features cluster-tests --test "$1" -- --nocapture --test-threads=2
+  tests/cluster/shell.sh env STATE="$STATE" cargo test -q --locked --test on_cluster -- "$1::" --nocapture --test-threads=2
 }
-tests cluster_contract
+tests contract
 for part in "operator --config $STATE/mon/firedrill.yaml" "reaper --lease-namespace firedrill-reaper"; do
   # shellcheck disable=SC2086 # the part is a verb with its flags
   tests/cluster/shell.sh target/debug/firedrill --kubeconfig "$STATE/pki/firedrill-${part%% *}.kubeconfig" $part \
     2>"$STATE/log/faults-${part%% *}.log" &
   pids+=($!)
 done
-tests cluster_faults
+tests faults

@@ -37,7 +37,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 tests/cluster/up.sh >/dev/null
-cargo build -q --locked --features cluster-tests --bin firedrill --example matrix
+cargo build -q --locked --bin firedrill --example matrix
 tests/cluster/chart.sh
 mkdir -p target/evidence "$STATE/log/matrix"
 tests/cluster/shell.sh env RUST_LOG=firedrill=info "$PWD/target/debug/firedrill" reaper --lease-namespace firedrill-reaper \

@@ -30,55 +30,56 @@ stopped() { # NAME...
     unset "beside[$name]"
   done
 }
-step() { printf '\n== %s\n' "$1"; }
 counted() { "$@" 2>&1 | tee -a "$log"; }
 
+# The demo and the README need the release binary; it is built while tests wait. A session of its own
+# gives way as a whole by its autogroup only.
+mkdir -p "$STATE/log"
+beside release sh -c 'echo 8 >/proc/self/autogroup 2>/dev/null; exec nice tests/build.sh'
 counted tests/check.sh
 step "build"
-cargo test --locked --features cluster-tests --no-run
+cargo test --locked --no-run --test on_cluster
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
 tests/cluster/chart.sh
-# The demo and the README need the release binary; it is built while tests wait for pods. A session of
-# its own gives way as a whole by its autogroup only.
-beside release sh -c 'echo 8 >/proc/self/autogroup 2>/dev/null; exec nice tests/build.sh'
-on_cluster() { # NAME THREADS
-  counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --features cluster-tests --test "$1" -- --test-threads="$2"
+on_cluster() { # SUITE THREADS
+  counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --test on_cluster -- "$1::" --test-threads="$2"
+  ! tail -n 3 "$log" | grep -q 'ok. 0 passed' || { echo "there is no suite $1" >&2; exit 1; }
 }
 step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
 step "the server and the command line agree"
-on_cluster cluster_validation 1
+on_cluster validation 1
 step "the contract of every fault, where no reaper ends it"
-on_cluster cluster_contract 1
+on_cluster contract 1
 step "runs and guards, beside one operator and one reaper"
 beside operator tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator \
   --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml"
 beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" reaper \
   --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
-on_cluster cluster_runs 4
-on_cluster cluster_guards 4
-on_cluster cluster_aborts 4
-on_cluster cluster_faults 2
-on_cluster cluster_leadup 4
-on_cluster cluster_cli 6
-on_cluster cluster_targets 6
-on_cluster cluster_refusals 6
+on_cluster runs 4
+on_cluster guards 4
+on_cluster aborts 4
+on_cluster faults 2
+on_cluster leadup 4
+on_cluster cli 6
+on_cluster targets 6
+on_cluster refusals 6
 stopped operator reaper
 # What is timed from here on has the machine to itself.
 finished release
 step "operators that come and go"
-on_cluster cluster_operators 1
-on_cluster cluster_reaper 1
-on_cluster cluster_alone 1
+on_cluster operators 1
+on_cluster reaper 1
+on_cluster alone 1
 step "who may do what"
-on_cluster cluster_tenancy 4
+on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"
 counted tests/matrix.sh --sample
 step "monitoring that comes and goes"
 tests/cluster/shop.sh
-on_cluster cluster_monitoring 1
+on_cluster monitoring 1
 
 step "the demo, interrupted and called again"
 counted tests/demo-again.sh

@@ -26,6 +26,9 @@ inside() { nsenter --net="$(netns "$1")" "${@:2}"; }               # inside cp C
 kubectl() { inside cp "$BIN/kubectl" "$@"; }
 ctr() { "$BIN/ctr" -a "$STATE/$1/containerd.sock" -n k8s.io "${@:2}"; } # ctr n1 images ls
 
+# Says which part of a long script begins, and when.
+step() { printf '\n== %s  %s\n' "$(date +%T)" "$1"; }
+
 # Starts a program in the background, with a log and a recorded process id.
 start() {
   local name=$1

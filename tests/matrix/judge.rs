@@ -3,7 +3,7 @@
 
 pub mod audit;
 pub mod effects;
-#[path = "../support/objects.rs"]
+#[path = "../on_cluster/support/objects.rs"]
 pub mod objects;
 
 use std::{

@@ -1,0 +1,25 @@
+//! Every test that needs a real cluster, one module per suite; `make test` brings the cluster up and
+//! says beside what each of them runs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
+
+mod aborts;
+mod alone;
+mod cli;
+mod contract;
+mod faults;
+mod guards;
+mod leadup;
+mod monitoring;
+mod operators;
+mod reaper;
+mod refusals;
+mod runs;
+mod support;
+mod targets;
+mod tenancy;
+mod validation;

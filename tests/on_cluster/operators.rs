@@ -1,0 +1,240 @@
+//! What becomes of runs when operators come, go, and lose what they ask. Each test has operators of
+//! its own, so these run one after the other, without the one that the other tests share.
+
+use std::{process::Command, time::Duration};
+
+use crate::support::{Ground, Operator, Reaper, Web, eventually, verdict};
+use firedrill::api::{
+    Debrief, Experiment, ExperimentRun,
+    run::{ExperimentRunStatus, FactName, Verdict},
+};
+use k8s_openapi::api::{apps::v1::Deployment, events::v1::Event};
+use kube::{
+    ResourceExt,
+    api::{ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+const POLLING: &str =
+    "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
+
+/// A run that is missed: the outage outlasts an objective of two seconds, and nothing notices.
+fn missed() -> serde_json::Value {
+    json!({"template": {"detection": {"within": "2s"}}})
+}
+
+/// UIDs of the journaled victims.
+fn victims(status: &ExperimentRunStatus) -> Vec<&str> {
+    let plan = status.plan.as_ref().unwrap();
+    plan.victims.iter().map(|victim| victim.uid.as_str()).collect()
+}
+
+async fn debriefs(ground: &Ground) -> usize {
+    ground.api::<Debrief>().list(&ListParams::default()).await.unwrap().items.len()
+}
+
+#[tokio::test]
+async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
+    let ground = Ground::with("kept", &Web { warm_up: 5, ..Web::default() }).await;
+    let _operator = Operator::start(&POLLING.replacen('{', "{keepRuns: 1, ", 1));
+    let spec = serde_json::from_value(crate::support::spec()).unwrap();
+    let experiment = Experiment::new("kill", spec);
+    ground.api::<Experiment>().create(&PostParams::default(), &experiment).await.unwrap();
+    let debriefed = ground.finished(&ground.run(missed()).await).await;
+    let mut newest = String::new();
+    for _ in 0..3 {
+        let run = ground.run(json!({"template": {"target": {"deployment": "none"}}})).await;
+        newest = ground.finished(&run).await.name_any();
+    }
+    let mut due = vec![debriefed.name_any(), newest];
+    due.sort();
+    eventually("the older ones are deleted", 20, async || {
+        let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.ok()?;
+        let mut left: Vec<_> = runs.items.iter().map(ResourceExt::name_any).collect();
+        left.sort();
+        (left == due).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_operators_at_once_kill_once_and_open_one_debrief() {
+    let ground = Ground::with("two", &Web { warm_up: 5, ..Web::default() }).await;
+    let _both = (Operator::start(POLLING), Operator::start(POLLING));
+    let run = ground.run(missed()).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+    assert_eq!(run.status.unwrap().plan.unwrap().victims.len(), 2);
+    assert_eq!(debriefs(&ground).await, 1);
+}
+
+#[tokio::test]
+async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
+    let ground = Ground::with("killed", &Web { warm_up: 8, ..Web::default() }).await;
+    let mut operator = Operator::start(POLLING);
+    for name in [FactName::Journaled, FactName::ImpactStarted] {
+        let run = ground.run(missed()).await;
+        let before = ground.seen(&run, name).await;
+        operator.kill();
+        operator.restart();
+        let run = ground.finished(&run).await;
+        let (before, after) = (before.status.unwrap(), run.status.clone().unwrap());
+        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{name:?}");
+        assert!(before.facts.iter().all(|fact| after.facts.contains(fact)), "no fact is lost");
+        // A victim that has changed is journaled again, but it is the same one.
+        assert_eq!(victims(&before), victims(&after), "no second victim");
+        ground.ready(2).await;
+    }
+    assert_eq!(debriefs(&ground).await, 1);
+}
+
+#[tokio::test]
+async fn an_operator_ends_within_a_second_and_reverts_nothing() {
+    let ground = Ground::with("ends", &Web { warm_up: 10, ..Web::default() }).await;
+    let mut operator = Operator::start(POLLING);
+    let run = ground.run(missed()).await;
+    let run = ground.seen(&run, FactName::ImpactStarted).await;
+    let took = operator.terminate();
+    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    let now = ground.api::<firedrill::api::ExperimentRun>().get(&run.name_any()).await.unwrap();
+    assert!(now.status.unwrap().fact(FactName::RevertStarted).is_none());
+    operator.restart();
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+}
+
+#[tokio::test]
+async fn a_miss_proves_nothing_when_no_alert_source_answers() {
+    let ground = Ground::with("silent", &Web { warm_up: 5, ..Web::default() }).await;
+    let _operator = Operator::start(
+        "{prometheus: {url: 'http://127.0.0.1:1'}, alertmanager: {url: 'http://127.0.0.1:1'}}",
+    );
+    let run = ground.run(missed()).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "SourceLost"));
+    assert_eq!(debriefs(&ground).await, 0);
+}
+
+#[tokio::test]
+async fn one_alert_source_alone_is_enough() {
+    for config in [
+        "{prometheus: {url: 'http://127.0.0.1:9090'}}",
+        "{alertmanager: {url: 'http://127.0.0.1:9093'}}",
+    ] {
+        let ground = Ground::with("alone", &Web { warm_up: 5, ..Web::default() }).await;
+        let _operator = Operator::start(config);
+        let run = ground.run(missed()).await;
+        let run = ground.finished(&run).await;
+        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{config}");
+    }
+}
+
+#[tokio::test]
+async fn without_any_alert_source_a_miss_is_inconclusive() {
+    let ground = Ground::with("none", &Web { warm_up: 5, ..Web::default() }).await;
+    let _operator = Operator::start("{}");
+    let run = ground.run(missed()).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "SourceLost"));
+}
+
+#[tokio::test]
+async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
+    let first = Ground::with("busy", &Web { warm_up: 10, ..Web::default() }).await;
+    let second = Ground::new("waits").await;
+    let _operator = Operator::start("{caps: {concurrency: 1}}");
+    let running = first.run(json!({})).await;
+    first.seen(&running, FactName::Injected).await;
+    let waiting = second.run(json!({"startWithin": "2s"})).await;
+    let refused = second.finished(&waiting).await;
+    assert_eq!(verdict(&refused), (Some(Verdict::Error), "Concurrency"));
+    first.finished(&running).await;
+}
+
+#[tokio::test]
+async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down() {
+    let ground = Ground::with("webhook", &Web { warm_up: 12, ..Web::default() }).await;
+    let token = std::env::temp_dir().join(format!("firedrill-token-{}", std::process::id()));
+    std::fs::write(&token, "a-secret\n").unwrap();
+    let config =
+        format!("{{webhook: {{listen: '127.0.0.1:9481', tokenFile: '{}'}}}}", token.display());
+    let _operator = Operator::start(&config);
+    let alerts = json!(["{alertname=\"Told\"}"]);
+    let run = ground.run(json!({"template": {"detection": {"alerts": alerts}}})).await;
+    ground.seen(&run, FactName::ImpactStarted).await;
+    let body = json!({"version": "4", "alerts": [{
+        "status": "firing", "labels": {"alertname": "Told", "namespace": ground.namespace},
+        "startsAt": jiff::Timestamp::now(), "fingerprint": "f00d"}]})
+    .to_string();
+    let post = async |token: &str, body: &str| {
+        let client = reqwest::Client::new();
+        let request = client.post("http://127.0.0.1:9481/v1/alertmanager").bearer_auth(token);
+        request.body(body.to_owned()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post("wrong", &body).await, 401);
+    assert_eq!(post("a-secret", "{}").await, 400);
+    assert_eq!(post("a-secret", &body).await, 200);
+    let runs = ground.api::<firedrill::api::ExperimentRun>();
+    let now = runs.get(&run.name_any()).await.unwrap().status.unwrap();
+    assert!(now.fact(FactName::Notified).is_some(), "a 200 means that it is written down");
+    assert_eq!(now.fact(FactName::Firing).map(|fact| fact.source.as_str()), Some("webhook"));
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
+    std::fs::remove_file(token).ok();
+}
+
+/// Somebody took our annotations away, so the policy no longer lets us restore what they said.
+#[tokio::test]
+async fn a_revert_that_cannot_succeed_is_told_with_the_command_that_ends_it() {
+    let ground = Ground::new("refused").await;
+    let token = std::env::temp_dir().join(format!("firedrill-metrics-{}", std::process::id()));
+    std::fs::write(&token, "a-secret\n").unwrap();
+    let config =
+        format!("{{webhook: {{listen: '127.0.0.1:9482', tokenFile: '{}'}}}}", token.display());
+    let (_operator, _reaper) = (Operator::start(&config), Reaper::start());
+    let fault = json!({"podKill": null, "badRollout": {"image": "firedrill.invalid/none"}});
+    let run = ground.run(json!({"template": {"fault": fault, "duration": "1m"}})).await;
+    ground.seen(&run, FactName::Injected).await;
+    let deployments = ground.api::<Deployment>();
+    let web = deployments.get("web").await.unwrap();
+    let ours = web.annotations().keys().filter(|name| firedrill::api::names::is_of_fault(name));
+    let gone: serde_json::Map<_, _> = ours.map(|name| (name.clone(), json!(null))).collect();
+    let patch = Patch::Merge(json!({"metadata": {"annotations": gone}}));
+    deployments.patch("web", &PatchParams::default(), &patch).await.unwrap();
+    let asked = std::time::Instant::now();
+    ground.stop(&run).await;
+    let runs = ground.api::<firedrill::api::ExperimentRun>();
+    let problem = eventually("the run says that the revert fails", 30, async || {
+        let status = runs.get(&run.name_any()).await.ok()?.status?;
+        let reverted = status.conditions.iter().find(|condition| condition.type_ == "Reverted")?;
+        (reverted.reason == "RevertFails").then(|| reverted.message.clone())
+    })
+    .await;
+    println!("told after {:.1?} (at most 30): {problem}", asked.elapsed());
+    eventually("events say so", 10, async || {
+        let events = ground.api::<Event>().list(&ListParams::default()).await.ok()?;
+        let about = |kind: &str| {
+            events.items.iter().any(|event| {
+                let of = event.regarding.as_ref().and_then(|about| about.kind.as_deref());
+                event.reason.as_deref() == Some("RevertFails") && of == Some(kind)
+            })
+        };
+        (about("ExperimentRun") && about("Deployment")).then_some(())
+    })
+    .await;
+    let metrics = async |token: &str| {
+        let request =
+            reqwest::Client::new().get("http://127.0.0.1:9482/metrics").bearer_auth(token);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    assert!(!metrics("wrong").await.contains("firedrill_"));
+    let line = format!("firedrill_reverts_failing{{namespace=\"{}\"}} 1", ground.namespace);
+    let printed = metrics("a-secret").await;
+    assert!(printed.contains(&line), "{printed}");
+    let (_, command) = problem.split_once("ends the fault by: ").unwrap();
+    assert!(Command::new("bash").args(["-c", command]).status().unwrap().success(), "{command}");
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert!(!metrics("a-secret").await.contains(&line));
+    std::fs::remove_file(token).ok();
+}

@@ -1,0 +1,269 @@
+//! Who ends a fault when the operator cannot, and what is refused when nobody could. Each test has
+//! operators and reapers of its own, so these run one after the other.
+
+use crate::{
+    faults::{
+        client::Host,
+        stage::{self, Rolls, stage},
+        variants,
+    },
+    support::{
+        Ground, Operator, Reaper, Web,
+        audit::{Audit, Write},
+        delete, eventually, merge,
+        objects::{self, Snapshot, is_free},
+        verdict,
+    },
+};
+use firedrill::api::{
+    ExperimentRun, SafetyLever, names,
+    run::{FactName, Verdict},
+};
+use futures::future::join_all;
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    coordination::v1::Lease,
+    networking::v1::NetworkPolicy,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    core::ApiResource,
+};
+use serde_json::{Value, json};
+
+/// A rollout that cannot start, reverted after so long.
+fn bad_image(duration: &str) -> Value {
+    json!({"template": {
+        "fault": {"podKill": null, "badRollout": {"image": "firedrill.invalid/none"}},
+        "duration": duration, "tolerates": true}})
+}
+
+/// A ground on which a fault may be armed, with a reaper that lives.
+async fn guarded(name: &str) -> (Ground, Reaper) {
+    let ground = Ground::new(name).await;
+    (ground, Reaper::start())
+}
+
+async fn web(ground: &Ground) -> Deployment {
+    ground.api::<Deployment>().get("web").await.unwrap()
+}
+
+fn is_restored(web: &Deployment) -> bool {
+    let template = web.spec.as_ref().and_then(|spec| spec.template.spec.as_ref()).unwrap();
+    template.containers[0].image.as_deref() == Some("registry.local/busybox:1")
+}
+
+/// Waits until nothing of the fault is left on the target but its tombstone.
+async fn clean(ground: &Ground, seconds: u64) {
+    eventually("the fault is gone", seconds, async || {
+        let web = web(ground).await;
+        let mark = web.labels().get(names::FAULT).cloned().unwrap_or_default();
+        let sets = ground.api::<ReplicaSet>().list(&ListParams::default()).await.ok()?;
+        let gone = mark.ends_with(".revoked")
+            && is_restored(&web)
+            && !web.annotations().keys().any(|name| names::is_of_fault(name))
+            && sets.items.len() == 1;
+        gone.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_reaper_alone_ends_a_fault_that_is_past_its_deadline() {
+    let (ground, _reaper) = guarded("alone").await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("3s")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    clean(&ground, 60).await;
+    operator.restart();
+    let run = ground.finished(&run).await;
+    assert!(run.status.unwrap().fact(FactName::Reverted).is_some());
+}
+
+/// A fault on each kind of object that is changed, by the kind of the target.
+fn on_every_kind() -> Vec<(&'static str, Value)> {
+    let image = json!({"badRollout": {"image": "firedrill.invalid/none"}});
+    let egress = json!({"egress": {"service": "db"}, "observe": variants::observe("db")});
+    vec![
+        ("deployment", image.clone()),
+        ("statefulSet", image.clone()),
+        ("daemonSet", image),
+        ("service", json!({"dependencyOutage": {"blackhole": {"service": "db"}}})),
+        ("deployment", json!({"dependencyOutage": egress})),
+    ]
+}
+
+/// A fault that is on, in a namespace whose objects were as in `before`.
+struct Forsaken {
+    ground: Ground,
+    target: &'static str,
+    before: Snapshot,
+    run: ExperimentRun,
+}
+
+impl Forsaken {
+    async fn begin(target: &'static str, fault: Value, kinds: &[ApiResource]) -> Self {
+        let ground = stage("forsaken", target, Rolls::ByDefault, &Host::service("db")).await;
+        let before = Snapshot::take(&ground.client, kinds, &ground.namespace, is_free).await;
+        let mut template = json!({"target": {"deployment": null}, "fault": {"podKill": null}, "duration": "30m", "tolerates": true});
+        template["target"][target] = json!("web");
+        merge(&mut template["fault"], fault);
+        let run = ground.run(json!({"template": template})).await;
+        ground.seen(&run, FactName::EffectObserved).await;
+        Self { ground, target, before, run }
+    }
+
+    async fn loses_its_run(&self) {
+        let runs = self.ground.api::<ExperimentRun>();
+        let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        runs.patch(&self.run.name_any(), &PatchParams::default(), &strip).await.unwrap();
+        delete(&runs, &self.run.name_any()).await;
+    }
+
+    /// Waits until everything is as it was.
+    async fn is_over(&self, kinds: &[ApiResource]) {
+        let Ground { client, namespace, .. } = &self.ground;
+        let is_clean = async || {
+            let now = Snapshot::take(client, kinds, namespace, is_free).await;
+            (now.armed.is_empty() && self.before.changes(&now).is_empty()).then_some(())
+        };
+        eventually(&format!("the fault on the {} is gone", self.target), 60, is_clean).await;
+        stage::all_settled(&self.ground, self.target).await;
+    }
+}
+
+/// Ten minutes after its revocation nothing needs the policy any more; it is told that they are over.
+async fn is_buried(ground: &Ground) {
+    let policies = ground.api::<NetworkPolicy>();
+    let long_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(11);
+    let old = json!({"metadata": {"annotations": {names::REVOKED_AT: long_ago}}});
+    let params = PatchParams::default();
+    policies.patch("firedrill-deployment-web", &params, &Patch::Merge(old)).await.unwrap();
+    eventually("the policy is deleted", 30, async || {
+        policies.get_opt("firedrill-deployment-web").await.ok()?.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_reaper_ends_a_fault_that_has_lost_its_run_whatever_it_changed() {
+    let _reaper = Reaper::start();
+    let mut operator = Operator::start("{}");
+    let kinds = objects::kinds(&crate::support::client().await).await;
+    let faults = on_every_kind().into_iter();
+    let begun = faults.map(|(target, fault)| Forsaken::begin(target, fault, &kinds));
+    let forsaken = join_all(begun).await;
+    operator.kill();
+    join_all(forsaken.iter().map(Forsaken::loses_its_run)).await;
+    for fault in &forsaken {
+        fault.is_over(&kinds).await;
+    }
+    is_buried(&forsaken.last().unwrap().ground).await;
+}
+
+#[tokio::test]
+async fn an_operator_that_is_killed_in_mid_fault_is_continued_and_the_fault_ends() {
+    let (ground, _reaper) = guarded("killed").await;
+    let mut operator = Operator::start("{}");
+    for name in [FactName::Journaled, FactName::Injected, FactName::EffectObserved] {
+        let run = ground.run(bad_image("10s")).await;
+        let before = ground.seen(&run, name).await.status.unwrap();
+        operator.kill();
+        operator.restart();
+        let after = ground.finished(&run).await.status.unwrap();
+        assert!(before.facts.iter().all(|fact| after.facts.contains(fact)), "no fact is lost");
+        assert!(after.fact(FactName::EffectObserved).is_some(), "{name:?}");
+        clean(&ground, 30).await;
+        ground.ready(2).await;
+    }
+}
+
+/// How many faults the lever ends at once, and how often.
+const LEVER: (usize, usize) = (5, 10);
+
+/// By the audit log: from the answer to whoever engaged the lever to the answer to what reverts.
+#[tokio::test]
+async fn the_lever_ends_a_fault_within_two_seconds_each_time_of_fifty() {
+    let (at_once, rounds) = LEVER;
+    let _reaper = Reaper::start();
+    let _operator = Operator::start("{}");
+    let one = Web { replicas: 1, warm_up: 0, ..Web::default() };
+    let grounds = join_all((0..at_once).map(|_| Ground::with("lever", &one))).await;
+    let levers: Api<SafetyLever> = Api::all(grounds[0].client.clone());
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        let fault = json!({"podKill": null, "dependencyOutage": {"blackhole": {"service": "web"}}});
+        let runs = grounds.iter().map(|ground| {
+            ground.run(json!({"template": {"fault": fault, "duration": "30m", "tolerates": true}}))
+        });
+        let runs = join_all(runs).await;
+        let each = || grounds.iter().zip(&runs);
+        join_all(each().map(|(ground, run)| ground.seen(run, FactName::EffectObserved))).await;
+        let audit = Audit::begin();
+        let scope: Vec<_> = grounds.iter().map(|ground| &ground.namespace).collect();
+        let lever = json!({"metadata": {"name": "cluster"}, "spec": {"engaged": true, "scope": {"namespaces": scope}}});
+        let lever = serde_json::from_value(lever).unwrap();
+        levers.create(&PostParams::default(), &lever).await.unwrap();
+        let over = join_all(each().map(|(ground, run)| ground.finished(run))).await;
+        for run in over {
+            assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
+        }
+        delete(&levers, "cluster").await;
+        let writes = audit.writes(Write::is_done);
+        let first = |resource: &str, namespace: &str| {
+            let mut of = writes.iter().filter(|write| write.resource == resource);
+            of.find(|write| write.namespace == namespace).unwrap().answered
+        };
+        let engaged = first("safetylevers", "");
+        took.extend(
+            scope.iter().map(|namespace| {
+                first("services", namespace).duration_since(engaged).as_secs_f64()
+            }),
+        );
+    }
+    took.sort_by(f64::total_cmp);
+    let (count, slowest) = (took.len(), took[took.len() - 1]);
+    println!(
+        "the lever ended {count} faults: median {:.2}s, slowest {slowest:.2}s",
+        took[count / 2]
+    );
+    assert_eq!(count, at_once * rounds);
+    assert!(slowest < 2.0, "{took:?}");
+}
+
+#[tokio::test]
+async fn without_a_reaper_a_fault_that_needs_reverting_is_refused() {
+    let ground = Ground::new("unreaped").await;
+    let leases: Api<Lease> = Api::namespaced(ground.client.clone(), names::REAPER);
+    leases.delete(names::REAPER, &DeleteParams::default()).await.ok();
+    let _operator = Operator::start("{}");
+    let run = ground.run(bad_image("5s")).await;
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Error), "Reaper"));
+    let summary = run.status.unwrap().summary.unwrap_or_default();
+    assert!(summary.contains("firedrill reaper"), "{summary}");
+    assert!(web(&ground).await.labels().get(names::FAULT).is_none());
+}
+
+#[tokio::test]
+async fn revoke_ends_every_fault_by_hand_and_frees_the_runs() {
+    let (ground, reaper) = guarded("revoked").await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("30m")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    drop(reaper);
+    let revoke = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(["revoke", "--all", "--yes"])
+        .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&revoke.stdout).into_owned();
+    assert!(revoke.status.success(), "{said}{}", String::from_utf8_lossy(&revoke.stderr));
+    assert!(said.contains(&format!("deployment {}/web", ground.namespace)), "{said}");
+    clean(&ground, 30).await;
+    let run = ground.api::<ExperimentRun>().get(&run.name_any()).await.unwrap();
+    assert!(run.finalizers().is_empty(), "the run can be deleted");
+}
