@@ -20,6 +20,6 @@ deny=$CACHE/tools/bin/cargo-deny
 step "unit tests"
 cargo test --locked
 step "simulation"
-SIMULATION_SEEDS=20000 cargo test --locked --test simulation -- --nocapture --test-threads=1
+SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1
 step "protocol"
-PROTOCOL_FULL=1 cargo test --locked --test protocol -- --nocapture --test-threads=1
+PROTOCOL_FULL=1 cargo test --locked --profile simulation --test protocol -- --nocapture --test-threads=1
