@@ -12,7 +12,7 @@ command -v shellcheck >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get insta
 shellcheck -x -S warning -e SC1091,SC2154 tests/*.sh .ci/run tests/cluster/{env,preflight,packages,build,images,net,pki,control-plane,node,load,proxy,up,down,shell,monitoring,shop,chart,operator,image,kwok,no-trace}.sh
 step "lints"
 cargo clippy --locked --all-targets -- -D warnings
-cargo clippy --locked --test on_cluster -- -D warnings
+cargo clippy --locked --test on_cluster --test protocol --test simulation -- -D warnings
 step "dependencies"
 deny=$CACHE/tools/bin/cargo-deny
 [ -x "$deny" ] || cargo install -q --locked --version 0.20.2 --root "$CACHE/tools" cargo-deny

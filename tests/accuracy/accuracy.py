@@ -93,22 +93,26 @@ def one(number, scenario, phase, runtime):
     offset, name = os.path.getsize(AUDIT), f"r{number}"
     address = kubectl("-n", NAMESPACE, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
     victims = cluster.containers(NAMESPACE, "app=web")
-    client = truth.Client(address, TIMEOUT)
-    client.start()
+    clients = {node: truth.Client(f"/run/netns/{os.environ['ID']}-{node}", address, TIMEOUT) for node in cluster.nodes()}
+    for client in clients.values():
+        client.start()
     kubectl("-n", NAMESPACE, "create", "-f", "-", body=json.dumps(run(name, alert)))
     absence = restart(name, phase, runtime, offset) if scenario == "restarted" else 0.0
     kubectl("-n", NAMESPACE, "wait", "--for=condition=Complete", f"experimentrun/{name}", "--timeout=120s")
-    client.over.set()
-    client.join()
+    for client in clients.values():
+        client.over.set()
+        client.join()
     status = json.loads(kubectl("-n", NAMESPACE, "get", "experimentrun", name, "-o", "json"))["status"]
     log = kubectl("-n", NAMESPACE, "logs", "-l", "app=web", "--tail=-1")
-    return status, found(alert, client, offset, victims, runtime, log, absence), absence
+    return status, found(alert, clients, offset, victims, runtime, log, absence), absence
 
 
-def found(alert, client, offset, victims, runtime, log, absence):
+def found(alert, clients, offset, victims, runtime, log, absence):
     """The truth, with its sources held against each other."""
     injected, ready = truth.injection_and_readiness(truth.audit(AUDIT, offset, NAMESPACE))
-    failed, good = client.back(injected[0])
+    views = {node: client.back(injected[0]) for node, client in clients.items()}
+    failed, good = views[cluster.operators_node()]
+    apart = max(at for _, at in views.values()) - min(at for _, at in views.values())
     ended = runtime.ended(victims)
     started = runtime.started(cluster.containers(NAMESPACE, "app=web"))
     probed = truth.served(log, "firedrill/", injected[0])
@@ -120,7 +124,7 @@ def found(alert, client, offset, victims, runtime, log, absence):
     if not probed or not started[0] <= probed[0] <= good + INTERVAL + TIMEOUT + absence:
         raise RuntimeError(f"the target served the operator first at {probed[:1]}, its containers started at {started}, it served us at {good}")
     back = max(failed, ready), max(good, ready)
-    return {"injected": injected, "back": back, "fired": truth.fired(alert, injected[0])}
+    return {"injected": injected, "back": back, "fired": truth.fired(alert, injected[0]), "apart": apart}
 
 
 def planted(status, reported, real, allowed, tally):
@@ -170,6 +174,7 @@ def main():
     os.makedirs("target/evidence", exist_ok=True)
     with open("target/evidence/accuracy.json", "w", encoding="utf-8") as out:
         json.dump({"seed": SEED, "held": held, "runs": RUNS, "planted": tally, "rows": rows}, out, indent=2)
+    print(f"the nodes saw the service back up to {max(row['true']['apart'] for row in rows):.3f}s apart")
     print(
         f"accuracy: seed {SEED}, the truth lies within the reported bounds in {held} of {RUNS}; planted: "
         f"shifted facts caught {tally['shifted'][0]}/{tally['shifted'][1]}, receipts sold as firing caught {tally['receipt'][0]}/{tally['receipt'][1]}")

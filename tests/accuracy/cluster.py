@@ -1,5 +1,6 @@
 """The cluster as the measurement needs it: kubectl, the target, its rules, and the operator's pod."""
 import json
+import os
 import subprocess
 import time
 import urllib.request
@@ -22,6 +23,17 @@ def containers(namespace, selector):
     """The container ids of these pods, as the runtime has them."""
     path = "{.items[*].status.containerStatuses[*].containerID}"
     return {one.split("//")[-1] for one in kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", f"jsonpath={path}").split()}
+
+
+def nodes():
+    return os.environ["NODES"].split()
+
+
+def operators_node():
+    """The node of the operator's pod, also where another one is still ending."""
+    pods = json.loads(kubectl("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=firedrill", "-o", "json"))["items"]
+    (pod,) = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return pod["spec"]["nodeName"]
 
 
 def operator(polling, webhook):
