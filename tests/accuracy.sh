@@ -10,9 +10,10 @@ runs=${1:-20}
 seed=${2:-$RANDOM}
 cleanup() {
   rm -f "$STATE/mon/rules/accuracy.yml"
+  # A run that was broken off needs its operator to end.
+  kubectl delete namespace accuracy --ignore-not-found --timeout=60s >/dev/null 2>&1 || true
   # Its configuration was changed for each run; who comes next installs it anew.
   kubectl -n firedrill-system delete deployment/firedrill-operator --ignore-not-found >/dev/null 2>&1 || true
-  kubectl delete namespace accuracy --ignore-not-found --wait=false >/dev/null 2>&1 || true
   tests/cluster/monitoring.sh reload >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
