@@ -43,37 +43,42 @@ firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
 tests/cluster/chart.sh
-on_cluster() { # THREADS SUITE...
-  local threads=$1
-  shift
-  counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --test on_cluster -- --test-threads="$threads" "${@/%/::}"
+on_cluster() { # SUITE THREADS
+  counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --test on_cluster -- "$1::" --test-threads="$2"
 }
 step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
 step "the server and the command line agree"
-on_cluster 1 validation
+on_cluster validation 1
 step "the contract of every fault, where no reaper ends it"
-on_cluster 1 contract
+on_cluster contract 1
 step "runs and guards, beside one operator and one reaper"
 beside operator tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" operator \
   --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml"
 beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" reaper \
   --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
-on_cluster 6 aborts cli faults guards leadup refusals runs targets
+on_cluster runs 4
+on_cluster guards 4
+on_cluster aborts 4
+on_cluster faults 2
+on_cluster leadup 4
+on_cluster cli 6
+on_cluster targets 6
+on_cluster refusals 6
 stopped operator reaper
 # What is timed from here on has the machine to itself.
 finished release
 step "operators that come and go"
-on_cluster 1 operators
-on_cluster 1 reaper
-on_cluster 1 alone
+on_cluster operators 1
+on_cluster reaper 1
+on_cluster alone 1
 step "who may do what"
-on_cluster 4 tenancy
+on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"
 counted tests/matrix.sh --sample
 step "monitoring that comes and goes"
 tests/cluster/shop.sh
-on_cluster 1 monitoring
+on_cluster monitoring 1
 
 step "the demo, interrupted and called again"
 counted tests/demo-again.sh
