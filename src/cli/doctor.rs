@@ -114,12 +114,12 @@ async fn installed(cluster: &Cluster) -> Vec<Check> {
 /// Whether the installed definition has the properties and selectable fields of ours; the server adds
 /// defaults.
 fn serves(theirs: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> bool {
-    let schema = |crd: &CustomResourceDefinition| {
+    let shape = |crd: &CustomResourceDefinition| {
         let version = crd.spec.versions.first();
         let parts = version.map(|version| (&version.schema, &version.selectable_fields));
         serde_json::to_value(parts).unwrap_or_default()
     };
-    contains(&schema(theirs), &schema(ours))
+    contains(&shape(theirs), &shape(ours))
 }
 
 fn contains(theirs: &serde_json::Value, ours: &serde_json::Value) -> bool {

@@ -93,6 +93,7 @@ def one(number, scenario, phase, runtime):
     offset, name = os.path.getsize(AUDIT), f"r{number}"
     address = kubectl("-n", NAMESPACE, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
     victims = cluster.containers(NAMESPACE, "app=web")
+    # An operator that is restarted may come up on another node.
     clients = {node: truth.Client(f"/run/netns/{os.environ['ID']}-{node}", address, TIMEOUT) for node in cluster.nodes()}
     for client in clients.values():
         client.start()

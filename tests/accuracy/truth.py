@@ -19,6 +19,7 @@ import time
 import urllib.parse
 import urllib.request
 
+CLONE_NEWNET = 0x40000000
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
 
 
@@ -29,9 +30,6 @@ def stamp(text):
 def fetch(url):
     with urllib.request.urlopen(url, timeout=5) as answer:
         return json.load(answer)
-
-
-CLONE_NEWNET = 0x40000000
 
 
 class Client(threading.Thread):

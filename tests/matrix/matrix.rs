@@ -15,6 +15,8 @@ mod ground;
 mod judge;
 mod lab;
 mod leak;
+#[path = "../on_cluster/support/merge.rs"]
+mod merge;
 mod operator;
 mod patience;
 mod proxy;

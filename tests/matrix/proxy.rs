@@ -30,7 +30,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{ground::BYSTANDER, operator::Operator};
+use crate::{ground::BYSTANDER, merge::merge, operator::Operator};
 use ask::Ask;
 use plant::{Plant, Tampered};
 use rule::{Action, Moment, Rule};
@@ -317,20 +317,4 @@ async fn whole(answer: reqwest::Response) -> io::Result<Answer> {
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.map_err(io::Error::other)?.to_vec();
     Ok(Answer { status, headers, body })
-}
-
-/// Merges `change` into `value`; `null` removes.
-fn merge(value: &mut Value, change: Value) {
-    match (value, change) {
-        (Value::Object(fields), Value::Object(changes)) => {
-            for (key, change) in changes {
-                if change.is_null() {
-                    fields.remove(&key);
-                } else {
-                    merge(fields.entry(key).or_insert(Value::Null), change);
-                }
-            }
-        }
-        (value, change) => *value = change,
-    }
 }

@@ -2,6 +2,7 @@
 //! operator as a process of its own, and waiting for what the API server says.
 
 pub mod audit;
+mod merge;
 pub mod objects;
 pub mod terminal;
 
@@ -28,6 +29,8 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
+
+pub use merge::merge;
 
 /// Connects to the cluster that `make test` has brought up.
 pub async fn client() -> Client {
@@ -256,22 +259,6 @@ pub fn spec() -> Value {
         "recovery": {"within": "40s", "stableFor": "1s"},
         "guards": {"minReady": 0, "steadyFor": "1s"},
     })
-}
-
-/// Merges `change` into `value`; `null` removes.
-pub fn merge(value: &mut Value, change: Value) {
-    match (value, change) {
-        (Value::Object(fields), Value::Object(changes)) => {
-            for (key, change) in changes {
-                if change.is_null() {
-                    fields.remove(&key);
-                } else {
-                    merge(fields.entry(key).or_insert(Value::Null), change);
-                }
-            }
-        }
-        (value, change) => *value = change,
-    }
 }
 
 /// Asks again until there is an answer; fails with `what` after so many seconds.

@@ -273,24 +273,25 @@ pub fn finalizers(object: &Value) -> &[Value] {
     object["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Whether a selector of equalities chooses the object; one that asks for more chooses nothing.
+/// Whether a selector of equalities chooses the object by its labels; one that asks for more chooses
+/// nothing.
 pub fn selects(selector: Option<&str>, object: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
-    selector.is_none_or(|selector| {
-        selector
-            .split(',')
-            .all(|pair| pair.split_once('=').is_some_and(|(key, value)| labels[key] == value))
+    equalities(selector, |key, value| labels[key] == value)
+}
+
+/// The same by the object's fields; one that is absent has the empty value.
+fn has_fields(selector: Option<&str>, object: &Value) -> bool {
+    equalities(selector, |path, value| {
+        let found = object.pointer(&format!("/{}", path.replace('.', "/")));
+        found.and_then(Value::as_str).unwrap_or_default() == value
     })
 }
 
-/// Whether the object's fields have the values of a selector of equalities; one that is absent has the
-/// empty value.
-fn has_fields(selector: Option<&str>, object: &Value) -> bool {
+fn equalities(selector: Option<&str>, holds: impl Fn(&str, &str) -> bool) -> bool {
     selector.is_none_or(|selector| {
-        selector.split(',').all(|pair| {
-            let Some((path, value)) = pair.split_once('=') else { return false };
-            let found = object.pointer(&format!("/{}", path.replace('.', "/")));
-            found.and_then(Value::as_str).unwrap_or_default() == value
-        })
+        selector
+            .split(',')
+            .all(|pair| pair.split_once('=').is_some_and(|(key, value)| holds(key, value)))
     })
 }
