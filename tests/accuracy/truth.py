@@ -8,9 +8,11 @@ so on one clock.
   a client of our own           every 20 ms, as a user would on the operator's node: each node learns
                                 in its own time that a Service has endpoints again
 """
+import collections
 import ctypes
 import datetime
 import http.client
+import itertools
 import json
 import re
 import subprocess
@@ -33,7 +35,14 @@ def fetch(url):
 
 
 class Client(threading.Thread):
-    """Asks the Service every 20 ms from a network namespace and keeps (sent, answered, good)."""
+    """Asks the Service every 20 ms from a network namespace and keeps (sent, answered, good).
+
+    Connection tracking remembers a connection to a pod that died for two minutes, and sends another one
+    from the same source port after it. So no port is used again for six minutes: every request is that of
+    somebody new.
+    """
+
+    ports = collections.defaultdict(lambda: itertools.cycle(range(12000, 30000)))
 
     def __init__(self, network, address, timeout):
         super().__init__(daemon=True)
@@ -49,7 +58,8 @@ class Client(threading.Thread):
         while not self.over.is_set():
             sent = time.time()
             try:
-                connection = http.client.HTTPConnection(self.address, 80, timeout=self.timeout)
+                source = ("", next(self.ports[self.network]))
+                connection = http.client.HTTPConnection(self.address, 80, timeout=self.timeout, source_address=source)
                 connection.request("GET", "/healthz", headers={"User-Agent": "truth"})
                 good = connection.getresponse().status == 200
                 connection.close()
