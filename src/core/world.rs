@@ -195,7 +195,7 @@ pub struct Rival {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::core::pods::tests::at;
+    use crate::core::pods::tests::{at, pod};
 
     /// A world in which nothing was found.
     pub fn world() -> World {
@@ -211,6 +211,18 @@ pub(crate) mod tests {
             budgets: Ok(Vec::new()),
             rivals: Vec::new(),
             scene: None,
+        }
+    }
+
+    /// A world in which no guard refuses to take one of two pods away.
+    pub fn healthy() -> World {
+        let reference =
+            TargetRef { kind: "Deployment".into(), name: "web".into(), ..TargetRef::default() };
+        World {
+            namespace: Namespace::Found { enabled: true, protected: false, terminating: false },
+            target: Target::Found { reference, desired: 2, rollout: None },
+            pods: vec![pod(0, true), pod(1, true)],
+            ..world()
         }
     }
 }

@@ -73,7 +73,8 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     }
 }
 
-/// Looks again, as what was read is too old to break something by it; gives up at the start deadline.
+/// Looks again, as what was read is too old to break something by it. At the start deadline a guard refuses
+/// by what was read, however old; where none does, the reads are too slow to break anything by them.
 fn stale(
     observed: &Observed<'_>,
     accepted: ExperimentRunStatus,
@@ -89,6 +90,9 @@ fn stale(
     }
     if observed.run.spec.dry_run {
         return plan_only(observed, accepted, &results, aim);
+    }
+    if let Some(closed) = guards::first_closed(&results) {
+        return give_up(observed, accepted, &results, closed);
     }
     let age = tenths(Duration::between(world.read_at, observed.now));
     let summary = format!(
@@ -193,13 +197,7 @@ fn wait(
         if observed.run.spec.dry_run {
             return plan_only(observed, status, &results, aim);
         }
-        let verdict = match closed.name {
-            Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
-            _ => Verdict::Error,
-        };
-        let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
-        put_guards(&mut status, &results);
-        return finish(observed, &status, (verdict, guard_reason(closed.name)), summary);
+        return give_up(observed, status, &results, closed);
     }
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
@@ -209,6 +207,22 @@ fn wait(
     }
     conditions::update(&mut status, Some(closed), observed.generation(), observed.now);
     Decision::Record(Box::new(status))
+}
+
+/// Refuses at the start deadline, by the guard that was waited for.
+fn give_up(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+    results: &[GuardResult],
+    closed: &GuardResult,
+) -> Decision {
+    let verdict = match closed.name {
+        Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
+        _ => Verdict::Error,
+    };
+    let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
+    put_guards(&mut status, results);
+    finish(observed, &status, (verdict, guard_reason(closed.name)), summary)
 }
 
 /// Until when guards that time can open are waited for. A plan waits only as long as its steady
@@ -323,12 +337,12 @@ mod tests {
         config::Config,
         core::{
             abort::tests::plan, decide::decide, pods::tests::at, sight::Sight, span::Span,
-            world::Lever, world::tests::world,
+            world::Lever, world::tests::healthy,
         },
     };
 
-    /// What is decided at `now` about a run that was taken up at `accepted`, by what was read at `read`.
-    fn decided(accepted: Option<f64>, read: f64, now: f64) -> Decision {
+    /// What is decided at `now` about a run that was taken up at `accepted`, by the world as it was at `read`.
+    fn decided(accepted: Option<f64>, world: World, read: f64, now: f64) -> Decision {
         let plan = plan(&json!({"steadyFor": "0s"}));
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
         let mut run = ExperimentRun::new("x-1", spec);
@@ -344,7 +358,7 @@ mod tests {
             config: &Config::default(),
             own_namespace: false,
             lever: &Lever::Open,
-            world: Some(&World { read_at: at(read), ..world() }),
+            world: Some(&World { read_at: at(read), ..world }),
             sight: &Sight::new(Some(&plan.spec), at(0.0)),
             report: None,
             debrief: None,
@@ -353,15 +367,30 @@ mod tests {
 
     #[test]
     fn where_reads_are_too_slow_the_run_is_taken_up_looks_again_and_is_refused_in_the_end() {
-        let Decision::Record(status) = decided(None, 0.0, 1.5) else { panic!("it is taken up") };
+        let Decision::Record(status) = decided(None, healthy(), 0.0, 1.5) else {
+            panic!("it is taken up")
+        };
         assert!(status.fact(FactName::Accepted).is_some() && status.verdict.is_none());
-        assert_eq!(decided(Some(0.0), 0.0, 1.5), Decision::Look(Need::World));
-        assert_eq!(decided(Some(0.0), 599.0, 601.0), Decision::Look(Need::World));
-        let Decision::Record(status) = decided(Some(0.0), 600.0, 603.2) else {
+        assert_eq!(decided(Some(0.0), healthy(), 0.0, 1.5), Decision::Look(Need::World));
+        assert_eq!(decided(Some(0.0), healthy(), 599.0, 601.0), Decision::Look(Need::World));
+        let Decision::Record(status) = decided(Some(0.0), healthy(), 600.0, 603.2) else {
             panic!("it is given up")
         };
         assert_eq!(status.reason.as_deref(), Some("ReadsTooSlow"));
         let summary = status.summary.unwrap();
         assert!(summary.contains("3.2s old") && summary.contains("may be 1s"), "{summary}");
+    }
+
+    #[test]
+    fn where_reads_are_too_slow_and_a_guard_refuses_it_is_the_guard_that_is_told() {
+        let empty = World { target: Target::Missing, ..healthy() };
+        assert_eq!(decided(Some(0.0), empty.clone(), 599.0, 601.0), Decision::Look(Need::World));
+        let Decision::Record(status) = decided(Some(0.0), empty, 600.0, 603.2) else {
+            panic!("it is given up")
+        };
+        assert_eq!(status.reason.as_deref(), Some("TargetFound"));
+        let results = status.plan.unwrap().guards;
+        let closed = guards::first_closed(&results).map(|result| result.name);
+        assert_eq!(closed, Some(Guard::TargetFound));
     }
 }
