@@ -15,12 +15,11 @@ cargo clippy --locked --all-targets -- -D warnings
 cargo clippy --locked --test on_cluster --test protocol --test simulation -- -D warnings
 step "dependencies"
 deny=$CACHE/tools/bin/cargo-deny
-[ -x "$deny" ] || CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off cargo install -q --locked --version 0.20.2 --root "$CACHE/tools" cargo-deny
+[ -x "$deny" ] || cargo install -q --locked --version 0.20.2 --root "$CACHE/tools" cargo-deny
 "$deny" --log-level error check bans licenses sources
 step "unit tests"
 cargo test --locked
 step "simulation"
-export CARGO_PROFILE_DEV_OPT_LEVEL=1
-SIMULATION_SEEDS=20000 cargo test --locked --test simulation -- --nocapture --test-threads=1
+SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1
 step "protocol"
-PROTOCOL_FULL=1 cargo test --locked --test protocol -- --nocapture --test-threads=1
+PROTOCOL_FULL=1 cargo test --locked --profile simulation --test protocol -- --nocapture --test-threads=1

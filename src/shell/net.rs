@@ -1,12 +1,22 @@
 //! The network beside the API server: probes through Services, and requests to alert sources.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod ports;
+
+use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures::future::BoxFuture;
-use reqwest::{Client, header, redirect};
+use http_body_util::Empty;
+use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use reqwest::{Client, Url, header, redirect};
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use crate::config::Endpoint;
+use ports::Ports;
+
+/// How firedrill names itself.
+const AGENT: &str = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
 
 /// What can be asked of the network; simulations bring their own.
 pub trait Net: Send + Sync {
@@ -37,7 +47,7 @@ pub trait Net: Send + Sync {
 
 /// The real network.
 pub struct Sockets {
-    probes: Client,
+    ports: Ports,
     sources: Vec<(String, Client)>,
 }
 
@@ -53,24 +63,19 @@ pub enum SetupError {
 }
 
 impl Sockets {
-    /// Sets up HTTP for probes and for the sources that will be asked.
+    /// Sets up probes, and HTTP for the sources that will be asked.
     ///
     /// # Errors
     /// When a CA certificate cannot be read or is none.
     pub fn new(sources: &[Endpoint]) -> Result<Self, SetupError> {
-        // A new connection for each sample: a user who comes now has none yet.
-        let probes = builder().pool_max_idle_per_host(0).tls_certs_only([]).build()?;
         let client = |endpoint: &Endpoint| Ok((endpoint.url.clone(), source_client(endpoint)?));
         let sources = sources.iter().map(client).collect::<Result<_, SetupError>>()?;
-        Ok(Self { probes, sources })
+        Ok(Self { ports: Ports::new(), sources })
     }
 }
 
 fn builder() -> reqwest::ClientBuilder {
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .user_agent(concat!("firedrill/", env!("CARGO_PKG_VERSION")))
+    Client::builder().redirect(redirect::Policy::none()).no_proxy().user_agent(AGENT)
 }
 
 /// The system's certificates are loaded only where they are needed: a small image has none.
@@ -99,16 +104,13 @@ impl Net for Sockets {
         path: &'a str,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<(), String>> {
-        let request = self
-            .probes
-            .get(format!("http://{address}{path}"))
-            .header(header::HOST, host)
-            .timeout(timeout);
-        Box::pin(async move {
-            let answer = request.send().await.map_err(explain)?;
-            let status = answer.status().as_u16();
+        let probe = async move {
+            // A new connection for each sample: a user who comes now has none yet.
+            let stream = self.ports.connect(address).await.map_err(|error| name(&error))?;
+            let status = status(stream, address, host, path).await?;
             if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP {status}")) }
-        })
+        };
+        Box::pin(within(timeout, probe))
     }
 
     fn tcp_probe(
@@ -116,13 +118,10 @@ impl Net for Sockets {
         address: SocketAddr,
         timeout: Duration,
     ) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move {
-            match tokio::time::timeout(timeout, tokio::net::TcpStream::connect(address)).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(name(&error)),
-                Err(_) => Err("timed out".to_owned()),
-            }
-        })
+        let probe = async move {
+            self.ports.connect(address).await.map(drop).map_err(|error| name(&error))
+        };
+        Box::pin(within(timeout, probe))
     }
 
     fn get_json<'a>(
@@ -150,19 +149,60 @@ impl Net for Sockets {
     }
 }
 
+async fn within(
+    limit: Duration,
+    probe: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    tokio::time::timeout(limit, probe).await.unwrap_or_else(|_| Err("timed out".to_owned()))
+}
+
+/// The status of the answer to a GET over that connection.
+async fn status(
+    stream: TcpStream,
+    address: SocketAddr,
+    host: &str,
+    path: &str,
+) -> Result<u16, String> {
+    let url = Url::parse(&format!("http://{address}{path}")).map_err(|error| error.to_string())?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request = Request::get(format!("{}{query}", url.path()))
+        .header(header::HOST, host)
+        .header(header::USER_AGENT, AGENT)
+        .header(header::ACCEPT, "*/*")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let words = |error: hyper::Error| cause(&error).unwrap_or_else(|| error.to_string());
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+    let mut answer = std::pin::pin!(sender.send_request(request));
+    let answer = tokio::select! {
+        answer = &mut answer => answer,
+        // The server may have closed it behind its answer.
+        ended = connection => {
+            ended.map_err(words)?;
+            answer.await
+        }
+    };
+    Ok(answer.map_err(words)?.status().as_u16())
+}
+
 /// An error in the words of a user of the service, without addresses and layers.
 fn explain(error: reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".to_owned();
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    cause(&error).unwrap_or_else(|| error.without_url().to_string())
+}
+
+/// The error of the network below, if one is.
+fn cause(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut source = Some(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            return name(io);
+            return Some(name(io));
         }
         source = cause.source();
     }
-    error.without_url().to_string()
+    None
 }
 
 fn name(error: &std::io::Error) -> String {
