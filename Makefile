@@ -11,8 +11,8 @@ demo: ## Build, bring up a local cluster, run three experiments on a demo shop, 
 test: ## Run every test, on a real cluster too; installs what it needs
 	@tests/test.sh
 
-check: ## Format, lint and unit tests alone; needs no cluster
-	@tests/check.sh
+check: ## Every test that needs no cluster: format, lints, dependencies, unit tests, simulation
+	@tests/check.sh && tests/dependencies.sh && tests/simulation.sh
 
 accuracy: ## Compare what runs report with the truth, on the real cluster (about 15 minutes)
 	@tests/accuracy.sh

@@ -21,6 +21,7 @@ pub mod record;
 pub mod registry;
 pub mod revisions;
 pub mod surroundings;
+pub mod watched;
 pub mod webhook;
 
 use std::sync::{Arc, OnceLock};
@@ -39,9 +40,6 @@ use crate::{
 
 /// How long one call to the API server may take; then its outcome is unknown and is read again.
 pub const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// How long one watch lasts before it is taken up again, in seconds; the server may end it earlier.
-pub const WATCH_SECONDS: u32 = 60;
 
 /// How long a connection may be silent: longer than a watch without news, and no longer.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(75);

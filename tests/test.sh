@@ -9,7 +9,10 @@ began=$SECONDS
 log=$(mktemp)
 declare -A beside # what runs beside the tests: by name, the group of processes
 cleanup() {
-  for group in "${beside[@]}"; do kill -- "-$group" 2>/dev/null || true; done
+  for group in "${beside[@]}"; do
+    kill -- "-$group" 2>/dev/null || true
+    kill -CONT -- "-$group" 2>/dev/null || true
+  done
   wait
   rm -f "$log"
 }
@@ -19,9 +22,16 @@ beside() { # NAME COMMAND...
   setsid "${@:2}" >"$STATE/log/$1.log" 2>&1 &
   beside[$1]=$!
 }
-finished() { # NAME: waits for it
-  wait "${beside[$1]}" || { cat "$STATE/log/$1.log"; exit 1; }
+# A session of its own gives way as a whole by its autogroup only.
+yielding() { # NAME COMMAND...: with what the tests leave of the processors
+  beside "$1" sh -c 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"' sh "${@:2}"
+}
+finished() { # NAME: waits for it and shows what it said
+  local code=0
+  wait "${beside[$1]}" || code=$?
   unset "beside[$1]"
+  counted cat "$STATE/log/$1.log"
+  [ $code = 0 ] || { echo "$1 failed" >&2; exit 1; }
 }
 stopped() { # NAME...
   for name in "$@"; do
@@ -32,19 +42,28 @@ stopped() { # NAME...
 }
 counted() { "$@" 2>&1 | tee -a "$log"; }
 
-# The demo and the README need the release binary; it is built while tests wait. A session of its own
-# gives way as a whole by its autogroup only.
 mkdir -p "$STATE/log"
-beside release sh -c 'echo 8 >/proc/self/autogroup 2>/dev/null; exec nice tests/build.sh'
+slow=(release dependencies simulation)
+for name in "${slow[@]}"; do yielding "$name" "tests/${name/release/build}.sh"; done
 counted tests/check.sh
 step "build"
-cargo test --locked --no-run --test on_cluster
+# Its path, as cargo would wait for what else is being built.
+on_cluster=$(cargo test --locked --no-run --test on_cluster --message-format=json-render-diagnostics |
+  python3 -c 'import json, sys
+lines = map(json.loads, sys.stdin)
+print(*(line["executable"] for line in lines if line.get("executable") and line["target"]["name"] == "on_cluster"))')
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 tests/cluster/up.sh
 tests/cluster/chart.sh
 on_cluster() { # SUITE THREADS
-  counted tests/cluster/shell.sh env STATE="$STATE" cargo test --locked --test on_cluster -- "$1::" --test-threads="$2"
+  counted tests/cluster/shell.sh env STATE="$STATE" "$on_cluster" "$1::" --test-threads="$2"
+}
+# What promises a time has the machine to itself.
+undisturbed() { # COMMAND...
+  for name in "${slow[@]}"; do kill -STOP -- "-${beside[$name]}" 2>/dev/null || true; done
+  "$@"
+  for name in "${slow[@]}"; do kill -CONT -- "-${beside[$name]}" 2>/dev/null || true; done
 }
 step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
@@ -57,19 +76,18 @@ beside operator tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" 
   --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml"
 beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" reaper \
   --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
-on_cluster runs 4
+undisturbed on_cluster runs 4
 on_cluster guards 4
 on_cluster aborts 4
 on_cluster faults 2
 on_cluster leadup 4
 on_cluster cli 6
 on_cluster targets 6
-on_cluster refusals 6
+undisturbed on_cluster refusals 6
 stopped operator reaper
-# What is timed from here on has the machine to itself.
-finished release
 step "operators that come and go"
 on_cluster operators 1
+undisturbed on_cluster lever 1
 on_cluster reaper 1
 on_cluster alone 1
 step "who may do what"
@@ -79,7 +97,8 @@ counted tests/matrix.sh --sample
 step "monitoring that comes and goes"
 tests/cluster/shop.sh
 on_cluster monitoring 1
-
+step "what was built and simulated beside"
+for name in "${slow[@]}"; do finished "$name"; done
 step "the demo, interrupted and called again"
 counted tests/demo-again.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"
@@ -88,11 +107,10 @@ step "the commands of the README, while another cluster has its hard days"
 beside no-trace tests/cluster/no-trace.sh
 counted tests/readme.sh
 finished no-trace
-cat "$STATE/log/no-trace.log"
 
 # Suites are chosen by name, so each of their results says how many others were filtered out.
 ran=$(awk '/^test result:/ && $12 > 0 {sum += $4} END {print sum + 0}' "$log")
-listed=$(cargo test -q --locked --test on_cluster -- --list | grep -c ': test$')
+listed=$("$on_cluster" --list | grep -c ': test$')
 [ "$ran" = "$listed" ] || { echo "of $listed tests on the cluster $ran ran" >&2; exit 1; }
 passed=$(awk '/^test result:/ {sum += $4} END {print sum + 0}' "$log")
 skipped=$(awk '/^test result:/ {sum += $8} END {print sum + 0}' "$log")

@@ -9,10 +9,7 @@ use std::{
 use futures::{Stream, StreamExt};
 use kube::{
     Api,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{self, Event},
 };
 use tokio::{signal::unix::SignalKind, time::interval};
 
@@ -26,7 +23,7 @@ use crate::{
         ExperimentRun,
         run::{FactName, condition},
     },
-    shell::{call, clock::Clock},
+    shell::{call, clock::Clock, watched::watched},
 };
 
 /// Arguments of `firedrill watch`.
@@ -177,10 +174,10 @@ pub async fn until_complete(
 fn versions(cluster: &Cluster, name: &str) -> impl Stream<Item = Option<ExperimentRun>> + use<> {
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    watcher(runs, config).default_backoff().filter_map(async |event| match event {
-        Ok(Event::InitApply(run) | Event::Apply(run)) => Some(Some(run)),
-        Ok(Event::Delete(_)) => Some(None),
-        Ok(Event::Init | Event::InitDone) | Err(_) => None,
+    watched(runs, config).filter_map(async |event| match event {
+        Event::InitApply(run) | Event::Apply(run) => Some(Some(run)),
+        Event::Delete(_) => Some(None),
+        Event::Init | Event::InitDone => None,
     })
 }
 

@@ -15,7 +15,7 @@ pub fn pair(cluster: &Config) -> kube::Result<(Client, Client)> {
     let mut patient = cluster.clone();
     patient.read_timeout = Some(super::SILENCE);
     patient.connect_timeout = Some(super::CALL_TIMEOUT);
-    let agent = HeaderValue::from_static(concat!("firedrill/", env!("CARGO_PKG_VERSION")));
+    let agent = HeaderValue::from_static(super::net::AGENT);
     patient.headers.push((http::header::USER_AGENT, agent));
     let mut strict = patient.clone();
     strict.default_retry = false;

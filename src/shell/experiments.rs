@@ -9,9 +9,9 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, Preconditions},
     core::DeserializeGuard,
     runtime::{
-        Controller,
+        Controller, WatchStreamExt,
         controller::Action,
-        reflector::{ObjectRef, Store},
+        reflector::{self, ObjectRef, Store},
         watcher,
     },
 };
@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Context, Error, WATCH_SECONDS, call};
+use super::{Context, Error, call, watched::watched};
 use crate::{
     api::{
         Experiment, ExperimentRun, ExperimentStatus,
@@ -39,7 +39,9 @@ pub async fn control(
     triggered: mpsc::UnboundedReceiver<ObjectRef<Guarded>>,
 ) {
     let experiments: Api<Guarded> = Api::all(context.reads.clone());
-    Controller::new(experiments, watcher::Config::default().timeout(WATCH_SECONDS))
+    let (reader, writer) = reflector::store();
+    let events = watched(experiments, watcher::Config::default()).map(Ok);
+    Controller::for_stream(events.reflect(writer).applied_objects(), reader)
         .reconcile_on(UnboundedReceiverStream::new(triggered))
         .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
         .for_each(|outcome| async {

@@ -7,14 +7,15 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{WatchEvent, WatchParams},
-    runtime::watcher::{self, Event, watcher},
+    runtime::watcher::{self, Event},
 };
 
 use super::{
-    Context, WATCH_SECONDS, alerts, call,
+    Context, alerts, call,
     observe::{Scope, read_pod},
     probes,
     registry::{Entry, Lookout},
+    watched::{WATCH_SECONDS, watched},
 };
 use crate::api::{
     ExperimentRun, ExperimentSpec,
@@ -64,35 +65,29 @@ pub async fn watch_pods(
         std::future::ready(matches!(event, Ok(event) if !matches!(event, WatchEvent::Error(_))))
     };
     let first = first.take_while(usable).filter_map(async |event| match event {
-        Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => Some(Ok(Event::Apply(pod))),
-        Ok(WatchEvent::Deleted(pod)) => Some(Ok(Event::Delete(pod))),
+        Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => Some(Event::Apply(pod)),
+        Ok(WatchEvent::Deleted(pod)) => Some(Event::Delete(pod)),
         _ => None,
     });
-    let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
-    let again = watcher(pods.clone(), config);
+    let again = watched(pods.clone(), watcher::Config::default().labels(&scope.selector));
     let mut events = pin!(first.chain(again));
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         let now = context.clock.now();
         match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(pod)) => listed.extend(scope.owns(&pod).then(|| read_pod(&pod))),
-            Ok(Event::InitDone) => {
+            Event::Init => listed.clear(),
+            Event::InitApply(pod) => listed.extend(scope.owns(&pod).then(|| read_pod(&pod))),
+            Event::InitDone => {
                 let pods = std::mem::take(&mut listed);
                 lookout.see(|sight| sight.pods.reset(pods, now));
             }
-            Ok(Event::Apply(pod)) if scope.owns(&pod) => {
+            Event::Apply(pod) if scope.owns(&pod) => {
                 lookout.see(|sight| sight.pods.apply(read_pod(&pod), now));
             }
-            Ok(Event::Apply(_)) => continue,
-            Ok(Event::Delete(pod)) => {
+            Event::Apply(_) => continue,
+            Event::Delete(pod) => {
                 let uid = pod.metadata.uid.unwrap_or_default();
                 lookout.see(|sight| sight.pods.remove(&uid, now));
-            }
-            Err(error) => {
-                tracing::warn!(run = lookout.run.1, %error, "the watch of the target's pods failed; it is taken up again");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                continue;
             }
         }
         context.trigger(&run);

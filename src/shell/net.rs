@@ -16,7 +16,7 @@ use crate::config::Endpoint;
 use ports::Ports;
 
 /// How firedrill names itself.
-const AGENT: &str = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
 
 /// What can be asked of the network; simulations bring their own.
 pub trait Net: Send + Sync {

@@ -14,7 +14,7 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef},
-        watcher::{self, Event, watcher},
+        watcher::{self, Event},
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -28,6 +28,7 @@ use super::{
     net::{self, Net, Sockets},
     reconcile::reconcile,
     registry::{Registry, Run},
+    watched::watched,
     webhook,
 };
 use crate::{
@@ -157,18 +158,15 @@ async fn experiments_of(
 /// Watches the lever and passes on what it says.
 async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) {
     let levers: Api<SafetyLever> = Api::all(client);
-    let events =
-        watcher(levers, watcher::Config::default().timeout(super::WATCH_SECONDS)).default_backoff();
-    let mut events = std::pin::pin!(events);
+    let mut events = watched(levers, watcher::Config::default());
     let mut listed = None;
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => listed = None,
-            Ok(Event::InitApply(lever)) => listed = Some(lever),
-            Ok(Event::InitDone) => drop(heard.send_replace(listed.take())),
-            Ok(Event::Apply(lever)) => drop(heard.send_replace(Some(lever))),
-            Ok(Event::Delete(_)) => drop(heard.send_replace(None)),
-            Err(error) => tracing::warn!(%error, "the lever's watch failed; it is taken up again"),
+            Event::Init => listed = None,
+            Event::InitApply(lever) => listed = Some(lever),
+            Event::InitDone => drop(heard.send_replace(listed.take())),
+            Event::Apply(lever) => drop(heard.send_replace(Some(lever))),
+            Event::Delete(_) => drop(heard.send_replace(None)),
         }
     }
 }
@@ -193,8 +191,8 @@ async fn control(
             ledger::forget_details(run);
         }
     };
-    let stream = watcher(api, config.timeout(super::WATCH_SECONDS)).default_backoff().modify(slim);
-    let controller = Controller::for_stream(stream.reflect(writer).applied_objects(), reader);
+    let runs = watched(api, config).map(Ok).modify(slim).reflect(writer).applied_objects();
+    let controller = Controller::for_stream(runs, reader);
     context.runs.set(controller.store()).ok();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
     controller

@@ -1,7 +1,7 @@
 //! Watches what a fault that changes fields depends on: its object, and whatever else would make a
 //! live read tell something new.
 
-use std::{fmt::Debug, pin::pin, sync::Arc};
+use std::{fmt::Debug, sync::Arc};
 
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -10,16 +10,14 @@ use k8s_openapi::api::{
 use kube::{
     Api,
     api::DynamicObject,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, watcher},
-    },
+    runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    Context, WATCH_SECONDS, objects,
+    Context, objects,
     registry::{Entry, Lookout},
+    watched::watched,
 };
 use crate::{
     api::{
@@ -70,12 +68,10 @@ struct Stirs {
 
 impl Stirs {
     async fn of_object(self, api: Api<DynamicObject>, config: watcher::Config, kind: Kind) {
-        let events =
-            watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().applied_objects();
-        let mut events = pin!(events);
+        let mut events = watched(api, config);
         while let Some(event) = events.next().await {
             let now = self.context.clock.now();
-            if let Ok(found) = event {
+            if let Event::InitApply(found) | Event::Apply(found) = event {
                 let object = objects::object(kind, &found);
                 self.lookout.see(|sight| {
                     sight.changes.see(&object, now);
@@ -89,13 +85,11 @@ impl Stirs {
     async fn of<K>(self, api: Api<K>, config: watcher::Config)
     where
         K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-        K::DynamicType: Default + Clone,
     {
-        let events =
-            watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().touched_objects();
-        let mut events = pin!(events);
+        let mut events = watched(api, config);
         while let Some(event) = events.next().await {
-            if event.is_ok() {
+            // A new list may lack what was deleted while nobody watched.
+            if let Event::InitDone | Event::Apply(_) | Event::Delete(_) = event {
                 let now = self.context.clock.now();
                 self.lookout.see(|sight| sight.stirred_at = Some(now));
                 self.context.trigger(&self.run);

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the pinned programs into the cache. modules/*/go.sum and netpol/Cargo.lock are the pins; a
-# program whose inputs did not change is not built again.
+# Builds the pinned programs into the cache. modules/*/go.sum and Cargo.lock are the pins; a program
+# whose inputs did not change is not built again.
 #
 # usage: build.sh [NAME...]    all that a cluster needs, or just these; helm and kwok only when named
 set -euo pipefail
@@ -42,8 +42,8 @@ build_prometheus() {
     -o "$BIN/" github.com/prometheus/prometheus/cmd/prometheus
 }
 build_netpol() {
-  CARGO_TARGET_DIR=$CACHE/netpol nice cargo build -q --release --locked -j "${JOBS:-2}"
-  install "$CACHE/netpol/release/netpol" "$BIN/"
+  nice cargo build -q --locked -j "${JOBS:-2}" --example netpol
+  install -s "${CARGO_TARGET_DIR:-$ROOT/target}/debug/examples/netpol" "$BIN/"
 }
 
 folder() {
@@ -55,8 +55,11 @@ folder() {
 }
 # What a program is built from: its folder, its own function here, and the compiler.
 stamp() {
-  { find "$(folder "$1")" -type f -not -path '*/target/*' -print0 | sort -z | xargs -0 cat; declare -f "build_$1"; } |
-    sha256sum | cut -c1-16
+  {
+    find "$(folder "$1")" -type f -print0 | sort -z | xargs -0 cat
+    declare -f "build_$1"
+    [ "$1" != netpol ] || cat "$ROOT/Cargo.lock"
+  } | sha256sum | cut -c1-16
   go env GOVERSION
 }
 

@@ -31,6 +31,9 @@ use crate::{
 
 /// From a restart to clean: an undisturbed run and a margin for a busy machine.
 const LIMIT_SECONDS: u64 = 75;
+/// After an outage the reflectors of Kubernetes' own controllers pause for up to a minute, twice where
+/// their first watch is told that it is too old; it is they who keep the copies of a workload's marks.
+const CONTROLLERS_SECONDS: u64 = 150;
 /// What is late comes within this.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -230,13 +233,24 @@ impl<'a> Case<'a> {
 
     /// How long from then until nothing is left to be done.
     pub async fn clean_after(&self, from: Instant) -> Option<Duration> {
-        let clean =
-            async || self.is_over().await && !self.is_faulty().await && !self.is_armed().await;
-        patience::until(LIMIT_SECONDS, clean).await.then(|| from.elapsed())
+        self.over_after(from).await?;
+        self.is_unmarked_within(LIMIT_SECONDS).await.then(|| from.elapsed())
     }
 
-    async fn is_armed(&self) -> bool {
-        self.scenario.changed.is_some() && !self.snapshot().await.armed.is_empty()
+    /// How long from then until the run is over and its fault gone.
+    pub async fn over_after(&self, from: Instant) -> Option<Duration> {
+        let over = async || self.is_over().await && !self.is_faulty().await;
+        patience::until(LIMIT_SECONDS, over).await.then(|| from.elapsed())
+    }
+
+    /// Waits for Kubernetes' own controllers after an outage.
+    pub async fn controllers_catch_up(&self) {
+        self.is_unmarked_within(CONTROLLERS_SECONDS).await;
+    }
+
+    async fn is_unmarked_within(&self, seconds: u64) -> bool {
+        let unmarked = async || self.snapshot().await.armed.is_empty();
+        self.scenario.changed.is_none() || patience::until(seconds, unmarked).await
     }
 
     /// Nothing is left to be done for the run, or it is gone.

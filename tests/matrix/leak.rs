@@ -98,7 +98,14 @@ pub async fn run(lab: &Lab, leak: Leak<'_>, name: String, plant: Option<Plant>) 
         leak.event.follow(&case).await;
         lab.resume_reaper();
     }
-    outcome.clean_after = case.clean_after(from).await;
+    outcome.clean_after = match leak.event {
+        Event::ApiServerDown => {
+            let over_after = case.over_after(from).await;
+            case.controllers_catch_up().await;
+            over_after
+        }
+        _ => case.clean_after(from).await,
+    };
     if leak.event == Event::DeleteNamespace {
         let gone = async || case.ground.itself().await.is_null();
         outcome.clean_after = patience::until(60, gone).await.then(|| from.elapsed());

@@ -12,6 +12,6 @@ pub async fn until(seconds: u64, ask: impl AsyncFn() -> bool) -> bool {
         if Instant::now() >= end {
             return false;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

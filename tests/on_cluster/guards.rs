@@ -165,7 +165,7 @@ async fn another_run_with_the_same_pods_through_a_service() {
     let first = ground.run(json!({})).await;
     ground.seen(&first, firedrill::api::run::FactName::Injected).await;
     let workload = json!([{"name": "whole", "workload": {}}]);
-    let other = json!({"startWithin": "2s", "template": {
+    let other = json!({"startWithin": "1s", "template": {
         "target": {"deployment": null, "service": "web"}, "steadyState": workload, "guards": {"steadyFor": "0s"}}});
     let second = ground.run(other).await;
     let second = ground.finished(&second).await;

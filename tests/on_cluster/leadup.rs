@@ -1,6 +1,6 @@
 //! What led up to a run, read from a real API server: rollouts, config changes, scaling, events.
 
-use crate::support::Ground;
+use crate::support::{Ground, eventually};
 use firedrill::{
     api::{
         Debrief, ExperimentRun, Moment,
@@ -90,11 +90,8 @@ async fn kill(ground: &Ground) -> ExperimentRun {
     serde_json::from_value(run).unwrap()
 }
 
-/// A client of the ground with the rights of the operator's role there, or with none.
-async fn limited(ground: &Ground, with_rights: bool) -> Client {
-    if with_rights {
-        grant(ground).await;
-    }
+/// A client of the user `reader`, who may do nothing until it is granted.
+async fn reader() -> Client {
     let path = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let options = KubeConfigOptions::default();
@@ -103,8 +100,8 @@ async fn limited(ground: &Ground, with_rights: bool) -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// Gives the user `reader` what the operator may do, in this namespace.
-async fn grant(ground: &Ground) {
+/// That client once it may do in this namespace what the operator may.
+async fn granted(ground: &Ground) -> Client {
     let binding: RoleBinding = serde_json::from_value(json!({
         "metadata": {"name": "operator"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "firedrill-operator"},
@@ -112,6 +109,11 @@ async fn grant(ground: &Ground) {
     }))
     .unwrap();
     ground.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
+    let reader = reader().await;
+    let deployments: Api<Deployment> = Api::namespaced(reader.clone(), &ground.namespace);
+    // The API server judges by a cache, which has the binding a moment later.
+    eventually("the rights are there", 20, async || deployments.get("web").await.ok()).await;
+    reader
 }
 
 async fn collect(client: &Client, run: &ExperimentRun) -> LeadUp {
@@ -135,7 +137,7 @@ async fn the_day_before_is_told_with_the_operators_own_rights_and_nothing_secret
     let ground = Ground::new("leadup").await;
     change(&ground).await;
     let run = kill(&ground).await;
-    let reader = limited(&ground, true).await;
+    let reader = granted(&ground).await;
     let lead_up = collect(&reader, &run).await;
 
     find(
@@ -179,7 +181,7 @@ async fn the_day_before_is_told_with_the_operators_own_rights_and_nothing_secret
 async fn a_reader_without_rights_says_what_it_could_not_read() {
     let ground = Ground::new("leadup-blind").await;
     let run = kill(&ground).await;
-    let lead_up = collect(&limited(&ground, false).await, &run).await;
+    let lead_up = collect(&reader().await, &run).await;
     assert_eq!(lead_up.entries, []);
     let said = "Could not be read: Deployment web (Forbidden), Service web (Forbidden), the autoscalers (Forbidden) and 1 more.";
     assert!(lead_up.horizon.contains(said), "{}", lead_up.horizon);
@@ -189,8 +191,7 @@ async fn a_reader_without_rights_says_what_it_could_not_read() {
 async fn the_server_takes_the_debrief_once_and_never_lets_its_evidence_change() {
     let ground = Ground::new("leadup-record").await;
     let run = kill(&ground).await;
-    grant(&ground).await;
-    let operator = limited(&ground, false).await;
+    let operator = granted(&ground).await;
     let name = record_with(&operator, &operator, &run).await.unwrap().unwrap();
     assert_eq!(record_with(&operator, &operator, &run).await.unwrap(), Some(name.clone()));
     let debriefs: Api<Debrief> = ground.api();

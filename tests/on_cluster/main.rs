@@ -14,6 +14,7 @@ mod contract;
 mod faults;
 mod guards;
 mod leadup;
+mod lever;
 mod monitoring;
 mod operators;
 mod reaper;

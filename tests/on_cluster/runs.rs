@@ -256,13 +256,14 @@ async fn an_engaged_lever_stops_a_run_within_two_seconds_and_refuses_the_next() 
     let engaged = jiff::Timestamp::now();
     levers.create(&PostParams::default(), &lever).await.unwrap();
     let run = ground.finished(&run).await;
+    let refused = ground.run(json!({})).await;
+    let refused = ground.finished(&refused).await;
+    // Before anything is judged: a lever that is left engaged would halt whatever comes next.
+    delete(&levers, "cluster").await;
     assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
     let reverted = run.status.unwrap().fact(FactName::Reverted).unwrap().at;
     let took = reverted.timestamp().duration_since(engaged).as_secs_f64();
     assert!(took < 2.0, "it took {took}s");
-    let refused = ground.run(json!({})).await;
-    let refused = ground.finished(&refused).await;
-    delete(&levers, "cluster").await;
     assert_eq!(verdict(&refused), (Some(Verdict::Error), "Lever"));
 }
 

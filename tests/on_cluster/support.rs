@@ -7,6 +7,7 @@ pub mod objects;
 pub mod terminal;
 
 use std::{
+    fmt::Debug,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -20,14 +21,17 @@ use firedrill::{
     cli::grants::Grants,
 };
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, DeploymentStatus},
     core::v1::{Namespace, Pod, Service},
 };
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client, Config, Resource, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
+    core::NamespaceResourceScope,
+    runtime::wait::await_condition,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use merge::merge;
@@ -102,7 +106,7 @@ impl Ground {
 
     pub fn api<K>(&self) -> Api<K>
     where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
@@ -149,15 +153,33 @@ impl Ground {
 
     /// Waits until so many pods are ready and the rollout is over.
     pub async fn ready(&self, replicas: i32) {
-        eventually("the workload is ready", 60, async || {
-            let web = self.api::<Deployment>().get("web").await.ok()?;
-            let status = web.status?;
-            let settled = status.ready_replicas.unwrap_or(0) == replicas
-                && status.updated_replicas.unwrap_or(0) == replicas
-                && status.replicas.unwrap_or(0) == replicas;
-            settled.then_some(())
+        let settled = |status: &DeploymentStatus| {
+            [status.replicas, status.updated_replicas, status.ready_replicas]
+                .iter()
+                .all(|count| count.unwrap_or(0) == replicas)
+        };
+        self.becomes("the workload is ready", 60, "web", |web: &Deployment| {
+            web.status.as_ref().is_some_and(settled)
         })
         .await;
+    }
+
+    /// Waits, by watch, until that object is so; fails with `what` after so many seconds.
+    async fn becomes<K>(&self, what: &str, seconds: u64, name: &str, is: impl Fn(&K) -> bool) -> K
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let is = |found: Option<&K>| found.is_some_and(&is);
+        let found = Box::pin(await_condition(self.api::<K>(), name, is));
+        match tokio::time::timeout(Duration::from_secs(seconds), found).await {
+            Ok(Ok(Some(found))) => found,
+            other => panic!("{}: in vain, for {seconds}s, until {what}: {other:?}", self.namespace),
+        }
     }
 
     /// Adds an alerting rule for this ground: no pod of it can be scraped.
@@ -193,22 +215,16 @@ impl Ground {
 
     /// Waits until the run is over.
     pub async fn finished(&self, run: &ExperimentRun) -> ExperimentRun {
-        eventually("the run is complete", 150, async || {
-            self.api::<ExperimentRun>()
-                .get(&run.name_any())
-                .await
-                .ok()
-                .filter(|run| run.is_complete() && run.finalizers().is_empty())
+        self.becomes("the run is complete", 150, &run.name_any(), |run: &ExperimentRun| {
+            run.is_complete() && run.finalizers().is_empty()
         })
         .await
     }
 
     /// Waits until the run has that fact.
     pub async fn seen(&self, run: &ExperimentRun, name: FactName) -> ExperimentRun {
-        eventually("the fact is seen", 60, async || {
-            let run = self.api::<ExperimentRun>().get(&run.name_any()).await.ok()?;
-            run.status.as_ref()?.fact(name)?;
-            Some(run)
+        self.becomes("the fact is seen", 60, &run.name_any(), |run: &ExperimentRun| {
+            run.status.as_ref().is_some_and(|status| status.fact(name).is_some())
         })
         .await
     }
@@ -286,7 +302,7 @@ pub async fn within<T, F: Future<Output = Option<T>>>(
         if answer.is_some() || Instant::now() > end {
             return answer;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -391,7 +407,7 @@ impl Drop for Operator {
 /// Deletes an object that the test itself made.
 pub async fn delete<K>(api: &Api<K>, name: &str)
 where
-    K: kube::Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    K: Resource + Clone + DeserializeOwned + Debug,
 {
     api.delete(name, &DeleteParams::default()).await.unwrap();
 }

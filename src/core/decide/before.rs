@@ -47,7 +47,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
         Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => {
-            stale(observed, accepted, world, (results, aim))
+            stale(observed, accepted, world, &results, aim)
         }
         None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
         None => match arming::prepare(observed, plan, world) {
@@ -59,17 +59,9 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             }
         },
         Some(closed) if closed.name.opens_with_time() => {
-            let closed = closed.clone();
-            wait(observed, accepted, (results, aim), &closed)
+            wait(observed, accepted, &results, aim, closed)
         }
-        Some(_) if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
-        Some(closed) => {
-            let summary = refusal(closed);
-            let verdict = (Verdict::Error, guard_reason(closed.name));
-            let mut status = accepted;
-            put_guards(&mut status, &results);
-            finish(observed, &status, verdict, summary)
-        }
+        Some(closed) => refuse(observed, accepted, &results, aim, closed),
     }
 }
 
@@ -79,7 +71,8 @@ fn stale(
     observed: &Observed<'_>,
     accepted: ExperimentRunStatus,
     world: &World,
-    (results, aim): (Vec<GuardResult>, Aim),
+    results: &[GuardResult],
+    aim: Aim,
 ) -> Decision {
     let known = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
     if known.is_none() {
@@ -88,11 +81,10 @@ fn stale(
     if world.read_at < start_by(observed) {
         return Decision::Look(Need::World);
     }
-    if observed.run.spec.dry_run {
-        return plan_only(observed, accepted, &results, aim);
-    }
-    if let Some(closed) = guards::first_closed(&results) {
-        return give_up(observed, accepted, &results, closed);
+    match guards::first_closed(results) {
+        Some(closed) => return refuse(observed, accepted, results, aim, closed),
+        None if observed.run.spec.dry_run => return plan_only(observed, accepted, results, aim),
+        None => {}
     }
     let age = tenths(Duration::between(world.read_at, observed.now));
     let summary = format!(
@@ -189,15 +181,13 @@ fn accepted(
 fn wait(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
-    (results, aim): (Vec<GuardResult>, Aim),
+    results: &[GuardResult],
+    aim: Aim,
     closed: &GuardResult,
 ) -> Decision {
     let start_by = start_by(observed);
     if observed.now >= start_by {
-        if observed.run.spec.dry_run {
-            return plan_only(observed, status, &results, aim);
-        }
-        return give_up(observed, status, &results, closed);
+        return refuse(observed, status, results, aim, closed);
     }
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
@@ -209,18 +199,27 @@ fn wait(
     Decision::Record(Box::new(status))
 }
 
-/// Refuses at the start deadline, by the guard that was waited for.
-fn give_up(
+/// Ends by a guard that is closed: for good, or still at the start deadline.
+fn refuse(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     results: &[GuardResult],
+    aim: Aim,
     closed: &GuardResult,
 ) -> Decision {
+    if observed.run.spec.dry_run {
+        return plan_only(observed, status, results, aim);
+    }
     let verdict = match closed.name {
         Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
         _ => Verdict::Error,
     };
-    let summary = format!("{}, waited {}", refusal(closed), observed.run.spec.start_within);
+    let refusal = refusal(closed);
+    let summary = if closed.name.opens_with_time() {
+        format!("{refusal}, waited {}", observed.run.spec.start_within)
+    } else {
+        refusal
+    };
     put_guards(&mut status, results);
     finish(observed, &status, (verdict, guard_reason(closed.name)), summary)
 }

@@ -8,7 +8,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::Range,
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::net::{TcpSocket, TcpStream};
@@ -22,23 +22,19 @@ const TRIES: u16 = 64;
 
 /// Gives out source ports in turn.
 #[derive(Debug)]
-pub struct Ports(AtomicU16);
+pub struct Ports(AtomicUsize);
 
 impl Ports {
     /// Begins anywhere, so that a process does not take the ports of the one before it.
     pub fn new() -> Self {
-        let start = RandomState::new().hash_one(()) % u64::from(Self::count());
-        Self(AtomicU16::new(u16::try_from(start).unwrap_or(0)))
-    }
-
-    const fn count() -> u16 {
-        PORTS.end - PORTS.start
+        let start = RandomState::new().hash_one(());
+        // A quarter of what fits, so that the turns never wrap.
+        Self(AtomicUsize::new(usize::try_from(start >> 2).unwrap_or(0)))
     }
 
     fn next(&self) -> u16 {
-        let step = |turn| Some((turn + 1) % Self::count());
-        let turn = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
-        PORTS.start + turn.unwrap_or_else(|turn| turn)
+        let turn = self.0.fetch_add(1, Ordering::Relaxed) % PORTS.len();
+        PORTS.start + u16::try_from(turn).unwrap_or(0)
     }
 
     /// A connection from the next port that nobody has.
@@ -88,7 +84,7 @@ mod tests {
     #[test]
     fn every_port_comes_once_before_the_first_comes_again() {
         let ports = Ports::new();
-        let first: Vec<u16> = (0..Ports::count()).map(|_| ports.next()).collect();
+        let first: Vec<u16> = PORTS.map(|_| ports.next()).collect();
         let mut sorted = first.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, PORTS.collect::<Vec<_>>());

@@ -40,10 +40,14 @@ impl Audit {
     /// The writes since the beginning that are meant.
     pub fn writes(&self, meant: impl Fn(&Write) -> bool) -> Vec<Write> {
         let mut file = File::open(&self.path).unwrap();
-        file.seek(SeekFrom::Start(self.from)).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // From the byte before, which ends a line unless one was being written at the beginning.
+        file.seek(SeekFrom::Start(self.from.saturating_sub(1))).unwrap();
+        let mut log = Vec::new();
+        file.read_to_end(&mut log).unwrap();
+        let lines: Vec<_> = log.split(|byte| *byte == b'\n').collect();
+        // What the beginning or the end cuts off is no whole event, and the beginning's is older.
+        let [_, whole @ .., _] = lines.as_slice() else { return Vec::new() };
+        let events = whole.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap());
         events.filter_map(|event| write(&event)).filter(meant).collect()
     }
 }

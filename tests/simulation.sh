@@ -1,0 +1,9 @@
+#!/bin/bash
+# Lives through seeded worlds, and through every state of the fault protocol.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/cluster/env.sh
+step "simulation"
+SIMULATION_SEEDS=20000 cargo test --locked --profile simulation --test simulation -- --nocapture --test-threads=1
+step "protocol"
+PROTOCOL_FULL=1 cargo test --locked --profile simulation --test protocol -- --nocapture --test-threads=1
