@@ -3,27 +3,25 @@
 # first experiment on a Deployment of one's own with one's own Prometheus and Alertmanager, uninstalls.
 #
 # What a reader changes in files is changed in a copy; there is no registry here, so `docker` is a
-# program that packs the image in its place and loads it into the nodes.
+# program that packs the image in its place and loads it into the nodes. All of it on a new cluster that is
+# removed at the end, so that nothing is there before, and others may be used meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+FIREDRILL_STATE=/var/tmp/firedrill-$(printf 'readme %s' "$PWD" | sha256sum | cut -c1-8)
+export FIREDRILL_STATE
 . tests/cluster/env.sh
 work=$(mktemp -d)
 fail() { echo "$1" >&2; exit 1; }
 cleanup() {
-  kubectl delete safetylevers --all --ignore-not-found >/dev/null 2>&1 || true
-  kubectl delete namespace orders --ignore-not-found --wait=false >/dev/null 2>&1 || true
+  tests/cluster/down.sh
   rm -rf "$work"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 tests/build.sh >/dev/null
+tests/cluster/up.sh >/dev/null
 tests/cluster/build.sh helm
-helm() { inside cp "$BIN/helm" "$@"; }
-# Nothing of an earlier installation is there.
-helm uninstall firedrill -n firedrill-system --ignore-not-found --wait >/dev/null
-kubectl delete namespace firedrill-system orders --ignore-not-found >/dev/null
-target/release/firedrill crds | kubectl delete -f - --ignore-not-found >/dev/null
 cp -r README.md charts experiments "$work/"
 mkdir -p "$work/target" "$work/bin"
 ln -s "$PWD/target/release" "$work/target/release"
@@ -143,5 +141,4 @@ run_block "${blocks[5]}"
 left=$(found || true)
 [ -z "$left" ] || fail "deleting the rest left: $left"
 kubectl -n orders rollout status deployment/orders --timeout=30s
-tests/cluster/monitoring.sh reload
 echo "README: 6 blocks of commands ran as they stand there; nothing of firedrill is left"

@@ -94,19 +94,18 @@ step "who may do what"
 on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"
 counted tests/matrix.sh --sample
-step "monitoring that comes and goes"
+step "monitoring that comes and goes, while the commands of the README run on another cluster"
+finished release
+beside readme tests/readme.sh
 tests/cluster/shop.sh
 on_cluster monitoring 1
-step "what was built and simulated beside"
-for name in "${slow[@]}"; do finished "$name"; done
-step "the demo, interrupted and called again"
+for name in readme dependencies simulation; do finished "$name"; done
+step "the demo, interrupted and called again, while another cluster has its hard days"
+beside no-trace tests/cluster/no-trace.sh
 counted tests/demo-again.sh
+finished no-trace
 step "every right is used, and no call lacks one, by the audit log of all suites"
 counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
-step "the commands of the README, while another cluster has its hard days"
-beside no-trace tests/cluster/no-trace.sh
-counted tests/readme.sh
-finished no-trace
 
 # Suites are chosen by name, so each of their results says how many others were filtered out.
 ran=$(awk '/^test result:/ && $12 > 0 {sum += $4} END {print sum + 0}' "$log")

@@ -314,7 +314,7 @@ fn tell(swept: &Swept) {
         tracing::info!(object, "a fault was ended");
     }
     for problem in &swept.failed {
-        tracing::error!(problem, "a fault could not be ended; it is tried again");
+        tracing::error!(problem, "a part of a sweep failed; the next sweep tries it again");
     }
 }
 

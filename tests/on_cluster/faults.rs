@@ -172,7 +172,7 @@ async fn try_all(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
+async fn a_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
     let outside = Outside::answers().await;
     let lanes = variants::targets().into_iter().flat_map(|target| {
         let faults = variants::faults(&target);

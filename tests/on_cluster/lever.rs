@@ -6,11 +6,14 @@ use crate::support::{
     delete, verdict,
 };
 use firedrill::api::{
-    SafetyLever,
+    SafetyLever, names,
     run::{FactName, Verdict},
 };
 use futures::future::join_all;
-use kube::{Api, api::PostParams};
+use kube::{
+    Api,
+    api::{DeleteParams, PostParams},
+};
 use serde_json::json;
 
 /// How many faults the lever ends at once, and how often.
@@ -25,6 +28,8 @@ async fn the_lever_ends_a_fault_within_two_seconds_each_time_of_fifty() {
     let one = Web { replicas: 1, warm_up: 0, ..Web::default() };
     let grounds = join_all((0..at_once).map(|_| Ground::with("lever", &one))).await;
     let levers: Api<SafetyLever> = Api::all(grounds[0].client.clone());
+    // What a try that failed left behind would end each of these.
+    levers.delete(names::LEVER, &DeleteParams::default()).await.ok();
     let mut took = Vec::new();
     for _ in 0..rounds {
         let fault = json!({"podKill": null, "dependencyOutage": {"blackhole": {"service": "web"}}});
@@ -36,14 +41,14 @@ async fn the_lever_ends_a_fault_within_two_seconds_each_time_of_fifty() {
         join_all(each().map(|(ground, run)| ground.seen(run, FactName::EffectObserved))).await;
         let audit = Audit::begin();
         let scope: Vec<_> = grounds.iter().map(|ground| &ground.namespace).collect();
-        let lever = json!({"metadata": {"name": "cluster"}, "spec": {"engaged": true, "scope": {"namespaces": scope}}});
+        let lever = json!({"metadata": {"name": names::LEVER}, "spec": {"engaged": true, "scope": {"namespaces": scope}}});
         let lever = serde_json::from_value(lever).unwrap();
         levers.create(&PostParams::default(), &lever).await.unwrap();
         let over = join_all(each().map(|(ground, run)| ground.finished(run))).await;
         for run in over {
             assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
         }
-        delete(&levers, "cluster").await;
+        delete(&levers, names::LEVER).await;
         let writes = audit.writes(Write::is_done);
         let first = |resource: &str, namespace: &str| {
             let mut of = writes.iter().filter(|write| write.resource == resource);

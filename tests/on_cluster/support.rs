@@ -175,9 +175,18 @@ impl Ground {
             + 'static,
     {
         let is = |found: Option<&K>| found.is_some_and(&is);
-        let found = Box::pin(await_condition(self.api::<K>(), name, is));
+        // A watch may break off, as any does; then it is taken up again.
+        let found = Box::pin(async {
+            loop {
+                match await_condition(self.api::<K>(), name, is).await {
+                    Ok(found) => break found,
+                    Err(error) => eprintln!("{}: {name} is watched again: {error}", self.namespace),
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
         match tokio::time::timeout(Duration::from_secs(seconds), found).await {
-            Ok(Ok(Some(found))) => found,
+            Ok(Some(found)) => found,
             other => panic!("{}: in vain, for {seconds}s, until {what}: {other:?}", self.namespace),
         }
     }

@@ -94,7 +94,8 @@ pub fn end(log: &Path) -> u64 {
 pub fn read(log: &Path, start: u64, namespace: &str, ids: &HashSet<String>) -> Vec<Event> {
     let mut file = File::open(log).unwrap();
     file.seek(SeekFrom::Start(start)).unwrap();
-    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+    let lines = lines.filter_map(|line| String::from_utf8(line).ok());
     let event = |line: String| {
         let known = line.contains(namespace) || ids.contains(id(&line));
         // A last line that is still being written is read by the next call.
