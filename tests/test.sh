@@ -26,11 +26,11 @@ beside() { # NAME COMMAND...
 yielding() { # NAME COMMAND...: with what the tests leave of the processors
   beside "$1" sh -c 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"' sh "${@:2}"
 }
-finished() { # NAME: waits for it and shows what it said
+finished() { # NAME: waits for it and shows what it says
   local code=0
+  counted tail -n +1 -f --pid="${beside[$1]}" "$STATE/log/$1.log"
   wait "${beside[$1]}" || code=$?
   unset "beside[$1]"
-  counted cat "$STATE/log/$1.log"
   [ $code = 0 ] || { echo "$1 failed" >&2; exit 1; }
 }
 stopped() { # NAME...
@@ -42,9 +42,12 @@ stopped() { # NAME...
 }
 counted() { "$@" 2>&1 | tee -a "$log"; }
 
+tests/cluster/preflight.sh
+tests/cluster/packages.sh
 mkdir -p "$STATE/log"
 slow=(release dependencies simulation)
 for name in "${slow[@]}"; do yielding "$name" "tests/${name/release/build}.sh"; done
+beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
 counted tests/check.sh
 step "build"
 # Its path, as cargo would wait for what else is being built.
@@ -54,6 +57,7 @@ lines = map(json.loads, sys.stdin)
 print(*(line["executable"] for line in lines if line.get("executable") and line["target"]["name"] == "on_cluster"))')
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
+finished programs
 tests/cluster/up.sh
 tests/cluster/chart.sh
 on_cluster() { # SUITE THREADS
@@ -86,10 +90,10 @@ on_cluster targets 6
 undisturbed on_cluster refusals 6
 stopped operator reaper
 step "operators that come and go"
-on_cluster operators 1
+on_cluster operators 4
 undisturbed on_cluster lever 1
-on_cluster reaper 1
-on_cluster alone 1
+on_cluster reaper 3
+on_cluster alone 5
 step "who may do what"
 on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"

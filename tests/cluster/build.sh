@@ -14,7 +14,7 @@ flock -n 9 || { echo "another build is under way; waiting for it"; flock 9; }
 
 export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-trimpath -mod=readonly"
 # The compilers live for seconds: they collect their garbage only when there is much of it.
-export GOGC=off GOMEMLIMIT=1GiB
+export GOGC=off GOMEMLIMIT=2GiB
 version() { sed -nE "s#^(require)?[[:space:]]*$1 (v[^ ]+).*#\2#p" go.mod | head -1; }
 go_build() { nice go build -p "${JOBS:-2}" -ldflags "-s -w $1" "${@:2}"; }
 

@@ -1,7 +1,10 @@
 #!/bin/bash
 # Installs what comes from Debian. Installing starts no service: policy-rc.d says no meanwhile.
+#
+# usage: packages.sh [NAME...]    all that a cluster needs, or just these
 set -euo pipefail
-packages=(runc nftables iptables ipset conntrack iproute2 ethtool socat openssl jq curl gcc libc6-dev
+packages=("$@")
+[ $# -gt 0 ] || packages=(runc nftables iptables ipset conntrack iproute2 ethtool socat openssl jq curl gcc libc6-dev
   busybox-static iputils-ping prometheus-alertmanager python3 procps)
 missing=()
 for package in "${packages[@]}"; do

@@ -150,7 +150,7 @@ const BEGINNINGS: usize = 3;
 const CASE_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Runs one case and judges it. It is begun anew where nothing but that was wrong, that what is to
-/// happen did not come, and the audit log has that the reaper ended the fault.
+/// happen did not come, and the audit log has that the reaper was at it.
 async fn row<'a>(lab: &Lab, number: usize, work: Work<'a>) -> Row<'a> {
     let mut beginning = 1;
     loop {

@@ -31,9 +31,6 @@ use crate::{
 
 /// From a restart to clean: an undisturbed run and a margin for a busy machine.
 const LIMIT_SECONDS: u64 = 75;
-/// After an outage the reflectors of Kubernetes' own controllers pause for up to a minute, twice where
-/// their first watch is told that it is too old; it is they who keep the copies of a workload's marks.
-const CONTROLLERS_SECONDS: u64 = 150;
 /// What is late comes within this.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -245,7 +242,7 @@ impl<'a> Case<'a> {
 
     /// Waits for Kubernetes' own controllers after an outage.
     pub async fn controllers_catch_up(&self) {
-        self.is_unmarked_within(CONTROLLERS_SECONDS).await;
+        self.is_unmarked_within(patience::CONTROLLERS_SECONDS).await;
     }
 
     async fn is_unmarked_within(&self, seconds: u64) -> bool {

@@ -42,7 +42,8 @@ impl Ground {
         // Its controller needs a moment, most of all after the API server was away.
         let accounts = ground.api::<ServiceAccount>();
         let is_there = async || accounts.get("default").await.is_ok();
-        assert!(patience::until(60, is_there).await, "no pod can be made in {}", ground.namespace);
+        let made = patience::until(patience::CONTROLLERS_SECONDS, is_there).await;
+        assert!(made, "no pod can be made in {}", ground.namespace);
         let post = PostParams::default();
         let deployments = [web(scenario.warm_up), dependency()];
         for (name, deployment) in ["web", "db"].into_iter().zip(deployments) {

@@ -1,4 +1,4 @@
-//! What the command line does when no operator is there, and when it loses one midway. One after the other: an operator of one test would take up the runs of another.
+//! What the command line does when no operator is there, and when it loses one midway, one after the other.
 
 use std::{
     collections::BTreeSet,
@@ -8,12 +8,13 @@ use std::{
 use crate::support::{
     Ground, Operator, Web,
     terminal::{File, Terminal, firedrill},
-    verdict,
+    turn, verdict,
 };
 use firedrill::api::{
     ExperimentRun,
     run::{FactName, Verdict},
 };
+use futures::future::join;
 use kube::{
     ResourceExt,
     api::{ListParams, Patch, PatchParams},
@@ -30,6 +31,7 @@ async fn runs(ground: &Ground) -> Vec<ExperimentRun> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_no_operator_takes_up_is_taken_back_with_the_remedy() {
     let ground = Ground::new("nobody").await;
+    let _turn = turn().await;
     let before = ground.pod_uids().await;
     let file = File::experiment("nobody", json!({}));
     let began = Instant::now();
@@ -61,7 +63,8 @@ fn writes(ground: &Ground) -> BTreeSet<(String, String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_local_works_alone_with_the_writes_of_an_operator() {
-    let (alone, beside) = (Ground::new("local").await, Ground::new("operated").await);
+    let (alone, beside) = join(Ground::new("local"), Ground::new("operated")).await;
+    let _turn = turn().await;
     let file = File::experiment("local", json!({}));
     let config = File::of("local-config", POLLING);
     let local = ["run", "-f", file.path(), "--yes", "--local", "--config", config.path()];
@@ -83,6 +86,7 @@ async fn run_local_works_alone_with_the_writes_of_an_operator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_reverts_a_local_run_and_waits() {
     let ground = Ground::with("localstop", &Web { warm_up: 20, ..Web::default() }).await;
+    let _turn = turn().await;
     let file = File::experiment("localstop", json!({}));
     let local = ["run", "-f", file.path(), "--yes", "--local"];
     let terminal = Terminal::start(&ground.namespace, &local);
@@ -98,6 +102,7 @@ async fn ctrl_c_reverts_a_local_run_and_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_ctrl_c_leaves_and_says_what_goes_on() {
     let ground = Ground::with("twice", &Web { warm_up: 20, ..Web::default() }).await;
+    let _turn = turn().await;
     let mut operator = Operator::start(POLLING);
     let file = File::experiment("twice", json!({}));
     let terminal =
@@ -123,6 +128,7 @@ async fn a_second_ctrl_c_leaves_and_says_what_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_over_without_its_revert_is_5() {
     let ground = Ground::bare("five", json!({})).await;
+    let _turn = turn().await;
     let run = ground.run(json!({})).await;
     let at = "2026-01-01T00:00:00.000000Z";
     let fact = |name| json!({"name": name, "at": at, "notBefore": at, "source": "operator"});

@@ -1,9 +1,9 @@
 //! What becomes of runs when operators come, go, and lose what they ask. Each test has operators of
-//! its own, so these run one after the other, without the one that the other tests share.
+//! its own, one after the other, without the one that the other tests share.
 
 use std::{process::Command, time::Duration};
 
-use crate::support::{Ground, Operator, Reaper, Web, eventually, verdict};
+use crate::support::{Ground, Operator, Reaper, Web, eventually, turn, verdict};
 use firedrill::api::{
     Debrief, Experiment, ExperimentRun,
     run::{ExperimentRunStatus, FactName, Verdict},
@@ -36,6 +36,7 @@ async fn debriefs(ground: &Ground) -> usize {
 #[tokio::test]
 async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
     let ground = Ground::with("kept", &Web { warm_up: 5, ..Web::default() }).await;
+    let _turn = turn().await;
     let _operator = Operator::start(&POLLING.replacen('{', "{keepRuns: 1, ", 1));
     let spec = serde_json::from_value(crate::support::spec()).unwrap();
     let experiment = Experiment::new("kill", spec);
@@ -60,6 +61,7 @@ async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
 #[tokio::test]
 async fn two_operators_at_once_kill_once_and_open_one_debrief() {
     let ground = Ground::with("two", &Web { warm_up: 5, ..Web::default() }).await;
+    let _turn = turn().await;
     let _both = (Operator::start(POLLING), Operator::start(POLLING));
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
@@ -71,6 +73,7 @@ async fn two_operators_at_once_kill_once_and_open_one_debrief() {
 #[tokio::test]
 async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
     let ground = Ground::with("killed", &Web { warm_up: 8, ..Web::default() }).await;
+    let _turn = turn().await;
     let mut operator = Operator::start(POLLING);
     for name in [FactName::Journaled, FactName::ImpactStarted] {
         let run = ground.run(missed()).await;
@@ -91,6 +94,7 @@ async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
 #[tokio::test]
 async fn an_operator_ends_within_a_second_and_reverts_nothing() {
     let ground = Ground::with("ends", &Web { warm_up: 10, ..Web::default() }).await;
+    let _turn = turn().await;
     let mut operator = Operator::start(POLLING);
     let run = ground.run(missed()).await;
     let run = ground.seen(&run, FactName::ImpactStarted).await;
@@ -106,6 +110,7 @@ async fn an_operator_ends_within_a_second_and_reverts_nothing() {
 #[tokio::test]
 async fn a_miss_proves_nothing_when_no_alert_source_answers() {
     let ground = Ground::with("silent", &Web { warm_up: 5, ..Web::default() }).await;
+    let _turn = turn().await;
     let _operator = Operator::start(
         "{prometheus: {url: 'http://127.0.0.1:1'}, alertmanager: {url: 'http://127.0.0.1:1'}}",
     );
@@ -117,11 +122,13 @@ async fn a_miss_proves_nothing_when_no_alert_source_answers() {
 
 #[tokio::test]
 async fn one_alert_source_alone_is_enough() {
+    let ground = Ground::with("alone", &Web { warm_up: 5, ..Web::default() }).await;
+    let _turn = turn().await;
     for config in [
         "{prometheus: {url: 'http://127.0.0.1:9090'}}",
         "{alertmanager: {url: 'http://127.0.0.1:9093'}}",
     ] {
-        let ground = Ground::with("alone", &Web { warm_up: 5, ..Web::default() }).await;
+        ground.ready(2).await;
         let _operator = Operator::start(config);
         let run = ground.run(missed()).await;
         let run = ground.finished(&run).await;
@@ -132,6 +139,7 @@ async fn one_alert_source_alone_is_enough() {
 #[tokio::test]
 async fn without_any_alert_source_a_miss_is_inconclusive() {
     let ground = Ground::with("none", &Web { warm_up: 5, ..Web::default() }).await;
+    let _turn = turn().await;
     let _operator = Operator::start("{}");
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
@@ -142,6 +150,7 @@ async fn without_any_alert_source_a_miss_is_inconclusive() {
 async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
     let first = Ground::with("busy", &Web { warm_up: 10, ..Web::default() }).await;
     let second = Ground::new("waits").await;
+    let _turn = turn().await;
     let _operator = Operator::start("{caps: {concurrency: 1}}");
     let running = first.run(json!({})).await;
     first.seen(&running, FactName::Injected).await;
@@ -154,6 +163,7 @@ async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
 #[tokio::test]
 async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down() {
     let ground = Ground::with("webhook", &Web { warm_up: 12, ..Web::default() }).await;
+    let _turn = turn().await;
     let token = std::env::temp_dir().join(format!("firedrill-token-{}", std::process::id()));
     std::fs::write(&token, "a-secret\n").unwrap();
     let config =
@@ -187,6 +197,7 @@ async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down(
 #[tokio::test]
 async fn a_revert_that_cannot_succeed_is_told_with_the_command_that_ends_it() {
     let ground = Ground::new("refused").await;
+    let _turn = turn().await;
     let token = std::env::temp_dir().join(format!("firedrill-metrics-{}", std::process::id()));
     std::fs::write(&token, "a-secret\n").unwrap();
     let config =

@@ -1,5 +1,5 @@
 //! Who ends a fault when the operator cannot, and what is refused when nobody could. Each test has
-//! operators and reapers of its own, so these run one after the other.
+//! operators and reapers of its own, one after the other.
 
 use crate::{
     faults::{
@@ -10,7 +10,7 @@ use crate::{
     support::{
         Ground, Operator, Reaper, delete, eventually, merge,
         objects::{self, Snapshot, is_free},
-        verdict,
+        turn, verdict,
     },
 };
 use firedrill::api::{
@@ -35,12 +35,6 @@ fn bad_image(duration: &str) -> Value {
     json!({"template": {
         "fault": {"podKill": null, "badRollout": {"image": "firedrill.invalid/none"}},
         "duration": duration, "tolerates": true}})
-}
-
-/// A ground on which a fault may be armed, with a reaper that lives.
-async fn guarded(name: &str) -> (Ground, Reaper) {
-    let ground = Ground::new(name).await;
-    (ground, Reaper::start())
 }
 
 async fn web(ground: &Ground) -> Deployment {
@@ -69,7 +63,8 @@ async fn clean(ground: &Ground, seconds: u64) {
 
 #[tokio::test]
 async fn the_reaper_alone_ends_a_fault_that_is_past_its_deadline() {
-    let (ground, _reaper) = guarded("alone").await;
+    let ground = Ground::new("alone").await;
+    let (_turn, _reaper) = (turn().await, Reaper::start());
     let mut operator = Operator::start("{}");
     let run = ground.run(bad_image("3s")).await;
     ground.seen(&run, FactName::EffectObserved).await;
@@ -102,8 +97,12 @@ struct Forsaken {
 }
 
 impl Forsaken {
-    async fn begin(target: &'static str, fault: Value, kinds: &[ApiResource]) -> Self {
-        let ground = stage("forsaken", target, Rolls::ByDefault, &Host::service("db")).await;
+    async fn begin(
+        ground: Ground,
+        target: &'static str,
+        fault: Value,
+        kinds: &[ApiResource],
+    ) -> Self {
         let before = Snapshot::take(&ground.client, kinds, &ground.namespace, is_free).await;
         let mut template = json!({"target": {"deployment": null}, "fault": {"podKill": null}, "duration": "30m", "tolerates": true});
         template["target"][target] = json!("web");
@@ -147,11 +146,16 @@ async fn is_buried(ground: &Ground) {
 
 #[tokio::test]
 async fn the_reaper_ends_a_fault_that_has_lost_its_run_whatever_it_changed() {
-    let _reaper = Reaper::start();
-    let mut operator = Operator::start("{}");
     let kinds = objects::kinds(&crate::support::client().await).await;
-    let faults = on_every_kind().into_iter();
-    let begun = faults.map(|(target, fault)| Forsaken::begin(target, fault, &kinds));
+    let db = Host::service("db");
+    let stages = on_every_kind().into_iter().map(async |(target, fault)| {
+        (stage("forsaken", target, Rolls::ByDefault, &db).await, target, fault)
+    });
+    let stages = join_all(stages).await.into_iter();
+    let (_turn, _reaper) = (turn().await, Reaper::start());
+    let mut operator = Operator::start("{}");
+    let begun =
+        stages.map(|(ground, target, fault)| Forsaken::begin(ground, target, fault, &kinds));
     let forsaken = join_all(begun).await;
     operator.kill();
     join_all(forsaken.iter().map(Forsaken::loses_its_run)).await;
@@ -163,7 +167,8 @@ async fn the_reaper_ends_a_fault_that_has_lost_its_run_whatever_it_changed() {
 
 #[tokio::test]
 async fn an_operator_that_is_killed_in_mid_fault_is_continued_and_the_fault_ends() {
-    let (ground, _reaper) = guarded("killed").await;
+    let ground = Ground::new("killed").await;
+    let (_turn, _reaper) = (turn().await, Reaper::start());
     let mut operator = Operator::start("{}");
     for name in [FactName::Journaled, FactName::Injected, FactName::EffectObserved] {
         let run = ground.run(bad_image("10s")).await;
@@ -181,6 +186,7 @@ async fn an_operator_that_is_killed_in_mid_fault_is_continued_and_the_fault_ends
 #[tokio::test]
 async fn without_a_reaper_a_fault_that_needs_reverting_is_refused() {
     let ground = Ground::new("unreaped").await;
+    let _turn = turn().await;
     let leases: Api<Lease> = Api::namespaced(ground.client.clone(), names::REAPER);
     leases.delete(names::REAPER, &DeleteParams::default()).await.ok();
     let _operator = Operator::start("{}");
@@ -194,7 +200,8 @@ async fn without_a_reaper_a_fault_that_needs_reverting_is_refused() {
 
 #[tokio::test]
 async fn revoke_ends_every_fault_by_hand_and_frees_the_runs() {
-    let (ground, reaper) = guarded("revoked").await;
+    let ground = Ground::new("revoked").await;
+    let (_turn, reaper) = (turn().await, Reaper::start());
     let mut operator = Operator::start("{}");
     let run = ground.run(bad_image("30m")).await;
     ground.seen(&run, FactName::EffectObserved).await;

@@ -33,6 +33,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 pub use merge::merge;
 
@@ -319,6 +320,13 @@ pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
     let status = run.status.as_ref();
     let reason = status.and_then(|status| status.reason.as_deref());
     (status.and_then(|status| status.verdict), reason.unwrap_or_default())
+}
+
+/// Waits for one's turn: operators take up every run, and reapers end every fault, so of the tests that
+/// have their own only one at a time has any. What it needs beside them it sets up before.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
 }
 
 /// A reaper as a process, with the chart's rights; killed at the end.

@@ -37,11 +37,10 @@ fn story<'a>(evidence: &'a Evidence, changed: &Changed) -> Vec<Step<'a>> {
     events.into_iter().map(step).collect()
 }
 
-/// Whether the reaper has ended the fault, so that there was nothing left to do for an operator.
+/// Whether the reaper has ended the fault, or removed what it left behind, before an operator could.
 pub fn reaper_was_first(evidence: &Evidence) -> bool {
-    let of_reaper = |step: &Step<'_>| step.event.user() == evidence.reaper;
-    let changed = evidence.changed.as_ref();
-    changed.is_some_and(|changed| story(evidence, changed).iter().any(of_reaper))
+    let of_reaper = |event: &Event| event.user() == evidence.reaper && event.is_committed();
+    evidence.events.iter().any(of_reaper)
 }
 
 /// Whether a patch sets the mark of an armed fault.
