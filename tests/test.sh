@@ -23,8 +23,8 @@ beside() { # NAME COMMAND...
   beside[$1]=$!
 }
 # A session of its own gives way as a whole by its autogroup only.
-yielding() { # NAME COMMAND...: with what the tests leave of the processors
-  beside "$1" sh -c 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"' sh "${@:2}"
+yielding() { # NAME NICENESS COMMAND...: with what the tests leave of the processors
+  beside "$1" sh -c 'echo "$1" 2>/dev/null >/proc/self/autogroup; exec nice -n "$@"' sh "${@:2}"
 }
 finished() { # NAME: waits for it and shows what it says
   local code=0
@@ -45,8 +45,9 @@ counted() { "$@" 2>&1 | tee -a "$log"; }
 tests/cluster/preflight.sh
 tests/cluster/packages.sh
 mkdir -p "$STATE/log"
-slow=(release dependencies simulation)
-for name in "${slow[@]}"; do yielding "$name" "tests/${name/release/build}.sh"; done
+slow=(release others)
+yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
+yielding others 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
 beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
 counted tests/check.sh
 step "build"
@@ -103,13 +104,14 @@ finished release
 beside readme tests/readme.sh
 tests/cluster/shop.sh
 on_cluster monitoring 1
-for name in readme dependencies simulation; do finished "$name"; done
+finished readme
 step "the demo, interrupted and called again, while another cluster has its hard days"
 beside no-trace tests/cluster/no-trace.sh
 counted tests/demo-again.sh
 finished no-trace
 step "every right is used, and no call lacks one, by the audit log of all suites"
 counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
+finished others
 
 # Suites are chosen by name, so each of their results says how many others were filtered out.
 ran=$(awk '/^test result:/ && $12 > 0 {sum += $4} END {print sum + 0}' "$log")

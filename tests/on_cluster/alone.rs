@@ -7,6 +7,7 @@ use std::{
 
 use crate::support::{
     Ground, Operator, Web,
+    audit::Audit,
     terminal::{File, Terminal, firedrill},
     turn, verdict,
 };
@@ -19,7 +20,7 @@ use kube::{
     ResourceExt,
     api::{ListParams, Patch, PatchParams},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const POLLING: &str =
     "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
@@ -45,24 +46,15 @@ async fn a_run_that_no_operator_takes_up_is_taken_back_with_the_remedy() {
     assert_eq!(ground.pod_uids().await, before);
 }
 
-/// Every kind of write that an operator made in the namespace: verb, resource, subresource.
-fn writes(ground: &Ground) -> BTreeSet<(String, String, String)> {
-    let log = std::fs::read_to_string(crate::support::state().join("log/audit.jsonl")).unwrap();
-    let own = format!("\"namespace\":\"{}\"", ground.namespace);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    log.lines()
-        .filter(|line| line.contains(&own) && line.contains("\"userAgent\":\"firedrill/"))
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|event| !["get", "list", "watch"].contains(&event["verb"].as_str().unwrap()))
-        .map(|event| {
-            let object = &event["objectRef"];
-            (text(&event["verb"]), text(&object["resource"]), text(&object["subresource"]))
-        })
-        .collect()
+/// Every kind of write that firedrill made in the namespace: verb and resource.
+fn writes(audit: &Audit, ground: &Ground) -> BTreeSet<(String, String)> {
+    let ours = audit.writes(|write| write.is_ours() && write.namespace == ground.namespace);
+    ours.into_iter().map(|write| (write.verb, write.resource)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_local_works_alone_with_the_writes_of_an_operator() {
+    let audit = Audit::begin();
     let (alone, beside) = join(Ground::new("local"), Ground::new("operated")).await;
     let _turn = turn().await;
     let file = File::experiment("local", json!({}));
@@ -78,9 +70,9 @@ async fn run_local_works_alone_with_the_writes_of_an_operator() {
     let _operator = Operator::start(POLLING);
     let output = firedrill(&beside.namespace, &["run", "-f", file.path(), "--yes", "--wait"]);
     assert_eq!(output.status.code(), Some(0));
-    let written = writes(&beside);
-    assert!(written.contains(&("create".into(), "pods".into(), "eviction".into())), "{written:?}");
-    assert_eq!(writes(&alone), written);
+    let written = writes(&audit, &beside);
+    assert!(written.contains(&("create".into(), "pods/eviction".into())), "{written:?}");
+    assert_eq!(writes(&audit, &alone), written);
 }
 
 #[tokio::test(flavor = "multi_thread")]

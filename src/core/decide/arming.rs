@@ -140,7 +140,10 @@ const SETTLE: Duration = Duration::millis(200);
 pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Decision> {
     let (world, journal) = (observed.world?, status.plan.as_ref()?);
     let scene = world.scene.as_ref()?;
-    if observed.report.is_some() {
+    // Only a look that begins after the injection tells of its effect, and nothing may ever stir again.
+    let injected = status.fact(FactName::Injected).map(|fact| fact.at);
+    let is_older = injected.is_some_and(|at| world.read_at < at && at <= observed.now);
+    if observed.report.is_some() || is_older {
         return Some(Decision::Look(Need::World));
     }
     if let Some(stirred) = observed.sight.stirred_at.filter(|stirred| *stirred >= world.read_at) {
@@ -313,7 +316,61 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{api::run::FieldChange, faults::Kind};
+    use crate::{
+        api::{ExperimentRun, run::FieldChange},
+        config::Config,
+        core::{
+            abort::tests::plan,
+            decide::{Subject, decide},
+            pods::tests::at,
+            sight::Sight,
+            world::{Lever, Scene, tests::healthy},
+        },
+        faults::Kind,
+    };
+
+    /// What is decided at 30 about a run whose fault was found to be there at 20, by the world as it was at `read`.
+    fn decided(read: f64) -> Decision {
+        let plan = plan(&json!({}));
+        let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
+        let mut run = ExperimentRun::new("x-1", spec);
+        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
+        let fact = |name, instant| Span::new(at(instant), at(instant)).fact(name, "x", "");
+        run.status = Some(ExperimentRunStatus {
+            facts: vec![
+                fact(FactName::Accepted, 1.0),
+                fact(FactName::Journaled, 2.0),
+                fact(FactName::Injected, 20.0),
+            ],
+            plan: Some(Journal { spec: Some(plan.spec.clone()), ..Journal::default() }),
+            ..ExperimentRunStatus::default()
+        });
+        let scene = Scene {
+            object: Changeable::Missing,
+            faulty_revisions: None,
+            policy: None,
+            dependency_ready: None,
+            reaper_seen: None,
+        };
+        decide(&Observed {
+            now: at(30.0),
+            run: &run,
+            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
+            config: &Config::default(),
+            own_namespace: false,
+            lever: &Lever::Open,
+            world: Some(&World { read_at: at(read), scene: Some(scene), ..healthy() }),
+            sight: &Sight::new(Some(&plan.spec), at(0.0)),
+            report: None,
+            debrief: None,
+        })
+    }
+
+    #[test]
+    fn a_fault_that_was_found_to_be_there_is_looked_at_again_although_nothing_stirs() {
+        assert_eq!(decided(19.0), Decision::Look(Need::World));
+        assert!(!matches!(decided(21.0), Decision::Look(_)));
+    }
 
     #[test]
     fn a_policy_is_followed_while_the_fault_is_on_and_not_once_somebody_has_lifted_it() {
