@@ -12,7 +12,8 @@ mkdir -p "$BIN/cni" "$CACHE/stamp"
 exec 9>"$CACHE/build.lock"
 flock -n 9 || { echo "another build is under way; waiting for it"; flock 9; }
 
-export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-trimpath -mod=readonly"
+# What is linked without debug information is compiled without it too.
+export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-trimpath -mod=readonly -gcflags=all=-dwarf=false"
 # The compilers live for seconds: they collect their garbage only when there is much of it.
 export GOGC=off GOMEMLIMIT=2GiB
 version() { sed -nE "s#^(require)?[[:space:]]*$1 (v[^ ]+).*#\2#p" go.mod | head -1; }
