@@ -9,7 +9,7 @@ use crate::support::{
     Ground, Operator, Web,
     audit::Audit,
     terminal::{File, Terminal, firedrill},
-    turn, verdict,
+    turn, verdict, within,
 };
 use firedrill::api::{
     ExperimentRun,
@@ -70,9 +70,11 @@ async fn run_local_works_alone_with_the_writes_of_an_operator() {
     let _operator = Operator::start(POLLING);
     let output = firedrill(&beside.namespace, &["run", "-f", file.path(), "--yes", "--wait"]);
     assert_eq!(output.status.code(), Some(0));
-    let written = writes(&audit, &beside);
-    assert!(written.contains(&("create".into(), "pods/eviction".into())), "{written:?}");
-    assert_eq!(writes(&audit, &alone), written);
+    let local = writes(&audit, &alone);
+    assert!(local.contains(&("create".into(), "pods/eviction".into())), "{local:?}");
+    // An operator lets go of the run after its end is told.
+    within(10, async || (writes(&audit, &beside) == local).then_some(())).await;
+    assert_eq!(writes(&audit, &beside), local);
 }
 
 #[tokio::test(flavor = "multi_thread")]
