@@ -19,7 +19,7 @@ POD_CIDR=10.244.0.0/16
 KUBECONFIG=$STATE/pki/admin.kubeconfig
 AUDIT_LOG=$STATE/log/audit.jsonl
 export HERE ROOT CACHE STATE ID BIN IMAGES NODES CONTROL_IP SERVICE_CIDR DNS_IP POD_CIDR KUBECONFIG AUDIT_LOG
-# rustc's allocator, in huge pages where the kernel lets it: a twelfth less processor time.
+# rustc's allocator, in huge pages where the kernel lets it: about 6 % less processor time.
 export MALLOC_CONF=thp:always
 
 # Never `ip netns exec`: it remounts /sys and hides /sys/fs/cgroup.
