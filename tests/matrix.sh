@@ -12,7 +12,7 @@ arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" -
   --api-server "$STATE/run/apiserver.pid")
 if [ "${1:-}" = --sample ]; then
   commit=$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
-  arguments+=(--sample 80 --at-once 4 --seed "${2:-$((16#$commit))}")
+  arguments+=(--sample 110 --at-once 4 --seed "${2:-$((16#$commit))}")
 else
   arguments+=("$@")
 fi
