@@ -372,19 +372,16 @@ mod tests {
     use super::*;
     use crate::core::{
         pods::tests::at,
-        world::{Changeable, Scene as Around, tests::world},
+        world::{
+            Scene as Around,
+            tests::{scene, world},
+        },
     };
 
     #[test]
     fn a_reaper_lives_when_it_was_heard_of_half_a_minute_before_the_look() {
         let passes = |seen: Option<f64>| {
-            let around = Around {
-                object: Changeable::Missing,
-                faulty_revisions: None,
-                policy: None,
-                dependency_ready: None,
-                reaper_seen: seen.map(at),
-            };
+            let around = Around { reaper_seen: seen.map(at), ..scene() };
             let world = World { read_at: at(40.0), scene: Some(around), ..world() };
             reaper(&world).unwrap().passed
         };

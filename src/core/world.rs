@@ -214,6 +214,17 @@ pub(crate) mod tests {
         }
     }
 
+    /// Nothing of what a fault that changes fields looks at.
+    pub const fn scene() -> Scene {
+        Scene {
+            object: Changeable::Missing,
+            faulty_revisions: None,
+            policy: None,
+            dependency_ready: None,
+            reaper_seen: None,
+        }
+    }
+
     /// A world in which no guard refuses to take one of two pods away.
     pub fn healthy() -> World {
         let reference =

@@ -141,6 +141,7 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
     let (world, journal) = (observed.world?, status.plan.as_ref()?);
     let scene = world.scene.as_ref()?;
     // Only a look that begins after the injection tells of its effect, and nothing may ever stir again.
+    // Where it was written down by a clock that is ahead, no look would be late enough before that.
     let injected = status.fact(FactName::Injected).map(|fact| fact.at);
     let is_older = injected.is_some_and(|at| world.read_at < at && at <= observed.now);
     if observed.report.is_some() || is_older {
@@ -324,7 +325,10 @@ mod tests {
             decide::{Subject, decide},
             pods::tests::at,
             sight::Sight,
-            world::{Lever, Scene, tests::healthy},
+            world::{
+                Lever,
+                tests::{healthy, scene},
+            },
         },
         faults::Kind,
     };
@@ -345,13 +349,6 @@ mod tests {
             plan: Some(Journal { spec: Some(plan.spec.clone()), ..Journal::default() }),
             ..ExperimentRunStatus::default()
         });
-        let scene = Scene {
-            object: Changeable::Missing,
-            faulty_revisions: None,
-            policy: None,
-            dependency_ready: None,
-            reaper_seen: None,
-        };
         decide(&Observed {
             now: at(30.0),
             run: &run,
@@ -359,7 +356,7 @@ mod tests {
             config: &Config::default(),
             own_namespace: false,
             lever: &Lever::Open,
-            world: Some(&World { read_at: at(read), scene: Some(scene), ..healthy() }),
+            world: Some(&World { read_at: at(read), scene: Some(scene()), ..healthy() }),
             sight: &Sight::new(Some(&plan.spec), at(0.0)),
             report: None,
             debrief: None,
