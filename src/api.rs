@@ -22,11 +22,17 @@ pub use lever::{SafetyLever, SafetyLeverSpec};
 pub use run::{ExperimentRun, ExperimentRunSpec, ExperimentRunStatus};
 pub use value::{Duration, Moment, Name};
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
 /// The custom resource definitions of this version, in the order in which they are installed.
 #[must_use]
-pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()]
+pub fn definitions() -> &'static [CustomResourceDefinition] {
+    // To derive them from the types takes longer than to judge a document by them.
+    static DEFINITIONS: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| {
+        [Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()]
+    });
+    &*DEFINITIONS
 }

@@ -11,7 +11,7 @@ fn the_committed_definitions_are_the_generated_ones() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/firedrill/templates/crds");
     for definition in definitions() {
         let path = format!("{folder}/{}.yaml", definition.name_any());
-        let generated = yaml(definition).unwrap();
+        let generated = yaml(definition.clone()).unwrap();
         if std::env::var_os("UPDATE").is_some() {
             std::fs::create_dir_all(folder).unwrap();
             std::fs::write(&path, &generated).unwrap();

@@ -13,7 +13,7 @@ use crate::api::definitions;
 /// When a definition cannot be written as YAML.
 pub fn crds() -> Result<Exit, Failure> {
     for definition in definitions() {
-        print!("---\n{}", yaml(definition)?);
+        print!("---\n{}", yaml(definition.clone())?);
     }
     Ok(Exit::Met)
 }

@@ -98,7 +98,7 @@ async fn installed(cluster: &Cluster) -> Vec<Check> {
         let name = ours.name_any();
         let remedy = "install it with: firedrill crds | kubectl apply -f -";
         let result = match call("read the definition", found.get_opt(&name)).await {
-            Ok(Some(theirs)) if serves(&theirs, &ours) => Ok("installed".to_owned()),
+            Ok(Some(theirs)) if serves(&theirs, ours) => Ok("installed".to_owned()),
             Ok(Some(_)) => Err(format!("is of another version; {remedy}")),
             Ok(None) => Err(format!("is missing; {remedy}")),
             Err(error) if error.code() == Some(403) => {

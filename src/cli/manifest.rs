@@ -103,12 +103,11 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
     if version.split('/').next() != Some(names::GROUP) {
         return Some(Resource::Other(format!("{kind} of {version}")));
     }
-    let definition =
-        definitions().into_iter().find(|definition| definition.spec.names.kind == kind);
+    let definition = definitions().iter().find(|definition| definition.spec.names.kind == kind);
     let Some(definition) = definition.filter(|_| version == format!("{}/v1alpha1", names::GROUP))
     else {
         let known: Vec<_> =
-            definitions().into_iter().map(|definition| definition.spec.names.kind).collect();
+            definitions().iter().map(|definition| definition.spec.names.kind.as_str()).collect();
         let help =
             format!("{kind} of {version} is not known; known are {} of v1alpha1", known.join(", "));
         problems.push(found("unknown kind", "kind", node.find("kind"), help));

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=(k8s etcd containerd cni coredns netpol prometheus)
-declare -A seconds=([k8s]=320 [etcd]=30 [containerd]=80 [cni]=5 [coredns]=70 [netpol]=100 [prometheus]=90 [kwok]=30 [helm]=30)
+declare -A seconds=([k8s]=320 [etcd]=10 [containerd]=80 [cni]=2 [coredns]=10 [netpol]=100 [prometheus]=60 [kwok]=10 [helm]=10)
 mkdir -p "$BIN/cni" "$CACHE/stamp"
 exec 9>"$CACHE/build.lock"
 flock -n 9 || { echo "another build is under way; waiting for it"; flock 9; }
@@ -27,14 +27,14 @@ build_k8s() {
     flags+=" -X $package.gitVersion=$v -X $package.gitMajor=1 -X $package.gitMinor=$(echo "$v" | cut -d. -f2)"
     flags+=" -X $package.gitCommit=module -X $package.gitTreeState=clean -X $package.buildDate=2026-01-01T00:00:00Z"
   done
-  go_build "$flags" -o "$BIN/" tool
+  go_build "$flags" -o "$BIN/" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-proxy,kube-scheduler,kubectl,kubelet}
 }
 build_etcd() { go_build "" -o "$BIN/etcd" go.etcd.io/etcd/server/v3; }
 build_containerd() {
   go_build "-X github.com/containerd/containerd/v2/version.Version=$(version github.com/containerd/containerd/v2)" \
     -tags no_btrfs,no_devmapper,no_zfs -o "$BIN/" tool
 }
-build_cni() { go_build "" -o "$BIN/cni/" tool; }
+build_cni() { go_build "" -o "$BIN/cni/" github.com/containernetworking/plugins/plugins/{ipam/host-local,main/bridge,main/loopback,meta/portmap}; }
 build_coredns() { go_build "" -o "$BIN/" ./coredns; }
 build_kwok() { go_build "-X sigs.k8s.io/kwok/pkg/consts.Version=$(version sigs.k8s.io/kwok)" -o "$BIN/" sigs.k8s.io/kwok/cmd/kwok; }
 build_helm() { go_build "-X helm.sh/helm/v3/internal/version.version=$(version helm.sh/helm/v3)" -o "$BIN/" helm.sh/helm/v3/cmd/helm; }
@@ -52,8 +52,8 @@ build_netpol() {
 folder() {
   case $1 in
     netpol) echo "$HERE/netpol" ;;
-    coredns | kwok | helm | prometheus) echo "$HERE/modules/extras" ;; # one module: they share most packages
-    *) echo "$HERE/modules/$1" ;;
+    containerd) echo "$HERE/modules/containerd" ;; # it and the kubelet need different versions of the CRI
+    *) echo "$HERE/modules/cluster" ;;             # one module: what they share is compiled once
   esac
 }
 # What a program is built from: its folder, its own function here, and the compiler.
