@@ -81,10 +81,10 @@ beside operator tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" 
   --kubeconfig "$STATE/pki/firedrill-operator.kubeconfig" --config "$STATE/mon/firedrill.yaml"
 beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" reaper \
   --kubeconfig "$STATE/pki/firedrill-reaper.kubeconfig" --lease-namespace firedrill-reaper
-undisturbed on_cluster runs 4
-on_cluster guards 4
-on_cluster aborts 4
-on_cluster faults 2
+undisturbed on_cluster runs 6
+on_cluster guards 6
+on_cluster aborts 6
+on_cluster faults 3
 on_cluster leadup 4
 on_cluster cli 6
 on_cluster targets 6
