@@ -270,3 +270,53 @@ impl Cause {
         matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::{names, run::Journal},
+        core::pods::tests::at,
+    };
+
+    /// What is known of a run that has these facts, in seconds; one that was journaled has its journal.
+    pub fn status(plan: &Plan, facts: &[(FactName, f64)]) -> ExperimentRunStatus {
+        let fact = |&(name, second)| Span::new(at(second), at(second)).fact(name, "x", "");
+        let journaled = facts.iter().any(|(name, _)| *name == FactName::Journaled);
+        let journal = || Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
+        ExperimentRunStatus {
+            facts: facts.iter().map(fact).collect(),
+            plan: journaled.then(journal),
+            ..ExperimentRunStatus::default()
+        }
+    }
+
+    /// What is decided at `now` about such a run of that plan.
+    pub fn decided(
+        plan: &Plan,
+        status: Option<ExperimentRunStatus>,
+        world: Option<&World>,
+        sight: &Sight,
+        now: f64,
+    ) -> Decision {
+        let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
+        let mut run = ExperimentRun::new("x-1", spec);
+        run.metadata.namespace = Some("shop".to_owned());
+        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
+        run.status = status;
+        decide(&Observed {
+            now: at(now),
+            run: &run,
+            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
+            config: &Config::default(),
+            own_namespace: false,
+            lever: &Lever::Open,
+            world,
+            sight,
+            report: None,
+            debrief: None,
+        })
+    }
+}

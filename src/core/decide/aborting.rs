@@ -50,45 +50,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        api::{
-            ExperimentRun, ExperimentRunSpec,
-            run::{Fact, Journal},
+    use crate::core::{
+        abort::tests::{alert, plan, sample, sight},
+        alarms::Channel,
+        decide::{
+            Need,
+            tests::{self, status},
         },
-        config::Config,
-        core::{
-            abort::tests::{alert, plan, sample, sight},
-            alarms::Channel,
-            decide::{Need, Subject, decide},
-            pods::tests::at,
-            sight::Sight,
-            span::Span,
-            world::Lever,
-        },
+        pods::tests::at,
+        sight::Sight,
     };
 
     /// What is decided at `now` about a run that was journaled at 10, with these facts since then.
-    fn decided(plan: &Plan, sight: &Sight, facts: &[FactName], now: Moment) -> Decision {
-        let fact = |name| Span::new(at(10.0), at(10.0)).fact(name, "operator", "");
-        let facts: Vec<Fact> = facts.iter().copied().map(fact).collect();
-        let spec: ExperimentRunSpec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
-        let mut run = ExperimentRun::new("x-1", spec);
-        run.metadata.namespace = Some("shop".to_owned());
-        let journal = Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
-        run.status = Some(ExperimentRunStatus { facts, plan: Some(journal), ..Default::default() });
-        let subject = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
-        decide(&Observed {
-            now,
-            run: &run,
-            subject: &subject,
-            config: &Config::default(),
-            own_namespace: false,
-            lever: &Lever::Open,
-            world: None,
-            sight,
-            report: None,
-            debrief: None,
-        })
+    fn decided(plan: &Plan, sight: &Sight, facts: &[FactName], now: f64) -> Decision {
+        let facts: Vec<_> = facts.iter().map(|name| (*name, 10.0)).collect();
+        tests::decided(plan, Some(status(plan, &facts)), None, sight, now)
     }
 
     const INTENDED: [FactName; 1] = [FactName::Journaled];
@@ -105,7 +81,7 @@ mod tests {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let mut sight = sight(&plan, 10.0);
         sight.book.report(alert(Channel::Alertmanager, "Bad", Some(10.0)));
-        let added = added(decided(&plan, &sight, &INTENDED, at(10.0)), 1);
+        let added = added(decided(&plan, &sight, &INTENDED, 10.0), 1);
         assert_eq!(added[0].0, FactName::RevertStarted);
         assert!(
             added[0].1.starts_with("Guard: Bad fired, which guards.abortOn names"),
@@ -118,7 +94,7 @@ mod tests {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Expected\"}"]}));
         let mut sight = sight(&plan, 14.0);
         sight.book.report(alert(Channel::Alertmanager, "Expected", Some(14.0)));
-        let names: Vec<FactName> = added(decided(&plan, &sight, &INJECTED, at(14.2)), 2)
+        let names: Vec<FactName> = added(decided(&plan, &sight, &INJECTED, 14.2), 2)
             .into_iter()
             .map(|(name, _)| name)
             .collect();
@@ -130,8 +106,8 @@ mod tests {
         let plan = plan(&json!({"abortWhenProbeFailsFor": "5s"}));
         let mut sight = sight(&plan, 10.0);
         sample(&mut sight, 10.0, "+-");
-        assert_eq!(decided(&plan, &sight, &INJECTED, at(16.0)), Decision::Look(Need::World));
-        let ended = added(decided(&plan, &sight, &INJECTED, at(16.1)), 2);
+        assert_eq!(decided(&plan, &sight, &INJECTED, 16.0), Decision::Look(Need::World));
+        let ended = added(decided(&plan, &sight, &INJECTED, 16.1), 2);
         assert_eq!(ended.last().map(|(name, _)| *name), Some(FactName::RevertStarted));
         let due = at(16.1);
         let later = no_later_than(Decision::WaitUntil(at(16.9)), due);
@@ -145,9 +121,9 @@ mod tests {
     fn a_process_that_has_not_heard_of_alerts_sends_nothing_yet() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let deaf = Sight::new(Some(&plan.spec), at(11.0));
-        assert_eq!(decided(&plan, &deaf, &INTENDED, at(11.0)), Decision::WaitUntil(at(12.0)));
+        assert_eq!(decided(&plan, &deaf, &INTENDED, 11.0), Decision::WaitUntil(at(12.0)));
         assert_eq!(
-            decided(&plan, &sight(&plan, 11.0), &INTENDED, at(11.0)),
+            decided(&plan, &sight(&plan, 11.0), &INTENDED, 11.0),
             Decision::Look(Need::World)
         );
     }
@@ -158,6 +134,6 @@ mod tests {
         let mut sight = sight(&plan, 14.0);
         sight.book.report(alert(Channel::Alertmanager, "Bad", Some(14.0)));
         let facts = [INJECTED.as_slice(), &[FactName::RevertStarted, FactName::Reverted]].concat();
-        assert_eq!(decided(&plan, &sight, &facts, at(15.0)), Decision::Look(Need::World));
+        assert_eq!(decided(&plan, &sight, &facts, 15.0), Decision::Look(Need::World));
     }
 }

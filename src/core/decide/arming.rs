@@ -318,17 +318,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::{ExperimentRun, run::FieldChange},
-        config::Config,
+        api::run::FieldChange,
         core::{
             abort::tests::plan,
-            decide::{Subject, decide},
+            decide::tests::{self, status},
             pods::tests::at,
             sight::Sight,
-            world::{
-                Lever,
-                tests::{healthy, scene},
-            },
+            world::tests::{healthy, scene},
         },
         faults::Kind,
     };
@@ -336,31 +332,11 @@ mod tests {
     /// What is decided at 30 about a run whose fault was found to be there at 20, by the world as it was at `read`.
     fn decided(read: f64) -> Decision {
         let plan = plan(&json!({}));
-        let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
-        let mut run = ExperimentRun::new("x-1", spec);
-        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
-        let fact = |name, instant| Span::new(at(instant), at(instant)).fact(name, "x", "");
-        run.status = Some(ExperimentRunStatus {
-            facts: vec![
-                fact(FactName::Accepted, 1.0),
-                fact(FactName::Journaled, 2.0),
-                fact(FactName::Injected, 20.0),
-            ],
-            plan: Some(Journal { spec: Some(plan.spec.clone()), ..Journal::default() }),
-            ..ExperimentRunStatus::default()
-        });
-        decide(&Observed {
-            now: at(30.0),
-            run: &run,
-            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
-            config: &Config::default(),
-            own_namespace: false,
-            lever: &Lever::Open,
-            world: Some(&World { read_at: at(read), scene: Some(scene()), ..healthy() }),
-            sight: &Sight::new(Some(&plan.spec), at(0.0)),
-            report: None,
-            debrief: None,
-        })
+        let facts =
+            [(FactName::Accepted, 1.0), (FactName::Journaled, 2.0), (FactName::Injected, 20.0)];
+        let world = World { read_at: at(read), scene: Some(scene()), ..healthy() };
+        let sight = Sight::new(Some(&plan.spec), at(0.0));
+        tests::decided(&plan, Some(status(&plan, &facts)), Some(&world), &sight, 30.0)
     }
 
     #[test]

@@ -331,37 +331,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        api::{ExperimentRun, names},
-        config::Config,
-        core::{
-            abort::tests::plan, decide::decide, pods::tests::at, sight::Sight, span::Span,
-            world::Lever, world::tests::healthy,
-        },
+    use crate::core::{
+        abort::tests::plan,
+        decide::tests::{self, status},
+        pods::tests::at,
+        sight::Sight,
+        world::tests::healthy,
     };
 
     /// What is decided at `now` about a run that was taken up at `accepted`, by the world as it was at `read`.
     fn decided(accepted: Option<f64>, world: World, read: f64, now: f64) -> Decision {
         let plan = plan(&json!({"steadyFor": "0s"}));
-        let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
-        let mut run = ExperimentRun::new("x-1", spec);
-        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
-        run.status = accepted.map(|accepted| ExperimentRunStatus {
-            facts: vec![Span::new(at(accepted), at(accepted)).fact(FactName::Accepted, "x", "")],
-            ..ExperimentRunStatus::default()
-        });
-        decide(&Observed {
-            now: at(now),
-            run: &run,
-            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
-            config: &Config::default(),
-            own_namespace: false,
-            lever: &Lever::Open,
-            world: Some(&World { read_at: at(read), ..world }),
-            sight: &Sight::new(Some(&plan.spec), at(0.0)),
-            report: None,
-            debrief: None,
-        })
+        let status = accepted.map(|accepted| status(&plan, &[(FactName::Accepted, accepted)]));
+        let world = World { read_at: at(read), ..world };
+        let sight = Sight::new(Some(&plan.spec), at(0.0));
+        tests::decided(&plan, status, Some(&world), &sight, now)
     }
 
     #[test]
