@@ -105,8 +105,8 @@ impl Tracker {
         }
     }
 
-    /// Sets the revisions that the pods have before a rollout; from then on a pod of another one is
-    /// a newcomer, and the target is whole only when no pod at all is unready.
+    /// Sets the revisions that the pods have before a rollout; from then on a pod of another one that is
+    /// not ending is a newcomer, and the target is whole only when no pod at all is unready.
     pub fn know(&mut self, revisions: &[String]) {
         self.revisions = revisions.to_vec();
     }
@@ -168,6 +168,7 @@ impl Tracker {
             self.leave(&pod.uid, now);
         }
         if !self.revisions.is_empty()
+            && !pod.ending
             && !pod.revision().is_some_and(|own| self.revisions.contains(own))
         {
             let known_absent = self.updated_at.unwrap_or(now);
@@ -212,6 +213,7 @@ impl Tracker {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::core::world::{World, tests::healthy};
 
     pub fn at(seconds: f64) -> Moment {
         Moment::from_unix_seconds(1_800_000_000.0 + seconds).unwrap()
@@ -266,5 +268,23 @@ pub(crate) mod tests {
         tracker.expect(1, at(0.0));
         tracker.apply(Pod { ready_since: Some(at(8.0)), ..pod(0, true) }, at(8.4));
         assert_eq!(tracker.whole_since(), Some(Span::new(at(8.0), at(8.4))));
+    }
+
+    #[test]
+    fn only_what_comes_from_the_new_template_is_a_newcomer_not_what_an_earlier_one_has_left() {
+        let of = |revision: &str, number, ready| {
+            let labels = BTreeMap::from([("pod-template-hash".to_owned(), revision.to_owned())]);
+            Pod { labels, ..pod(number, ready) }
+        };
+        let left = Pod { ending: true, ..of("broken", 1, false) };
+        let world = World { pods: vec![of("good", 0, true), left.clone()], ..healthy() };
+        assert_eq!(world.revisions(), ["good"]);
+        let mut tracker = Tracker::default();
+        tracker.reset(world.pods.clone(), at(0.0));
+        tracker.know(&world.revisions());
+        tracker.apply(left, at(1.0));
+        assert_eq!(tracker.newcomer(), None);
+        tracker.apply(of("broken", 2, false), at(2.0));
+        assert_eq!(tracker.newcomer(), Some(Span::new(at(1.0), at(2.0))));
     }
 }

@@ -78,11 +78,12 @@ impl World {
         }
     }
 
-    /// The revisions of the target's pods, each once.
+    /// The revisions of the target's pods, each once. One that is ending may be what a fault of the same
+    /// template has left.
     #[must_use]
     pub fn revisions(&self) -> Vec<String> {
-        let mut revisions: Vec<String> =
-            self.pods.iter().filter_map(|pod| pod.revision().cloned()).collect();
+        let pods = self.pods.iter().filter(|pod| !pod.ending);
+        let mut revisions: Vec<String> = pods.filter_map(|pod| pod.revision().cloned()).collect();
         revisions.sort();
         revisions.dedup();
         revisions.truncate(16);
