@@ -45,7 +45,6 @@ counted() { "$@" 2>&1 | tee -a "$log"; }
 tests/cluster/preflight.sh
 tests/cluster/packages.sh
 mkdir -p "$STATE/log"
-slow=(release others)
 yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
 yielding others 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
 beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
@@ -64,11 +63,16 @@ tests/cluster/chart.sh
 on_cluster() { # SUITE THREADS
   counted tests/cluster/shell.sh env STATE="$STATE" "$on_cluster" "$1::" --test-threads="$2"
 }
+signal() { # SIGNAL: to what gives way and is not finished
+  for name in release others; do
+    [ -z "${beside[$name]:-}" ] || kill "-$1" -- "-${beside[$name]}" 2>/dev/null || true
+  done
+}
 # What promises a time has the machine to itself.
 undisturbed() { # COMMAND...
-  for name in "${slow[@]}"; do kill -STOP -- "-${beside[$name]}" 2>/dev/null || true; done
+  signal STOP
   "$@"
-  for name in "${slow[@]}"; do kill -CONT -- "-${beside[$name]}" 2>/dev/null || true; done
+  signal CONT
 }
 step "facts about the API server"
 KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
@@ -107,7 +111,7 @@ on_cluster monitoring 1
 finished readme
 step "the demo, interrupted and called again, while another cluster has its hard days"
 beside no-trace tests/cluster/no-trace.sh
-counted tests/demo-again.sh
+undisturbed counted tests/demo-again.sh
 finished no-trace
 step "every right is used, and no call lacks one, by the audit log of all suites"
 counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
