@@ -109,10 +109,10 @@ beside readme tests/readme.sh
 tests/cluster/shop.sh
 on_cluster monitoring 1
 finished readme
-step "the demo, interrupted and called again, while another cluster has its hard days"
-beside no-trace tests/cluster/no-trace.sh
+step "the demo, interrupted and called again"
 undisturbed counted tests/demo-again.sh
-finished no-trace
+step "the hard days of another cluster"
+counted tests/cluster/no-trace.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"
 counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
 finished others
