@@ -114,9 +114,9 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
         return None;
     };
     let before = problems.len();
-    let full = definition.spec.versions.first().and_then(|version| version.schema.clone());
-    let full =
-        serde_json::to_value(full.and_then(|schema| schema.open_api_v3_schema)).unwrap_or_default();
+    let full = definition.spec.versions.first().and_then(|version| version.schema.as_ref());
+    let full = full.and_then(|schema| schema.open_api_v3_schema.as_ref());
+    let full = serde_json::to_value(full).unwrap_or_default();
     metadata(node, problems);
     problems.extend(parts(&full, node));
     if problems.len() > before {

@@ -158,15 +158,15 @@ fn outcome(run: &ExperimentRun) -> String {
 /// How many namespaces are tried at once.
 const LANES: usize = 6;
 
-/// Every variant on one kind of target, one after the other.
+/// Every one of these variants on one kind of target, one after the other.
 async fn try_all(
     target: String,
-    fault: String,
+    variants: Vec<Variant>,
     outside: &Outside,
 ) -> Vec<(String, Result<String, String>)> {
     let lane = Lane::new(&target, &outside.host()).await;
     let mut outcomes = Vec::new();
-    for variant in variants::of(&fault, &outside.cidr()) {
+    for variant in variants {
         let outcome = lane.exercise(&variant).await;
         outcomes.push((format!("{} on {target}", variant.name), outcome));
     }
@@ -178,12 +178,13 @@ async fn a_fault_takes_effect_on_every_kind_and_leaves_nothing_behind() {
     let outside = Outside::answers().await;
     let lanes = variants::targets().into_iter().flat_map(|target| {
         let faults = variants::faults(&target);
-        faults.into_iter().map(move |fault| (target.clone(), fault))
+        let cidr = outside.cidr();
+        faults.into_iter().map(move |fault| (target.clone(), variants::of(&fault, &cidr)))
     });
     let mut lanes: Vec<_> = lanes.collect();
     // The longest first, so that none of them is left alone at the end.
-    lanes.sort_by_key(|(_, fault)| Reverse(variants::of(fault, &outside.cidr()).len()));
-    let lanes = lanes.into_iter().map(|(target, fault)| try_all(target, fault, &outside));
+    lanes.sort_by_key(|(_, variants)| Reverse(variants.len()));
+    let lanes = lanes.into_iter().map(|(target, variants)| try_all(target, variants, &outside));
     let outcomes: Vec<_> = stream::iter(lanes).buffer_unordered(LANES).collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let mut failed = Vec::new();
