@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 began=$SECONDS
 log=$(mktemp)
 declare -A beside # what runs beside the tests: by name, the group of processes
+logs=target/log # of what runs beside them; bringing the cluster up removes those of one that was killed
 cleanup() {
   for group in "${beside[@]}"; do
     kill -- "-$group" 2>/dev/null || true
@@ -19,16 +20,18 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 beside() { # NAME COMMAND...
-  setsid "${@:2}" >"$STATE/log/$1.log" 2>&1 &
+  setsid "${@:2}" >"$logs/$1.log" 2>&1 &
   beside[$1]=$!
 }
+gives_way=()
 # A session of its own gives way as a whole by its autogroup only.
 yielding() { # NAME NICENESS COMMAND...: with what the tests leave of the processors
+  gives_way+=("$1")
   beside "$1" sh -c 'echo "$1" 2>/dev/null >/proc/self/autogroup; exec nice -n "$@"' sh "${@:2}"
 }
 finished() { # NAME: waits for it and shows what it says
   local code=0
-  counted tail -n +1 -f --pid="${beside[$1]}" "$STATE/log/$1.log"
+  counted tail -n +1 -f --pid="${beside[$1]}" "$logs/$1.log"
   wait "${beside[$1]}" || code=$?
   unset "beside[$1]"
   [ $code = 0 ] || { echo "$1 failed" >&2; exit 1; }
@@ -44,9 +47,9 @@ counted() { "$@" 2>&1 | tee -a "$log"; }
 
 tests/cluster/preflight.sh
 tests/cluster/packages.sh
-mkdir -p "$STATE/log"
+mkdir -p "$logs"
 yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
-yielding others 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
+yielding licences-and-simulation 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
 beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
 counted tests/check.sh
 step "build"
@@ -64,7 +67,8 @@ on_cluster() { # SUITE THREADS
   counted tests/cluster/shell.sh env STATE="$STATE" "$on_cluster" "$1::" --test-threads="$2"
 }
 signal() { # SIGNAL: to what gives way and is not finished
-  for name in release others; do
+  local name
+  for name in "${gives_way[@]}"; do
     [ -z "${beside[$name]:-}" ] || kill "-$1" -- "-${beside[$name]}" 2>/dev/null || true
   done
 }
@@ -115,7 +119,7 @@ step "the hard days of another cluster"
 counted tests/cluster/no-trace.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"
 counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
-finished others
+finished licences-and-simulation
 
 # Suites are chosen by name, so each of their results says how many others were filtered out.
 ran=$(awk '/^test result:/ && $12 > 0 {sum += $4} END {print sum + 0}' "$log")
