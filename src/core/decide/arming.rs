@@ -140,10 +140,10 @@ const SETTLE: Duration = Duration::millis(200);
 pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Decision> {
     let (world, journal) = (observed.world?, status.plan.as_ref()?);
     let scene = world.scene.as_ref()?;
-    // Only a look that begins after the injection tells of its effect, and nothing may ever stir again.
-    // Where it was written down by a clock that is ahead, no look would be late enough before that.
+    // Nothing may ever stir again. Where the injection was written down by a clock that is ahead, no look
+    // would be late enough before that.
     let injected = status.fact(FactName::Injected).map(|fact| fact.at);
-    let is_older = injected.is_some_and(|at| world.read_at < at && at <= observed.now);
+    let is_older = injected.is_some_and(|at| !tells_of_effect(world, at) && at <= observed.now);
     if observed.report.is_some() || is_older {
         return Some(Decision::Look(Need::World));
     }
@@ -173,6 +173,11 @@ fn is_on(object: &Object, mark: &Mark, fields: &[FieldChange]) -> bool {
         && changes::is_ours(object, "/spec/egress")
 }
 
+/// Only a look that begins after the injection tells of its effect.
+fn tells_of_effect(world: &World, injected: Moment) -> bool {
+    world.read_at >= injected
+}
+
 /// The first sign that the fault is real.
 pub(super) fn effect(
     observed: &Observed<'_>,
@@ -190,7 +195,7 @@ pub(super) fn effect(
         let said = sight.observe.as_ref().and_then(|series| series.last()).map(|last| &last.detail);
         return Some(span.fact(name, "probe", said.cloned().unwrap_or_default()));
     }
-    let world = observed.world.filter(|world| world.read_at > injected.at)?;
+    let world = observed.world.filter(|world| tells_of_effect(world, injected.at))?;
     let silent = world.scene.as_ref()?.dependency_ready == Some(0) && sight.observe.is_none();
     let before = status.fact(FactName::Injected).map_or(world.read_at, |fact| fact.not_before);
     silent.then(|| {
