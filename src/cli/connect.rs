@@ -50,7 +50,8 @@ impl Flags {
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let mut strict = config.clone();
         strict.default_retry = false;
-        let client = |config| Client::try_from(config).map_err(|error| unusable(&explain(&error)));
+        let client =
+            |config| shell::clients::client(config).map_err(|error| unusable(&explain(&error)));
         Ok(Cluster {
             client: client(strict.clone())?,
             writes: client(strict)?,
