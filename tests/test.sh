@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 began=$SECONDS
 log=$(mktemp)
 declare -A beside # what runs beside the tests: by name, the group of processes
-logs=target/log # of what runs beside them; bringing the cluster up removes those of one that was killed
+gives_way=()      # names of those that the tests go before
+logs=target/log   # of what runs beside them; bringing the cluster up removes those of one that was killed
 cleanup() {
   for group in "${beside[@]}"; do
     kill -- "-$group" 2>/dev/null || true
@@ -23,7 +24,6 @@ beside() { # NAME COMMAND...
   setsid "${@:2}" >"$logs/$1.log" 2>&1 &
   beside[$1]=$!
 }
-gives_way=()
 # A session of its own gives way as a whole by its autogroup only.
 yielding() { # NAME NICENESS COMMAND...: with what the tests leave of the processors
   gives_way+=("$1")

@@ -50,15 +50,8 @@ impl Flags {
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let mut strict = config.clone();
         strict.default_retry = false;
-        let client =
-            |config| shell::clients::client(config).map_err(|error| unusable(&explain(&error)));
-        Ok(Cluster {
-            client: client(strict.clone())?,
-            writes: client(strict)?,
-            config,
-            context,
-            namespace,
-        })
+        let client = shell::clients::client(strict).map_err(|error| unusable(&explain(&error)))?;
+        Ok(Cluster { writes: client.clone(), client, config, context, namespace })
     }
 
     /// The connection and the name of its context; `in-cluster` inside one.

@@ -28,7 +28,7 @@ OTHERS = [
     ("start -> works", "0.3-0.5 s", "0.2-0.4 s", "-"),
     ("SIGKILL -> works again", "17-19 s", "-", "-"),
 ]
-SIDES = {"bench-operator": [], "bench-bare": []}
+SIDES = ("bench-operator", "bench-bare")
 
 
 def kubectl(*args, body=None, check=True):
@@ -143,14 +143,13 @@ idle, idle_own = resident(process.pid), resident(process.pid, "RssAnon")
 offset = os.path.getsize(AUDIT)
 api = connection()
 for index in range(COUNT):
-    for namespace, names in SIDES.items():
+    for namespace in SIDES:
         name, target = f"r{index}", f"t{index % TARGETS}"
         kubectl("-n", namespace, "rollout", "status", f"deployment/{target}", "--timeout=60s")
         if namespace == "bench-bare":
             process.send_signal(signal.SIGSTOP)  # it would take up the run too
         time.sleep(PAUSE / 2)
         create_over(api, namespace, run(name, target, namespace))
-        names.append(name)
         time.sleep(PAUSE / 2)
         if namespace == "bench-bare":
             process.send_signal(signal.SIGCONT)
