@@ -2,8 +2,10 @@
 
 /// API group of all resources.
 pub const GROUP: &str = "firedrill.dev";
-/// Field manager of every write of the operator.
+/// Field manager of every write of the operator; the reaper's own is [`REAPER`].
 pub const FIELD_MANAGER: &str = "firedrill";
+/// Field manager of what `firedrill revoke` ends.
+pub const REVOKE_MANAGER: &str = "firedrill-revoke";
 /// Finalizer of a run whose fault may still be there.
 pub const FINALIZER: &str = "firedrill.dev/revert";
 /// Label on everything created: the run it belongs to.
@@ -37,7 +39,7 @@ pub const DEADLINE: &str = "firedrill.dev/deadline";
 pub const REVOKED_AT: &str = "firedrill.dev/revoked-at";
 /// Label that keeps a created `NetworkPolicy` from selecting anything; no pod carries it.
 pub const INERT: &str = "firedrill.dev/inert";
-/// Name of the reaper's lease, and of the namespace that it is usually installed in.
+/// Name of the reaper's lease, of the namespace that it is usually installed in, and its field manager.
 pub const REAPER: &str = "firedrill-reaper";
 
 const AT: &str = "firedrill.dev/at-";
@@ -66,6 +68,12 @@ pub fn set(field: &str) -> String {
 #[must_use]
 pub fn is_of_fault(annotation: &str) -> bool {
     annotation == DEADLINE || [AT, WAS, SET].iter().any(|prefix| annotation.starts_with(prefix))
+}
+
+/// Whether a field manager is one of firedrill's own.
+#[must_use]
+pub fn is_our_manager(manager: &str) -> bool {
+    [FIELD_MANAGER, REAPER, REVOKE_MANAGER].contains(&manager)
 }
 
 /// The field that an annotation names the place of.

@@ -159,7 +159,8 @@ pub enum FactName {
     Firing,
     /// Its notification was delivered.
     Notified,
-    /// The start of the first good window of the probes.
+    /// The start of the first good window of the probes, from the last failed sample to where the sample after
+    /// the first good one ends.
     Mitigated,
     /// The target's desired state was as before.
     Restored,
@@ -167,7 +168,7 @@ pub enum FactName {
     Recovered,
     /// The revert began.
     RevertStarted,
-    /// Nothing of the fault is left, as read back.
+    /// The API server accepted what ended the fault; written down once nothing of it is left, as read back.
     Reverted,
     /// The run is over.
     Completed,
@@ -337,7 +338,7 @@ pub struct ToleranceResult {
 pub struct Impact {
     /// The samples of the probes since the injection.
     pub probes: ProbeCounts,
-    /// Seconds during which a desired pod was not ready, added up over the pods.
+    /// Seconds during which a desired pod was not ready, added up over the pods; what lies in a gap is not in it.
     pub unavailable_pod_seconds: f64,
     /// Since when every probe is good again, not yet proven by `stableFor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -410,6 +411,30 @@ pub struct Gap {
     pub to: Moment,
     /// What was not observed: `probes`, `alerts`, or the `fault` itself while nobody had ended it.
     pub of: String,
+}
+
+impl Gap {
+    /// What a gap of the fault itself is called.
+    pub const FAULT: &'static str = "fault";
+
+    /// Whether the fault was not there, rather than somebody who looks.
+    #[must_use]
+    pub fn is_of_fault(&self) -> bool {
+        self.of == Self::FAULT
+    }
+}
+
+impl Impact {
+    /// The times during which nobody looked.
+    pub fn unseen(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter().filter(|gap| !gap.is_of_fault())
+    }
+
+    /// Whether nobody looked for some time, so that what was counted is the least that it was.
+    #[must_use]
+    pub fn is_partly_unseen(&self) -> bool {
+        self.unseen().next().is_some()
+    }
 }
 
 /// The outcome of a run.

@@ -40,7 +40,8 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let place = format!("every fault of context {}", cluster.context);
     confirm(&format!("End {place}?"), &format!("this ends {place}"), args.yes)?;
-    let reaper = Reaper::new(cluster.client.clone(), cluster.writes.clone(), Clock::start());
+    let (reads, writes) = (cluster.client.clone(), cluster.writes.clone());
+    let reaper = Reaper::new(reads, writes, Clock::start(), names::REVOKE_MANAGER);
     let swept = reaper.sweep(if args.all { Which::All } else { Which::Due }).await;
     for object in &swept.disarmed {
         println!("disarmed   {object}");

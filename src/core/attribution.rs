@@ -1,25 +1,76 @@
 //! What brought the service back: nobody, somebody's change of the target, or our own revert.
 
-use super::world::{Target, World};
-use crate::api::run::{Ending, ExperimentRunStatus, FactName, RecoveredBy, TargetRef};
+use super::{
+    span::Span,
+    world::{Target, World},
+};
+use crate::api::run::{
+    Ending, ExperimentRunStatus, Fact, FactName, Gap, Impact, RecoveredBy, TargetRef,
+};
+
+/// What brought the service back, and what shows that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribution {
+    /// What it was; nothing where that is not known.
+    pub by: Option<RecoveredBy>,
+    /// What shows that, or why it is not known.
+    pub evidence: String,
+    /// Whether the fault was ended while nobody looked, so that it may have been that.
+    pub may_be_fault_ended: bool,
+}
 
 /// Compares the target as it was journaled with the target as it is now, and says what that shows;
 /// nothing where it cannot be compared.
 #[must_use]
-pub fn of(status: &ExperimentRunStatus, world: &World) -> (Option<RecoveredBy>, String) {
-    match known(status, world) {
+pub fn of(status: &ExperimentRunStatus, world: &World) -> Attribution {
+    if let Some((gap, revert)) = unseen_revert(status) {
+        let evidence = format!(
+            "nobody looked from {} to {}, and in that time {}, at {}: whether it was back before is not known",
+            gap.from.time_of_day(),
+            gap.to.time_of_day(),
+            who_ended(revert),
+            revert.at.time_of_day(),
+        );
+        return Attribution { by: None, evidence, may_be_fault_ended: true };
+    }
+    let (by, evidence) = match known(status, world) {
         Some((by, evidence)) => (Some(by), evidence),
         None => (None, "the target could not be read afterwards".to_owned()),
-    }
+    };
+    Attribution { by, evidence, may_be_fault_ended: false }
+}
+
+/// The revert, where it lies in a gap in which the service may have come back before it.
+fn unseen_revert(status: &ExperimentRunStatus) -> Option<(&Gap, &Fact)> {
+    let revert = status.fact(FactName::RevertStarted)?;
+    let recovered = status.fact(FactName::Recovered)?;
+    let holds = |gap: &&Gap| gap.from < revert.not_before && gap.to > revert.at;
+    let gap = gaps(status).find(holds)?;
+    (recovered.not_before < revert.not_before && recovered.at > revert.at).then_some((gap, revert))
+}
+
+/// The times during which nobody looked.
+fn gaps(status: &ExperimentRunStatus) -> impl Iterator<Item = &Gap> {
+    status.impact.iter().flat_map(Impact::unseen)
+}
+
+/// Whether nobody looked for a part of `span`.
+#[must_use]
+pub fn is_unseen(status: &ExperimentRunStatus, span: Span) -> bool {
+    gaps(status).any(|gap| gap.from < span.at && gap.to > span.not_before)
+}
+
+/// Who ended the fault, as it was written down with the cause.
+fn who_ended(revert: &Fact) -> &str {
+    revert.detail.split_once(": ").map_or("the fault was reverted", |(_, words)| words)
 }
 
 fn known(status: &ExperimentRunStatus, world: &World) -> Option<(RecoveredBy, String)> {
     if let Some(ending) = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref()) {
         return Some(by_somebody(ending));
     }
-    if began_after_revert(status) {
-        let words = "it began when the fault was reverted".to_owned();
-        return Some((RecoveredBy::FaultEnded, words));
+    if let Some(revert) = began_after_revert(status) {
+        return Some((RecoveredBy::FaultEnded, format!("it began when {}", who_ended(revert))));
     }
     let plan = status.plan.as_ref();
     if plan.is_some_and(|plan| plan.pre_image.is_some()) {
@@ -47,11 +98,10 @@ fn by_somebody(ending: &Ending) -> (RecoveredBy, String) {
     (by, format!("{fields} was {how} by {}", ending.by))
 }
 
-fn began_after_revert(status: &ExperimentRunStatus) -> bool {
-    let at = |name| status.fact(name).map(|fact| fact.at);
-    at(FactName::Recovered)
-        .zip(at(FactName::RevertStarted))
-        .is_some_and(|(back, revert)| back > revert)
+/// The revert, where the service was back only after it.
+fn began_after_revert(status: &ExperimentRunStatus) -> Option<&Fact> {
+    let (back, revert) = (status.fact(FactName::Recovered)?, status.fact(FactName::RevertStarted)?);
+    (back.at > revert.at).then_some(revert)
 }
 
 fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy, String) {
@@ -80,13 +130,57 @@ fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::world::tests::world;
+    use crate::{
+        api::run::{Journal, PreImage},
+        core::{pods::tests::at, world::tests::world},
+    };
 
     #[test]
     fn of_a_target_that_cannot_be_read_nobody_is_said_to_have_changed_it() {
         for target in [Target::Unreadable("it is refused".to_owned()), Target::Missing] {
-            let (by, words) = of(&ExperimentRunStatus::default(), &World { target, ..world() });
-            assert_eq!((by, words.contains("could not be read")), (None, true), "{words}");
+            let found = of(&ExperimentRunStatus::default(), &World { target, ..world() });
+            let said = found.evidence.contains("could not be read");
+            assert_eq!((found.by, said), (None, true), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_revert_that_nobody_saw_is_evidence_only_where_it_was_back_after_it() {
+        let fact = |name, not_before, second, detail| {
+            Span::new(at(not_before), at(second)).fact(name, "x", detail)
+        };
+        for (gap, back, expected, words) in [
+            // Seen to fail until 45.
+            (
+                (10.0, 44.0),
+                (45.0, 47.0),
+                Some(RecoveredBy::FaultEnded),
+                "it began when the reaper ended it",
+            ),
+            (
+                (10.0, 47.0),
+                (10.0, 47.0),
+                None,
+                "in that time the reaper ended it, at 08:00:45.000: whether it was back before is not known",
+            ),
+            ((10.0, 40.0), (9.0, 41.0), Some(RecoveredBy::Automatic), "the fault was still there"),
+        ] {
+            let gap = Gap { from: at(gap.0), to: at(gap.1), of: "probes".to_owned() };
+            let status = ExperimentRunStatus {
+                facts: vec![
+                    fact(FactName::RevertStarted, 44.0, 45.0, "Duration: the reaper ended it"),
+                    fact(FactName::Recovered, back.0, back.1, ""),
+                ],
+                impact: Some(Impact { gaps: vec![gap], ..Impact::default() }),
+                plan: Some(Journal {
+                    pre_image: Some(PreImage { hash: String::new(), fields: Vec::new() }),
+                    ..Journal::default()
+                }),
+                ..ExperimentRunStatus::default()
+            };
+            let found = of(&status, &world());
+            assert_eq!((found.by, found.may_be_fault_ended), (expected, expected.is_none()));
+            assert!(found.evidence.ends_with(words), "{}", found.evidence);
         }
     }
 }

@@ -4,10 +4,12 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        Moment,
-        names::FIELD_MANAGER,
+        Duration, Moment,
+        mark::Mark,
+        names::{self, FIELD_MANAGER},
         run::{Ending, FieldChange, Journal},
     },
+    core::span::Span,
     faults::{Object, arming, field},
 };
 
@@ -72,6 +74,31 @@ impl Tracker {
     }
 }
 
+/// How one of ours ended a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// When the API server accepted it; it writes down whole seconds.
+    pub span: Span,
+    /// Who it was, in words.
+    pub by: &'static str,
+}
+
+/// How the fault of `mark` on `object` was ended, by who last wrote its mark (`metadata.managedFields`).
+#[must_use]
+pub fn revocation(object: &Object, mark: &Mark) -> Option<Revocation> {
+    object.mark().filter(|found| *found == mark.revocation())?;
+    let entries = object.value["metadata"]["managedFields"].as_array()?;
+    let place = "/metadata/labels/firedrill.dev~1fault";
+    let entry = entries.iter().find(|entry| owned(&entry["fieldsV1"], place))?;
+    let second: Moment = serde_json::from_value(entry["time"].clone()).ok()?;
+    let by = match entry["manager"].as_str() {
+        Some(names::REAPER) => "the reaper",
+        Some(names::REVOKE_MANAGER) => "`firedrill revoke`",
+        _ => "an operator",
+    };
+    Some(Revocation { span: Span::new(second, second + Duration::seconds(1)), by })
+}
+
 /// Who wrote something, by `metadata.managedFields`.
 struct Manager {
     name: String,
@@ -84,7 +111,7 @@ fn last_manager(object: &Object, path: &str) -> Option<Manager> {
     let foreign = || {
         entries.iter().filter(|entry| {
             entry["subresource"].is_null()
-                && entry["manager"] != FIELD_MANAGER
+                && !entry["manager"].as_str().is_some_and(names::is_our_manager)
                 && !entry["fieldsV1"]["f:spec"].is_null()
         })
     };
@@ -186,6 +213,25 @@ mod tests {
             tracker.see(&object("good", mark), at(3.5));
             assert_eq!(tracker.ended().unwrap().by, "kubectl-set (Update)");
         }
+    }
+
+    #[test]
+    fn who_has_ended_a_fault_and_when_stands_on_the_object() {
+        let label = json!({"f:metadata": {"f:labels": {"f:firedrill.dev/fault": {}}}});
+        let revoked = |manager: &str, mark: &str| {
+            let mut object = object("good", mark);
+            object.value["metadata"]["managedFields"] = json!([
+                {"manager": "firedrill", "operation": "Update", "time": "2027-01-15T08:00:09Z", "fieldsV1": {"f:spec": {}}},
+                {"manager": manager, "operation": "Update", "time": "2027-01-15T08:00:03Z", "fieldsV1": label},
+            ]);
+            revocation(&object, &Mark::armed("u", 1))
+        };
+        let found = |by| Some(Revocation { span: Span::new(at(3.0), at(4.0)), by });
+        assert_eq!(revoked("firedrill-reaper", "u.1.revoked"), found("the reaper"));
+        assert_eq!(revoked("firedrill-revoke", "u.1.revoked"), found("`firedrill revoke`"));
+        assert_eq!(revoked("firedrill", "u.1.revoked"), found("an operator"));
+        assert_eq!(revoked("firedrill", "u.1.armed"), None);
+        assert_eq!(revoked("firedrill", "other.1.revoked"), None);
     }
 
     #[test]

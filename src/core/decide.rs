@@ -304,6 +304,7 @@ pub(crate) mod tests {
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
         let mut run = ExperimentRun::new("x-1", spec);
         run.metadata.namespace = Some("shop".to_owned());
+        run.metadata.uid = Some("run".to_owned());
         run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
         run.status = status;
         decide(&Observed {

@@ -1,6 +1,11 @@
 //! From the facts to the answers: were we in time, and how well is that known?
 
-use super::{alarms::Watcher, matcher::Matchers, span::Span};
+use super::{
+    alarms::Watcher,
+    attribution::{Attribution, is_unseen},
+    matcher::Matchers,
+    span::Span,
+};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::DetectionFrom,
@@ -19,6 +24,8 @@ pub struct Basis<'a> {
     pub status: &'a ExperimentRunStatus,
     /// Whether one alert source speaks of the whole time that matters; see [`window`].
     pub covered: bool,
+    /// Until when alerts were watched for.
+    pub watched_until: Moment,
     /// The alert that counted, where this process saw it.
     pub alert: Option<AlertRef>,
     /// Alerts that did not count.
@@ -72,8 +79,11 @@ pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<&'static str>) {
         _ if impact.is_none() => (Answer::NotExercised, None),
         late => match over_before {
             Answer::Yes => (Answer::NotExercised, None),
-            Answer::Inconclusive => (Answer::Inconclusive, Some("WithinError")),
+            Answer::Inconclusive => (Answer::Inconclusive, Some(doubt(basis, FactName::Mitigated))),
             _ if late.is_none() && !basis.covered => (Answer::Inconclusive, Some("SourceLost")),
+            _ if late.is_none() && ends_before_objective(basis) => {
+                (Answer::Inconclusive, Some("ObservationGap"))
+            }
             _ => (Answer::No, None),
         },
     };
@@ -95,6 +105,19 @@ fn over_before_objective(basis: &Basis<'_>, start: Option<Span>) -> Answer {
         return Answer::No;
     };
     within(back.since(start), basis.spec.detection.within)
+}
+
+/// Whether the run was over before the time to notice was.
+fn ends_before_objective(basis: &Basis<'_>) -> bool {
+    window(basis.spec, basis.status).is_some_and(|(_, to)| to > basis.watched_until)
+}
+
+/// Why a limit lies within the bounds of that fact: nobody looked then, or it is not known better.
+fn doubt(basis: &Basis<'_>, name: FactName) -> &'static str {
+    match basis.span(name) {
+        Some(span) if is_unseen(basis.status, span) => "ObservationGap",
+        _ => "WithinError",
+    }
 }
 
 fn recorded_alert(status: &ExperimentRunStatus) -> Option<AlertRef> {
@@ -126,11 +149,10 @@ fn detection_tier(took: Option<Took>) -> DetectionTier {
 #[must_use]
 pub fn recovery(
     basis: &Basis<'_>,
-    attributed: Option<(Option<RecoveredBy>, String)>,
+    attributed: Option<Attribution>,
 ) -> (RecoveryResult, Option<&'static str>) {
     let spec = &basis.spec.recovery;
-    let (by, evidence) = attributed.unzip();
-    let by = by.flatten();
+    let by = attributed.as_ref().and_then(|attributed| attributed.by);
     let fault_ended = by == Some(RecoveredBy::FaultEnded);
     let start =
         if fault_ended && spec.count_fault_ended { FactName::Reverted } else { FactName::Injected };
@@ -138,11 +160,19 @@ pub fn recovery(
         .span(FactName::Recovered)
         .zip(basis.span(start))
         .map(|(recovered, start)| recovered.since(start));
+    // Had it been the end of the fault, the answer would be the other one.
+    let other_answer = if spec.count_fault_ended { Answer::No } else { Answer::Yes };
+    let unsure = attributed.as_ref().is_some_and(|attributed| attributed.may_be_fault_ended);
     let in_time = took.map(|took| within(took, spec.within));
     let (answer, reason) = match in_time {
         _ if basis.span(FactName::ImpactStarted).is_none() => (Answer::NotExercised, None),
         Some(_) if fault_ended && !spec.count_fault_ended => (Answer::No, None),
-        Some(Answer::Inconclusive) => (Answer::Inconclusive, Some("WithinError")),
+        Some(answer) if unsure && answer == other_answer => {
+            (Answer::Inconclusive, Some("ObservationGap"))
+        }
+        Some(Answer::Inconclusive) => {
+            (Answer::Inconclusive, Some(doubt(basis, FactName::Recovered)))
+        }
         Some(answer) => (answer, None),
         None => (Answer::No, None),
     };
@@ -150,10 +180,10 @@ pub fn recovery(
         answer,
         tier: recovery_tier(took),
         automatic: by == Some(RecoveredBy::Automatic),
-        headline: headline(took, answer),
+        headline: took.map_or_else(|| answer.to_string(), |took| back_after(basis.status, took)),
         took,
         by,
-        evidence,
+        evidence: attributed.map(|attributed| attributed.evidence),
     };
     (result, reason)
 }
@@ -170,6 +200,25 @@ fn recovery_tier(took: Option<Took>) -> RecoveryTier {
 
 fn headline(took: Option<Took>, answer: Answer) -> String {
     took.map_or_else(|| answer.to_string(), |took| tenths(took.max).to_string())
+}
+
+/// How long it took until the service was back: the most that it can have been, and also the least where nobody
+/// looked in between.
+#[must_use]
+pub fn back_after(status: &ExperimentRunStatus, took: Took) -> String {
+    let recovered = status.fact(FactName::Recovered).map(Span::from);
+    let (least, most) = (whole_tenths(took.min), tenths(took.max));
+    match recovered {
+        Some(recovered) if is_unseen(status, recovered) => format!("{least} to {most}"),
+        _ => most.to_string(),
+    }
+}
+
+/// The length rounded down to tenths of a second, so that "at least" holds.
+#[must_use]
+pub fn whole_tenths(duration: Duration) -> Duration {
+    let tenths = duration.std().as_millis() / 100;
+    Duration::millis(u64::try_from(tenths * 100).unwrap_or(u64::MAX))
 }
 
 /// The length rounded up to tenths of a second: what a headline shows is never too short.

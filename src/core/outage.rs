@@ -8,9 +8,6 @@ use crate::api::{
     run::{ExperimentRunStatus, Fact, FactName, Gap},
 };
 
-/// What a gap of the fault itself is called.
-pub const FAULT: &str = "fault";
-
 /// How long it must be gone until that counts, as replicas do not take it up all at once; where the
 /// run would be over sooner, half of what proves a recovery.
 const PATIENCE: Duration = Duration::seconds(3);
@@ -27,7 +24,7 @@ pub fn gaps(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Vec<Gap> {
     if let Some(on) = gaps.last_mut().filter(|gap| gap.to >= gone.not_before) {
         on.to = observed.now;
     } else if gaps.len() < GAPS_MAX {
-        gaps.push(Gap { from: gone.not_before, to: observed.now, of: FAULT.to_owned() });
+        gaps.push(Gap { from: gone.not_before, to: observed.now, of: Gap::FAULT.to_owned() });
     }
     gaps
 }
@@ -36,7 +33,7 @@ pub fn gaps(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Vec<Gap> {
 #[must_use]
 pub fn recorded(status: &ExperimentRunStatus) -> Vec<Gap> {
     let gaps = status.impact.iter().flat_map(|impact| &impact.gaps);
-    gaps.filter(|gap| gap.of == FAULT).cloned().collect()
+    gaps.filter(|gap| gap.is_of_fault()).cloned().collect()
 }
 
 /// Since when the outage is over although neither we nor anybody else ended it.

@@ -68,6 +68,8 @@ pub struct Tracker {
     whole_since: Option<Span>,
     broken_since: Option<Moment>,
     updated_at: Option<Moment>,
+    /// Before this, where this process has seen nothing, it was not whole.
+    not_whole_before: Option<Moment>,
 }
 
 impl Tracker {
@@ -101,8 +103,17 @@ impl Tracker {
     pub fn expect(&mut self, desired: usize, now: Moment) {
         if self.desired.is_none() {
             self.desired = Some(desired);
-            self.settle(now);
+            // Before the first list nothing is missing; nobody has looked yet.
+            if self.updated_at.is_some() {
+                self.settle(now);
+            }
         }
+    }
+
+    /// Continues a run that was `injected` while another process looked: pods that are whole at the first look
+    /// may have been so ever since.
+    pub const fn continue_from(&mut self, injected: Moment) {
+        self.not_whole_before = Some(injected);
     }
 
     /// Sets the revisions that the pods have before a rollout; from then on a pod of another one that is
@@ -206,7 +217,8 @@ impl Tracker {
     fn became_whole(&self, now: Moment) -> Span {
         let stamped =
             self.pods.values().filter(|pod| pod.ready).filter_map(|pod| pod.ready_since).max();
-        Span::new(self.updated_at.max(stamped).unwrap_or(now), now)
+        let known = self.updated_at.or(self.not_whole_before);
+        Span::new(known.max(stamped).unwrap_or(now), now)
     }
 }
 
@@ -268,6 +280,18 @@ pub(crate) mod tests {
         tracker.expect(1, at(0.0));
         tracker.apply(Pod { ready_since: Some(at(8.0)), ..pod(0, true) }, at(8.4));
         assert_eq!(tracker.whole_since(), Some(Span::new(at(8.0), at(8.4))));
+    }
+
+    #[test]
+    fn pods_that_are_whole_at_the_first_look_after_an_absence_became_so_since_the_injection() {
+        for (stamped, expected) in [(None, 2.0), (Some(7.0), 7.0)] {
+            let mut tracker = Tracker::default();
+            tracker.continue_from(at(2.0));
+            tracker.expect(1, at(16.0));
+            tracker.reset([Pod { ready_since: stamped.map(at), ..pod(0, true) }], at(16.1));
+            assert_eq!(tracker.whole_since(), Some(Span::new(at(expected), at(16.1))));
+            assert!(tracker.unavailable_pod_seconds(at(17.0)).abs() < 1e-9);
+        }
     }
 
     #[test]

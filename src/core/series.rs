@@ -28,6 +28,9 @@ pub struct Series {
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
+    timeout: Duration,
+    /// Until when an earlier process has told of it.
+    known_until: Option<Moment>,
     last: Option<Sample>,
     good_since: Option<Span>,
     failing_since: Option<Span>,
@@ -62,6 +65,8 @@ impl Series {
             spacing: interval + timeout,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),
+            timeout,
+            known_until: None,
             last: None,
             good_since: None,
             failing_since: None,
@@ -72,17 +77,28 @@ impl Series {
         }
     }
 
+    /// Continues what an earlier process had sampled, by what that one wrote down: whatever changed since the
+    /// last sample that it can have told of may have changed at any time since then.
+    pub fn continue_from(&mut self, last_failure: Option<Moment>, as_of: Moment) {
+        let last_started = as_of.minus(self.spacing).minus(self.timeout);
+        self.known_until = Some(last_failure.map_or(last_started, |at| at.minus(self.timeout)));
+    }
+
     /// Takes up a sample; samples come in order.
     pub fn push(&mut self, sample: Sample) {
-        self.note_gap(&sample);
+        let after_gap = self.note_gap(&sample);
         if self.counting {
             self.count(&sample);
         }
         // Before the sample that differs, the last other one shows how it was when that was sent.
-        let change =
-            Span::new(self.last.as_ref().map_or(sample.started, |last| last.started), sample.ended);
+        let known = self.last.as_ref().map(|last| last.started).or(self.known_until);
+        let change = Span::new(known.unwrap_or(sample.started), sample.ended);
         if sample.good {
-            self.good_since = self.good_since.or(Some(change));
+            // What was in the gap is not known: the window may have begun only then.
+            self.good_since = match self.good_since {
+                Some(since) if after_gap => Some(Span::new(since.not_before, sample.ended)),
+                since => since.or(Some(change)),
+            };
             self.failing_since = None;
             self.failures_in_a_row = 0;
         } else {
@@ -142,11 +158,14 @@ impl Series {
         &self.gaps
     }
 
-    fn note_gap(&mut self, sample: &Sample) {
-        let Some(last) = &self.last else { return };
-        if Duration::between(last.ended, sample.ended) > self.patience && self.gaps.len() < 16 {
+    /// Whether a sample was due before this one that was not taken.
+    fn note_gap(&mut self, sample: &Sample) -> bool {
+        let Some(last) = &self.last else { return false };
+        let is_gap = Duration::between(last.ended, sample.ended) > self.patience;
+        if is_gap && self.gaps.len() < 16 {
             self.gaps.push(Span::new(last.ended, sample.started));
         }
+        is_gap
     }
 
     fn count(&mut self, sample: &Sample) {
@@ -217,5 +236,35 @@ mod tests {
             detail: String::new(),
         });
         assert_eq!(series.gaps(), [Span::new(at(1.1), at(20.0))]);
+    }
+
+    /// One sample, a tenth of a second long.
+    fn sample(started: f64, good: bool) -> Sample {
+        Sample { started: at(started), ended: at(started + 0.1), good, detail: String::new() }
+    }
+
+    #[test]
+    fn a_good_window_that_goes_on_behind_a_gap_may_have_begun_in_it() {
+        let mut series = series(1, "-++");
+        series.push(sample(20.0, true));
+        assert_eq!(series.good_since(), Some(Span::new(at(0.0), at(20.1))));
+    }
+
+    #[test]
+    fn what_an_earlier_process_saw_last_bounds_what_this_one_sees_first() {
+        for (last_failure, good, expected) in [
+            // It failed at 5, one second of timeout before the sample was over.
+            (Some(6.0), true, Span::new(at(5.0), at(17.1))),
+            // It did not fail: the last sample before 8 ended at 6 or later, and began a timeout before.
+            (None, true, Span::new(at(5.0), at(17.1))),
+            (None, false, Span::new(at(5.0), at(17.1))),
+        ] {
+            let second = Duration::seconds(1);
+            let mut series = Series::new("answers", second, second, 1);
+            series.continue_from(last_failure.map(at), at(8.0));
+            series.push(sample(17.0, good));
+            let seen = if good { series.good_since() } else { series.impact_since() };
+            assert_eq!(seen, Some(expected), "{last_failure:?} {good}");
+        }
     }
 }

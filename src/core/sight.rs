@@ -1,11 +1,11 @@
 //! What one run has seen so far: its probes, the target's pods and the alert sources.
 
-use super::{alarms::Book, changes, outage, pods::Tracker, series::Series, span::Span};
+use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::Probe,
     fault::Fault,
-    run::{Gap, Impact, Journal, ProbeCounts, Since},
+    run::{ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since},
 };
 
 /// Everything that was seen; filled by the shell, read by the rules.
@@ -23,6 +23,8 @@ pub struct Sight {
     pub observe: Option<Series>,
     /// When something around the target last changed that a live read would tell.
     pub stirred_at: Option<Moment>,
+    /// When the API server accepted that this process ended the fault.
+    pub revoked: Option<Span>,
     /// What the alert sources said.
     pub book: Book,
     /// When this process began to look.
@@ -57,6 +59,7 @@ impl Sight {
             changes: changes::Tracker::default(),
             observe,
             stirred_at: None,
+            revoked: None,
             workload: declared.iter().any(|probe| probe.workload.is_some()),
             pods: Tracker::default(),
             book: Book::default(),
@@ -68,16 +71,24 @@ impl Sight {
         }
     }
 
-    /// Continues what an earlier process had seen; the time between is a gap.
-    pub fn inherit(&mut self, impact: &Impact) {
-        let sampling = impact.gaps.iter().filter(|gap| gap.of != outage::FAULT);
-        self.earlier = sampling.cloned().collect();
-        if let Some(from) = impact.probes.as_of {
-            self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
-        }
+    /// Continues what an earlier process had seen, by what it wrote down; the time between is a gap.
+    pub fn inherit(&mut self, status: &ExperimentRunStatus) {
+        let Some(injected) = status.fact(FactName::Injected).map(Span::from) else {
+            return;
+        };
+        let impact = status.impact.clone().unwrap_or_default();
+        let from = impact.probes.as_of.unwrap_or(injected.at);
+        self.earlier = impact.unseen().cloned().collect();
+        self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
         self.inherited = impact.good_since;
+        // Where it was good again, the last failure bounds nothing any more.
+        let failed = impact.probes.last_failure_at.filter(|_| impact.good_since.is_none());
+        for series in self.probes.iter_mut().chain(&mut self.observe) {
+            series.continue_from(failed, from);
+        }
+        self.pods.continue_from(injected.not_before);
         self.baseline =
-            Baseline { probes: impact.probes.clone(), pod_seconds: impact.unavailable_pod_seconds };
+            Baseline { probes: impact.probes, pod_seconds: impact.unavailable_pod_seconds };
     }
 
     /// The fault is about to be injected, or was at `injected`: count from here on.
@@ -107,22 +118,23 @@ impl Sight {
         Some(self.with_inherited(since))
     }
 
-    /// Since when everything has been good after an impact. An operator that has seen nothing fail, because
-    /// it began to look after another one had, only knows its next samples.
+    /// Since when everything has been good after an impact. Where several pods answer, one good sample may have
+    /// met the only one that does, so what was good is known only when the next one has ended too. An operator
+    /// that has seen nothing fail, because it began to look after another one had, only knows its next samples.
     #[must_use]
     pub fn good_after(&self, impact: Span) -> Option<Span> {
         let since = self.good_since()?;
+        let spacing = self.probes.iter().map(Series::spacing).max().unwrap_or_default();
         if since.at > impact.at {
-            return Some(since);
+            return Some(Span::new(since.not_before, since.at + spacing));
         }
-        let spacing = self.probes.iter().map(Series::spacing).max()?;
         Some(Span::new(impact.not_before, impact.at + spacing))
     }
 
-    /// A window that an earlier process saw begin goes on when the first look of this one is good.
+    /// A window that an earlier process saw begin may have ended and begun anew before the first look of this one.
     fn with_inherited(&self, since: Span) -> Span {
         match self.inherited {
-            Some(inherited) if self.never_failed() => inherited.into(),
+            Some(inherited) if self.never_failed() => Span::new(inherited.not_before, since.at),
             _ => since,
         }
     }
@@ -211,7 +223,7 @@ mod tests {
     fn back_is_what_was_good_after_the_impact() {
         let impact = Span::new(at(1.0), at(2.1));
         let seen = sight(&[(1.0, true), (2.0, false), (3.0, true)]);
-        assert_eq!(seen.good_after(impact), Some(Span::new(at(2.0), at(3.1))));
+        assert_eq!(seen.good_after(impact), Some(Span::new(at(2.0), at(5.1))), "one sample more");
     }
 
     #[test]

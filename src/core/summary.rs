@@ -1,6 +1,9 @@
 //! One sentence with numbers that stands alone, for chats, lists and last lines.
 
-use super::{measure::tenths, outage};
+use super::{
+    measure::{back_after, tenths},
+    outage,
+};
 use crate::api::{
     Duration, ExperimentSpec,
     run::{Answer, ExperimentRunStatus, FactName, RecoveredBy, Verdict},
@@ -52,6 +55,9 @@ fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String
         (None, Answer::NotExercised) => {
             format!("over before anybody had to notice (objective {objective})")
         }
+        (None, Answer::Inconclusive) => {
+            format!("not known whether it was noticed in time (objective {objective})")
+        }
         (None, _) => format!("not noticed (objective {objective})"),
     })
 }
@@ -69,7 +75,9 @@ fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
         None => "",
     };
     Some(match recovery.took {
-        Some(took) => format!("back{how} after {} (objective {objective})", tenths(took.max)),
+        Some(took) => {
+            format!("back{how} after {} (objective {objective})", back_after(status, took))
+        }
         None => format!("not back (objective {objective})"),
     })
 }

@@ -6,7 +6,7 @@ use crate::{
         debrief::{Evidence, Stage, Window},
         run::{Fact, FactName, Took},
     },
-    core::measure::tenths,
+    core::measure::{tenths, whole_tenths},
 };
 
 /// The length in tenths of a second, rounded up as the run's own headline is.
@@ -27,12 +27,6 @@ pub fn fine(duration: Duration) -> String {
 pub fn took(took: Took) -> String {
     let (most, least) = (length(took.max), whole_tenths(took.min).to_string());
     if most == least { most } else { format!("{most} (at least {least})") }
-}
-
-/// Rounded down, so that "at least" holds.
-fn whole_tenths(duration: Duration) -> Duration {
-    let tenths = duration.std().as_millis() / 100;
-    Duration::millis(u64::try_from(tenths * 100).unwrap_or(u64::MAX))
 }
 
 /// How far `at` lies after `zero`: `+5.1s`, `−23h10m`; whole seconds where `at` has no fractions.

@@ -9,10 +9,7 @@ use kube::{
 use serde_json::Value;
 
 use super::{Error, call};
-use crate::{
-    api::names::FIELD_MANAGER,
-    faults::{Kind, Object, call::Change},
-};
+use crate::faults::{Kind, Object, call::Change};
 
 /// The API of a kind, in one namespace or in all.
 #[must_use]
@@ -83,15 +80,19 @@ pub async fn labelled(client: &Client, kind: Kind, label: &str) -> Result<Vec<Ob
     }
 }
 
-/// Sends a patch that tests what it is based on.
+/// Sends a patch that tests what it is based on, as that field manager.
 ///
 /// # Errors
 /// What the API server says; a failed test is a 422 without causes.
-pub async fn patch(client: &Client, namespace: &str, change: &Change) -> Result<(), Error> {
+pub async fn patch(
+    client: &Client,
+    namespace: &str,
+    change: &Change,
+    manager: &str,
+) -> Result<(), Error> {
     let operations = serde_json::from_value(Value::Array(change.patch.clone())).unwrap_or_default();
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
-            .validation_strict();
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() }
+        .validation_strict();
     let objects = api(client, change.kind, Some(namespace));
     let patch = Patch::Json::<DynamicObject>(operations);
     let request = Request::new(objects.resource_url()).patch(&change.name, &params, &patch);

@@ -24,7 +24,7 @@ pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report 
     let sent = context.clock.now();
     let answers = join_all(calls.iter().map(|call| {
         let client = if call.harms() { &injector } else { &context.writes };
-        async { denial(one(client, namespace, call).await, namespace) }
+        async { denial(one(client, namespace, call, names::FIELD_MANAGER).await, namespace) }
     }))
     .await;
     let answered = context.clock.now();
@@ -33,8 +33,8 @@ pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report 
     Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }
 }
 
-/// Sends one call and says what became of it.
-pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
+/// Sends one call, as that field manager, and says what became of it.
+pub async fn one(client: &Client, namespace: &str, request: &Call, manager: &str) -> Outcome {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let answer = match request {
         Call::EvictPod(pod) => {
@@ -47,10 +47,8 @@ pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
         }
         Call::MarkPod { name, uid, mark } => {
             let patch = json!({"metadata": {"uid": uid, "labels": {names::FAULT: mark}}});
-            let params = PatchParams {
-                field_manager: Some(names::FIELD_MANAGER.to_owned()),
-                ..PatchParams::default()
-            };
+            let params =
+                PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
             call("mark the pod", pods.patch_metadata(name, &params, &Patch::Merge(patch)))
                 .await
                 .map(drop)
@@ -66,7 +64,7 @@ pub async fn one(client: &Client, namespace: &str, request: &Call) -> Outcome {
         }
         Call::CreatePolicy(body) => create_policy(client, namespace, body).await,
         Call::UpdatePolicy(change) | Call::Arm(change) | Call::Disarm(change) => {
-            objects::patch(client, namespace, change).await
+            objects::patch(client, namespace, change, manager).await
         }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)

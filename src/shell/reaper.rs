@@ -71,7 +71,7 @@ pub async fn run(
 ) -> kube::Result<()> {
     let (reads, writes) = clients::pair(cluster)?;
     let clock = Clock::start();
-    let reaper = Reaper::new(reads, writes.clone(), clock);
+    let reaper = Reaper::new(reads, writes.clone(), clock, names::REAPER);
     tokio::select! {
         () = shutdown => {}
         () = reaper.sweep_on() => {}
@@ -85,15 +85,18 @@ pub struct Reaper {
     reads: Client,
     writes: Client,
     clock: Clock,
+    /// As which field manager it writes.
+    manager: &'static str,
     /// By UID of the object, the last revocation after which nothing is left behind, or somebody is at it.
     tidied: Mutex<BTreeMap<String, String>>,
 }
 
 impl Reaper {
-    /// One that reads and writes by these clients, of which the second never retries by itself.
+    /// One that reads and writes by these clients, of which the second never retries by itself, as that field
+    /// manager.
     #[must_use]
-    pub fn new(reads: Client, writes: Client, clock: Clock) -> Self {
-        Self { reads, writes, clock, tidied: Mutex::default() }
+    pub fn new(reads: Client, writes: Client, clock: Clock, manager: &'static str) -> Self {
+        Self { reads, writes, clock, manager, tidied: Mutex::default() }
     }
 
     /// A sweep that waits for a controller holds up no other: what it has disarmed is not due again.
@@ -197,8 +200,8 @@ impl Reaper {
     async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
         let fields = self.fields(object).await?;
         let patch = arming::disarm(object, mark, &fields, self.clock.now());
-        let change = Change::of(object, patch);
-        match perform::one(&self.writes, object.namespace(), &Call::Disarm(change)).await {
+        let call = Call::Disarm(Change::of(object, patch));
+        match perform::one(&self.writes, object.namespace(), &call, self.manager).await {
             // Somebody else is at it; the next sweep looks again.
             Outcome::Changed | Outcome::Gone => return Ok(()),
             outcome => settle(outcome)?,
@@ -230,7 +233,7 @@ impl Reaper {
     }
 
     async fn send(&self, namespace: &str, request: &Call) -> Result<(), String> {
-        settle(perform::one(&self.writes, namespace, request).await)
+        settle(perform::one(&self.writes, namespace, request, self.manager).await)
     }
 
     /// What was changed, by the object's annotations; where somebody took them away, by the copies

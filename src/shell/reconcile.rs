@@ -15,12 +15,13 @@ use crate::{
         run::{ExperimentRunStatus, FactName},
     },
     core::{
-        decide::{self, Decision, Effect, Need, Observed, Subject},
+        decide::{self, Decision, Effect, Need, Observed, Report, Subject},
         plan::Plan,
         sight::Sight,
         stage::{self, Stage},
         world::{Lever, Target, World},
     },
+    faults::{Call, Outcome},
 };
 
 /// No run needs more steps than this in one go.
@@ -99,9 +100,7 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
 /// A new look at a run; one that is under way is continued from what its status has.
 fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sight {
     let mut sight = Sight::new(plan.map(|plan| &plan.spec), now);
-    if let Some(impact) = &status.impact {
-        sight.inherit(impact);
-    }
+    sight.inherit(status);
     sight
 }
 
@@ -237,24 +236,37 @@ async fn act(
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
-            memory.report = Some(perform::send(context, namespace, &calls).await);
+            let report = perform::send(context, namespace, &calls).await;
+            if is_revoked(&calls, &report) {
+                entry.lookout.see(|sight| *sight.revoked.get_or_insert(report.span));
+            }
+            memory.report = Some(report);
         }
         Effect::OpenDebrief => {
-            memory.debrief = Some(open_debrief(context, run).await?);
+            let since = *memory.debrief_since.get_or_insert(context.clock.now());
+            memory.debrief = Some(open_debrief(context, run, since).await?);
         }
     }
     Ok(())
 }
 
+/// Whether the API server accepted that these calls end the fault.
+fn is_revoked(calls: &[Call], report: &Report) -> bool {
+    let mut answered = calls.iter().zip(&report.outcomes);
+    answered
+        .any(|(call, (_, outcome))| matches!((call, outcome), (Call::Disarm(_), Outcome::Accepted)))
+}
+
 /// How long a debrief is tried to be opened; then the run completes without one, and says so.
 const DEBRIEF_WITHIN: Duration = Duration::minutes(1);
 
-async fn open_debrief(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
-    let reverted = run.status.as_ref().and_then(|status| status.fact(FactName::Reverted));
-    let since =
-        reverted.map_or(DEBRIEF_WITHIN, |fact| Duration::between(fact.at, context.clock.now()));
+async fn open_debrief(
+    context: &Context,
+    run: &ExperimentRun,
+    since: Moment,
+) -> Result<String, Error> {
     match super::debrief::record(context, run).await {
-        Err(error) if since >= DEBRIEF_WITHIN => {
+        Err(error) if Duration::between(since, context.clock.now()) >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
             Ok(String::new())
         }

@@ -10,7 +10,7 @@ use kube::core::DeserializeGuard;
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
-    api::ExperimentRun,
+    api::{ExperimentRun, Moment},
     core::{
         alarms::Watcher,
         decide::{Report, Subject},
@@ -52,6 +52,8 @@ pub struct Memory {
     pub report: Option<Report>,
     /// The debrief, once it was opened or joined.
     pub debrief: Option<String>,
+    /// Since when it is tried to be opened.
+    pub debrief_since: Option<Moment>,
     /// Whether what is seen counts: the intent is written down.
     pub counts: bool,
     /// When the cluster may be read again.

@@ -70,8 +70,9 @@ fn noticed(status: &ExperimentRunStatus) -> Option<String> {
 fn cost(status: &ExperimentRunStatus) -> Option<String> {
     status.fact(FactName::Injected)?;
     let impact = status.impact.as_ref()?;
+    let unseen = if impact.is_partly_unseen() { "at least " } else { "" };
     Some(format!(
-        "  cost      {} of {} probes failed, {} pod-seconds unavailable",
+        "  cost      {} of {} probes failed, {unseen}{} pod-seconds unavailable",
         impact.probes.failed, impact.probes.total, impact.unavailable_pod_seconds
     ))
 }

@@ -116,7 +116,8 @@ pub(super) fn strike(
     }
 }
 
-fn mark(observed: &Observed<'_>, journal: &Journal) -> Mark {
+/// The mark of this run's fault.
+pub(super) fn mark(observed: &Observed<'_>, journal: &Journal) -> Mark {
     Mark::armed(observed.run.uid(), journal.epoch.unwrap_or(1))
 }
 
@@ -131,6 +132,24 @@ fn found_armed(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decisio
     let detail = "the object was armed when this operator looked";
     status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
     observed.record(status)
+}
+
+/// Where somebody of ours but this run's operator has ended the fault, its revert is written down as it stands on
+/// the object; past the deadline that is what the run was about to do itself.
+pub(super) fn ended_elsewhere(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+) -> Option<Decision> {
+    let (journal, injected) = (status.plan.as_ref()?, status.fact(FactName::Injected)?);
+    let revocation = changes::revocation(observed.world?.object()?, &mark(observed, journal))?;
+    let (from, to) = (revocation.span.not_before.max(injected.at), revocation.span.at);
+    let is_due = journal.deadline.is_some_and(|deadline| to >= deadline);
+    let cause = if is_due { Cause::Duration } else { Cause::Stopped };
+    let detail = format!("{}: {} ended it", cause.reason(), revocation.by);
+    let mut status = status.clone();
+    let span = Span::new(from, to.max(from).min(observed.now));
+    status.facts.push(span.fact(FactName::RevertStarted, "api", detail));
+    Some(observed.record(status))
 }
 
 /// How long to let things settle before something that stirred is looked at.

@@ -264,6 +264,9 @@ fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus, plan: &Plan) ->
     }
     let watcher = observed.watcher(plan);
     let seen = see(observed, status, &watcher);
+    if let Some(decision) = arming::ended_elsewhere(observed, &seen) {
+        return decision;
+    }
     if worth_writing(status, &seen) {
         return observed.record(seen);
     }

@@ -1,6 +1,6 @@
 //! The end of a run: when it is over, what the answers are, and the debrief before the last write.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, during};
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, arming, during};
 use crate::{
     api::{
         Duration, Moment,
@@ -9,7 +9,7 @@ use crate::{
     },
     core::{
         alarms::Watcher,
-        attribution,
+        attribution, changes,
         measure::{self, Basis},
         outage,
         span::{Span, crop},
@@ -39,6 +39,10 @@ pub(super) fn decide(
     }
     if observed.now < over.at {
         return Decision::WaitUntil(over.at.min(observed.now + AGAIN));
+    }
+    // After an absence nothing was seen yet that could say whether it is back.
+    if over.recovered.is_none() && !observed.sight.is_fresh(observed.now) {
+        return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     if awaits_alerts(observed, status, over.at) {
         return Decision::WaitUntil(observed.now + Duration::millis(200));
@@ -89,23 +93,26 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
     let restored = restored(observed, status, Span::from(injected));
     let reverted = status.fact(FactName::Reverted);
+    let within = spec.recovery.within;
+    // Once more the time allowed, so that what comes too late is measured too.
     let limit = match (changes(status), reverted) {
-        // Not before our own revert, and once more the time allowed from there on.
-        (true, None) => (injected.at + spec.recovery.within).max(plan.deadline? + AGAIN),
-        (true, Some(reverted)) => reverted.at + spec.recovery.within,
-        (false, _) => injected.at + spec.recovery.within,
+        // Not before our own revert.
+        (true, None) => (injected.at + within).max(plan.deadline? + AGAIN),
+        (true, Some(reverted)) if spec.recovery.count_fault_ended => reverted.at + within + within,
+        (true, Some(reverted)) => reverted.at + within,
+        (false, _) => injected.at + within + within,
     };
     let Some(impact) = status.fact(FactName::ImpactStarted) else {
         let at = if changes(status) {
             reverted.map_or(plan.deadline?, |fact| fact.at)
         } else {
-            restored.map_or(limit, |span| (span.at + stable).max(earliest))
+            restored.map_or(injected.at + within, |span| (span.at + stable).max(earliest))
         };
         return Some(Over { at, recovered: None, restored });
     };
     let recovered = since(observed.sight.good_after(impact.into())).zip(restored);
     let back = recovered.map(|(mitigated, restored)| mitigated.later(restored));
-    Some(match back.filter(|back| back.at <= limit || observed.now < limit) {
+    Some(match back.filter(|back| back.not_before <= limit || observed.now < limit) {
         Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
         None => Over { at: limit.max(earliest), recovered: None, restored: None },
     })
@@ -117,15 +124,13 @@ fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Spa
     let whole = observed.sight.pods.whole_since()?;
     let spec = status.plan.as_ref()?.spec.as_ref()?;
     match spec.fault {
-        Fault::PodKill(_) => Some(whole).filter(|span| span.at > injected.not_before),
+        Fault::PodKill(_) => (whole.at > injected.not_before)
+            .then(|| Span::new(whole.not_before.max(injected.not_before), whole.at)),
         Fault::DependencyOutage(_) => Some(whole.later(injected)),
         Fault::BadRollout(_) => {
             let ended = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref());
             let ended = ended.map(|ending| Span::new(ending.not_before, ending.at));
-            let reverted = status.fact(FactName::Reverted).map(|reverted| {
-                let started = status.fact(FactName::RevertStarted).unwrap_or(reverted);
-                Span::new(started.at, reverted.at)
-            });
+            let reverted = status.fact(FactName::Reverted).map(Span::from);
             Some(whole.later(ended.or(reverted)?))
         }
     }
@@ -163,6 +168,7 @@ fn measured(
         spec,
         status,
         covered: window.is_some_and(|(from, to)| book.covers(from, to.min(observed.now))),
+        watched_until: observed.now,
         alert: measure::counted_alert(book, watcher, injected),
         also_fired: book.also_fired(watcher, injected),
     };
@@ -231,7 +237,8 @@ pub(super) fn reverted(
     cause: Cause,
 ) -> Decision {
     let mut status = status.clone();
-    status.facts.push(observed.now_fact(FactName::Reverted, "read back, nothing is left"));
+    let reverted = revoked(observed, &status);
+    status.facts.push(reverted.fact(FactName::Reverted, "api", "read back, nothing is left"));
     status.revert_problem = None;
     if cause == Cause::Duration {
         return observed.record(status);
@@ -245,6 +252,21 @@ pub(super) fn reverted(
         }
     }
     complete_unless_debrief(observed, status)
+}
+
+/// When the API server accepted the revert: as this process was answered, else as it stands on the object;
+/// where neither tells, some time since the revert began.
+fn revoked(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Span {
+    let started = status.fact(FactName::RevertStarted).map_or(observed.now, |fact| fact.not_before);
+    let mark = status.plan.as_ref().map(|journal| arming::mark(observed, journal));
+    let object = observed.world.and_then(World::object);
+    let on_object = || Some(changes::revocation(object?, &mark?)?.span);
+    match observed.sight.revoked.or_else(on_object) {
+        Some(span) => {
+            Span::new(span.not_before.max(started), span.at.max(started).min(observed.now))
+        }
+        None => Span::new(started, observed.now),
+    }
 }
 
 fn complete_unless_debrief(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
@@ -289,3 +311,6 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
     status.facts.push(observed.now_fact(FactName::Completed, ""));
     observed.record(status)
 }
+
+#[cfg(test)]
+mod tests;

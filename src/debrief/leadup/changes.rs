@@ -8,7 +8,7 @@ use kube::api::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::{Workload, entry, kind, moment, shorten};
-use crate::api::{Duration, debrief::TimelineEntry, names::FIELD_MANAGER};
+use crate::api::{Duration, debrief::TimelineEntry, names::is_our_manager};
 
 /// Who last wrote to the workloads, and who scaled them.
 pub fn of_workloads(workloads: &[Workload]) -> Vec<TimelineEntry> {
@@ -92,7 +92,7 @@ fn writes(
     let created = metadata.creation_timestamp.as_ref().map(moment);
     let tell = |write: &ManagedFieldsEntry| {
         let manager = write.manager.as_deref().unwrap_or("an unnamed tool");
-        if write.subresource.as_deref() == Some("status") || manager == FIELD_MANAGER {
+        if write.subresource.as_deref() == Some("status") || is_our_manager(manager) {
             return None;
         }
         let at = moment(write.time.as_ref()?);

@@ -18,7 +18,9 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     );
     lines.extend(probes(&impact.probes));
     if impact.unavailable_pod_seconds > 0.0 {
-        lines.push(format!("- {:.1} pod-seconds unavailable.", impact.unavailable_pod_seconds));
+        let unseen = if impact.is_partly_unseen() { "At least " } else { "" };
+        let seconds = impact.unavailable_pod_seconds;
+        lines.push(format!("- {unseen}{seconds:.1} pod-seconds unavailable."));
     }
     lines.extend(victims(evidence));
     lines.extend(impact.gaps.iter().map(|gap| {
