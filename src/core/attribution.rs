@@ -40,12 +40,12 @@ pub fn of(status: &ExperimentRunStatus, world: &World) -> Attribution {
     Attribution { by, evidence, may_be_fault_ended: false }
 }
 
-/// The revert, where it lies in a gap in which the service may have come back before it.
+/// The revert, where it may lie in a gap in which the service may have come back before it.
 fn unseen_revert(status: &ExperimentRunStatus) -> Option<(&Gap, &Fact)> {
     let revert = status.fact(FactName::RevertStarted)?;
     let recovered = status.fact(FactName::Recovered)?;
-    let holds = |gap: &&Gap| gap.from < revert.not_before && gap.to > revert.at;
-    let gap = gaps(status).find(holds)?;
+    let overlaps = |gap: &&Gap| gap.from < revert.at && gap.to > revert.not_before;
+    let gap = gaps(status).find(overlaps)?;
     (recovered.not_before < revert.not_before && recovered.at > revert.at).then_some((gap, revert))
 }
 

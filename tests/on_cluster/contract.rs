@@ -50,7 +50,9 @@ impl Contract<'_> {
 
     async fn sends(&self, object: &Object, patch: Vec<Value>) -> bool {
         let change = Change::of(object, patch);
-        objects::patch(&self.ground.client, &self.ground.namespace, &change).await.is_ok()
+        objects::patch(&self.ground.client, &self.ground.namespace, &change, names::FIELD_MANAGER)
+            .await
+            .is_ok()
     }
 
     /// Says what is not kept.
@@ -142,8 +144,9 @@ async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), Str
 /// Says what a kill does not keep.
 async fn kill_holds(ground: &Ground, kill: &PodKill) -> Result<(), String> {
     let sends = async |calls: Vec<Call>| {
-        let outcomes =
-            calls.iter().map(|call| perform::one(&ground.client, &ground.namespace, call));
+        let outcomes = calls.iter().map(|call| {
+            perform::one(&ground.client, &ground.namespace, call, names::FIELD_MANAGER)
+        });
         join_all(outcomes).await.iter().all(|outcome| *outcome == Outcome::Accepted)
     };
     let late = victim(ground).await;

@@ -1,6 +1,8 @@
 //! What becomes of runs when operators come, go, and lose what they ask. Each test has operators of
 //! its own, one after the other, without the one that the other tests share.
 
+mod absence;
+
 use std::{process::Command, time::Duration};
 
 use crate::support::{Ground, Operator, Reaper, Web, eventually, turn, verdict};
