@@ -23,6 +23,7 @@ use super::{
     connect::{Cluster, Flags},
     enable::OperatorFlags,
     exit::{Exit, Failure},
+    protected, rights as roles,
     view::Style,
 };
 use crate::{
@@ -57,13 +58,14 @@ pub async fn doctor(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let config = args.config.as_deref().map(Config::read).transpose();
     let config = config.map_err(|error| Failure::invalid(error.to_string()))?;
+    let operator_namespace = &args.operator.operator_namespace;
     let mut checks = vec![connection(&cluster).await];
     if checks.iter().all(|(_, result)| result.is_ok()) {
         checks.extend(installed(&cluster).await);
         checks.extend(rights(&cluster).await);
         checks.push(operator(&cluster).await);
-        checks.push(opted_in(&cluster).await);
-        checks.push(granted::check(&cluster, &args.operator.operator_namespace).await);
+        checks.push(opted_in(&cluster, config.as_ref(), operator_namespace).await);
+        checks.push(granted::check(&cluster, operator_namespace).await);
         checks.push(lever(&cluster).await);
     }
     if let Some(config) = &config {
@@ -159,8 +161,9 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
         {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => continue,
             Ok(_) => Err(format!(
-                "you may not {verb} experimentruns in {}; ask for that right",
-                cluster.namespace
+                "you may not {verb} experimentruns in {}; the role {} has that right",
+                cluster.namespace,
+                roles::role(verb, "experimentruns", names::GROUP).unwrap_or_default()
             )),
             Err(error) => Err(Failure::from(error).to_string()),
         };
@@ -196,17 +199,18 @@ async fn operator(cluster: &Cluster) -> Check {
     ("operator".to_owned(), result)
 }
 
-async fn opted_in(cluster: &Cluster) -> Check {
+async fn opted_in(cluster: &Cluster, config: Option<&Config>, operator_namespace: &str) -> Check {
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
     let name = &cluster.namespace;
+    let config = config.cloned().unwrap_or_default();
+    if let Some(why) = protected::by_name(name, &config, operator_namespace) {
+        return ("namespace".to_owned(), Err(why));
+    }
     let result = match call("read the namespace", namespaces.get_metadata(name)).await {
         Ok(found) => {
             let says = |label| found.labels().get(label).is_some_and(|value| value == "true");
-            if says(names::PROTECTED) {
-                Err(format!(
-                    "{name} carries {}=true: nothing is ever broken there",
-                    names::PROTECTED
-                ))
+            if let Some(why) = protected::by_label(name, found.labels()) {
+                Err(why)
             } else if says(names::ENABLED) {
                 Ok(format!("{name} has opted in"))
             } else {

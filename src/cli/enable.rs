@@ -1,8 +1,10 @@
 //! `firedrill enable`: what a namespace's owner grants, so that experiments can run there.
 
+use std::path::PathBuf;
+
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams},
 };
 use serde::Serialize;
@@ -13,9 +15,11 @@ use super::{
     connect::Flags,
     exit::{Exit, Failure},
     grants::Grants,
+    protected,
 };
 use crate::{
     api::names::{self, ENABLED, IMPERSONATOR, RUNNER},
+    config::Config,
     faults::rights::RIGHTS,
     shell::{Error, call},
 };
@@ -32,6 +36,9 @@ pub struct Args {
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
+    /// The operator's configuration: its protected namespaces count in place of kube-*.
+    #[arg(long, env = "FIREDRILL_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     operator: OperatorFlags,
 }
@@ -51,17 +58,23 @@ enum Output {
     Yaml,
 }
 
-/// Shows what it will create, asks, and creates it.
+/// Shows what it will create, asks, and creates it; nothing in a namespace that is protected.
 ///
 /// # Errors
-/// When the answer is no, or the user may not.
+/// When the namespace is protected, the answer is no, or the user may not.
 pub async fn enable(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let operator_namespace = &args.operator.operator_namespace;
+    let config = args.config.as_deref().map(Config::read).transpose();
+    let config = config.map_err(|error| Failure::invalid(error.to_string()))?.unwrap_or_default();
+    refuse(protected::by_name(&args.name, &config, operator_namespace))?;
     if let Some(Output::Yaml) = args.output {
         print!("{}", manifests(&args.name, operator_namespace)?);
         return Ok(Exit::Met);
     }
     let cluster = flags.connect().await?;
+    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+    let namespace = call("read the namespace", namespaces.get_metadata(&args.name)).await?;
+    refuse(protected::by_label(&args.name, namespace.labels()))?;
     let place = format!("namespace {} of context {}", args.name, cluster.context);
     println!("{}", shown(&args.name, operator_namespace));
     confirm(
@@ -75,6 +88,12 @@ pub async fn enable(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         .map_err(|error| unlabelled(error, &args.name))?;
     println!("{place} is enabled; take it back with: firedrill disable {}", args.name);
     Ok(Exit::Met)
+}
+
+/// A protected namespace gets no grants: a guard refuses every run there anyway.
+fn refuse(protected: Option<String>) -> Result<(), Failure> {
+    let refused = |why| Failure::new(Exit::Undecided, format!("nothing was granted: {why}"));
+    protected.map_or(Ok(()), |why| Err(refused(why)))
 }
 
 /// Opts a namespace in, or with `None` out.

@@ -4,6 +4,7 @@ use std::{fmt, process::ExitCode};
 
 use kube::client::AuthError;
 
+use super::rights;
 use crate::api::{
     ExperimentRun,
     run::{Guard, Verdict},
@@ -53,9 +54,15 @@ pub fn of_verdict(verdict: Verdict, reason: &str) -> Exit {
         Verdict::ObjectiveMissed | Verdict::NotRecovered => Exit::Missed,
         Verdict::Aborted | Verdict::Inconclusive => Exit::Undecided,
         Verdict::Error if reason == "InvalidSpec" => Exit::Invalid,
-        Verdict::Error if serde_json::from_value::<Guard>(reason.into()).is_ok() => Exit::Undecided,
+        Verdict::Error if is_guard(reason) => Exit::Undecided,
         Verdict::Error => Exit::Infrastructure,
     }
+}
+
+/// Whether the reason of a run is the guard that refused it.
+#[must_use]
+pub fn is_guard(reason: &str) -> bool {
+    serde_json::from_value::<Guard>(reason.into()).is_ok()
 }
 
 /// What went wrong, in a sentence that says what to do, and how the program ends.
@@ -109,9 +116,7 @@ pub(super) fn explain(error: &kube::Error) -> String {
         kube::Error::Api(status) if status.code == 401 => {
             "the login has expired or is not known; log in again and repeat".to_owned()
         }
-        kube::Error::Api(status) if status.code == 403 => {
-            format!("{}; ask for that right, or see `firedrill doctor`", status.message)
-        }
+        kube::Error::Api(status) if status.code == 403 => rights::refused(status),
         kube::Error::Api(status) if status.code == 404 && status.details.is_none() => {
             "firedrill is not installed in this cluster; install it with: firedrill crds | kubectl apply -f -".to_owned()
         }

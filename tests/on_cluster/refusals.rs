@@ -3,6 +3,7 @@
 
 use std::{
     net::TcpListener,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -95,9 +96,8 @@ fn a_login_program_that_fails_is_told_with_its_remedy() {
     told(file.path(), "log in again and repeat");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_right_is_told_with_its_remedy() {
-    let ground = Ground::bare("rights", json!({})).await;
+/// A kubeconfig of somebody without any right: the namespace's default account.
+async fn nobody(ground: &Ground) -> File {
     let accounts: Api<ServiceAccount> = ground.api();
     eventually("the ServiceAccount is there", 20, async || accounts.get("default").await.ok())
         .await;
@@ -105,6 +105,56 @@ async fn a_missing_right_is_told_with_its_remedy() {
     let post = PostParams::default();
     let token = accounts.create_token_request("default", &post, &request).await.unwrap();
     let token = token.status.unwrap().token;
-    let file = kubeconfig(None, &json!({"token": token}));
-    tokio::task::block_in_place(|| told(file.path(), "ask for that right"));
+    kubeconfig(None, &json!({"token": token}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_told_with_the_role_that_has_it() {
+    let ground = Ground::bare("rights", json!({})).await;
+    let file = nobody(&ground).await;
+    tokio::task::block_in_place(|| told(file.path(), " has that right: kubectl "));
+    let doctor = with_kubeconfig(file.path(), &ground.namespace, &["doctor"]);
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    for (verb, role) in [("create", "firedrill-run"), ("list", "view"), ("patch", "edit")] {
+        let line = format!(
+            "you may not {verb} experimentruns in {}; the role {role} has that right",
+            ground.namespace
+        );
+        assert!(said.contains(&line), "{line:?} is missing in\n{said}");
+    }
+}
+
+/// Runs the command that the program tells an administrator to run, behind the last colon.
+fn given(said: &str) {
+    let command = said.trim_end().rsplit_once(": ").unwrap().1;
+    assert!(command.starts_with("kubectl "), "no command is told: {said}");
+    let admin = std::env::var("FIREDRILL_TEST_CLUSTER").unwrap();
+    let done = Command::new("sh").args(["-c", command]).env("KUBECONFIG", admin).output().unwrap();
+    let already = String::from_utf8_lossy(&done.stderr).contains("already exists");
+    assert!(done.status.success() || already, "{command}: {done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_what_is_told_can_do_what_was_refused() {
+    let ground = Ground::new("given").await;
+    let somebody = nobody(&ground).await;
+    let file = File::experiment("given", json!({"guards": {"minReady": 1}}));
+    let commands: [(&[&str], i32); 3] = [
+        (&["debrief", "list"], 0),
+        (&["plan", "-f", file.path()], 3),
+        (&["run", "-f", file.path(), "--yes", "--wait"], 3),
+    ];
+    for (command, code) in commands {
+        eventually("every right that was told is given", 30, async || {
+            let output = with_kubeconfig(somebody.path(), &ground.namespace, command);
+            let said = String::from_utf8(output.stderr).unwrap();
+            if output.status.code() == Some(4) {
+                given(&said);
+                return None;
+            }
+            assert_eq!(output.status.code(), Some(code), "{command:?}: {said}");
+            Some(())
+        })
+        .await;
+    }
 }
