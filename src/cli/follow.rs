@@ -19,10 +19,7 @@ use super::{
     stop, view,
 };
 use crate::{
-    api::{
-        ExperimentRun,
-        run::{FactName, condition},
-    },
+    api::{ExperimentRun, run::FactName},
     shell::{call, clock::Clock, watched::watched},
 };
 
@@ -200,13 +197,12 @@ fn interrupts() -> Result<impl Stream<Item = ()>, Failure> {
 struct Screen {
     terminal: bool,
     lines: usize,
-    shown: usize,
-    guard: String,
+    log: view::Log,
 }
 
 impl Screen {
     fn new() -> Self {
-        Self { terminal: std::io::stdout().is_terminal(), lines: 0, shown: 0, guard: String::new() }
+        Self { terminal: std::io::stdout().is_terminal(), lines: 0, log: view::Log::default() }
     }
 
     fn draw(&mut self, block: &str) {
@@ -227,20 +223,12 @@ impl Screen {
     }
 
     fn facts(&mut self, run: &ExperimentRun) {
-        let Some(status) = run.status.as_ref().filter(|_| !self.terminal) else {
+        if self.terminal {
             return;
-        };
-        let injected = crate::api::conditions::get(&status.conditions, condition::INJECTED);
-        if let Some(guard) =
-            injected.filter(|guard| guard.status == "False" && guard.reason != self.guard)
-        {
-            println!("waiting for {}: {}", guard.reason, view::clean(&guard.message));
-            self.guard.clone_from(&guard.reason);
         }
-        for fact in status.facts.iter().skip(self.shown) {
-            println!("{}", view::line(fact));
+        for line in self.log.lines(run) {
+            println!("{line}");
         }
-        self.shown = status.facts.len();
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     confirm::confirm,
     connect::{Cluster, Flags},
     exit::{Exit, Failure},
+    view::count,
 };
 use crate::{
     api::{Duration, ExperimentRun, Moment, names},
@@ -57,10 +58,8 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
 
 fn sentence(swept: &Swept, freed: usize) -> String {
     let (disarmed, failed) = (swept.disarmed.len(), swept.failed.len());
-    format!(
-        "{} faults were live, {disarmed} are ended, {failed} failed; {freed} runs freed",
-        swept.armed
-    )
+    let (live, freed) = (count(swept.armed, "live fault"), count(freed, "run"));
+    format!("{live}: {disarmed} ended, {failed} failed; {freed} freed")
 }
 
 /// Whether an operator has renewed its lease lately.

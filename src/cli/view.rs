@@ -4,17 +4,20 @@
 
 pub mod block;
 pub mod ending;
+pub mod log;
 pub mod planned;
 
 use std::io::IsTerminal;
 
 pub use block::block;
 pub use ending::ending;
+pub use log::Log;
 pub use planned::planned;
 
+use super::exit::is_guard;
 use crate::api::{
-    Duration, ExperimentRun, Moment,
-    run::{ExperimentRunStatus, Fact, FactName},
+    Duration, ExperimentRun, Moment, conditions,
+    run::{ExperimentRunStatus, Fact, FactName, condition},
 };
 
 /// How much a terminal can show.
@@ -70,11 +73,22 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// A number of things: `1 resource`, `2 resources`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// One fact as a line: time of day, name, detail.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
-    let detail =
-        if fact.detail.is_empty() { String::new() } else { format!("  {}", clean(&fact.detail)) };
+    // The guard's name alone says what would have let the run start.
+    let refused = fact.name == FactName::Completed && is_guard(&fact.detail);
+    let detail = match clean(&fact.detail) {
+        detail if detail.is_empty() => detail,
+        guard if refused => format!("  refused by guard {guard}"),
+        detail => format!("  {detail}"),
+    };
     format!("{}  {:<14}{detail}", fact.at.time_of_day(), name(fact.name))
 }
 
@@ -97,6 +111,13 @@ pub const fn name(fact: FactName) -> &'static str {
         FactName::Reverted => "reverted",
         FactName::Completed => "completed",
     }
+}
+
+/// The guard that is waited for, with its words; a run that is over waits for nothing.
+fn waiting(status: &ExperimentRunStatus) -> Option<String> {
+    let injected = conditions::get(&status.conditions, condition::INJECTED)?;
+    let waits = injected.status == "False" && status.fact(FactName::Completed).is_none();
+    waits.then(|| format!("{}: {}", injected.reason, clean(&injected.message)))
 }
 
 /// How long ago the fact was, or until when it took.

@@ -1,10 +1,10 @@
 //! The live block: elapsed time, each question's clock against its objective, the last facts.
 
-use super::{Style, clean, line, seconds, since, title};
+use super::{Style, clean, line, seconds, since, title, waiting};
 use crate::api::{
     Duration, ExperimentRun, ExperimentSpec, Moment,
     experiment::DetectionFrom,
-    run::{ExperimentRunStatus, FactName, condition},
+    run::{ExperimentRunStatus, FactName},
 };
 
 const BAR: usize = 20;
@@ -23,7 +23,9 @@ pub fn block(run: &ExperimentRun, now: Moment, hint: &str, style: Style) -> Stri
             lines.push(back(status, spec, now, style));
             lines.extend(probes(status));
         } else {
-            lines.extend(waiting(status, style));
+            lines.extend(
+                waiting(status).map(|guard| format!("  waiting for {}", style.faint(&guard))),
+            );
         }
     }
     let skip = status.facts.len().saturating_sub(FACTS);
@@ -67,13 +69,6 @@ fn headline(run: &ExperimentRun, status: &ExperimentRunStatus, now: Moment) -> S
         }
         None => format!("{}   {state}", title(run)),
     }
-}
-
-/// The guard that is waited for, with its numbers.
-fn waiting(status: &ExperimentRunStatus, style: Style) -> Option<String> {
-    let injected = crate::api::conditions::get(&status.conditions, condition::INJECTED)?;
-    let detail = style.faint(&clean(&injected.message));
-    (injected.status == "False").then(|| format!("  waiting for {}: {detail}", injected.reason))
 }
 
 fn noticed(

@@ -1,6 +1,6 @@
 //! The last lines of a run: the verdict in one sentence, how it was noticed, what it cost.
 
-use super::{Style, clean};
+use super::{Style, clean, is_guard};
 use crate::{
     api::{
         Duration, ExperimentRun,
@@ -35,6 +35,10 @@ fn sentence(status: &ExperimentRunStatus, style: Style) -> String {
         Verdict::Passed => style.good(&format!("{} {verdict}", style.symbol("✓", "+"))),
         Verdict::ObjectiveMissed | Verdict::NotRecovered => {
             style.bad(&format!("{} {verdict}", style.symbol("✗", "x")))
+        }
+        // The sentence names the guard; its name alone says what would have let the run start.
+        Verdict::Error if status.reason.as_deref().is_some_and(is_guard) => {
+            style.bad(&format!("{} {verdict}", style.symbol("◦", "-")))
         }
         Verdict::Aborted | Verdict::Inconclusive | Verdict::Error => {
             let reason = status.reason.as_deref().unwrap_or_default();
@@ -75,4 +79,45 @@ fn cost(status: &ExperimentRunStatus) -> Option<String> {
         "  cost      {} of {} probes failed, {unseen}{} pod-seconds unavailable",
         impact.probes.failed, impact.probes.total, impact.unavailable_pod_seconds
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::tests::{PLAIN, run},
+        *,
+    };
+
+    #[track_caller]
+    fn check(verdict: &str, reason: &str, summary: &str, told: &str) {
+        let mut run = run(&[]);
+        let status = run.status.get_or_insert_default();
+        status.verdict = Some(serde_json::from_value(json!(verdict)).unwrap());
+        (status.reason, status.summary) = (Some(reason.to_owned()), Some(summary.to_owned()));
+        assert_eq!(ending(&run, PLAIN), told);
+    }
+
+    #[test]
+    fn a_refusal_names_its_guard_in_the_sentence_alone() {
+        check(
+            "Error",
+            "TargetFound",
+            "refused by guard TargetFound: there is no deployment/web in namespace shop",
+            "- Error: refused by guard TargetFound: there is no deployment/web in namespace shop.",
+        );
+        check(
+            "Inconclusive",
+            "AlertAlreadyFiring",
+            "refused by guard AlertsQuiet: X is already firing, waited 10m",
+            "- Inconclusive (AlertAlreadyFiring): refused by guard AlertsQuiet: X is already firing, waited 10m.",
+        );
+        check(
+            "Error",
+            "ExperimentNotFound",
+            "refused: there is no Experiment x in this namespace",
+            "- Error (ExperimentNotFound): refused: there is no Experiment x in this namespace.",
+        );
+    }
 }

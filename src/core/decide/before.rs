@@ -125,7 +125,7 @@ fn list(problems: &[Problem]) -> String {
 }
 
 fn refusal(closed: &GuardResult) -> String {
-    format!("refused: guard {} ({})", closed.name, closed.detail)
+    format!("refused by guard {}: {}", closed.name, closed.detail)
 }
 
 fn guard_reason(guard: Guard) -> &'static str {
