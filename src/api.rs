@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lever;
 pub mod mark;
 pub mod names;
+pub mod pattern;
 pub mod run;
 pub mod value;
 

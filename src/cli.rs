@@ -116,7 +116,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
     match cli.verb {
         Verb::Run(args) => Box::pin(run::run(cluster, &args)).await,
         Verb::Watch(args) => Box::pin(follow::watch(cluster, &args)).await,
-        Verb::Validate(args) => validate::validate(&args),
+        Verb::Validate(args) => validate::validate(cluster, &args),
         Verb::Plan(args) => plan::plan(cluster, &args).await,
         Verb::Stop(args) => stop::stop(cluster, &args).await,
         Verb::Halt(args) => lever::halt(cluster, &args).await,

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod document;
 pub mod guards;
 pub mod hash;
+pub mod hint;
 pub mod ledger;
 pub mod leftovers;
 pub mod matcher;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     fault::Fault,
+    pattern,
     value::{Duration, Moment, Name},
 };
 
@@ -111,7 +112,7 @@ impl std::fmt::Display for Target {
 #[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.workload)].filter(x, x).size() == 1").message("exactly one of http, tcp, workload"))]
 pub struct Probe {
     /// Name of the probe, one of a kind in this list.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = pattern::ENTRY))]
     pub name: String,
     /// A GET through a Service; a status from 200 to 399 is good, redirects are not followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,12 +133,12 @@ pub struct Probe {
 pub struct HttpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,
-    /// Port of the Service; 1 to 65535.
+    /// Number of the Service's port, such as 80; 1 to 65535.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
     /// Path of the request; default `/`.
     #[serde(default = "root_path")]
-    #[schemars(length(min = 1, max = 256), regex(pattern = r"^/[!-~]*$"))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = pattern::PATH))]
     pub path: String,
     /// Time from one request to the next; default 1s, at least 100ms.
     #[serde(default = "one_second")]
@@ -159,7 +160,7 @@ pub struct HttpProbe {
 pub struct TcpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,
-    /// Port of the Service; 1 to 65535.
+    /// Number of the Service's port, such as 80; 1 to 65535.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
     /// Time from one connection to the next; default 1s, at least 100ms.
@@ -193,12 +194,9 @@ pub struct Detection {
     #[serde(default)]
     pub until: DetectionUntil,
     /// The alerts that count, in Alertmanager's matcher syntax: any one of 1 to 16 is enough.
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = MATCHERS)))]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = pattern::MATCHERS)))]
     pub alerts: Vec<String>,
 }
-
-/// One or more `label="value"` separated by commas, with or without braces; operators `= != =~ !~`.
-const MATCHERS: &str = r#"^\s*(\{\s*([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+\}|([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+)\s*$"#;
 
 /// Where the detection clock starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -264,7 +262,7 @@ pub struct Guards {
     /// 16 is pending or firing it does not start, and when one fires it is ended at once. Silenced ones
     /// do not count. When no alert source answers for 30s nobody would see them: that ends it too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = MATCHERS)))]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512), regex(pattern = pattern::MATCHERS)))]
     pub abort_on: Vec<String>,
     /// The run is ended at once when a probe of the steady state has failed for so long without a
     /// break; 1s to 1h and longer than every probe's interval; default never.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::Probe,
+    pattern,
     value::{Duration, Name},
 };
 
@@ -93,7 +94,7 @@ pub struct BadRollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 512),
-        regex(pattern = r"^[a-zA-Z0-9]([a-zA-Z0-9._:/@-]*[a-zA-Z0-9])?$")
+        regex(pattern = pattern::IMAGE)
     )]
     pub image: Option<String>,
     /// A command that crashes, in place of the container's own.
@@ -121,7 +122,7 @@ pub struct BadRollout {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvChange {
     /// Name of the variable.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_.-]*$"))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = pattern::VARIABLE))]
     pub name: String,
     /// Its value; without one the variable is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,7 +134,7 @@ pub struct EnvChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigMapKey {
     /// Name of the variable, whose value comes from a ConfigMap.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_.-]*$"))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = pattern::VARIABLE))]
     pub env: String,
 }
 
@@ -201,7 +202,7 @@ pub enum Egress {
 pub struct Cidr(
     #[schemars(
         length(min = 9, max = 18),
-        regex(pattern = r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$")
+        regex(pattern = pattern::CIDR)
     )]
     pub String,
 );

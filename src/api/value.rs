@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+use super::pattern;
+
 /// A length of time in Go's syntax (`250ms`, `35.1s`, `1h30m`), whole microseconds, never negative.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Duration(std::time::Duration);
@@ -176,7 +178,7 @@ impl JsonSchema for Duration {
         json_schema!({
             "type": "string",
             "maxLength": 24,
-            "pattern": r"^(0|([0-9]{1,6}(\.[0-9]{1,6})?(us|ms|s|m|h))+)$",
+            "pattern": pattern::DURATION,
         })
     }
 }
@@ -301,7 +303,7 @@ impl JsonSchema for Name {
             "type": "string",
             "minLength": 1,
             "maxLength": 63,
-            "pattern": r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+            "pattern": pattern::NAME,
         })
     }
 }

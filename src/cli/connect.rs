@@ -20,7 +20,7 @@ pub struct Flags {
     /// The context of the kubeconfig; default its current one.
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
-    /// The namespace; default the context's.
+    /// The namespace; default that of the file, else the context's.
     #[arg(short, long, global = true, value_name = "NAME")]
     pub namespace: Option<String>,
 }

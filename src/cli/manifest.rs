@@ -7,12 +7,13 @@ use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::view::clean;
+use super::view::{clean, count};
 use crate::{
     api::{Debrief, Experiment, ExperimentRun, SafetyLever, definitions, names},
     core::{
         document::{Key, Kind, Node, Place},
-        plan::Plan,
+        hint,
+        plan::{self, Plan},
         schema::{self, Problem},
     },
 };
@@ -55,6 +56,14 @@ struct ProblemJson<'a> {
 /// # Errors
 /// With every problem at once.
 pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
+    read_for(name, text, None)
+}
+
+/// The same where `-n` names the namespace: no resource of ours may name another.
+///
+/// # Errors
+/// With every problem at once.
+pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<Resource>, Report> {
     let mut report =
         Report { name: name.to_owned(), text: text.to_owned(), resources: 0, problems: Vec::new() };
     let documents = match MarkedYaml::load_from_str(text) {
@@ -77,7 +86,12 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
         };
         for item in items {
             report.resources += 1;
-            resources.extend(resource(&item, &mut report.problems));
+            let before = report.problems.len();
+            let read = resource(&item, &mut report.problems);
+            if !matches!(read, Some(Resource::Other(_))) {
+                report.problems.extend(elsewhere(&item, namespace));
+            }
+            resources.extend(read.filter(|_| report.problems.len() == before));
         }
     }
     if report.resources == 0 {
@@ -85,6 +99,17 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
         report.problems.push(found("no resource", "", place, "the file holds nothing".to_owned()));
     }
     if report.problems.is_empty() { Ok(resources) } else { Err(report) }
+}
+
+/// kubectl refuses a file for another namespace than `-n` names: one of the two is a mistake.
+fn elsewhere(node: &Node, namespace: Option<&str>) -> Option<Problem> {
+    let asked = namespace?;
+    let path = "metadata.namespace";
+    let said = node.get("metadata")?.get("namespace")?.text().filter(|said| *said != asked)?;
+    let help = format!(
+        "the file says namespace {said} and -n says {asked}: repeat with -n {said} or without -n"
+    );
+    Some(found("another namespace", path, node.find(path), help))
 }
 
 fn found(title: &str, path: &str, place: Place, help: String) -> Problem {
@@ -126,6 +151,7 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
         .map_err(|error| problems.push(found("wrong value", "", node.place, error.to_string())))
         .ok()?;
     problems.extend(rules(&full, node, &resource.1));
+    problems.extend(expressions(&resource.0, node));
     (problems.len() == before).then_some(resource.0)
 }
 
@@ -149,21 +175,24 @@ fn metadata(node: &Node, problems: &mut Vec<Problem>) {
             "a name is needed".to_owned(),
         ));
     }
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let plain = |name: &str| {
-        let inner = |c: char| letters(c) || c == '-' || c == '.';
-        name.starts_with(letters)
-            && name.ends_with(letters)
-            && name.chars().all(inner)
-            && name.len() <= 253
-            && name.split('.').all(|part| part.starts_with(letters) && part.ends_with(letters))
-    };
-    if let Some(name) = name.filter(|name| !plain(name)) {
+    if let Some(name) = name.filter(|name| !is_name(name)) {
         let help = format!(
             "{name:?} must be lower-case letters, digits, - and ., and begin and end with a letter or digit"
         );
         problems.push(found("wrong value", "metadata.name", metadata.find("name"), help));
     }
+}
+
+/// Whether the API server would take it as the name of an object.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: char| letters(c) || c == '-' || c == '.';
+    name.starts_with(letters)
+        && name.ends_with(letters)
+        && name.chars().all(inner)
+        && name.len() <= 253
+        && name.split('.').all(|part| part.starts_with(letters) && part.ends_with(letters))
 }
 
 /// `spec` and `status` by the schema, and top-level keys that do not belong.
@@ -206,21 +235,34 @@ fn rules(schema: &Value, node: &Node, object: &Value) -> Vec<Problem> {
     };
     let problem = |error: &kube::core::cel::ValidationError| {
         let path = error.field_path.trim_start_matches('.').to_owned();
-        found("against a rule", &path, node.find(&path), error.message.clone())
+        let help = chosen(&error.message, node.at(&path));
+        let help = help.unwrap_or_else(|| error.message.clone());
+        found("against a rule", &path, node.find(&path), help)
     };
     errors.as_slice().iter().map(problem).collect()
 }
 
-/// What the schema cannot judge, and would only be found out at the start of a run.
-#[must_use]
-pub fn warnings(resource: &Resource) -> Vec<String> {
-    let spec = match resource {
-        Resource::Experiment(experiment) => Some(&experiment.spec),
-        Resource::Run(run) => run.spec.template.as_ref(),
-        Resource::Ours(_) | Resource::Other(_) => None,
+/// What a rule such as `exactly one of count, percent` asks for, where these are given.
+fn chosen(rule: &str, node: &Node) -> Option<String> {
+    let members: Vec<&str> = rule.strip_prefix("exactly one of ")?.split(", ").collect();
+    let given = |name: &&str| node.get(name).is_some_and(|value| !matches!(value.kind, Kind::Null));
+    let given: Vec<&str> = members.iter().copied().filter(given).collect();
+    Some(format!("{rule}: {}", hint::choose(&members, &given)))
+}
+
+/// What the schema cannot judge: regular expressions, which the operator refuses at the start of a run.
+fn expressions(resource: &Resource, node: &Node) -> Vec<Problem> {
+    let (spec, place) = match resource {
+        Resource::Experiment(experiment) => (Some(&experiment.spec), "spec."),
+        Resource::Run(run) => (run.spec.template.as_ref(), "spec.template."),
+        Resource::Ours(_) | Resource::Other(_) => (None, ""),
     };
     let problems = spec.and_then(|spec| Plan::parse(spec).err()).unwrap_or_default();
-    problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+    let problem = |problem: plan::Problem| {
+        let path = problem.path.replacen("spec.", place, 1);
+        found("wrong value", &path, node.find(&path), problem.message)
+    };
+    problems.into_iter().map(problem).collect()
 }
 
 fn node(yaml: &MarkedYaml<'_>) -> Node {
@@ -291,8 +333,6 @@ impl fmt::Display for Report {
             let (indent, marks) = (" ".repeat(column.saturating_sub(1)), "^".repeat(length));
             writeln!(f, "{:margin$} | {indent}{marks} {}\n", "", clean(&problem.help))?;
         }
-        let count =
-            |number: usize, word| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
         write!(
             f,
             "{}: {} in {}; nothing was sent to the cluster.",

@@ -1,8 +1,9 @@
 //! What people name on the command line: a file with an Experiment or a run, or an Experiment's name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
+    connect::Flags,
     exit::Failure,
     manifest::{self, Resource},
     validate,
@@ -27,11 +28,11 @@ impl Subject {
     /// happens to it, an operator looks at it before it is gone.
     ///
     /// # Errors
-    /// When the file cannot be read or holds something else.
-    pub fn run(&self) -> Result<ExperimentRun, Failure> {
+    /// When the file cannot be read, holds something else or is for another namespace, or the name is none.
+    pub fn run(&self, flags: &Flags) -> Result<ExperimentRun, Failure> {
         let mut run = match (&self.file, &self.name) {
-            (Some(file), _) => from_file(file)?,
-            (None, Some(name)) => ExperimentRun::new("", of(name)),
+            (Some(file), _) => from_file(file, flags.namespace.as_deref())?,
+            (None, Some(name)) => ExperimentRun::new("", of(named(name)?)),
             (None, None) => return Err(Failure::invalid("name an Experiment, or a file with -f")),
         };
         let experiment = run.spec.experiment.to_string();
@@ -47,6 +48,24 @@ impl Subject {
             .insert(names::EXPERIMENT.to_owned(), experiment);
         Ok(run)
     }
+}
+
+/// The name of an Experiment; a file without `-f` is none.
+fn named(name: &str) -> Result<&str, Failure> {
+    let is_file = Path::new(name).extension().is_some_and(|extension| {
+        ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    });
+    if is_file || name.contains('/') || name == "-" {
+        return Err(Failure::invalid(format!(
+            "{name} is a file and no name of an Experiment; did you mean -f {name}?"
+        )));
+    }
+    if !manifest::is_name(name) {
+        return Err(Failure::invalid(format!(
+            "{name:?} is no name of an Experiment; see `kubectl get experiments`, or name a file with -f"
+        )));
+    }
+    Ok(name)
 }
 
 fn of(experiment: &str) -> ExperimentRunSpec {
@@ -70,9 +89,9 @@ fn suffix() -> Result<String, Failure> {
 }
 
 /// The one resource of a file, which was found to be valid.
-fn from_file(file: &PathBuf) -> Result<ExperimentRun, Failure> {
+fn from_file(file: &PathBuf, namespace: Option<&str>) -> Result<ExperimentRun, Failure> {
     let (name, text) = validate::text(file)?;
-    let resources = manifest::read(&name, &text)
+    let resources = manifest::read_for(&name, &text, namespace)
         .map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
     match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
         Some(Resource::Experiment(experiment)) => {

@@ -48,7 +48,7 @@ pub struct Args {
 /// # Errors
 /// When the input is not valid, the cluster cannot be reached, or no operator takes the run up.
 pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
-    let mut run = args.subject.run()?;
+    let mut run = args.subject.run(flags)?;
     let mut cluster = flags.connect().await?;
     if let (None, Some(namespace)) = (&flags.namespace, &run.metadata.namespace) {
         cluster.namespace.clone_from(namespace);

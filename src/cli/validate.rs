@@ -5,8 +5,10 @@ use std::{io::Read, path::PathBuf};
 use serde_json::Value;
 
 use super::{
+    connect::Flags,
     exit::{Exit, Failure},
     manifest::{self, Report, Resource},
+    view,
 };
 
 /// Arguments of `firedrill validate`.
@@ -30,11 +32,11 @@ enum Output {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn validate(args: &Args) -> Result<Exit, Failure> {
+pub fn validate(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let mut reports: Vec<Report> = Vec::new();
     for file in &args.files {
         let (name, text) = text(file)?;
-        match manifest::read(&name, &text) {
+        match manifest::read_for(&name, &text, flags.namespace.as_deref()) {
             Ok(resources) => tell(&name, &resources, args.output),
             Err(report) => reports.push(report),
         }
@@ -61,11 +63,8 @@ fn tell(name: &str, resources: &[Resource], output: Output) {
         if let Resource::Other(kind) = resource {
             println!("{name}: {kind} is not ours and was not looked at");
         }
-        for warning in manifest::warnings(resource) {
-            println!("{name}: warning: {warning}");
-        }
     }
-    println!("{name}: {} resources, no problem", resources.len());
+    println!("{name}: {}, no problem", view::count(resources.len(), "resource"));
 }
 
 /// The name to show and the text of a file.

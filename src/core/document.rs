@@ -94,6 +94,12 @@ impl Node {
     /// The place of the deepest value on `path`, such as `spec.steadyState[0].name`.
     #[must_use]
     pub fn find(&self, path: &str) -> Place {
+        self.at(path).place
+    }
+
+    /// The deepest value on `path`.
+    #[must_use]
+    pub fn at(&self, path: &str) -> &Self {
         let mut node = self;
         let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']'));
         for step in steps.filter(|step| !step.is_empty()) {
@@ -104,7 +110,7 @@ impl Node {
             let Some(next) = next else { break };
             node = next;
         }
-        node.place
+        node
     }
 
     /// The same value as JSON.

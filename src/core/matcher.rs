@@ -33,7 +33,9 @@ pub enum ParseError {
     )]
     Syntax(String),
     /// A regular expression does not compile.
-    #[error("{0:?} is no regular expression: {1}")]
+    #[error(
+        "{0:?} is no regular expression ({1}); write = in place of =~ to compare the text itself"
+    )]
     Expression(String, String),
 }
 
@@ -107,11 +109,18 @@ fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
     let condition = if like {
         Regex::new(&format!("^(?:{value})$"))
             .map(Test::Like)
-            .map_err(|error| ParseError::Expression(value, error.to_string()))
+            .map_err(|error| ParseError::Expression(value, cause(&error)))
     } else {
         Ok(Test::Equals(value))
     };
     Some((condition.map(|test| Matcher { label: label.to_owned(), negated, test }), rest))
+}
+
+/// The last line of what the library says; the others draw where in the text it is.
+fn cause(error: &regex::Error) -> String {
+    let said = error.to_string();
+    let last = said.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 fn quoted(text: &str) -> Option<(String, &str)> {
@@ -163,6 +172,16 @@ mod tests {
         {
             assert!(Matchers::parse(text).is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn an_impossible_expression_is_told_in_one_sentence() {
+        let said = |text| Matchers::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            said(r#"{team=~"(a"}"#),
+            "\"(a\" is no regular expression (unclosed group); write = in place of =~ to compare the text itself"
+        );
+        assert_eq!(said(r#"{team!~"x{9999}{9999}"}"#).lines().count(), 1);
     }
 
     #[test]

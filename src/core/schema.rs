@@ -3,12 +3,13 @@
 //! The schema is the one place of every rule; nothing about a resource is written here. Rules in CEL
 //! are judged elsewhere, on documents that this finds nothing wrong with.
 
-use std::fmt::Write;
-
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::document::{Kind, Node, Place};
+use super::{
+    document::{Kind, Node, Place},
+    hint,
+};
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub fn judge(schema: &Value, node: &Node, path: &str) -> Vec<Problem> {
 fn walk(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
     if schema["x-kubernetes-int-or-string"] == true {
         if !matches!(node.kind, Kind::Text(_) | Kind::Number(_)) {
-            problems.push(wrong_type(node, path, "a number or a string"));
+            let help = format!("{} is given, expected is a number or a string", node.kind.name());
+            problems.push(problem("wrong type", path, node.place, help));
         }
         return;
     }
@@ -48,28 +50,10 @@ fn walk(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
         }
         (Some("number"), Kind::Number(number)) => range(schema, node, *number, path, problems),
         (Some("boolean"), Kind::Bool(_)) | (None, _) => {}
-        (Some(expected), _) => problems.push(wrong_type(node, path, article(expected))),
+        (Some(_), _) => {
+            problems.push(problem("wrong type", path, node.place, hint::mistyped(schema, node)));
+        }
     }
-}
-
-fn article(kind: &str) -> &'static str {
-    match kind {
-        "object" => "a mapping",
-        "array" => "a list",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "true or false",
-        _ => "a string",
-    }
-}
-
-fn wrong_type(node: &Node, path: &str, expected: &str) -> Problem {
-    problem(
-        "wrong type",
-        path,
-        node.place,
-        format!("{} is given, expected is {expected}", node.kind.name()),
-    )
 }
 
 fn problem(title: &str, path: &str, place: Place, help: String) -> Problem {
@@ -84,6 +68,11 @@ fn object(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) 
         }
         return;
     };
+    if let Some(right) = hint::keyed(schema, node) {
+        let help = format!("the kind is the key: write {right}");
+        problems.push(problem("unknown field", path, node.place, help));
+        return;
+    }
     for (key, value) in node.entries() {
         let field = join(path, &key.name);
         match properties.get(&key.name) {
@@ -119,15 +108,19 @@ fn one_of(
     if !schema["oneOf"].is_array() {
         return;
     }
-    let given: Vec<_> =
-        node.entries().filter(|(key, _)| properties.contains_key(&key.name)).collect();
-    let members: Vec<&str> = properties.keys().map(String::as_str).collect();
-    let label = path.rsplit('.').next().unwrap_or(path);
-    if given.len() != 1 {
-        let place = given.get(1).map_or(node.place, |(key, _)| key.place);
-        let title = format!("exactly one {label}, found {}", given.len());
-        problems.push(problem(&title, path, place, format!("keep one of {}", members.join(", "))));
+    let is_member = |key: &str| properties.contains_key(key);
+    let given: Vec<_> = node.entries().filter(|(key, _)| is_member(&key.name)).collect();
+    // An unknown member is told as such, and is the one that is missing.
+    let strangers = node.entries().any(|(key, _)| !is_member(&key.name));
+    if given.len() == 1 || (given.is_empty() && strangers) {
+        return;
     }
+    let members: Vec<&str> = properties.keys().map(String::as_str).collect();
+    let names: Vec<&str> = given.iter().map(|(key, _)| key.name.as_str()).collect();
+    let label = path.rsplit('.').next().unwrap_or(path);
+    let place = given.get(1).map_or(node.place, |(key, _)| key.place);
+    let title = format!("exactly one {label}, found {}", given.len());
+    problems.push(problem(&title, path, place, hint::choose(&members, &names)));
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -221,16 +214,19 @@ fn string(schema: &Value, node: &Node, text: &str, path: &str, problems: &mut Ve
     if min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max) {
         let help = format!("it has {length} characters, allowed are {}", bounds(min, max));
         problems.push(problem("wrong length", path, node.place, help));
+        return;
     }
     let Some(pattern) = schema["pattern"].as_str() else {
         return;
     };
     // A pattern that does not compile here is the server's to judge.
     if Regex::new(pattern).is_ok_and(|expression| !expression.is_match(text)) {
-        let mut help = format!("{text:?} does not look like {pattern}");
-        if let Some(what) = schema["description"].as_str() {
-            write!(help, ". {what}").ok();
-        }
+        let help = hint::misspelt(pattern, text).unwrap_or_else(|| {
+            format!(
+                "{text:?} is not allowed: {}",
+                schema["description"].as_str().unwrap_or_default()
+            )
+        });
         problems.push(problem("wrong value", path, node.place, help));
     }
 }

@@ -1,16 +1,33 @@
 //! What people see and what scripts get, beside one operator that `make test` has started.
 
+use std::process::{Command, Output};
+
 use crate::support::{
-    Ground, Web,
+    Ground, Web, eventually, merge, spec,
     terminal::{File, Terminal, WIDTH, firedrill},
     verdict,
 };
 use firedrill::{
-    api::{ExperimentRun, run::Verdict},
-    cli::view::{self, Style},
+    api::{Experiment, ExperimentRun, conditions, names, run::Verdict},
+    cli::{
+        grants::Grants,
+        manifest,
+        view::{self, Style},
+    },
 };
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
+
+/// The program with the test cluster's own kubeconfig, where `-n` names no namespace.
+fn nowhere(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(["--kubeconfig", &std::env::var("FIREDRILL_TEST_CLUSTER").unwrap()])
+        .args(arguments)
+        .env_remove("FIREDRILL_CONFIG")
+        .output()
+        .unwrap()
+}
 
 /// The one run of the namespace.
 async fn only(ground: &Ground) -> ExperimentRun {
@@ -173,7 +190,8 @@ async fn a_closed_guard_is_3_for_a_run_and_for_its_plan() {
     let change = json!({"guards": {"minReady": 1}});
     let (code, text) = waited(&ground, "three", change.clone());
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("needs 1, would leave 0"), "{text}");
+    let refused = "refused by guard MinReady: needs 1, would leave 0";
+    assert!(text.contains(&format!("- Error: {refused}")), "{text}");
     let file = File::experiment("three-plan", change);
     let plan = firedrill(&ground.namespace, &["plan", "-f", file.path()]);
     assert_eq!(plan.status.code(), Some(3));
@@ -192,4 +210,103 @@ async fn without_wait_the_name_is_printed_and_the_cluster_does_the_rest() {
     assert_eq!(verdict(&ground.finished(&run).await).0, Some(Verdict::Passed));
     let stopped = firedrill(&ground.namespace, &["watch", &name]);
     assert_eq!(stopped.status.code(), Some(0), "a run that is over can be watched too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_happened_and_not_the_opposite() {
+    let ground = Ground::bare("refused", json!({"firedrill.dev/enabled": "true"})).await;
+    let (code, text) = waited(&ground, "refused", json!({}));
+    assert_eq!(code, 3, "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let last = format!(
+        "- Error: refused by guard TargetFound: there is no deployment/web in namespace {}.",
+        ground.namespace
+    );
+    assert_eq!(lines.last(), Some(&last.as_str()), "{text}");
+    assert!(text.contains("completed       refused by guard TargetFound"), "{text}");
+    assert!(!text.contains("waiting for"), "nothing is waited for: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_names_its_namespace_and_another_one_is_refused() {
+    let enabled = json!({"firedrill.dev/enabled": "true"});
+    let (ours, theirs) = (Ground::new("ours").await, Ground::bare("theirs", enabled).await);
+    let file = |change: Value| {
+        let mut experiment = json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
+            "metadata": {"name": "kill", "namespace": ours.namespace}, "spec": spec(),
+        });
+        merge(&mut experiment["spec"], change);
+        File::of("elsewhere", &experiment.to_string())
+    };
+    let harmful = file(json!({}));
+    let commands: [&[&str]; 3] = [
+        &["run", "-f", harmful.path(), "--yes", "--wait"],
+        &["plan", "-f", harmful.path()],
+        &["validate", harmful.path()],
+    ];
+    for command in commands {
+        let output = firedrill(&theirs.namespace, command);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let words = format!(
+            "the file says namespace {} and -n says {}: repeat with -n {0} or without -n",
+            ours.namespace, theirs.namespace
+        );
+        assert!(output.status.code() == Some(2) && said.contains(&words), "{command:?}: {said}");
+    }
+    for ground in [&ours, &theirs] {
+        let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap();
+        assert!(runs.items.is_empty(), "nothing is created in {}", ground.namespace);
+    }
+    let refused = file(json!({"guards": {"minReady": 1}}));
+    let output = nowhere(&["run", "-f", refused.path(), "--yes", "--wait"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    only(&ours).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_namespace_is_not_enabled_and_can_be_disabled() {
+    let ground = Ground::bare("protected", json!({"firedrill.dev/protected": "true"})).await;
+    let output = nowhere(&["enable", &ground.namespace, "--yes"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let label = format!("kubectl label namespace {} firedrill.dev/protected-", ground.namespace);
+    assert!(output.status.code() == Some(3) && said.trim_end().ends_with(&label), "{said}");
+    for (namespace, words) in
+        [("kube-system", "protected by the operator's configuration"), (&ground.namespace, &label)]
+    {
+        let output = firedrill(namespace, &["doctor"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(4) && said.contains(words), "{said}");
+    }
+    let runner = async || ground.api::<ServiceAccount>().get_opt(names::RUNNER).await.unwrap();
+    assert!(runner().await.is_none(), "nothing is granted");
+
+    // What was granted before it was protected can be taken back.
+    Grants::of(&ground.namespace, names::OPERATOR_NAMESPACE).apply(&ground.client).await.unwrap();
+    let output = nowhere(&["disable", &ground.namespace, "--yes"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(runner().await.is_none(), "the grants are gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expression_that_the_server_cannot_judge_is_told_by_validate_and_by_ready() {
+    let ground = Ground::bare("expression", json!({})).await;
+    let mut spec = spec();
+    merge(&mut spec, json!({"detection": {"alerts": ["{team=~\"(a\"}"]}}));
+    let experiment = json!({
+        "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
+        "metadata": {"name": "impossible"}, "spec": spec,
+    });
+    let report = manifest::read("file", &experiment.to_string()).unwrap_err().json();
+    let told =
+        format!("{}: {}", report[0]["path"].as_str().unwrap(), report[0]["help"].as_str().unwrap());
+    let experiments = ground.api::<Experiment>();
+    let experiment = serde_json::from_value(experiment).unwrap();
+    experiments.create(&PostParams::default(), &experiment).await.unwrap();
+    let ready = eventually("Ready is told", 20, async || {
+        let status = experiments.get("impossible").await.unwrap().status?;
+        conditions::get(&status.conditions, "Ready").cloned()
+    })
+    .await;
+    assert_eq!((ready.status.as_str(), ready.message), ("False", told));
 }

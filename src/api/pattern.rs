@@ -1,0 +1,60 @@
+//! The patterns of texts, each with words for people: a regular expression tells nobody what to write.
+
+/// What a text must look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Pattern {
+    /// The regular expression, as it stands in the schema.
+    pub expression: &'static str,
+    /// What such a text is called.
+    pub noun: &'static str,
+    /// Texts of that kind.
+    pub example: &'static str,
+}
+
+/// A [`Duration`](super::Duration).
+pub const DURATION: &str = r"^(0|([0-9]{1,6}(\.[0-9]{1,6})?(us|ms|s|m|h))+)$";
+/// A [`Name`](super::Name).
+pub const NAME: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
+/// Name of an entry of a list.
+pub const ENTRY: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// Path of an HTTP request.
+pub const PATH: &str = r"^/[!-~]*$";
+/// Reference of a container image.
+pub const IMAGE: &str = r"^[a-zA-Z0-9]([a-zA-Z0-9._:/@-]*[a-zA-Z0-9])?$";
+/// Name of an environment variable.
+pub const VARIABLE: &str = r"^[a-zA-Z_][a-zA-Z0-9_.-]*$";
+/// A range of IPv4 addresses.
+pub const CIDR: &str = r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$";
+/// One or more `label="value"` separated by commas, with or without braces; operators `= != =~ !~`.
+pub const MATCHERS: &str = r#"^\s*(\{\s*([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+\}|([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+)\s*$"#;
+
+const PATTERNS: [Pattern; 8] = [
+    Pattern { expression: DURATION, noun: "duration", example: "30s, 5m or 1h30m" },
+    Pattern {
+        expression: NAME,
+        noun: "name",
+        example: "checkout-v2: lower-case letters, digits, - and .",
+    },
+    Pattern {
+        expression: ENTRY,
+        noun: "name",
+        example: "front-page: lower-case letters, digits and -",
+    },
+    Pattern { expression: PATH, noun: "path", example: "/healthz" },
+    Pattern { expression: IMAGE, noun: "image", example: "registry.example.com/shop/checkout:1.2" },
+    Pattern { expression: VARIABLE, noun: "name of a variable", example: "LOG_LEVEL" },
+    Pattern { expression: CIDR, noun: "range of addresses", example: "203.0.113.0/24" },
+    Pattern {
+        expression: MATCHERS,
+        noun: "matcher",
+        example: r#"'{alertname="CheckoutDown"}' with its quotes"#,
+    },
+];
+
+impl Pattern {
+    /// The pattern with this regular expression.
+    #[must_use]
+    pub fn of(expression: &str) -> Option<&'static Self> {
+        PATTERNS.iter().find(|pattern| pattern.expression == expression)
+    }
+}
