@@ -243,7 +243,7 @@ async fn act(
             memory.report = Some(report);
         }
         Effect::OpenDebrief => {
-            let since = *memory.debrief_since.get_or_insert(context.clock.now());
+            let since = *memory.debrief_since.get_or_insert_with(|| context.clock.now());
             memory.debrief = Some(open_debrief(context, run, since).await?);
         }
     }
