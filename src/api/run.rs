@@ -33,6 +33,7 @@ pub use super::journal::{
         .message("facts are written once and never changed or removed"),
     selectable = ".status.completionTime",
     printcolumn(name = "Experiment", type_ = "string", json_path = ".spec.experiment"),
+    printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Verdict", type_ = "string", json_path = ".status.verdict"),
     printcolumn(name = "Noticed", type_ = "string", json_path = ".status.detection.headline"),
     printcolumn(name = "Back", type_ = "string", json_path = ".status.recovery.headline"),
@@ -66,12 +67,20 @@ const fn ten_minutes() -> Duration {
 }
 
 /// The journal and the measurement of a run.
+///
+/// Its default tells tools that wait for any resource that no operator has taken the run up yet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = {"observedGeneration": -1}))]
 pub struct ExperimentRunStatus {
-    /// Generation of the spec that this status is about.
+    /// Generation of the spec that this status is about; -1 before an operator has taken the run up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Where the run stands, for people who list runs: `Waiting` or `Waiting:<guard>`, `Injecting`, `Injected`,
+    /// `Reverting`, `Measuring`, `Measured`, `Complete`. Read off the facts at each write; the facts count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub stage: Option<String>,
     /// What was decided before anything was broken; each field is written once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Journal>,
@@ -112,7 +121,8 @@ pub struct ExperimentRunStatus {
     /// When the run was over; the field selector `status.completionTime=` chooses the runs that are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Moment>,
-    /// `Accepted, Injected, Detected, Recovered, Reverted, ObjectivesMet, Complete`.
+    /// `Accepted, Injected, Detected, Recovered, Reverted, ObjectivesMet, Complete`; and while the run is under
+    /// way `Reconciling`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -476,6 +486,8 @@ pub mod condition {
     pub const OBJECTIVES_MET: &str = "ObjectivesMet";
     /// The run is over; always comes.
     pub const COMPLETE: &str = "Complete";
+    /// The operator still has something to do; absent once the run is over.
+    pub const RECONCILING: &str = "Reconciling";
 }
 
 impl ExperimentRun {
@@ -483,6 +495,12 @@ impl ExperimentRun {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.fact(FactName::Completed).is_some())
+    }
+
+    /// Whether an operator has taken the run up: its first write records a fact.
+    #[must_use]
+    pub fn is_taken_up(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.facts.is_empty())
     }
 
     /// Whether our finalizer is on it: the fault may still be there.

@@ -106,7 +106,7 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
     let taken_up = kube::runtime::wait::await_condition(
         Api::<ExperimentRun>::namespaced(cluster.client.clone(), &cluster.namespace),
         name,
-        |run: Option<&ExperimentRun>| run.is_none_or(|run| run.status.is_some()),
+        |run: Option<&ExperimentRun>| run.is_none_or(ExperimentRun::is_taken_up),
     );
     if tokio::time::timeout(ACCEPTED_WITHIN, taken_up).await.is_ok() {
         return Ok(());
@@ -133,7 +133,7 @@ async fn released(cluster: &Cluster, name: &str) {
 /// Takes our finalizer off, unless an operator has written meanwhile, and deletes the run.
 async fn take_back(runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure> {
     let run = call("read the run", runs.get(name)).await?;
-    if run.status.is_some() {
+    if run.is_taken_up() {
         return Ok(());
     }
     let others: Vec<_> =

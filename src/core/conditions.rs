@@ -1,12 +1,14 @@
 //! A run's conditions, read off its facts and answers.
 
+use super::stage;
 use crate::api::{
     Moment,
     conditions::{Status, set},
     run::{Answer, ExperimentRunStatus, FactName, GuardResult, condition},
 };
 
-/// Brings every condition and the completion time up to date; `waiting` is the guard that is waited for.
+/// Brings every condition, the stage and the completion time up to date; `waiting` is the guard that is
+/// waited for.
 pub fn update(
     status: &mut ExperimentRunStatus,
     waiting: Option<&GuardResult>,
@@ -39,7 +41,16 @@ pub fn update(
             (Status::False, "UnderWay", "the run is under way")
         },
     );
+    let stage = stage::word(status, waiting.map(|guard| guard.name));
+    // Tools that wait for any resource go by this one: true while something is still to come, else absent.
+    if completed.is_none() {
+        let at_work = (Status::True, "UnderWay", stage.as_str());
+        set(&mut conditions, condition::RECONCILING, at_work, generation, now);
+    } else {
+        conditions.retain(|condition| condition.type_ != condition::RECONCILING);
+    }
     status.conditions = conditions;
+    status.stage = Some(stage);
     status.completion_time = completed;
     status.observed_generation = generation;
 }
@@ -90,5 +101,75 @@ fn objectives<'a>(
         (Some(ObjectiveMissed | NotRecovered), Some(name)) => (Status::False, name, summary),
         (Some(_), Some(name)) => (Status::Unknown, name, summary),
         _ => (Status::Unknown, "NotYet", "not measured yet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        api::definitions,
+        core::{
+            abort::tests::plan,
+            decide::tests::{self, status},
+            pods::tests::at,
+        },
+    };
+
+    /// What kstatus (sigs.k8s.io/cli-utils/pkg/kstatus) reads off a resource of a kind that it does not know.
+    fn kstatus(object: &Value) -> &'static str {
+        let status = &object["status"];
+        let observed = &status["observedGeneration"];
+        if !observed.is_null() && *observed != object["metadata"]["generation"] {
+            return "InProgress";
+        }
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        let is = |type_: &str| {
+            let one = conditions.iter().find(|condition| condition["type"] == type_);
+            one.map(|condition| condition["status"] == "True")
+        };
+        match (is("Reconciling"), is("Stalled"), is("Ready")) {
+            (Some(true), _, _) => "InProgress",
+            (_, Some(true), _) => "Failed",
+            (_, _, Some(false)) => "InProgress",
+            _ => "Current",
+        }
+    }
+
+    fn run(status: &Value) -> Value {
+        json!({"metadata": {"generation": 3}, "status": status})
+    }
+
+    #[test]
+    fn tools_that_wait_for_any_resource_wait_until_the_run_is_complete() {
+        use FactName::{Accepted, Completed, Injected, Journaled, RevertStarted, Reverted};
+        let plan = plan(&json!({}));
+        let order = [Accepted, Journaled, Injected, RevertStarted, Reverted, Completed];
+        let mut status = ExperimentRunStatus::default();
+        for index in 0..order.len() {
+            let facts: Vec<_> = order[..=index].iter().map(|name| (*name, 0.0)).collect();
+            status.facts = tests::status(&plan, &facts).facts;
+            update(&mut status, None, Some(3), at(1.0));
+            let complete = index + 1 == order.len();
+            let expected = if complete { "Current" } else { "InProgress" };
+            assert_eq!(kstatus(&run(&json!(status))), expected, "{:?}", order[index]);
+        }
+        let refused = self::status(&plan, &[(Accepted, 0.0), (Completed, 1.0)]);
+        let mut refused =
+            ExperimentRunStatus { verdict: Some(crate::api::run::Verdict::Error), ..refused };
+        update(&mut refused, None, Some(3), at(1.0));
+        assert_eq!(kstatus(&run(&json!(refused))), "Current");
+    }
+
+    #[test]
+    fn tools_wait_for_a_run_that_no_operator_has_taken_up() {
+        let is_run = |one: &&CustomResourceDefinition| one.spec.names.kind == "ExperimentRun";
+        let definition = definitions().iter().find(is_run).unwrap();
+        let schema = json!(definition.spec.versions[0].schema);
+        let status = &schema["openAPIV3Schema"]["properties"]["status"]["default"];
+        assert_eq!(kstatus(&run(status)), "InProgress", "{status}");
     }
 }

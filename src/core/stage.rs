@@ -1,6 +1,7 @@
-//! Where a run stands, read off its facts and never stored.
+//! Where a run stands, read off its facts. What is stored of it is for people who list runs; nothing here
+//! reads that.
 
-use crate::api::run::{ExperimentRunStatus, FactName};
+use crate::api::run::{ExperimentRunStatus, FactName, Guard};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,5 +38,63 @@ pub fn of(status: &ExperimentRunStatus) -> Stage {
         Stage::Intended
     } else {
         Stage::Waiting
+    }
+}
+
+/// The stage in a word for people, with the guard that is waited for.
+#[must_use]
+pub fn word(status: &ExperimentRunStatus, waiting: Option<Guard>) -> String {
+    let word = match of(status) {
+        Stage::Waiting => match waiting {
+            Some(guard) => return format!("Waiting:{guard}"),
+            None => "Waiting",
+        },
+        Stage::Intended => "Injecting",
+        Stage::Injected => "Injected",
+        Stage::Reverting => "Reverting",
+        Stage::Aftermath => "Measuring",
+        Stage::Measured => "Measured",
+        Stage::Complete => "Complete",
+    };
+    word.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::run::Verdict,
+        core::{
+            abort::tests::plan,
+            decide::tests::{decided, status},
+            pods::tests::at,
+            sight::Sight,
+            world::tests::healthy,
+        },
+    };
+    use FactName::{Accepted, Completed, Injected, Journaled, RevertStarted, Reverted};
+
+    #[test]
+    fn every_stage_has_its_word_and_none_is_decided_by_what_is_stored() {
+        let order = [Accepted, Journaled, Injected, RevertStarted, Reverted, Reverted, Completed];
+        let plan = plan(&json!({"steadyFor": "0s"}));
+        let sight = Sight::new(Some(&plan.spec), at(0.0));
+        let words =
+            ["Waiting", "Injecting", "Injected", "Reverting", "Measuring", "Measured", "Complete"];
+        for (index, expected) in words.into_iter().enumerate() {
+            let facts: Vec<_> = order[..=index].iter().map(|name| (*name, 0.0)).collect();
+            let mut status = status(&plan, &facts);
+            status.verdict = (index >= 5).then_some(Verdict::Passed);
+            assert_eq!(word(&status, None), expected);
+            let told = decided(&plan, Some(status.clone()), Some(&healthy()), &sight, 0.5);
+            for other in words {
+                status.stage = Some(other.to_owned());
+                let again = decided(&plan, Some(status.clone()), Some(&healthy()), &sight, 0.5);
+                assert_eq!(again, told, "{expected}, but {other} is stored");
+            }
+        }
+        assert_eq!(word(&status(&plan, &[(Accepted, 0.0)]), Some(Guard::Steady)), "Waiting:Steady");
     }
 }
