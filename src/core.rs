@@ -21,6 +21,7 @@ pub mod outage;
 pub mod pace;
 pub mod plan;
 pub mod pods;
+pub mod reach;
 pub mod reaping;
 pub mod schema;
 pub mod selection;

@@ -204,6 +204,8 @@ pub enum Guard {
     Caps,
     /// The target exists and has pods.
     TargetFound,
+    /// The Services that are probed exist and have the ports that are asked.
+    ServicesFound,
     /// Enough ready pods are left.
     MinReady,
     /// Not too many pods are unavailable.

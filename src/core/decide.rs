@@ -41,6 +41,8 @@ pub struct Observed<'a> {
     pub config: &'a Config,
     /// Whether the namespace is the operator's own, which is always protected.
     pub own_namespace: bool,
+    /// Whether the operator runs inside the cluster, where Services can be reached.
+    pub inside: bool,
     /// The lever as last heard by watch.
     pub lever: &'a Lever,
     /// Live reads, once they were asked for.
@@ -313,6 +315,7 @@ pub(crate) mod tests {
             subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
             config: &Config::default(),
             own_namespace: false,
+            inside: true,
             lever: &Lever::Open,
             world,
             sight,

@@ -1,6 +1,7 @@
 //! The guards: each says with numbers whether a run may break something, and what to do if not.
 
 mod alerts;
+mod probes;
 
 use super::{
     aim::{self, Aim},
@@ -29,6 +30,8 @@ pub struct Scene<'a> {
     pub watcher: Watcher<'a>,
     /// The operator's configuration.
     pub config: &'a Config,
+    /// Whether the operator runs inside the cluster, where Services can be reached.
+    pub inside: bool,
     /// Whether the namespace is the operator's own or protected by the configuration.
     pub protected: bool,
     /// The live reads.
@@ -55,9 +58,10 @@ pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
         no_rollout(scene),
         target_free(scene),
         concurrency(scene),
-        steady(scene),
+        probes::steady(scene),
         alerts::quiet(scene),
     ];
+    results.extend(probes::services_found(scene));
     results.extend(reaper(scene.world));
     results.extend(alerts::abort_conditions(scene));
     (results, aim)
@@ -306,61 +310,6 @@ fn concurrency(scene: &Scene<'_>) -> GuardResult {
     result(Guard::Concurrency, refusal, || {
         format!("{running} other runs under way of at most {limit}")
     })
-}
-
-fn steady(scene: &Scene<'_>) -> GuardResult {
-    let needed = scene.watcher.plan.spec.guards.steady_for;
-    result(Guard::Steady, unsteady(scene, needed), || format!("steady for {needed}"))
-}
-
-/// Why the steady state does not hold, in the words of its probes.
-fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
-    if needed == Duration::ZERO {
-        return None;
-    }
-    for series in &scene.sight.probes {
-        let good_for = series.good_since().map(|since| Duration::between(since.at, scene.now));
-        match (series.last(), good_for) {
-            (None, _) => return Some(format!("probe {} has not answered yet", series.name)),
-            (Some(last), None) => {
-                let hint = unreachable(series.address, &last.detail);
-                return Some(format!("probe {} fails: {}{hint}", series.name, last.detail));
-            }
-            (Some(last), Some(_)) if !last.good => {
-                return Some(format!("probe {} fails: {}", series.name, last.detail));
-            }
-            (Some(_), Some(good_for)) if good_for < needed => {
-                return Some(format!(
-                    "probe {} good for {} of {needed}",
-                    series.name,
-                    round(good_for)
-                ));
-            }
-            (Some(_), Some(_)) if !series.is_fresh(scene.now) => {
-                return Some(format!("probe {} has stopped answering", series.name));
-            }
-            (Some(_), Some(_)) => {}
-        }
-    }
-    let ready = scene.world.pods.iter().filter(|pod| pod.ready).count();
-    match &scene.world.target {
-        Target::Found { desired, .. }
-            if scene.sight.workload && ready < usize::try_from(*desired).unwrap_or(0) =>
-        {
-            Some(format!("{ready} of {desired} pods are ready"))
-        }
-        _ => None,
-    }
-}
-
-/// What to do about a service that nobody answers for; an HTTP status is an answer.
-fn unreachable(address: Option<std::net::SocketAddr>, detail: &str) -> String {
-    match address {
-        Some(address) if !detail.starts_with("HTTP ") => format!(
-            " at {address}; where the operator runs outside of the cluster's network it cannot reach Services: run it in the cluster"
-        ),
-        _ => String::new(),
-    }
 }
 
 fn round(duration: Duration) -> Duration {

@@ -23,6 +23,8 @@ pub struct Series {
     pub name: String,
     /// The address that is asked, once it is known.
     pub address: Option<std::net::SocketAddr>,
+    /// Why there is no address for it, which no waiting changes.
+    pub unreachable: Option<String>,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
     /// The longest time between two samples that is no gap.
@@ -62,6 +64,7 @@ impl Series {
         Self {
             name: name.to_owned(),
             address: None,
+            unreachable: None,
             spacing: interval + timeout,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),

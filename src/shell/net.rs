@@ -12,7 +12,7 @@ use reqwest::{Client, Url, header, redirect};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::config::Endpoint;
+use crate::{config::Endpoint, core::reach};
 use ports::Ports;
 
 /// How firedrill names itself.
@@ -171,18 +171,27 @@ async fn status(
         .header(header::ACCEPT, "*/*")
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
-    let words = |error: hyper::Error| cause(&error).unwrap_or_else(|| error.to_string());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
     let mut answer = std::pin::pin!(sender.send_request(request));
-    let answer = tokio::select! {
-        answer = &mut answer => answer,
-        // The server may have closed it behind its answer.
-        ended = connection => {
-            ended.map_err(words)?;
-            answer.await
-        }
+    // What ends a connection tells more than the request that was on it; and the server may have closed
+    // it behind its answer.
+    let (answer, ended) = tokio::select! {
+        biased;
+        ended = connection => (answer.await, ended.err()),
+        answer = &mut answer => (answer, None),
     };
-    Ok(answer.map_err(words)?.status().as_u16())
+    answer
+        .map(|answer| answer.status().as_u16())
+        .map_err(|error| words(ended.as_ref().unwrap_or(&error)))
+}
+
+/// What a failed exchange means to somebody who uses the port.
+fn words(error: &hyper::Error) -> String {
+    cause(error).unwrap_or_else(|| {
+        let unanswered = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        if unanswered { reach::NO_ANSWER } else { reach::NOT_HTTP }.to_owned()
+    })
 }
 
 /// An error in the words of a user of the service, without addresses and layers.
@@ -208,11 +217,66 @@ fn cause(error: &(dyn Error + 'static)) -> Option<String> {
 fn name(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        ErrorKind::ConnectionRefused => reach::REFUSED.to_owned(),
+        ErrorKind::ConnectionReset => reach::RESET.to_owned(),
         ErrorKind::TimedOut => "timed out".to_owned(),
         ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// What an HTTP probe says of a port that answers a connection like this.
+    async fn said(greeting: &[u8], reads: bool, answer: &[u8]) -> Result<(), String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(greeting).await.unwrap();
+            if reads {
+                stream.read(&mut [0; 512]).await.unwrap();
+            }
+            stream.write_all(answer).await.ok();
+        };
+        let net = Sockets::new(&[]).unwrap();
+        let probe = net.http_probe(address, "web.shop.svc", "/", Duration::from_secs(5));
+        futures::join!(serve, probe).1
+    }
+
+    #[tokio::test]
+    async fn a_port_that_speaks_something_else_is_told_in_plain_words() {
+        // What grpc-go sends first: an empty SETTINGS frame of HTTP/2.
+        let settings: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+        // What a TLS server answers to what is no ClientHello: a fatal alert.
+        let alert: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+        let bad =
+            b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        let ok: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        for (greeting, answer, says) in [
+            (settings, b"".as_slice(), Err(reach::NOT_HTTP)),
+            (b"", settings, Err(reach::NOT_HTTP)),
+            (b"", alert, Err(reach::NOT_HTTP)),
+            (b"", b"", Err(reach::NO_ANSWER)),
+            (b"", b"-ERR unknown command\r\n", Err(reach::NOT_HTTP)),
+            (b"", bad, Err("HTTP 400")),
+            (b"", ok, Ok(())),
+        ] {
+            let said = said(greeting, true, answer).await;
+            assert_eq!(said, says.map_err(str::to_owned), "{greeting:?} {answer:?}");
+        }
+        let closed_at_once = said(b"", false, b"").await.unwrap_err();
+        assert!(
+            [reach::NO_ANSWER, reach::RESET].contains(&closed_at_once.as_str()),
+            "{closed_at_once}"
+        );
     }
 }

@@ -1,10 +1,7 @@
 //! Samples the probes of a run through its Services, each on a schedule of its own that does not
 //! drift, from the acceptance of the run to its end.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
@@ -17,6 +14,7 @@ use crate::{
         experiment::{HttpProbe, Probe, TcpProbe},
     },
     core::{
+        reach,
         series::{Sample, Series},
         sight::default_timeout,
     },
@@ -34,17 +32,17 @@ pub async fn sample(
     let Some(aim) = Aim::of(&probe) else { return };
     let mut ticks = interval_at(Instant::now(), aim.interval.std());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut address: Result<IpAddr, String> = Err("not looked up yet".to_owned());
+    let mut address: Result<SocketAddr, Unknown> =
+        Err(Unknown::Now("not looked up yet".to_owned()));
     loop {
         ticks.tick().await;
         let started = context.clock.now();
         if address.is_err() {
-            address = cluster_ip(&context, &lookout.run.0, &aim.service).await;
+            address = aim.address(&context, &lookout.run.0).await;
         }
-        let target = address.clone().map(|ip| SocketAddr::new(ip, aim.port));
-        let outcome = match &target {
+        let outcome = match &address {
             Ok(address) => aim.try_once(&context, *address, &lookout.run.0).await,
-            Err(error) => Err(error.clone()),
+            Err(unknown) => Err(unknown.words().to_owned()),
         };
         let ended = context.clock.now();
         let good = outcome.is_ok();
@@ -56,7 +54,8 @@ pub async fn sample(
             };
             series.is_some_and(|series| {
                 let before = state(series);
-                series.address = target.ok();
+                series.address = address.as_ref().ok().copied();
+                series.unreachable = address.as_ref().err().and_then(Unknown::for_good);
                 series.push(Sample { started, ended, good, detail });
                 before != state(series)
             })
@@ -70,6 +69,29 @@ pub async fn sample(
 /// What others need to hear of when it changes.
 fn state(series: &Series) -> (bool, bool) {
     (series.good_since().is_some(), series.impact_since().is_some())
+}
+
+/// Why it is not known where to ask.
+enum Unknown {
+    /// It may be known the next time.
+    Now(String),
+    /// No waiting changes it.
+    ForGood(String),
+}
+
+impl Unknown {
+    fn words(&self) -> &str {
+        match self {
+            Self::Now(words) | Self::ForGood(words) => words,
+        }
+    }
+
+    fn for_good(&self) -> Option<String> {
+        match self {
+            Self::Now(_) => None,
+            Self::ForGood(words) => Some(words.clone()),
+        }
+    }
 }
 
 /// One probe, with its defaults filled in.
@@ -101,6 +123,15 @@ impl Aim {
         })
     }
 
+    /// The address by which users reach the Service.
+    async fn address(&self, context: &Context, namespace: &str) -> Result<SocketAddr, Unknown> {
+        let services: Api<Service> = Api::namespaced(context.reads.clone(), namespace);
+        let service = call("read the Service", services.get_opt(&self.service)).await;
+        let service = service.map_err(|error| Unknown::Now(error.to_string()))?;
+        reach::address(service.as_ref(), (namespace, &self.service), self.port)
+            .map_err(Unknown::ForGood)
+    }
+
     async fn try_once(
         &self,
         context: &Context,
@@ -115,15 +146,4 @@ impl Aim {
             None => context.net.tcp_probe(address, self.timeout.std()).await,
         }
     }
-}
-
-/// The address by which users reach the Service.
-async fn cluster_ip(context: &Context, namespace: &str, name: &str) -> Result<IpAddr, String> {
-    let services: Api<Service> = Api::namespaced(context.reads.clone(), namespace);
-    let service = call("read the Service", services.get_opt(name))
-        .await
-        .map_err(|error| error.to_string())?;
-    let service = service.ok_or_else(|| format!("there is no Service {name}"))?;
-    let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
-    ip.parse().map_err(|_| format!("Service {name} has no ClusterIP that could be probed"))
 }

@@ -213,6 +213,7 @@ fn consider(
             subject: &entry.subject,
             config: &context.config,
             own_namespace: context.own_namespace.as_deref() == Some(&namespace),
+            inside: context.own_namespace.is_some(),
             lever: &lever,
             world: memory.world.as_ref(),
             sight,

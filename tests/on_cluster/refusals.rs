@@ -1,5 +1,5 @@
-//! A cluster that cannot be reached, and rights that are missing, are told in one sentence with its
-//! remedy within ten seconds, whatever was asked.
+//! A cluster that cannot be reached, rights that are missing, and probes that cannot work are told in one
+//! sentence with its remedy within ten seconds, whatever was asked.
 
 use std::{
     net::TcpListener,
@@ -10,10 +10,21 @@ use std::{
 use crate::support::{
     Ground, eventually,
     terminal::{File, with_kubeconfig},
+    verdict,
 };
-use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
-use kube::{Api, api::PostParams, config::Kubeconfig};
+use firedrill::api::run::Verdict;
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Node, Service, ServiceAccount},
+    discovery::v1::EndpointSlice,
+};
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+    config::Kubeconfig,
+};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A kubeconfig of the test cluster with another server or user.
 fn kubeconfig(server: Option<&str>, user: &Value) -> File {
@@ -157,4 +168,94 @@ async fn who_is_given_what_is_told_can_do_what_was_refused() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_probed_is_refused_at_once_with_its_remedy() {
+    let ground = Ground::new("services").await;
+    let services = ground.api::<Service>();
+    for service in [
+        json!({"metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "selector": {"app": "web"}, "ports": [{"port": 80}]}}),
+        json!({"metadata": {"name": "away"}, "spec": {"type": "ExternalName", "externalName": "db.example.com"}}),
+    ] {
+        let service = serde_json::from_value(service).unwrap();
+        services.create(&PostParams::default(), &service).await.unwrap();
+    }
+    let no_address = "so it has no address that a probe could ask: name a Service with a ClusterIP";
+    let missing = format!(
+        "there is no Service webb in namespace {}: create it, or name one that is there",
+        ground.namespace
+    );
+    for (service, port, says) in [
+        ("webb", 80, missing),
+        ("web", 8080, "Service web has no TCP port 8080: name one that it has, 80".to_owned()),
+        ("headless", 80, format!("Service headless is headless (clusterIP: None), {no_address}")),
+        ("away", 80, format!("Service away is of type ExternalName, {no_address}")),
+    ] {
+        for probe in [
+            json!({"name": "answers", "http": {"service": service, "port": port, "path": "/"}}),
+            json!({"name": "answers", "tcp": {"service": service, "port": port}}),
+        ] {
+            let began = Instant::now();
+            let run = ground.run(json!({"template": {"steadyState": [probe]}})).await;
+            let run = ground.finished(&run).await;
+            assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+            assert_eq!(verdict(&run), (Some(Verdict::Error), "ServicesFound"));
+            let says = format!("refused: guard ServicesFound (probe answers: {says})");
+            assert_eq!(run.status.unwrap().summary, Some(says));
+        }
+    }
+}
+
+/// A port of this test outside of the cluster that greets as a gRPC server does, behind a Service.
+async fn greeting(ground: &Ground) {
+    let nodes: Api<Node> = Api::all(ground.client.clone());
+    let node = nodes.list(&ListParams::default()).await.unwrap().items.remove(0);
+    let node = node.status.unwrap().addresses.unwrap().remove(0).address;
+    let route = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    route.connect((node.as_str(), 1)).unwrap();
+    let own = route.local_addr().unwrap().ip();
+    let listener = tokio::net::TcpListener::bind((own, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // An empty SETTINGS frame of HTTP/2; then it waits for the client's own.
+                stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.ok();
+                stream.read(&mut [0; 512]).await.ok();
+            });
+        }
+    });
+    let service = json!({"metadata": {"name": "grpc"}, "spec": {"ports": [{"port": 9090}]}});
+    let slice = json!({
+        "metadata": {"name": "grpc-1", "labels": {"kubernetes.io/service-name": "grpc"}},
+        "addressType": "IPv4", "ports": [{"port": port, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [own.to_string()]}],
+    });
+    let post = PostParams::default();
+    let service = serde_json::from_value(service).unwrap();
+    ground.api::<Service>().create(&post, &service).await.unwrap();
+    let slice = serde_json::from_value(slice).unwrap();
+    ground.api::<EndpointSlice>().create(&post, &slice).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
+    let ground = Ground::new("grpc").await;
+    greeting(&ground).await;
+    let grpc = ground.api::<Service>().get("grpc").await.unwrap();
+    let address = grpc.spec.unwrap().cluster_ip.unwrap();
+    let probe = json!([{"name": "answers", "http": {"service": "grpc", "port": 9090, "path": "/", "interval": "200ms"}}]);
+    let change = json!({"startWithin": "4s", "template": {"steadyState": probe}});
+    let run = ground.finished(&ground.run(change).await).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "BaselineNotSteady"));
+    let says = format!(
+        "refused: guard Steady (probe answers fails: the answer is not HTTP/1 at {address}:9090; a port that speaks gRPC, HTTP/2 or TLS is probed with tcp in place of http), waited 4s"
+    );
+    assert_eq!(run.status.unwrap().summary, Some(says));
+    let tcp =
+        json!([{"name": "answers", "tcp": {"service": "grpc", "port": 9090, "interval": "200ms"}}]);
+    let run = ground.run(json!({"dryRun": true, "template": {"steadyState": tcp}})).await;
+    let plan = ground.finished(&run).await.status.unwrap().plan.unwrap();
+    assert!(plan.guards.iter().all(|guard| guard.passed), "the remedy works: {:?}", plan.guards);
 }

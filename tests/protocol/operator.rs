@@ -176,6 +176,7 @@ impl Product {
                 subject: &self.subject,
                 config: &self.config,
                 own_namespace: false,
+                inside: true,
                 lever: &Lever::Open,
                 world: world.as_ref(),
                 sight: &self.sight,

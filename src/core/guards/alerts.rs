@@ -74,6 +74,7 @@ pub(super) mod tests {
             uid: "u",
             watcher: watcher(&plan),
             config: &serde_yaml::from_str(config).unwrap(),
+            inside: true,
             protected: false,
             world: &world(),
             sight: &sight,

@@ -1,0 +1,143 @@
+//! The guards about the steady state: whether its probes can be asked at all, and whether they are good.
+
+use super::{GuardResult, Scene, result, round};
+use crate::{
+    api::{Duration, run::Guard},
+    core::{reach, series::Series, world::Target},
+};
+
+/// A Service that is not there, or lacks the port, is refused at once: no waiting changes that. Without
+/// probes that ask Services there is nothing to find.
+pub(super) fn services_found(scene: &Scene<'_>) -> Option<GuardResult> {
+    let probes: Vec<&Series> = scene.sight.probes.iter().chain(&scene.sight.observe).collect();
+    let why = |series: &&Series| {
+        series.unreachable.as_ref().map(|why| format!("probe {}: {why}", series.name))
+    };
+    (!probes.is_empty()).then(|| {
+        result(Guard::ServicesFound, probes.iter().find_map(why), || {
+            let found = probes.iter().filter(|series| series.address.is_some()).count();
+            format!("{found} of {} probes have a Service with their port", probes.len())
+        })
+    })
+}
+
+pub(super) fn steady(scene: &Scene<'_>) -> GuardResult {
+    let needed = scene.watcher.plan.spec.guards.steady_for;
+    result(Guard::Steady, unsteady(scene, needed), || format!("steady for {needed}"))
+}
+
+/// Why the steady state does not hold, in the words of its probes.
+fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
+    if needed == Duration::ZERO {
+        return None;
+    }
+    let problem = |series| failing(scene, series, needed);
+    scene.sight.probes.iter().find_map(problem).or_else(|| not_ready(scene))
+}
+
+fn failing(scene: &Scene<'_>, series: &Series, needed: Duration) -> Option<String> {
+    let name = &series.name;
+    let Some(last) = series.last() else {
+        return Some(format!("probe {name} has not answered yet"));
+    };
+    match series.good_since().map(|since| Duration::between(since.at, scene.now)) {
+        None => {
+            let remedy = reach::remedy(series.address, &last.detail, scene.inside);
+            Some(format!("probe {name} fails: {}{remedy}", last.detail))
+        }
+        Some(_) if !last.good => Some(format!("probe {name} fails: {}", last.detail)),
+        Some(good_for) if good_for < needed => {
+            Some(format!("probe {name} good for {} of {needed}", round(good_for)))
+        }
+        Some(_) if !series.is_fresh(scene.now) => {
+            Some(format!("probe {name} has stopped answering"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn not_ready(scene: &Scene<'_>) -> Option<String> {
+    let ready = scene.world.pods.iter().filter(|pod| pod.ready).count();
+    match &scene.world.target {
+        Target::Found { desired, .. }
+            if scene.sight.workload && ready < usize::try_from(*desired).unwrap_or(0) =>
+        {
+            Some(format!("{ready} of {desired} pods are ready"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::run::{FactName, Verdict},
+        core::{
+            abort::tests::plan,
+            decide::{
+                Decision,
+                tests::{decided, status},
+            },
+            pods::tests::at,
+            series::Sample,
+            sight::Sight,
+            world::{World, tests::healthy},
+        },
+    };
+
+    /// What is decided after ten seconds about a run that was just taken up, where its only probe has an
+    /// address or none and its last sample said this.
+    fn after(found: Result<&str, &str>, said: &str) -> Decision {
+        let plan = plan(&json!({"steadyFor": "10s"}));
+        let status = status(&plan, &[(FactName::Accepted, 0.0)]);
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        sight.probes = vec![Series::new("answers", Duration::seconds(1), Duration::seconds(1), 1)];
+        sight.probes[0].address = found.ok().map(|address| address.parse().unwrap());
+        sight.probes[0].unreachable = found.err().map(str::to_owned);
+        sight.probes[0].push(Sample {
+            started: at(9.0),
+            ended: at(9.1),
+            good: false,
+            detail: said.to_owned(),
+        });
+        let world = World { read_at: at(10.0), ..healthy() };
+        decided(&plan, Some(status), Some(&world), &sight, 10.0)
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_probed_is_refused_at_once_with_its_remedy() {
+        for why in [
+            "there is no Service web in namespace shop: create it, or name one that is there",
+            "Service web has no TCP port 8080: name one that it has, 80 (http), 443",
+            "Service web is headless (clusterIP: None), so it has no address that a probe could ask: name a Service with a ClusterIP",
+        ] {
+            let Decision::Record(status) = after(Err(why), why) else { panic!("it waits: {why}") };
+            let verdict = (status.verdict, status.reason.as_deref());
+            assert_eq!(verdict, (Some(Verdict::Error), Some("ServicesFound")));
+            let says = format!("refused: guard ServicesFound (probe answers: {why})");
+            assert_eq!(status.summary, Some(says));
+        }
+    }
+
+    #[test]
+    fn a_probe_that_fails_is_waited_for_with_what_it_says_and_its_remedy() {
+        let at = "10.96.0.7:80";
+        let other = "; a port that speaks gRPC, HTTP/2 or TLS is probed with tcp in place of http";
+        let nobody =
+            "; see that the Service selects ready pods and that they listen on its targetPort";
+        for (said, remedy) in [
+            ("HTTP 404", String::new()),
+            ("the answer is not HTTP/1", format!(" at {at}{other}")),
+            ("the connection was closed without an answer", format!(" at {at}{other}")),
+            ("connection refused", format!(" at {at}{nobody}")),
+        ] {
+            let Decision::Record(status) = after(Ok(at), said) else { panic!("{said}") };
+            assert_eq!((status.verdict, status.stage.as_deref()), (None, Some("Waiting:Steady")));
+            let injected = crate::api::conditions::get(&status.conditions, "Injected").unwrap();
+            assert_eq!(injected.message, format!("probe answers fails: {said}{remedy}"));
+        }
+    }
+}
