@@ -1,100 +1,314 @@
-//! Kubernetes events: a courtesy for `kubectl describe`, on the run and on its target.
+//! Kubernetes events: a courtesy for `kubectl describe`, on the run, on its target and on what was broken.
+//!
+//! Each turn of a run is an event of its own on each object. Its name is made of what it says, so that a
+//! second operator, or the next one, does not write it once more.
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use futures::future::join_all;
+use k8s_openapi::{
+    api::{
+        core::v1::{ObjectReference, Service},
+        events::v1::Event,
+    },
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
 use kube::{
-    Client, Resource,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+    Api, Client, Resource,
+    api::{ObjectMeta, PostParams},
 };
 
 use super::call;
-use crate::api::{
-    ExperimentRun,
-    run::{FactName, Verdict},
+use crate::{
+    api::{
+        ExperimentRun, Moment,
+        fault::{DependencyOutage, Egress, Fault},
+        run::{ExperimentRunStatus, FactName, Journal, Verdict},
+    },
+    core::{hash, span::crop},
 };
 
+const REPORTER: &str = "firedrill.dev/operator";
+
 /// Writes events; a failed one is logged and nothing else.
-pub struct Events(Recorder);
+pub struct Events(Client);
+
+/// What is new about a run, for people who look at one of its objects.
+#[derive(Clone, Debug, PartialEq)]
+struct News {
+    warns: bool,
+    reason: String,
+    action: &'static str,
+    note: String,
+    at: Moment,
+    about: Vec<ObjectReference>,
+}
 
 impl Events {
     /// Writes as `firedrill`.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        let reporter = Reporter { controller: "firedrill.dev/operator".to_owned(), instance: None };
-        Self(Recorder::new(client, reporter))
+    pub const fn new(client: Client) -> Self {
+        Self(client)
     }
 
-    /// Tells what is new in `now` compared with `before`.
-    pub async fn tell(&self, before: Option<&ExperimentRun>, now: &ExperimentRun) {
-        let is_new = |name| fact(now, name) && !before.is_some_and(|before| fact(before, name));
-        let status = now.status.as_ref();
-        if is_new(FactName::Injected) {
-            let detail = status.and_then(|status| status.fact(FactName::Injected));
-            let detail = detail.map_or("", |fact| fact.detail.as_str());
-            let note = format!("run {}: {detail}", name(now));
-            if let Some(target) = target(now) {
-                self.publish(EventType::Warning, "FaultInjected", "Inject", note, &target).await;
+    /// Tells what is new in `run` compared with `before`, as of `now`.
+    pub async fn tell(&self, before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) {
+        let told = news(before, run, now);
+        let events = told.iter().flat_map(|news| news.about.iter().map(move |about| (news, about)));
+        join_all(events.map(|(news, about)| self.publish(run.uid(), news, about))).await;
+    }
+
+    async fn publish(&self, run: &str, news: &News, about: &ObjectReference) {
+        let Some(about) = self.identify(about).await else { return };
+        let namespace = about.namespace.clone().unwrap_or_default();
+        let events: Api<Event> = Api::namespaced(self.0.clone(), &namespace);
+        let event = event(run, news, about);
+        match call("write an event", events.create(&PostParams::default(), &event)).await {
+            Err(error) if error.code() != Some(409) => {
+                tracing::warn!(%error, reason = news.reason, "an event could not be written");
             }
-        }
-        let problem = |run: &ExperimentRun| run.status.as_ref()?.revert_problem.clone();
-        if let Some(words) = problem(now).filter(|_| before.and_then(problem).is_none()) {
-            let note = format!("run {}: {words}", name(now));
-            for about in target(now).into_iter().chain([now.object_ref(&())]) {
-                let note = note.clone();
-                self.publish(EventType::Warning, "RevertFails", "Revert", note, &about).await;
-            }
-        }
-        if let (true, Some(verdict)) =
-            (is_new(FactName::Completed), status.and_then(|status| status.verdict))
-        {
-            let type_ = match verdict {
-                Verdict::Passed => EventType::Normal,
-                _ => EventType::Warning,
-            };
-            let summary = status.and_then(|status| status.summary.clone()).unwrap_or_default();
-            let reference = now.object_ref(&());
-            self.publish(type_, &verdict.to_string(), "Measure", summary, &reference).await;
+            _ => {}
         }
     }
 
-    async fn publish(
-        &self,
-        type_: EventType,
-        reason: &str,
-        action: &str,
-        note: String,
-        about: &ObjectReference,
-    ) {
-        let note = crate::core::span::crop(note, 1000);
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note),
-            action: action.to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = call("write an event", self.0.publish(&event, about)).await {
-            tracing::warn!(%error, reason, "an event could not be written");
+    /// With the UID by which `kubectl describe` finds an object's events; the journal lacks that of a Service
+    /// to which a policy blocks the way. None where that is gone.
+    async fn identify(&self, about: &ObjectReference) -> Option<ObjectReference> {
+        if about.uid.is_some() {
+            return Some(about.clone());
+        }
+        let services: Api<Service> = Api::namespaced(self.0.clone(), about.namespace.as_deref()?);
+        let found = call("read the Service", services.get_opt(about.name.as_deref()?)).await;
+        let uid = found.ok()??.metadata.uid;
+        Some(ObjectReference { uid, ..about.clone() })
+    }
+}
+
+fn event(run: &str, news: &News, about: ObjectReference) -> Event {
+    let name = about.name.clone().unwrap_or_default();
+    let told = hash::of(&(run, &about.uid, &news.reason, &news.note));
+    Event {
+        metadata: ObjectMeta {
+            // An object's name may be as long as an event's.
+            name: Some(format!("{}.{told}", crop(name, 200).trim_end_matches(['.', '-']))),
+            namespace: about.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        type_: Some(if news.warns { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(news.reason.clone()),
+        action: Some(news.action.to_owned()),
+        note: Some(crop(news.note.clone(), 1000)),
+        event_time: Some(MicroTime(news.at.timestamp())),
+        reporting_controller: Some(REPORTER.to_owned()),
+        reporting_instance: Some(REPORTER.to_owned()),
+        regarding: Some(about),
+        ..Event::default()
+    }
+}
+
+fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec<News> {
+    let Some(status) = &run.status else { return Vec::new() };
+    let earlier = before.and_then(|before| before.status.as_ref());
+    let is_new = |name| {
+        status.fact(name).filter(|_| earlier.is_none_or(|earlier| earlier.fact(name).is_none()))
+    };
+    let name = run.metadata.name.as_deref().unwrap_or_default();
+    let broken = || broken(run, status.plan.as_ref());
+    let injected = is_new(FactName::Injected).map(|fact| News {
+        warns: true,
+        reason: "FaultInjected".to_owned(),
+        action: "Inject",
+        note: format!("run {name}: {} ({})", what(status), fact.detail),
+        at: fact.at,
+        about: broken(),
+    });
+    // Where nothing was injected, what somebody sees broken was not broken by this run.
+    let reverted = is_new(FactName::Reverted).filter(|_| status.fact(FactName::Injected).is_some());
+    let reverted = reverted.map(|fact| News {
+        warns: false,
+        reason: "FaultReverted".to_owned(),
+        action: "Revert",
+        note: format!("run {name}: {} is over ({})", what(status), cause(status)),
+        at: fact.at,
+        about: broken(),
+    });
+    let problem = status.revert_problem.as_ref();
+    let problem =
+        problem.filter(|_| earlier.is_none_or(|earlier| earlier.revert_problem.is_none()));
+    let problem = problem.map(|words| News {
+        warns: true,
+        reason: "RevertFails".to_owned(),
+        action: "Revert",
+        note: format!("run {name}: {words}"),
+        at: now,
+        about: broken().into_iter().chain([run.object_ref(&())]).collect(),
+    });
+    let ended = is_new(FactName::Completed).zip(status.verdict).map(|(fact, verdict)| News {
+        warns: verdict != Verdict::Passed,
+        reason: verdict.to_string(),
+        action: "Measure",
+        note: status.summary.clone().unwrap_or_default(),
+        at: fact.at,
+        about: vec![run.object_ref(&())],
+    });
+    [injected, problem, reverted, ended].into_iter().flatten().collect()
+}
+
+/// The fault and what it breaks: `dependencyOutage, selector of Service checkout`.
+fn what(status: &ExperimentRunStatus) -> String {
+    let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
+    let broken = status.fact(FactName::Journaled).map(|fact| fact.detail.as_str());
+    let parts: Vec<_> = fault.into_iter().chain(broken).collect();
+    parts.join(", ")
+}
+
+/// Why it was reverted, as a word.
+fn cause(status: &ExperimentRunStatus) -> &str {
+    status.fact(FactName::RevertStarted).map_or("", |fact| fact.detail.as_str())
+}
+
+/// The target, and beside it the dependency that was broken.
+fn broken(run: &ExperimentRun, journal: Option<&Journal>) -> Vec<ObjectReference> {
+    let Some(journal) = journal else { return Vec::new() };
+    let target = journal.target.as_ref();
+    let target = target.map(|target| reference(run, &target.kind, &target.name, Some(&target.uid)));
+    let dependency = match journal.spec.as_ref().map(|spec| &spec.fault) {
+        Some(Fault::DependencyOutage(outage)) => dependency(run, journal, outage),
+        _ => None,
+    };
+    target.into_iter().chain(dependency).collect()
+}
+
+fn dependency(
+    run: &ExperimentRun,
+    journal: &Journal,
+    outage: &DependencyOutage,
+) -> Option<ObjectReference> {
+    match &outage.egress {
+        Some(Egress::Service(name)) => Some(reference(run, "Service", name, None)),
+        Some(Egress::Cidr(_)) => None,
+        None => {
+            let victim = journal.victims.first()?;
+            Some(reference(run, &victim.kind, &victim.name, Some(&victim.uid)))
         }
     }
 }
 
-fn fact(run: &ExperimentRun, name: FactName) -> bool {
-    run.status.as_ref().is_some_and(|status| status.fact(name).is_some())
-}
-
-fn name(run: &ExperimentRun) -> &str {
-    run.metadata.name.as_deref().unwrap_or_default()
-}
-
-fn target(run: &ExperimentRun) -> Option<ObjectReference> {
-    let target = run.status.as_ref()?.plan.as_ref()?.target.clone()?;
-    let version = if target.kind == "Service" { "v1" } else { "apps/v1" };
-    Some(ObjectReference {
+fn reference(run: &ExperimentRun, kind: &str, name: &str, uid: Option<&str>) -> ObjectReference {
+    let version = if kind == "Service" { "v1" } else { "apps/v1" };
+    ObjectReference {
         api_version: Some(version.to_owned()),
-        kind: Some(target.kind),
-        name: Some(target.name),
+        kind: Some(kind.to_owned()),
+        name: Some(name.to_owned()),
         namespace: run.metadata.namespace.clone(),
-        uid: Some(target.uid),
+        uid: uid.map(str::to_owned),
         ..ObjectReference::default()
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::pods::tests::at;
+
+    /// A run called `name` with this fault, which broke `victim` for the Deployment `web`.
+    fn run(name: &str, fault: &Value, victim: &Value, facts: &[(&str, &str)]) -> ExperimentRun {
+        let at = "2026-11-23T10:00:00.000001Z";
+        let fact = |&(name, detail): &(&str, &str)| json!({"name": name, "at": at, "notBefore": at, "source": "api", "detail": detail});
+        let spec = json!({"hypothesis": "x", "owner": "x", "target": {"deployment": "web"}, "fault": fault,
+            "duration": "1m", "steadyState": [{"name": "w", "workload": {}}], "detection": {"alerts": []}});
+        serde_json::from_value(json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
+            "metadata": {"name": name, "namespace": "shop", "uid": format!("uid of {name}")},
+            "spec": {"experiment": "x"},
+            "status": {
+                "plan": {"spec": spec, "target": {"kind": "Deployment", "name": "web", "uid": "w"}, "victims": [victim]},
+                "facts": facts.iter().map(fact).collect::<Vec<_>>(),
+            },
+        }))
+        .unwrap()
+    }
+
+    fn victim(kind: &str, name: &str) -> Value {
+        json!({"kind": kind, "name": name, "uid": name, "resourceVersion": "1", "round": 1})
+    }
+
+    /// Each event as `reason of object: note`.
+    fn told(before: Option<&ExperimentRun>, run: &ExperimentRun) -> Vec<String> {
+        let told = news(before, run, at(0.0));
+        let each = told.iter().flat_map(|news| {
+            news.about.iter().map(move |about| {
+                let (kind, name) = (about.kind.clone().unwrap(), about.name.clone().unwrap());
+                format!("{} of {kind} {name}: {}", news.reason, news.note)
+            })
+        });
+        each.collect()
+    }
+
+    const BEGINNING: [(&str, &str); 2] = [
+        ("journaled", "selector of Service pay"),
+        ("injected", "1 of 1 × patch of a Service's selector accepted"),
+    ];
+    const END: [(&str, &str); 2] = [("revertStarted", "Duration"), ("reverted", "read back")];
+
+    #[test]
+    fn target_and_dependency_are_told_what_was_done_by_which_run_and_when_it_was_over() {
+        let blackhole = json!({"dependencyOutage": {"blackhole": {"service": "pay"}}});
+        let injected = run("a-1", &blackhole, &victim("Service", "pay"), &BEGINNING);
+        let what = "run a-1: dependencyOutage, selector of Service pay";
+        let says = format!("{what} (1 of 1 × patch of a Service's selector accepted)");
+        assert_eq!(
+            told(None, &injected),
+            [
+                format!("FaultInjected of Deployment web: {says}"),
+                format!("FaultInjected of Service pay: {says}"),
+            ]
+        );
+        let facts = [BEGINNING, END].concat();
+        let reverted = run("a-1", &blackhole, &victim("Service", "pay"), &facts);
+        assert_eq!(
+            told(Some(&injected), &reverted),
+            [
+                format!("FaultReverted of Deployment web: {what} is over (Duration)"),
+                format!("FaultReverted of Service pay: {what} is over (Duration)"),
+            ]
+        );
+        let nothing = run("a-1", &blackhole, &victim("Service", "pay"), &END);
+        assert!(told(None, &nothing).is_empty(), "another run's fault may be what is seen");
+    }
+
+    #[test]
+    fn the_dependency_is_what_people_know_of_it() {
+        let egress = json!({"dependencyOutage": {"egress": {"service": "pay"}, "observe": {"name": "o", "tcp": {"service": "web", "port": 1}}}});
+        let range = json!({"dependencyOutage": {"egress": {"cidr": "203.0.113.0/24"}, "observe": {"name": "o", "tcp": {"service": "web", "port": 1}}}});
+        let zero = json!({"dependencyOutage": {"scaleToZero": {"statefulSet": "db"}}});
+        let rollout = json!({"badRollout": {"image": "firedrill.invalid/none"}});
+        let policy = victim("NetworkPolicy", "firedrill-deployment-web");
+        for (fault, victim, known) in [
+            (&egress, &policy, vec!["Deployment web", "Service pay"]),
+            (&range, &policy, vec!["Deployment web"]),
+            (&zero, &victim("StatefulSet", "db"), vec!["Deployment web", "StatefulSet db"]),
+            (&rollout, &victim("Deployment", "web"), vec!["Deployment web"]),
+            (&json!({"podKill": {"count": 1}}), &victim("Pod", "web-1"), vec!["Deployment web"]),
+        ] {
+            let told = told(None, &run("a-1", fault, victim, &BEGINNING));
+            let about: Vec<_> = told.iter().map(|told| told.split([':']).next().unwrap()).collect();
+            let known: Vec<_> = known.iter().map(|one| format!("FaultInjected of {one}")).collect();
+            assert_eq!(about, known, "{fault}");
+        }
+    }
+
+    #[test]
+    fn each_run_has_events_of_its_own_and_each_of_them_once() {
+        let kill = json!({"podKill": {"count": 1}});
+        let name = |run: &ExperimentRun| {
+            let told = news(None, run, at(0.0));
+            event(run.uid(), &told[0], told[0].about[0].clone()).metadata.name.unwrap()
+        };
+        let one = run("a-1", &kill, &victim("Pod", "web-1"), &BEGINNING);
+        let other = run("a-2", &kill, &victim("Pod", "web-1"), &BEGINNING);
+        assert_eq!(name(&one), name(&one.clone()));
+        assert_ne!(name(&one), name(&other));
+        assert!(name(&one).starts_with("web."), "{}", name(&one));
+    }
 }

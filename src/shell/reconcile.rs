@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use super::{
     Context, Error, call, lookout, observe, perform, record,
     registry::{Entry, Lookout, Memory, Run},
-    surroundings,
+    surroundings, turns,
 };
 use crate::{
     api::{
@@ -138,7 +138,8 @@ async fn step(
         Decision::Record(status) => {
             let written = record::status(context, &run, &status).await?;
             memory.report = None;
-            context.events.tell(Some(&run), &written).await;
+            turns::tell(Some(&run), &written);
+            context.events.tell(Some(&run), &written, context.clock.now()).await;
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,

@@ -1,17 +1,20 @@
 //! Whole runs on a real cluster, beside one operator that `make test` has started.
 
+use std::process::Command;
+
 use crate::support::{Ground, Web, delete, eventually, verdict};
 use firedrill::api::{
     ExperimentRun, SafetyLever,
     run::{Answer, FactName, RecoveredBy, Verdict},
 };
+use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Event, Namespace, Service},
 };
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
 use serde_json::json;
 
@@ -171,7 +174,7 @@ async fn a_dry_run_names_guards_and_victims_and_touches_nothing() {
     let status = run.status.unwrap();
     assert_eq!((status.verdict, status.reason.as_deref()), (None, Some("DryRun")));
     let plan = status.plan.unwrap();
-    assert_eq!((plan.victims.len(), plan.guards.len()), (2, 13));
+    assert_eq!((plan.victims.len(), plan.guards.len()), (2, 14));
     assert!(plan.guards.iter().all(|guard| guard.passed), "{:?}", plan.guards);
     assert_eq!(ground.pod_uids().await, before);
 }
@@ -221,24 +224,128 @@ async fn a_tolerated_fault_passes_and_users_noticed_nothing() {
     assert_eq!(verdict(&run), (Some(Verdict::Passed), "Tolerated"));
 }
 
+/// The events about the object with that UID, each as `reason: note`, in the order of their names.
+async fn told(ground: &Ground, uid: &str) -> Vec<String> {
+    let about = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
+    let events = ground.api::<Event>().list(&about).await.unwrap().items;
+    let ours = events
+        .into_iter()
+        .filter(|event| event.reporting_component.as_deref() == Some("firedrill.dev/operator"));
+    let text = |text: Option<String>| text.unwrap_or_default();
+    let mut told: Vec<_> =
+        ours.map(|event| format!("{}: {}", text(event.reason), text(event.message))).collect();
+    told.sort();
+    told
+}
+
 #[tokio::test]
-async fn events_tell_on_the_target_and_on_the_run() {
+async fn each_run_has_events_of_its_own_on_the_target_and_on_itself() {
     let ground = Ground::new("events").await;
+    let web = ground.api::<Deployment>().get("web").await.unwrap().uid().unwrap();
+    let mut due = Vec::new();
+    for count in [1, 2] {
+        ground.ready(2).await;
+        let run = ground.run(json!({"template": {"fault": {"podKill": {"count": count}}}})).await;
+        let run = ground.finished(&run).await;
+        let status = run.status.as_ref().unwrap();
+        let detail = |name| status.fact(name).unwrap().detail.clone();
+        let what = format!("run {}: podKill, {count} of 2 pods", run.name_any());
+        due.push(format!("FaultInjected: {what} ({})", detail(FactName::Injected)));
+        due.push(format!("FaultReverted: {what} is over ({})", detail(FactName::RevertStarted)));
+        due.sort();
+        let own = format!("{}: {}", status.verdict.unwrap(), status.summary.as_ref().unwrap());
+        eventually("the events are there", 10, async || {
+            let of_run = told(&ground, run.uid()).await == [own.as_str()];
+            (of_run && told(&ground, &web).await == due).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_broken_has_the_events_too_where_it_is_not_the_target() {
+    let ground = Ground::new("broken").await;
+    let back = json!({"metadata": {"name": "back"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}});
+    let services = ground.api::<Service>();
+    let back = serde_json::from_value(back).unwrap();
+    let back = services.create(&PostParams::default(), &back).await.unwrap().uid().unwrap();
+    let web = ground.api::<Deployment>().get("web").await.unwrap().uid().unwrap();
+    let observe =
+        json!({"name": "seen", "tcp": {"service": "web", "port": 80, "interval": "200ms"}});
+    let mut due = 0;
+    for outage in [
+        json!({"blackhole": {"service": "back"}}),
+        json!({"egress": {"service": "back"}, "observe": observe}),
+    ] {
+        let change = json!({"template": {"duration": "3s", "fault": {"podKill": null, "dependencyOutage": outage}}});
+        let run = ground.finished(&ground.run(change).await).await;
+        assert!(
+            run.status.as_ref().unwrap().fact(FactName::Reverted).is_some(),
+            "{:?}",
+            run.status
+        );
+        due += 2;
+        eventually("target and dependency have the events", 10, async || {
+            let (of_back, of_web) = (told(&ground, &back).await, told(&ground, &web).await);
+            let of_run = |note: &&String| note.contains(&run.name_any());
+            let both = of_back.iter().filter(of_run).count() == 2;
+            (both && of_back == of_web && of_back.len() == due).then_some(())
+        })
+        .await;
+    }
+}
+
+/// What kstatus (sigs.k8s.io/cli-utils/pkg/kstatus) reads off a resource of a kind that it does not know.
+fn kstatus(run: &ExperimentRun) -> &'static str {
+    let status = run.status.clone().unwrap_or_default();
+    let is = |type_: &str| {
+        let one = status.conditions.iter().find(|condition| condition.type_ == type_);
+        one.map(|condition| condition.status == "True")
+    };
+    let behind = status.observed_generation.is_some()
+        && status.observed_generation != run.metadata.generation;
+    match (behind, is("Reconciling"), is("Stalled"), is("Ready")) {
+        (true, ..) | (_, Some(true), ..) => "InProgress",
+        (_, _, Some(true), _) => "Failed",
+        (.., Some(false)) => "InProgress",
+        _ => "Current",
+    }
+}
+
+#[tokio::test]
+async fn people_and_tools_that_list_runs_see_where_each_stands() {
+    let ground = Ground::new("stages").await;
     let run = ground.run(json!({})).await;
-    let run = ground.finished(&run).await;
-    let events: Api<Event> = ground.api();
-    let told = eventually("the events are there", 10, async || {
-        let listed = events.list(&ListParams::default()).await.ok()?.items;
-        let of = |kind: &str, reason: &str| {
-            listed.iter().any(|event| {
-                event.involved_object.kind.as_deref() == Some(kind)
-                    && event.reason.as_deref() == Some(reason)
-            })
+    assert_eq!(kstatus(&run), "InProgress", "nobody has taken it up");
+    let runs: Api<ExperimentRun> = ground.api();
+    let params = WatchParams::default().fields(&format!("metadata.name={}", run.name_any()));
+    let version = run.resource_version().unwrap();
+    let mut versions = std::pin::pin!(runs.watch(&params, &version).await.unwrap());
+    let mut stages = Vec::new();
+    loop {
+        let Some(Ok(WatchEvent::Modified(run))) = versions.next().await else {
+            panic!("the watch ended at {stages:?}")
         };
-        (of("Deployment", "FaultInjected") && of("ExperimentRun", "Passed")).then_some(true)
-    })
-    .await;
-    assert!(told, "{}", run.name_any());
+        let expected = if run.is_complete() { "Current" } else { "InProgress" };
+        assert_eq!(kstatus(&run), expected, "{:?}", run.status);
+        if let Some(stage) = run.status.as_ref().and_then(|status| status.stage.clone()) {
+            stages.push(stage);
+        }
+        if run.is_complete() {
+            break;
+        }
+    }
+    stages.dedup();
+    assert_eq!(stages.first().map(String::as_str), Some("Waiting:Steady"), "{stages:?}");
+    let in_order = ["Waiting:Steady", "Injecting", "Injected", "Complete"];
+    let seen: Vec<_> = stages.iter().filter(|stage| in_order.contains(&stage.as_str())).collect();
+    assert_eq!(seen, in_order, "{stages:?}");
+    let mut kubectl = Command::new("kubectl");
+    kubectl.args(["-n", &ground.namespace, "get", "experimentrun", &run.name_any()]);
+    kubectl.env("KUBECONFIG", std::env::var("FIREDRILL_TEST_CLUSTER").unwrap());
+    let table = String::from_utf8(kubectl.output().unwrap().stdout).unwrap();
+    let line: Vec<_> = table.lines().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
+    assert_eq!(line, ["STAGE", "Complete"], "{table}");
 }
 
 #[tokio::test]

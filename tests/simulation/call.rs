@@ -71,8 +71,6 @@ impl Call {
     /// What tells it from other calls of the same moment.
     pub fn identity(&self) -> (Caller, u64, &str, &str, &str, &str) {
         let Key { resource, name, .. } = &self.key;
-        // The recorder takes an event's name from the real clock.
-        let name = if resource.starts_with("events") { "" } else { name };
         (self.caller, self.sent, self.method.as_str(), resource, name, &self.subresource)
     }
 }
