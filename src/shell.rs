@@ -15,6 +15,7 @@ pub mod observe;
 pub mod operator;
 pub mod perform;
 pub mod probes;
+pub mod ready;
 pub mod reaper;
 pub mod reconcile;
 pub mod record;

@@ -94,12 +94,12 @@ chmod +x "$work/bin/docker"
 awk '/^## /{on = /^## On your own cluster/} on && /^ *```sh/{code = 1; next} /^ *```/{if (code) print "#end"; code = 0} code && on {sub(/^   /, ""); print}' \
   "$work/README.md" | csplit -s -z -f "$work/block-" - '/^#end$/+1' '{*}'
 blocks=("$work"/block-*)
-[ ${#blocks[@]} = 6 ] || fail "README.md has ${#blocks[@]} blocks of commands there; this test knows 6"
-run_block() { # FILE
+[ ${#blocks[@]} = 7 ] || fail "README.md has ${#blocks[@]} blocks of commands there; this test knows 7"
+run_block() { # FILE [KUBECONFIG]
   echo "--- $(basename "$1")"
   sed '/^#end/d; s/^/$ /' "$1"
   printf 'set -e\ncd %s\nexport PATH=%s:$PATH\n' "$work" "$work/bin" | cat - "$1" >"$1.sh"
-  tests/cluster/shell.sh env -u FIREDRILL_CONFIG KUBECONFIG="$KUBECONFIG" HERE="$HERE" bash "$1.sh" </dev/null ||
+  tests/cluster/shell.sh env -u FIREDRILL_CONFIG KUBECONFIG="${2:-$KUBECONFIG}" HERE="$HERE" bash "$1.sh" </dev/null ||
     fail "a command of README.md failed"
 }
 # Before anything is installed, and with definitions of another version, people are told what to do.
@@ -119,6 +119,20 @@ told 4 "is of another version; $remedy" doctor
 target/release/firedrill crds | kubectl delete -f - >/dev/null
 
 run_block "${blocks[0]}"
+# A Secret that is missing, or holds something else, is told at once and changes nothing; without a cluster
+# nobody can know.
+helm() { inside cp env KUBECONFIG="$KUBECONFIG" "$BIN/helm" "$@" charts/firedrill -n firedrill-system --set image.repository=none; }
+asks_for_the_secret() { # TEXT
+  local said
+  ! said=$(helm upgrade firedrill --reuse-values --wait --timeout 5s --set webhook.tokenSecret=firedrill-webhook 2>&1) &&
+    grep -qF "webhook.tokenSecret: $1" <<<"$said" || fail "with a bad Secret helm said: $said"
+}
+asks_for_the_secret "there is no Secret firedrill-webhook in namespace firedrill-system; create it first: kubectl -n firedrill-system create secret generic firedrill-webhook --from-literal=token="
+kubectl -n firedrill-system create secret generic firedrill-webhook --from-literal=other=x >/dev/null
+asks_for_the_secret 'Secret firedrill-webhook in namespace firedrill-system has no key `token`; delete it and create it anew: '
+kubectl -n firedrill-system delete secret firedrill-webhook >/dev/null
+helm template --set webhook.tokenSecret=anything >/dev/null
+kubectl -n firedrill-system wait --for=condition=Ready pod -l app.kubernetes.io/component=operator --timeout=1s >/dev/null
 run_block "${blocks[1]}"
 # Alertmanager sends to the operator's Service with that token.
 kubectl -n firedrill-system get secret firedrill-webhook -o jsonpath='{.data.token}' | base64 -d >"$STATE/mon/token"
@@ -126,19 +140,33 @@ address=$(kubectl -n firedrill-system get service firedrill -o jsonpath='{.spec.
 WEBHOOK=http://$address:9480/v1/alertmanager tests/cluster/monitoring.sh reload
 run_block "${blocks[2]}"
 run_block "${blocks[3]}"
+# Who has these two roles and nothing else follows the rest of it.
+sed 's#user: {client#user: {as: NAME, client#' "$KUBECONFIG" >"$work/name.kubeconfig"
+[ "$(inside cp env KUBECONFIG="$work/name.kubeconfig" "$BIN/kubectl" auth whoami -o jsonpath='{.status.userInfo.username}')" = NAME ] ||
+  fail "the commands of an ordinary user would not run as one"
+run_block "${blocks[4]}" "$work/name.kubeconfig"
 verdict=$(kubectl -n orders get experimentruns -o jsonpath='{.items[*].status.verdict} {.items[*].status.reason}')
 [ "$verdict" = "Passed Tolerated" ] || fail "the first experiment ended with: $verdict"
 code=$(inside cp curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $(cat "$STATE/mon/token")" -d '{"version": "4", "alerts": []}' "http://$address:9480/v1/alertmanager")
 [ "$code" = 200 ] || fail "the operator answers Alertmanager's notification with $code"
-run_block "${blocks[4]}"
+run_block "${blocks[5]}"
 found() { kubectl get crd,namespace,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding -o name | grep -i firedrill; }
 left=$(found | grep -v -e ^customresourcedefinition -e ^namespace/firedrill-system$ || true)
 [ -z "$left" ] || fail "uninstalling left: $left"
 [ -n "$(kubectl get safetylevers -o name)" ] || fail "the lever did not stay"
 granted=$(kubectl -n orders get serviceaccounts,roles,rolebindings -o name | grep firedrill || true)
 [ -z "$granted" ] || fail "disabling left: $granted"
-run_block "${blocks[5]}"
+kubectl -n orders apply -f - >/dev/null <<'YAML'
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: late, labels: {firedrill.dev/fault: x.1.revoked}}
+spec: {podSelector: {matchLabels: {firedrill.dev/inert: "true"}}}
+YAML
+kubectl -n orders label deployment/orders service/orders firedrill.dev/fault=x.1.revoked >/dev/null
+run_block "${blocks[6]}"
+marked=$(kubectl get deployments,statefulsets,daemonsets,services,pods,networkpolicies -A -l firedrill.dev/fault -o name)
+[ -z "$marked" ] || fail "the mark of a fault is left on: $marked"
 left=$(found || true)
 [ -z "$left" ] || fail "deleting the rest left: $left"
 kubectl -n orders rollout status deployment/orders --timeout=30s
-echo "README: 6 blocks of commands ran as they stand there; nothing of firedrill is left"
+echo "README: 7 blocks of commands ran as they stand there; nothing of firedrill is left"

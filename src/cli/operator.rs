@@ -19,6 +19,10 @@ pub struct Args {
     /// The configuration file; every key has a default.
     #[arg(long, env = "FIREDRILL_CONFIG")]
     config: Option<PathBuf>,
+    /// A port that is open once everything is listed that is watched, for a readiness probe (TCP); it says
+    /// nothing.
+    #[arg(long, value_name = "PORT")]
+    ready_port: Option<u16>,
 }
 
 /// Runs the operator until SIGTERM or Ctrl-C; nothing is reverted then, the next one continues.
@@ -34,7 +38,9 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         asked.await;
         tracing::info!("the operator ends; runs under way continue with the next one");
     };
-    let options = Options { cluster, config, only: None, impersonates: true, own_namespace };
+    let ready_port = args.ready_port;
+    let options =
+        Options { cluster, config, only: None, impersonates: true, own_namespace, ready_port };
     let ended = Box::pin(operator::run(options, shutdown)).await;
     ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
 }
@@ -70,6 +76,7 @@ pub async fn local(cluster: &Cluster, config: Option<&Path>, run: &str) -> Failu
         only: Some((cluster.namespace.clone(), run.to_owned())),
         impersonates: false,
         own_namespace: None,
+        ready_port: None,
     };
     match Box::pin(operator::run(options, std::future::pending())).await {
         Ok(()) => Failure::new(Exit::Infrastructure, "the operator ended"),

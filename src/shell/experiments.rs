@@ -11,7 +11,7 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt,
         controller::Action,
-        reflector::{self, ObjectRef, Store},
+        reflector::{ObjectRef, Store},
         watcher,
     },
 };
@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Context, Error, call, watched::watched};
+use super::{Context, Error, call, operator::Stored, watched::watched};
 use crate::{
     api::{
         Experiment, ExperimentRun, ExperimentStatus,
@@ -36,10 +36,10 @@ pub type Guarded = DeserializeGuard<Experiment>;
 /// Looks at every Experiment when it changes and when one of its runs ends.
 pub async fn control(
     context: Arc<Context>,
+    (reader, writer): Stored<Guarded>,
     triggered: mpsc::UnboundedReceiver<ObjectRef<Guarded>>,
 ) {
     let experiments: Api<Guarded> = Api::all(context.reads.clone());
-    let (reader, writer) = reflector::store();
     let events = watched(experiments, watcher::Config::default()).map(Ok);
     Controller::for_stream(events.reflect(writer).applied_objects(), reader)
         .reconcile_on(UnboundedReceiverStream::new(triggered))

@@ -13,7 +13,7 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
-        reflector::{self, ObjectRef},
+        reflector::{self, ObjectRef, Store, store::Writer},
         watcher::{self, Event},
     },
 };
@@ -26,6 +26,7 @@ use super::{
     events::Events,
     experiments, lease,
     net::{self, Net, Sockets},
+    ready,
     reconcile::reconcile,
     registry::{Registry, Run},
     watched::watched,
@@ -36,6 +37,9 @@ use crate::{
     config::Config,
     core::ledger,
 };
+
+/// What was listed and is watched, and what keeps it up to date.
+pub type Stored<K> = (Store<K>, Writer<K>);
 
 /// What an operator needs to run.
 pub struct Options {
@@ -49,6 +53,8 @@ pub struct Options {
     pub impersonates: bool,
     /// Its own namespace; absent outside a cluster.
     pub own_namespace: Option<String>,
+    /// The port that is open once everything is listed that is watched; absent: none is.
+    pub ready_port: Option<u16>,
 }
 
 /// Why an operator cannot run.
@@ -63,6 +69,9 @@ pub enum StartError {
     /// The webhook's address cannot be listened on.
     #[error("cannot listen for notifications on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// The port by which it tells that it is ready cannot be listened on.
+    #[error("cannot tell on port {0} that the operator is ready: {1}")]
+    Ready(u16, std::io::Error),
     /// The webhook's token cannot be read.
     #[error("cannot read the webhook's token {0}: {1}")]
     Token(PathBuf, std::io::Error),
@@ -130,28 +139,47 @@ pub async fn run_with(
             None => std::future::pending().await,
         }
     };
+    let (runs, experiments) = (reflector::store(), reflector::store());
+    let listed = listed(lever.clone(), runs.0.clone(), experiments.0.clone());
+    let ready = ready::tell(options.ready_port, listed);
     let ended = tokio::select! {
         biased;
         () = shutdown => Ok(()),
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
-        () = control(context.clone(), &options, triggered, lever) => Ok(()),
-        () = experiments_of(&options, context.clone(), experiments_triggered) => Ok(()),
+        () = control(context.clone(), &options, runs, triggered, lever) => Ok(()),
+        () = experiments_of(&options, context.clone(), experiments, experiments_triggered) => Ok(()),
+        ended = ready => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
         () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();
     ended
 }
 
+/// Resolves when the lever was heard of and every run and Experiment was listed.
+async fn listed(
+    mut lever: watch::Receiver<Option<SafetyLever>>,
+    runs: Store<Run>,
+    experiments: Store<experiments::Guarded>,
+) {
+    let lever = async { lever.changed().await.is_ok() };
+    let (lever, runs, experiments) =
+        futures::join!(lever, runs.wait_until_ready(), experiments.wait_until_ready());
+    if !lever || runs.is_err() || experiments.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// An operator of one run leaves the Experiments to others.
 async fn experiments_of(
     options: &Options,
     context: Arc<Context>,
+    stored: Stored<experiments::Guarded>,
     triggered: mpsc::UnboundedReceiver<ObjectRef<experiments::Guarded>>,
 ) {
     match options.only {
         Some(_) => std::future::pending().await,
-        None => experiments::control(context, triggered).await,
+        None => experiments::control(context, stored, triggered).await,
     }
 }
 
@@ -175,6 +203,7 @@ async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) 
 async fn control(
     context: Arc<Context>,
     options: &Options,
+    (reader, writer): Stored<Run>,
     triggered: mpsc::UnboundedReceiver<ObjectRef<Run>>,
     lever: watch::Receiver<Option<SafetyLever>>,
 ) {
@@ -185,7 +214,6 @@ async fn control(
         ),
         None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
     };
-    let (reader, writer) = reflector::store();
     let slim = |run: &mut Run| {
         if let Ok(run) = &mut run.0 {
             ledger::forget_details(run);

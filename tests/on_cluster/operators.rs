@@ -3,9 +3,14 @@
 
 mod absence;
 
-use std::{process::Command, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
-use crate::support::{Ground, Operator, Reaper, Web, eventually, turn, verdict};
+use crate::support::{Ground, Operator, Reaper, Web, eventually, state, turn, verdict};
 use firedrill::api::{
     Debrief, Experiment, ExperimentRun,
     run::{ExperimentRunStatus, FactName, Verdict},
@@ -250,4 +255,29 @@ async fn a_revert_that_cannot_succeed_is_told_with_the_command_that_ends_it() {
     assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
     assert!(!metrics("a-secret").await.contains(&line));
     std::fs::remove_file(token).ok();
+}
+
+/// A port that nobody has.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn an_operator_is_ready_once_everything_is_listed_that_it_watches() {
+    let _turn = turn().await;
+    let (never, ready) = (free_port(), free_port());
+    // The reaper may not list Experiments.
+    let kubeconfig = state().join("pki/firedrill-reaper.kubeconfig");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    command.arg("--kubeconfig").arg(kubeconfig).args(["operator", "--ready-port"]);
+    command.arg(never.to_string()).env_remove("FIREDRILL_CONFIG").env("RUST_LOG", "firedrill=info");
+    let mut lame = command.stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(lame.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let denied = |line: &String| line.contains("a watch failed") && line.contains("/experiments\"");
+    assert_eq!(log.filter(denied).take(3).count(), 3, "it may not list and says so");
+    assert!(TcpStream::connect(("127.0.0.1", never)).is_err(), "it is not ready");
+    lame.kill().unwrap();
+    lame.wait().unwrap();
+    let _operator = Operator::start_with(POLLING, &["--ready-port", &ready.to_string()]);
+    eventually("it is ready", 20, async || TcpStream::connect(("127.0.0.1", ready)).ok()).await;
 }

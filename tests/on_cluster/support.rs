@@ -369,23 +369,31 @@ impl Drop for Reaper {
 pub struct Operator {
     child: Child,
     config: PathBuf,
+    arguments: Vec<String>,
 }
 
 impl Operator {
     /// Starts one with this configuration and waits until it looks.
     pub fn start(config: &str) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(config: &str, arguments: &[&str]) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("firedrill-{}-{number}.yaml", std::process::id()));
         std::fs::write(&path, config).unwrap();
-        Self { child: Self::spawn(&path), config: path }
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Self { child: Self::spawn(&path, &arguments), config: path, arguments }
     }
 
-    fn spawn(config: &std::path::Path) -> Child {
+    fn spawn(config: &std::path::Path, arguments: &[String]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_firedrill"))
             .args(["operator", "--config"])
             .arg(config)
+            .args(arguments)
             .env("KUBECONFIG", std::env::var("FIREDRILL_TEST_OPERATOR").unwrap())
             .env("RUST_LOG", "firedrill=info")
             .spawn()
@@ -400,7 +408,7 @@ impl Operator {
 
     /// Starts it again after [`Operator::kill`].
     pub fn restart(&mut self) {
-        self.child = Self::spawn(&self.config);
+        self.child = Self::spawn(&self.config, &self.arguments);
     }
 
     /// Asks it to end and says how long that took.

@@ -77,5 +77,6 @@ fn options() -> Options {
         only: None,
         impersonates: true,
         own_namespace: Some("firedrill-system".to_owned()),
+        ready_port: None,
     }
 }

@@ -40,3 +40,25 @@ affinity: {{ toJson . }}
 {{- define "firedrill.confined" -}}
 {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 {{- end }}
+
+{{/* Beside the webhook's, which has a Service. */}}
+{{- define "firedrill.readyPort" -}}
+{{ add .Values.webhook.port 1 }}
+{{- end }}
+
+{{/*
+Without the webhook's Secret no pod starts, and all that Helm says is that it waited too long. What is rendered
+without a cluster cannot be judged, and what a parent chart brings may come with this release.
+*/}}
+{{- define "firedrill.secretIsThere" -}}
+{{- $name := .Values.webhook.tokenSecret -}}
+{{- if and $name .Chart.IsRoot (lookup "v1" "Namespace" "" "kube-system") -}}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace $name -}}
+{{- $create := printf "kubectl -n %s create secret generic %s --from-literal=token=\"$(openssl rand -base64 18)\"" .Release.Namespace $name -}}
+{{- if not $secret -}}
+{{- fail (printf "webhook.tokenSecret: there is no Secret %s in namespace %s; create it first: %s" $name .Release.Namespace $create) -}}
+{{- else if not (hasKey ($secret.data | default dict) "token") -}}
+{{- fail (printf "webhook.tokenSecret: Secret %s in namespace %s has no key `token`; delete it and create it anew: %s" $name .Release.Namespace $create) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
