@@ -131,7 +131,7 @@ asks_for_the_secret "there is no Secret firedrill-webhook in namespace firedrill
 kubectl -n firedrill-system create secret generic firedrill-webhook --from-literal=other=x >/dev/null
 asks_for_the_secret 'Secret firedrill-webhook in namespace firedrill-system has no key `token`; delete it and create it anew: '
 kubectl -n firedrill-system delete secret firedrill-webhook >/dev/null
-helm template --set webhook.tokenSecret=anything >/dev/null
+helm template --kube-version 1.33.0 --set webhook.tokenSecret=anything >/dev/null
 kubectl -n firedrill-system wait --for=condition=Ready pod -l app.kubernetes.io/component=operator --timeout=1s >/dev/null
 run_block "${blocks[1]}"
 # Alertmanager sends to the operator's Service with that token.
@@ -163,9 +163,11 @@ metadata: {name: late, labels: {firedrill.dev/fault: x.1.revoked}}
 spec: {podSelector: {matchLabels: {firedrill.dev/inert: "true"}}}
 YAML
 kubectl -n orders label deployment/orders service/orders firedrill.dev/fault=x.1.revoked >/dev/null
+kubectl -n orders annotate replicasets --all firedrill.dev/deadline=x firedrill.dev/{at,was,set}-replicas=x >/dev/null
 run_block "${blocks[6]}"
 marked=$(kubectl get deployments,statefulsets,daemonsets,services,pods,networkpolicies -A -l firedrill.dev/fault -o name)
 [ -z "$marked" ] || fail "the mark of a fault is left on: $marked"
+! kubectl -n orders get replicasets -o yaml | grep firedrill.dev || fail "annotations of a fault are left on ReplicaSets"
 left=$(found || true)
 [ -z "$left" ] || fail "deleting the rest left: $left"
 kubectl -n orders rollout status deployment/orders --timeout=30s

@@ -49,15 +49,11 @@ pub fn address(
         None => one.port.to_string(),
     };
     let has: Vec<_> = ports.iter().map(label).collect();
-    Err(match has.is_empty() {
-        true => format!("Service {name} has no TCP port: name a Service that has one"),
-        false => {
-            format!(
-                "Service {name} has no TCP port {port}: name one that it has, {}",
-                has.join(", ")
-            )
-        }
-    })
+    if has.is_empty() {
+        return Err(format!("Service {name} has no TCP port: name a Service that has one"));
+    }
+    let has = has.join(", ");
+    Err(format!("Service {name} has no TCP port {port}: name one that it has, {has}"))
 }
 
 /// What to do about a port that has never given a good answer; an HTTP status says it itself.

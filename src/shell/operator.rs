@@ -141,7 +141,6 @@ pub async fn run_with(
     };
     let (runs, experiments) = (reflector::store(), reflector::store());
     let listed = listed(lever.clone(), runs.0.clone(), experiments.0.clone());
-    let ready = ready::tell(options.ready_port, listed);
     let ended = tokio::select! {
         biased;
         () = shutdown => Ok(()),
@@ -149,7 +148,7 @@ pub async fn run_with(
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = control(context.clone(), &options, runs, triggered, lever) => Ok(()),
         () = experiments_of(&options, context.clone(), experiments, experiments_triggered) => Ok(()),
-        ended = ready => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
+        ended = ready::tell(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
         () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();
@@ -166,7 +165,7 @@ async fn listed(
     let (lever, runs, experiments) =
         futures::join!(lever, runs.wait_until_ready(), experiments.wait_until_ready());
     if !lever || runs.is_err() || experiments.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -222,7 +222,7 @@ async fn greeting(ground: &Ground) {
             tokio::spawn(async move {
                 // An empty SETTINGS frame of HTTP/2; then it waits for the client's own.
                 stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.ok();
-                stream.read(&mut [0; 512]).await.ok();
+                stream.read_u8().await.ok();
             });
         }
     });
@@ -232,11 +232,11 @@ async fn greeting(ground: &Ground) {
         "addressType": "IPv4", "ports": [{"port": port, "protocol": "TCP"}],
         "endpoints": [{"addresses": [own.to_string()]}],
     });
-    let post = PostParams::default();
+    let params = PostParams::default();
     let service = serde_json::from_value(service).unwrap();
-    ground.api::<Service>().create(&post, &service).await.unwrap();
+    ground.api::<Service>().create(&params, &service).await.unwrap();
     let slice = serde_json::from_value(slice).unwrap();
-    ground.api::<EndpointSlice>().create(&post, &slice).await.unwrap();
+    ground.api::<EndpointSlice>().create(&params, &slice).await.unwrap();
 }
 
 #[tokio::test]
