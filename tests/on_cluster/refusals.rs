@@ -201,7 +201,7 @@ async fn a_service_that_cannot_be_probed_is_refused_at_once_with_its_remedy() {
             let run = ground.finished(&run).await;
             assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
             assert_eq!(verdict(&run), (Some(Verdict::Error), "ServicesFound"));
-            let says = format!("refused: guard ServicesFound (probe answers: {says})");
+            let says = format!("refused by guard ServicesFound: probe answers: {says}");
             assert_eq!(run.status.unwrap().summary, Some(says));
         }
     }
@@ -250,7 +250,7 @@ async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
     let run = ground.finished(&ground.run(change).await).await;
     assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "BaselineNotSteady"));
     let says = format!(
-        "refused: guard Steady (probe answers fails: the answer is not HTTP/1 at {address}:9090; a port that speaks gRPC, HTTP/2 or TLS is probed with tcp in place of http), waited 4s"
+        "refused by guard Steady: probe answers fails: the answer is not HTTP/1 at {address}:9090; a port that speaks gRPC, HTTP/2 or TLS is probed with tcp in place of http, waited 4s"
     );
     assert_eq!(run.status.unwrap().summary, Some(says));
     let tcp =

@@ -117,7 +117,7 @@ mod tests {
             let Decision::Record(status) = after(Err(why), why) else { panic!("it waits: {why}") };
             let verdict = (status.verdict, status.reason.as_deref());
             assert_eq!(verdict, (Some(Verdict::Error), Some("ServicesFound")));
-            let says = format!("refused: guard ServicesFound (probe answers: {why})");
+            let says = format!("refused by guard ServicesFound: probe answers: {why}");
             assert_eq!(status.summary, Some(says));
         }
     }
