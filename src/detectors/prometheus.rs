@@ -145,6 +145,7 @@ fn sighting(
         condition_true: span(known),
         firing: first(|firing| firing).and_then(span),
         notified: None,
+        pushed: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Before the journal: guards, refusals, and the journal itself.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming};
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming, waiting};
 use crate::{
     api::{
         Duration, Moment,
@@ -177,7 +177,7 @@ fn accepted(
     status
 }
 
-/// Writes down which guard is waited for when that changes; gives up at the start deadline.
+/// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.
 fn wait(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
@@ -192,7 +192,7 @@ fn wait(
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
     });
-    if known.is_some_and(|condition| condition.reason == closed.name.to_string()) {
+    if known.is_some_and(|condition| waiting::says(condition, closed)) {
         return Decision::WaitUntil((observed.now + AGAIN).min(start_by));
     }
     conditions::update(&mut status, Some(closed), observed.generation(), observed.now);
