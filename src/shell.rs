@@ -21,6 +21,7 @@ pub mod record;
 pub mod registry;
 pub mod revisions;
 pub mod surroundings;
+pub mod warnings;
 pub mod watched;
 pub mod webhook;
 

@@ -12,7 +12,7 @@ use crate::{
     api::{Debrief, Experiment, ExperimentRun, SafetyLever, definitions, names},
     core::{
         document::{Key, Kind, Node, Place},
-        plan::Plan,
+        plan::{self, Plan},
         schema::{self, Problem},
     },
 };
@@ -219,8 +219,14 @@ pub fn warnings(resource: &Resource) -> Vec<String> {
         Resource::Run(run) => run.spec.template.as_ref(),
         Resource::Ours(_) | Resource::Other(_) => None,
     };
-    let problems = spec.and_then(|spec| Plan::parse(spec).err()).unwrap_or_default();
-    problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+    match spec.map(Plan::parse) {
+        Some(Ok(plan)) => plan.warnings().iter().map(ToString::to_string).collect(),
+        Some(Err(problems)) => {
+            let line = |problem: &plan::Problem| format!("{}: {}", problem.path, problem.message);
+            problems.iter().map(line).collect()
+        }
+        None => Vec::new(),
+    }
 }
 
 fn node(yaml: &MarkedYaml<'_>) -> Node {

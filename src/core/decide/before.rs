@@ -30,7 +30,10 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         Subject::Valid { plan, generation } => (plan, *generation),
         Subject::Missing(name) => {
             let summary = format!("refused: there is no Experiment {name} in this namespace");
-            return finish(observed, status, (Verdict::Error, "ExperimentNotFound"), summary);
+            // What the operator sees of the alert sources and the reaper is told all the same: `doctor` asks so.
+            let mut status = status.clone();
+            status.plan.get_or_insert_default().warnings.clone_from(&observed.sight.warnings);
+            return finish(observed, &status, (Verdict::Error, "ExperimentNotFound"), summary);
         }
         Subject::Invalid(problems) => {
             return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
@@ -171,6 +174,7 @@ fn accepted(
             experiment: Some(plan.reference(generation)),
             spec: Some(plan.spec.clone()),
             seed: Some(selection::seed(observed.run.uid())),
+            warnings: observed.sight.warnings.clone(),
             ..Journal::default()
         });
     }

@@ -17,13 +17,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{ExperimentRunStatus, FactName, condition},
+        api::run::{ExperimentRunStatus, FactName, Warning, condition},
         core::{
             abort::tests::{alert, plan},
             alarms::Channel,
             conditions,
             decide::{
-                Decision,
+                Decision, Subject,
                 tests::{self, status},
             },
             pods::tests::at,
@@ -63,5 +63,20 @@ mod tests {
         conditions::update(&mut status, Some(&steady(1.0)), None, at(1.0));
         let written = crate::api::conditions::get(&status.conditions, condition::INJECTED).unwrap();
         assert!(says(written, &steady(2.0)));
+    }
+
+    #[test]
+    fn what_was_found_out_is_written_with_the_plan_and_told_where_there_is_no_experiment_too() {
+        let warning = Warning { about: "reaper".to_owned(), message: "none".to_owned() };
+        let plan = plan(&json!({"steadyFor": "0s"}));
+        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
+        sight.warnings = vec![warning.clone()];
+        let world = World { read_at: at(0.0), ..healthy() };
+        let valid = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
+        for subject in [valid, Subject::Missing("doctor".to_owned())] {
+            let decision = tests::decided_of(&subject, None, Some(&world), &sight, 0.5);
+            let Decision::Record(status) = decision else { panic!("{decision:?}") };
+            assert_eq!(status.plan.unwrap().warnings, [warning.clone()]);
+        }
     }
 }
