@@ -49,7 +49,8 @@ impl Subject {
     }
 }
 
-fn of(experiment: &str) -> ExperimentRunSpec {
+/// A run of the Experiment of that name.
+pub(super) fn of(experiment: &str) -> ExperimentRunSpec {
     ExperimentRunSpec {
         experiment: experiment.into(),
         template: None,

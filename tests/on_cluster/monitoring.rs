@@ -2,6 +2,7 @@
 //! not script. One after the other: all tests here share the one monitoring of the cluster.
 
 mod alerts;
+mod sources;
 
 use std::process::Command;
 
@@ -80,7 +81,8 @@ async fn a_source_that_does_not_answer_is_named_before_anything_is_broken() {
     let _stopped = Stopped::now(&["prometheus"]);
     let (file, config) = (File::experiment("named", json!({})), File::of("named-config", POLLING));
     let before = ground.pod_uids().await;
-    for command in [&["plan", "-f", file.path()][..], &["doctor", "--config", config.path()]] {
+    let plan = ["plan", "-f", file.path()];
+    for command in [&plan[..], &["doctor"], &["doctor", "--config", config.path()]] {
         let output = firedrill(&ground.namespace, command);
         let text = String::from_utf8(output.stdout).unwrap();
         let names =
