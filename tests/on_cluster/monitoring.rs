@@ -105,13 +105,14 @@ async fn a_source_that_does_not_answer_is_named_before_anything_is_broken() {
 
 /// Waits until Alertmanager has heard that the alert is over: where its rule is taken away before, it
 /// goes on for minutes.
-async fn is_over(alert: &str) {
-    eventually("the alert is over", 30, async || (!is_on(alert)).then_some(())).await;
+async fn is_over(alert: &str, label: (&str, &str)) {
+    eventually("the alert is over", 30, async || (!is_on(alert, label)).then_some(())).await;
 }
 
-/// Whether Alertmanager has the alert.
-fn is_on(alert: &str) -> bool {
-    let url = format!("http://127.0.0.1:9093/api/v2/alerts?filter=alertname=\"{alert}\"");
+/// Whether Alertmanager has the alert with that label.
+fn is_on(alert: &str, (label, value): (&str, &str)) -> bool {
+    let filter = format!("filter=alertname=\"{alert}\"&filter={label}=\"{value}\"");
+    let url = format!("http://127.0.0.1:9093/api/v2/alerts?{filter}");
     let answer = Command::new("curl").args(["-sf", "-g", &url]).output().unwrap();
     String::from_utf8(answer.stdout).unwrap().trim() != "[]"
 }
@@ -152,7 +153,7 @@ async fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
     let (code, text) = demo("3-alert-waits-too-long.yaml");
     assert!(text.contains("Passed: noticed after"), "{text}");
     assert_eq!(code, Some(0));
-    is_over("StorefrontErrors").await;
+    is_over("StorefrontErrors", ("namespace", "shop")).await;
 }
 
 #[test]

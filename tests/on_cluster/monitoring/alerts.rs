@@ -80,7 +80,7 @@ async fn a_run_that_waits_for_an_alert_starts_when_it_is_over_although_it_was_no
     waits(&ground, &run, "WebGone is already firing").await;
     is_notified(&ground, "WebGone").await;
     change_rules(&ground, |rules| rules.replace("vector(1)", &gone));
-    is_over("WebGone").await;
+    is_over("WebGone", ("namespace", &ground.namespace)).await;
     let over = Instant::now();
     ground.seen(&run, FactName::Journaled).await;
     assert!(over.elapsed() < Duration::from_secs(10), "it started {:?} later", over.elapsed());
@@ -100,8 +100,10 @@ async fn alerts_of_other_namespaces_and_those_that_were_on_before_are_neither_to
             "  - {{alert: {alert}, expr: vector(1), labels: {{namespace: {of}, ground: {namespace}}}}}\n"
         )
     };
-    // The last one fires with the fault, elsewhere.
+    // Rarely evaluated, so that its first sample after the journal is one after the injection; the last one
+    // fires with the fault, elsewhere.
     let others = [
+        format!("- name: {namespace}-others\n  interval: 5s\n  rules:\n"),
         on("Foreign", "elsewhere"),
         on("Always", namespace),
         format!(
@@ -109,8 +111,9 @@ async fn alerts_of_other_namespaces_and_those_that_were_on_before_are_neither_to
         ),
     ];
     change_rules(&ground, |rules| format!("{rules}{}", others.concat()));
-    eventually("both are on", 30, async || (is_on("Foreign") && is_on("Always")).then_some(()))
-        .await;
+    let ours = ("ground", namespace.as_str());
+    let both = async || (is_on("Foreign", ours) && is_on("Always", ours)).then_some(());
+    eventually("both are on", 30, both).await;
     let _operator = Operator::start(super::POLLING);
     let run = ground.run(json!({"template": {"detection": {"within": "5s"}}})).await;
     let run = ground.finished(&run).await;
