@@ -75,16 +75,17 @@ impl Plan {
 
     /// A run that is not back ends before its detection objective has passed.
     fn cut_short(&self) -> Option<Warning> {
-        let (back, objective) = (self.spec.recovery.within, self.spec.detection.within);
-        let half: Duration = (objective.std() / 2).into();
-        let (ends, needed) = match &self.spec.fault {
-            Fault::PodKill(_) => (back + back, half),
+        let (recovery, objective) = (&self.spec.recovery, self.spec.detection.within);
+        let back = recovery.within;
+        let (begins, times) = match &self.spec.fault {
+            Fault::PodKill(_) => (Duration::ZERO, 2),
+            // It is waited for once more after the revert, twice where what ends with the fault counts.
             Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
-                let duration = self.spec.duration;
-                let rest = objective.std().saturating_sub(duration.std()).into();
-                ((back + back).max(duration + back), half.min(rest))
+                (self.spec.duration, if recovery.count_fault_ended { 2 } else { 1 })
             }
         };
+        let ends: Duration = (begins.std() + back.std() * times).into();
+        let needed: Duration = (objective.std().saturating_sub(begins.std()) / times).into();
         (ends < objective).then(|| Warning {
             about: "spec.recovery.within".to_owned(),
             message: format!(
@@ -148,8 +149,8 @@ mod tests {
             (&kill, "10m", "5m", "1h", None),
             (&kill, "10m", "5m", "40s", Some(["40s", "5m", "1m20s", "2m30s"])),
             (&outage, "10m", "5m", "10s", None),
-            (&outage, "1m", "5m", "2m30s", None),
-            (&outage, "1m", "5m", "1m", Some(["1m", "5m", "2m", "2m30s"])),
+            (&outage, "1m", "5m", "4m", None),
+            (&outage, "1m", "5m", "2m30s", Some(["2m30s", "5m", "3m30s", "4m"])),
             (&outage, "4m", "5m", "30s", Some(["30s", "5m", "4m30s", "1m"])),
         ] {
             let expected = numbers.map(|[back, objective, ends, needed]| {

@@ -139,13 +139,11 @@ fn join(path: &str, name: &str) -> String {
 
 /// The known field that the unknown one was probably meant to be, else every known one.
 fn near(name: &str, properties: &Map<String, Value>) -> String {
-    match nearest(name, properties.keys().map(String::as_str)) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None => {
-            let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!("known are {}", known.join(", "))
-        }
-    }
+    let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+    nearest(name, known.iter().copied()).map_or_else(
+        || format!("known are {}", known.join(", ")),
+        |known| format!("did you mean `{known}`?"),
+    )
 }
 
 fn list(schema: &Value, node: &Node, items: &[Node], path: &str, problems: &mut Vec<Problem>) {

@@ -25,8 +25,9 @@ pub(super) async fn checks(cluster: &Cluster, lease: Result<String, String>) -> 
     match ask(cluster).await {
         Ok(Some(warnings)) => told(&warnings, lease),
         Ok(None) => {
-            let silent = lease
-                .and(Err(format!("did not answer within {}s; see its logs", WITHIN.as_secs())));
+            let silent =
+                || Err(format!("did not answer within {}s; see its logs", WITHIN.as_secs()));
+            let silent = lease.and_then(|_| silent());
             unknown(silent, "the operator did not answer")
         }
         Err(failure) => unknown(lease, &failure.to_string()),

@@ -76,7 +76,7 @@ mod tests {
         for subject in [valid, Subject::Missing("doctor".to_owned())] {
             let decision = tests::decided_of(&subject, None, Some(&world), &sight, 0.5);
             let Decision::Record(status) = decision else { panic!("{decision:?}") };
-            assert_eq!(status.plan.unwrap().warnings, [warning.clone()]);
+            assert_eq!(status.plan.unwrap().warnings, std::slice::from_ref(&warning));
         }
     }
 }

@@ -82,8 +82,8 @@ async fn an_alert_that_no_rule_can_fire_is_told_with_the_nearest_name() {
             conditions.into_iter().find(|condition| condition.type_ == "Ready")
         })
         .await;
-        let message =
-            expected.map_or("the spec is valid".to_owned(), |says| format!("valid, but {says}"));
+        let message = expected
+            .map_or_else(|| "the spec is valid".to_owned(), |says| format!("valid, but {says}"));
         assert_eq!((ready.status.as_str(), ready.message), ("True", message));
     }
 }
