@@ -66,7 +66,7 @@ enum Verb {
     /// Show what was learned from missed objectives.
     #[command(subcommand)]
     Debrief(debrief::Verb),
-    /// Check the connection, the resources, the rights and the alert sources.
+    /// Check the connection, the resources, the rights, and by the operator its alert sources and the reaper.
     Doctor(doctor::Args),
     /// Run the operator.
     Operator(operator::Args),

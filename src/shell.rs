@@ -23,6 +23,7 @@ pub mod registry;
 pub mod revisions;
 pub mod surroundings;
 pub mod turns;
+pub mod warnings;
 pub mod watched;
 pub mod webhook;
 

@@ -115,3 +115,17 @@ fn a_file_that_is_no_yaml_and_somebody_elses_resource_are_told_apart() {
             .contains("Experimint of firedrill.dev/v1alpha1 is not known")
     );
 }
+
+#[test]
+fn a_recovery_objective_that_ends_the_run_before_the_detection_objective_is_a_warning() {
+    let text = include_str!("../experiments/start-here.yaml");
+    assert!(text.contains("  recovery: "), "its recovery can be changed");
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("  recovery: ")).collect();
+    let text = format!("{}\n  recovery: {{within: 1m}}\n", lines.join("\n"));
+    let resources = read("x", &text).unwrap();
+    let warnings: Vec<_> = resources.iter().flat_map(firedrill::cli::manifest::warnings).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("spec.recovery.within: 1m is short beside detection.within 5m")
+    );
+}

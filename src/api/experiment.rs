@@ -304,7 +304,8 @@ pub struct ExperimentStatus {
     /// Name of the debrief that is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_debrief: Option<String>,
-    /// `Ready`: the spec is valid; its message warns of sources that cannot be reached.
+    /// `Ready`: the spec is valid; its message warns of sources that cannot be reached, and of alerts that
+    /// no rule can fire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -58,6 +58,28 @@ pub struct Journal {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub guards: Vec<GuardResult>,
+    /// What is worth knowing before anything is broken, as it was when the run was taken up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["about".into()]))]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that refuses nothing and is worth knowing before anything is broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// What it is about: a field of the experiment or of the operator's configuration, or the reaper.
+    #[schemars(length(max = 64))]
+    pub about: String,
+    /// What is so, and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.about, self.message)
+    }
 }
 
 /// The fields that a fault changes, as they were.

@@ -12,7 +12,8 @@ use super::{
 };
 
 pub use super::journal::{
-    ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef, Victim, Workload,
+    ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef, Victim, Warning,
+    Workload,
 };
 
 /// One execution of an experiment, never resumed and never reused.

@@ -1,6 +1,8 @@
-//! `firedrill doctor`: everything that a run needs, checked before anything is broken.
+//! `firedrill doctor`: everything that a run needs, checked before anything is broken; what only the operator
+//! can see, it is asked.
 
 mod granted;
+mod operator;
 
 use std::path::PathBuf;
 
@@ -40,7 +42,7 @@ use crate::{
 /// Arguments of `firedrill doctor`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The operator's configuration: its alert sources are asked too.
+    /// The configuration of run --local: its alert sources are asked from here.
     #[arg(long, env = "FIREDRILL_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -63,7 +65,8 @@ pub async fn doctor(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     if checks.iter().all(|(_, result)| result.is_ok()) {
         checks.extend(installed(&cluster).await);
         checks.extend(rights(&cluster).await);
-        checks.push(operator(&cluster).await);
+        let lease = lease(&cluster).await;
+        checks.extend(operator::checks(&cluster, lease).await);
         checks.push(opted_in(&cluster, config.as_ref(), operator_namespace).await);
         checks.push(granted::check(&cluster, operator_namespace).await);
         checks.push(lever(&cluster).await);
@@ -176,10 +179,10 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
 }
 
 /// Whether an operator has renewed its Lease; one that runs outside of the cluster has none.
-async fn operator(cluster: &Cluster) -> Check {
+async fn lease(cluster: &Cluster) -> Result<String, String> {
     let leases: Api<Lease> = Api::all(cluster.client.clone());
     let named = ListParams::default().fields(&format!("metadata.name={}", names::OPERATOR));
-    let result = match call("list the Leases", leases.list(&named)).await {
+    match call("list the Leases", leases.list(&named)).await {
         Ok(found) => {
             let now = Clock::start().now();
             let fresh = |lease: &Lease| {
@@ -195,8 +198,7 @@ async fn operator(cluster: &Cluster) -> Check {
         }
         Err(error) if error.code() == Some(403) => Ok("its Lease may not be read".to_owned()),
         Err(error) => Err(Failure::from(error).to_string()),
-    };
-    ("operator".to_owned(), result)
+    }
 }
 
 async fn opted_in(cluster: &Cluster, config: Option<&Config>, operator_namespace: &str) -> Check {
@@ -236,6 +238,7 @@ async fn lever(cluster: &Cluster) -> Check {
     ("safety lever".to_owned(), result)
 }
 
+/// What can be reached from here.
 async fn sources(config: &Config) -> Vec<Check> {
     let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
     let named = [
@@ -256,8 +259,8 @@ async fn sources(config: &Config) -> Vec<Check> {
             Err(error) => Err(error.to_string()),
         };
         let result = match answer {
-            Ok(()) => Ok(format!("answers at {}", endpoint.url)),
-            Err(error) => Err(format!("cannot be reached at {}: {error}", endpoint.url)),
+            Ok(()) => Ok(format!("answers here at {}", endpoint.url)),
+            Err(error) => Err(format!("cannot be reached from here at {}: {error}", endpoint.url)),
         };
         checks.push((name.to_owned(), result));
     }

@@ -250,6 +250,18 @@ fn chosen(rule: &str, node: &Node) -> Option<String> {
     Some(format!("{rule}: {}", hint::choose(&members, &given)))
 }
 
+/// What is valid and may still not be meant.
+#[must_use]
+pub fn warnings(resource: &Resource) -> Vec<String> {
+    let spec = match resource {
+        Resource::Experiment(experiment) => Some(&experiment.spec),
+        Resource::Run(run) => run.spec.template.as_ref(),
+        Resource::Ours(_) | Resource::Other(_) => None,
+    };
+    let plan = spec.and_then(|spec| Plan::parse(spec).ok());
+    plan.iter().flat_map(Plan::warnings).map(|warning| warning.to_string()).collect()
+}
+
 /// What the schema cannot judge: regular expressions, which the operator refuses at the start of a run.
 fn expressions(resource: &Resource, node: &Node) -> Vec<Problem> {
     let (spec, place) = match resource {

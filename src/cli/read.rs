@@ -68,7 +68,8 @@ fn named(name: &str) -> Result<&str, Failure> {
     Ok(name)
 }
 
-fn of(experiment: &str) -> ExperimentRunSpec {
+/// A run of the Experiment of that name.
+pub(super) fn of(experiment: &str) -> ExperimentRunSpec {
     ExperimentRunSpec {
         experiment: experiment.into(),
         template: None,

@@ -15,6 +15,7 @@ use super::{
     follow::{self, Role},
     operator,
     read::Subject,
+    view::clean,
 };
 use crate::{
     api::{ExperimentRun, names},
@@ -108,7 +109,8 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
         name,
         |run: Option<&ExperimentRun>| run.is_none_or(ExperimentRun::is_taken_up),
     );
-    if tokio::time::timeout(ACCEPTED_WITHIN, taken_up).await.is_ok() {
+    if let Ok(taken_up) = tokio::time::timeout(ACCEPTED_WITHIN, taken_up).await {
+        warn(taken_up.ok().flatten().as_ref());
         return Ok(());
     }
     take_back(runs, name).await?;
@@ -117,6 +119,14 @@ async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> R
         "no operator took up the run within 10s, so it was taken back and nothing was broken. \
          Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
     ))
+}
+
+/// What the operator found out that is worth knowing before anything is broken.
+fn warn(run: Option<&ExperimentRun>) {
+    let plan = run.and_then(|run| run.status.as_ref()?.plan.as_ref());
+    for warning in plan.iter().flat_map(|plan| &plan.warnings) {
+        eprintln!("warning: {}", clean(&warning.to_string()));
+    }
 }
 
 /// Waits until our own operator has let go of a run that is over: nobody else would, and the run

@@ -36,12 +36,12 @@ impl Watch<'_> {
     /// The condition that holds, or is the next to hold; `now` is what its words speak of.
     #[must_use]
     pub fn due(&self, now: Moment) -> Option<Due> {
-        let conditions = [self.alert(), self.probe(now), self.silence(now)];
+        let conditions = [self.alert(now), self.probe(now), self.silence(now)];
         conditions.into_iter().flatten().min_by_key(|due| due.at)
     }
 
-    fn alert(&self) -> Option<Due> {
-        let (at, alert) = self.sight.book.aborting(&self.watcher, self.journaled)?;
+    fn alert(&self, now: Moment) -> Option<Due> {
+        let (at, alert) = self.sight.book.aborting(&self.watcher, self.journaled, now)?;
         let (name, labels) = (alert.name(), matcher::print(&alert.labels));
         Some(Due { at, why: format!("{name} fired, which guards.abortOn names: {labels}") })
     }
@@ -146,6 +146,7 @@ pub(crate) mod tests {
             condition_true: None,
             firing: fired.map(|fired| Span::new(at(fired), at(fired))),
             notified: None,
+            pushed: fired.map(at).filter(|_| channel == Channel::Webhook),
         }
     }
 
@@ -201,7 +202,8 @@ pub(crate) mod tests {
     #[test]
     fn an_alert_ends_the_run_whether_it_fired_at_the_journal_before_or_after_it() {
         for fired in [5.0, 10.0, 15.0] {
-            ends(&[alert(Channel::Webhook, "Bad", Some(fired))], true);
+            let pushed = Some(at(19.5));
+            ends(&[Sighting { pushed, ..alert(Channel::Webhook, "Bad", Some(fired)) }], true);
         }
     }
 

@@ -1,6 +1,14 @@
 //! What the alert sources said, and which of it counts as noticing the fault.
 
-use super::{matcher::Labels, plan::Plan, span::Span};
+mod aside;
+mod on;
+mod watcher;
+
+pub use aside::UNEXPECTED;
+pub use on::NOTIFICATION_HOLDS;
+pub use watcher::Watcher;
+
+use super::{matcher::Labels, span::Span};
 use crate::api::{Duration, Moment, run::AlertRef};
 
 /// Where something about an alert came from.
@@ -45,6 +53,8 @@ pub struct Sighting {
     pub firing: Option<Span>,
     /// When its notification was delivered.
     pub notified: Option<Span>,
+    /// When its last notification arrived; absent where the channel is asked.
+    pub pushed: Option<Moment>,
 }
 
 impl Sighting {
@@ -83,9 +93,6 @@ pub struct Coverage {
 /// The longest time between two answers of Alertmanager in which an alert cannot come and go unseen.
 const POLL_GAP: Duration = Duration::seconds(15);
 
-/// After so long Alertmanager has an alert that fires in Prometheus, and was asked for it.
-const DELIVERY: Duration = Duration::seconds(3);
-
 /// Everything that was reported during one run.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -99,9 +106,12 @@ pub struct Book {
 const SIGHTINGS_MAX: usize = 256;
 
 impl Book {
-    /// Takes up what one channel reports; the earliest notification stays.
+    /// Takes up what one channel reports; the earliest notification stays. That an alert is resolved ends
+    /// what was notified of it, and tells nothing else.
     pub fn report(&mut self, sighting: Sighting) {
-        if let Some(old) = self.known(&sighting) {
+        if sighting.pushed.is_some() && !sighting.active {
+            self.resolve(&sighting);
+        } else if let Some(old) = self.known(&sighting) {
             let notified = old.notified.or(sighting.notified);
             *old = Sighting { notified, ..sighting };
         } else {
@@ -126,6 +136,16 @@ impl Book {
                 self.report(sighting);
             }
         }
+    }
+
+    fn resolve(&mut self, resolved: &Sighting) {
+        let fired = |sighting: &Sighting| sighting.firing.map(|firing| firing.at);
+        let ended = |old: &&mut Sighting| {
+            old.channel == resolved.channel
+                && old.labels == resolved.labels
+                && fired(old) <= fired(resolved)
+        };
+        self.sightings.iter_mut().filter(ended).for_each(|old| old.active = false);
     }
 
     /// The earlier report of the same alert by the same channel.
@@ -196,48 +216,6 @@ impl Book {
         [self.prometheus, self.alertmanager].into_iter().flatten().map(|source| source.until).max()
     }
 
-    /// The first alert that the experiment expects or ends at and that is pending or firing now,
-    /// suppressed ones apart.
-    #[must_use]
-    pub fn noisy(&self, watcher: &Watcher<'_>) -> Option<&Sighting> {
-        self.sightings.iter().filter(|sighting| sighting.active && !sighting.suppressed).find(
-            |sighting| {
-                let aborts = watcher.aborts_on(sighting) && !self.is_silenced(sighting);
-                watcher.expects(sighting) || aborts
-            },
-        )
-    }
-
-    /// The first alert that ends a run which was journaled at `since`, and from when on it does: it
-    /// is firing, or fired since then.
-    #[must_use]
-    pub fn aborting(&self, watcher: &Watcher<'_>, since: Moment) -> Option<(Moment, &Sighting)> {
-        let aborts = |sighting: &&Sighting| {
-            watcher.aborts_on(sighting) && !sighting.suppressed && !self.is_silenced(sighting)
-        };
-        let counted = self.sightings.iter().filter(aborts).filter_map(|sighting| {
-            let fired = sighting.firing?.at;
-            let counts = sighting.active || fired >= since;
-            counts.then(|| (fired + self.delivery(sighting), sighting))
-        });
-        counted.min_by_key(|(at, _)| *at)
-    }
-
-    /// How long to wait for Alertmanager's word on an alert: only it knows what is silenced.
-    fn delivery(&self, sighting: &Sighting) -> Duration {
-        let failed = self.failures.iter().any(|(channel, _)| *channel == Channel::Alertmanager);
-        let answers = self.alertmanager.is_some() && !failed;
-        if answers && sighting.channel == Channel::Prometheus { DELIVERY } else { Duration::ZERO }
-    }
-
-    /// Whether Alertmanager suppresses what Prometheus says is on.
-    fn is_silenced(&self, sighting: &Sighting) -> bool {
-        let silences = |other: &Sighting| {
-            other.suppressed && other.active && is_part_of(&sighting.labels, &other.labels)
-        };
-        sighting.channel == Channel::Prometheus && self.sightings.iter().any(silences)
-    }
-
     /// Forgets what was seen before the injection; what is still on is reported again.
     pub fn forget(&mut self) {
         self.sightings.clear();
@@ -277,38 +255,19 @@ impl Book {
             .min_by_key(|(span, _)| span.at)
     }
 
-    /// Alerts that fired since the injection and do not count, at most 16, each with the reason.
-    #[must_use]
-    pub fn also_fired(&self, watcher: &Watcher<'_>, injected: Moment) -> Vec<AlertRef> {
-        let mut seen: Vec<AlertRef> = Vec::new();
-        let fired =
-            |sighting: &&Sighting| sighting.firing.is_some_and(|firing| firing.at >= injected);
-        for sighting in self.sightings.iter().filter(fired) {
-            let reason = match (watcher.expects(sighting), sighting.suppressed) {
-                (true, true) => Some("silenced or inhibited"),
-                (true, false) if !self.counts(sighting, watcher, injected) => {
-                    Some("began before the injection")
-                }
-                (true, false) => None,
-                (false, _) => Some("not among detection.alerts"),
-            };
-            let new = |alert: &AlertRef| seen.iter().all(|old| old.labels != alert.labels);
-            if let Some(alert) = reason.map(|reason| sighting.reference(Some(reason))).filter(new) {
-                seen.push(alert);
-            }
-        }
-        seen.truncate(16);
-        seen
-    }
-
     /// An alert counts when it is expected, not suppressed, and began after the injection in every
     /// channel that tells when it began.
     fn counts(&self, sighting: &Sighting, watcher: &Watcher<'_>, injected: Moment) -> bool {
+        watcher.expects(sighting) && !sighting.suppressed && self.is_new(sighting, injected)
+    }
+
+    /// Whether the alert began after the injection in every channel that tells when it began.
+    fn is_new(&self, sighting: &Sighting, injected: Moment) -> bool {
         let older = |other: &Sighting| {
             is_part_of(&other.labels, &sighting.labels)
                 && other.began().is_some_and(|began| began <= injected)
         };
-        watcher.expects(sighting) && !sighting.suppressed && !self.sightings.iter().any(older)
+        !self.sightings.iter().any(older)
     }
 }
 
@@ -316,44 +275,6 @@ impl Book {
 fn is_part_of(a: &Labels, b: &Labels) -> bool {
     a.iter().all(|(label, value)| b.get(label) == Some(value))
         || b.iter().all(|(label, value)| a.get(label) == Some(value))
-}
-
-/// For whom alerts are judged: the plan, its namespace, and the label that names namespaces.
-#[derive(Clone, Copy, Debug)]
-pub struct Watcher<'a> {
-    /// The experiment.
-    pub plan: &'a Plan,
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// `alertmanager.namespaceLabel` of the configuration.
-    pub namespace_label: &'a str,
-}
-
-impl Watcher<'_> {
-    /// Whether the experiment expects this alert.
-    #[must_use]
-    pub fn expects(&self, sighting: &Sighting) -> bool {
-        self.is_here(sighting) && self.plan.expects(&sighting.labels)
-    }
-
-    /// Whether this alert ends the run.
-    #[must_use]
-    pub fn aborts_on(&self, sighting: &Sighting) -> bool {
-        self.is_here(sighting) && self.plan.aborts_on(&sighting.labels)
-    }
-
-    /// Whether this alert means anything to the experiment.
-    #[must_use]
-    pub fn concerns(&self, sighting: &Sighting) -> bool {
-        self.expects(sighting) || self.aborts_on(sighting)
-    }
-
-    /// An alert that carries the label counts only for runs of that namespace; an empty label
-    /// switches that off.
-    fn is_here(&self, sighting: &Sighting) -> bool {
-        let named = sighting.labels.get(self.namespace_label);
-        self.namespace_label.is_empty() || named.is_none_or(|named| named == self.namespace)
-    }
 }
 
 #[cfg(test)]

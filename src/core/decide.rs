@@ -10,6 +10,7 @@ mod during;
 mod ending;
 mod reverting;
 mod rounds;
+mod waiting;
 
 use super::{
     alarms::Watcher,
@@ -303,6 +304,18 @@ pub(crate) mod tests {
         sight: &Sight,
         now: f64,
     ) -> Decision {
+        let subject = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
+        decided_of(&subject, status, world, sight, now)
+    }
+
+    /// The same of a run of that subject.
+    pub fn decided_of(
+        subject: &Subject,
+        status: Option<ExperimentRunStatus>,
+        world: Option<&World>,
+        sight: &Sight,
+        now: f64,
+    ) -> Decision {
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
         let mut run = ExperimentRun::new("x-1", spec);
         run.metadata.namespace = Some("shop".to_owned());
@@ -312,7 +325,7 @@ pub(crate) mod tests {
         decide(&Observed {
             now: at(now),
             run: &run,
-            subject: &Subject::Valid { plan: Box::new(plan.clone()), generation: None },
+            subject,
             config: &Config::default(),
             own_namespace: false,
             inside: true,

@@ -287,18 +287,20 @@ const REAPER_ALIVE: Duration = Duration::seconds(30);
 fn reaper(world: &World) -> Option<GuardResult> {
     let seen = world.scene.as_ref()?.reaper_seen;
     // As of the look: while other guards are waited for, nobody looks at the Lease again.
-    let age = seen.map(|seen| Duration::between(seen, world.read_at));
-    let refusal = match age {
-        None => Some("no reaper was ever seen here".to_owned()),
-        Some(age) if age > REAPER_ALIVE => {
-            Some(format!("the reaper was last seen {} ago", round(age)))
-        }
-        Some(_) => None,
-    };
-    let remedy = "start one with `firedrill reaper`; the chart installs it";
-    Some(result(Guard::Reaper, refusal.map(|why| format!("{why}: {remedy}")), || {
+    Some(result(Guard::Reaper, no_reaper(seen, world.read_at), || {
         "a reaper lives that would end the fault if the operator could not".to_owned()
     }))
+}
+
+/// Why there is no reaper at `now`, if it was last heard of then, and what to do.
+#[must_use]
+pub fn no_reaper(seen: Option<Moment>, now: Moment) -> Option<String> {
+    let why = match seen.map(|seen| Duration::between(seen, now)) {
+        None => "no reaper was ever seen here".to_owned(),
+        Some(age) if age > REAPER_ALIVE => format!("the reaper was last seen {} ago", round(age)),
+        Some(_) => return None,
+    };
+    Some(format!("{why}: start one with `firedrill reaper`; the chart installs it"))
 }
 
 fn concurrency(scene: &Scene<'_>) -> GuardResult {

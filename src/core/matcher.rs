@@ -24,6 +24,20 @@ enum Test {
     Like(Regex),
 }
 
+impl Matcher {
+    fn holds(&self, value: &str) -> bool {
+        let holds = match &self.test {
+            Test::Equals(expected) => value == expected,
+            Test::Like(expression) => expression.is_match(value),
+        };
+        holds != self.negated
+    }
+}
+
+/// An expression must match the whole of a value.
+const OPEN: &str = "^(?:";
+const CLOSE: &str = ")$";
+
 /// Why a text is no matcher list.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
@@ -65,13 +79,29 @@ impl Matchers {
     /// Whether every matcher holds; a label that is missing counts as empty.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|matcher| {
-            let value = labels.get(&matcher.label).map_or("", String::as_str);
-            let holds = match &matcher.test {
-                Test::Equals(expected) => value == expected,
-                Test::Like(expression) => expression.is_match(value),
-            };
-            holds != matcher.negated
+        self.conflict(|label| Some(labels.get(label).map_or("", String::as_str))).is_none()
+    }
+
+    /// The first label whose matcher fails on its value; one of which no value is known fails never.
+    pub fn conflict<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Option<&str> {
+        let fails =
+            |matcher: &&Matcher| value(&matcher.label).is_some_and(|value| !matcher.holds(value));
+        self.0.iter().find(fails).map(|matcher| matcher.label.as_str())
+    }
+
+    /// What that label has to be or to be like, as it was written.
+    #[must_use]
+    pub fn wanted(&self, label: &str) -> Option<&str> {
+        let matcher = self.0.iter().find(|matcher| matcher.label == label && !matcher.negated)?;
+        Some(match &matcher.test {
+            Test::Equals(value) => value,
+            Test::Like(expression) => {
+                let written = expression.as_str();
+                written
+                    .strip_prefix(OPEN)
+                    .and_then(|rest| rest.strip_suffix(CLOSE))
+                    .unwrap_or(written)
+            }
         })
     }
 
@@ -107,7 +137,7 @@ fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
         return None;
     }
     let condition = if like {
-        Regex::new(&format!("^(?:{value})$"))
+        Regex::new(&format!("{OPEN}{value}{CLOSE}"))
             .map(Test::Like)
             .map_err(|error| ParseError::Expression(value, cause(&error)))
     } else {

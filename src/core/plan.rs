@@ -4,7 +4,11 @@ use super::{
     hash,
     matcher::{Labels, Matchers},
 };
-use crate::api::{ExperimentSpec, run::ExperimentRef};
+use crate::api::{
+    Duration, ExperimentSpec,
+    fault::Fault,
+    run::{ExperimentRef, Warning},
+};
 
 /// An experiment after "parse, don't validate".
 #[derive(Clone, Debug)]
@@ -52,6 +56,45 @@ impl Plan {
         self.aborts.iter().any(|matchers| matchers.matches(labels))
     }
 
+    /// Every matcher list of the spec, with its path and its text.
+    pub fn watched(&self) -> impl Iterator<Item = (String, &str, &Matchers)> {
+        let detection = ("spec.detection.alerts", &self.spec.detection.alerts, &self.alerts);
+        let guards = ("spec.guards.abortOn", &self.spec.guards.abort_on, &self.aborts);
+        [detection, guards].into_iter().flat_map(|(path, texts, lists)| {
+            let lists = texts.iter().zip(lists).enumerate();
+            lists
+                .map(move |(index, (text, list))| (format!("{path}[{index}]"), text.as_str(), list))
+        })
+    }
+
+    /// What the spec allows and hardly anybody means.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.cut_short().into_iter().collect()
+    }
+
+    /// A run that is not back ends before its detection objective has passed.
+    fn cut_short(&self) -> Option<Warning> {
+        let (recovery, objective) = (&self.spec.recovery, self.spec.detection.within);
+        let back = recovery.within;
+        let (begins, times) = match &self.spec.fault {
+            Fault::PodKill(_) => (Duration::ZERO, 2),
+            // It is waited for once more after the revert, twice where what ends with the fault counts.
+            Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
+                (self.spec.duration, if recovery.count_fault_ended { 2 } else { 1 })
+            }
+        };
+        let ends: Duration = (begins.std() + back.std() * times).into();
+        let needed: Duration = (objective.std().saturating_sub(begins.std()) / times).into();
+        (ends < objective).then(|| Warning {
+            about: "spec.recovery.within".to_owned(),
+            message: format!(
+                "{back} is short beside detection.within {objective}: a run that is not back by then ends {ends} after \
+                 the injection, too soon to tell that it was not noticed in time. Set it to at least {needed}"
+            ),
+        })
+    }
+
     /// The hashes by which this experiment is known again.
     #[must_use]
     pub fn reference(&self, generation: Option<i64>) -> ExperimentRef {
@@ -74,4 +117,51 @@ fn matchers(path: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<Ma
         }
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is said of a spec with this fault, duration, detection and recovery objective.
+    fn said(fault: &Value, duration: &str, detection: &str, recovery: &str) -> Vec<String> {
+        let spec = json!({
+            "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},
+            "fault": fault, "duration": duration,
+            "steadyState": [{"name": "whole", "workload": {}}],
+            "detection": {"within": detection, "alerts": ["{a=\"b\"}"]},
+            "recovery": {"within": recovery},
+        });
+        let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
+        plan.warnings().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_run_that_would_end_before_its_detection_objective_has_passed_is_warned_of() {
+        let (kill, outage) = (
+            json!({"podKill": {"count": 1}}),
+            json!({"dependencyOutage": {"blackhole": {"service": "db"}}}),
+        );
+        for (fault, duration, detection, recovery, numbers) in [
+            (&kill, "10m", "5m", "2m30s", None),
+            (&kill, "10m", "5m", "1h", None),
+            (&kill, "10m", "5m", "40s", Some(["40s", "5m", "1m20s", "2m30s"])),
+            (&outage, "10m", "5m", "10s", None),
+            (&outage, "1m", "5m", "4m", None),
+            (&outage, "1m", "5m", "2m30s", Some(["2m30s", "5m", "3m30s", "4m"])),
+            (&outage, "4m", "5m", "30s", Some(["30s", "5m", "4m30s", "1m"])),
+        ] {
+            let expected = numbers.map(|[back, objective, ends, needed]| {
+                format!(
+                    "spec.recovery.within: {back} is short beside detection.within {objective}: a run that is not \
+                     back by then ends {ends} after the injection, too soon to tell that it was not noticed in time. \
+                     Set it to at least {needed}"
+                )
+            });
+            let expected: Vec<String> = expected.into_iter().collect();
+            assert_eq!(said(fault, duration, detection, recovery), expected);
+        }
+    }
 }

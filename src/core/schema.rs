@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     document::{Kind, Node, Place},
     hint,
+    nearest::nearest,
 };
 
 /// One thing that is wrong, and where.
@@ -129,32 +130,11 @@ fn join(path: &str, name: &str) -> String {
 
 /// The known field that the unknown one was probably meant to be, else every known one.
 fn near(name: &str, properties: &Map<String, Value>) -> String {
-    let best = properties.keys().map(|known| (distance(name, known), known)).min();
-    match best {
-        Some((distance, known)) if distance <= 2.max(known.len() / 4) => {
-            format!("did you mean `{known}`?")
-        }
-        _ => {
-            let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!("known are {}", known.join(", "))
-        }
-    }
-}
-
-/// Levenshtein's distance, without regard to case.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+    nearest(name, known.iter().copied()).map_or_else(
+        || format!("known are {}", known.join(", ")),
+        |known| format!("did you mean `{known}`?"),
+    )
 }
 
 fn list(schema: &Value, node: &Node, items: &[Node], path: &str, problems: &mut Vec<Problem>) {
@@ -247,7 +227,6 @@ mod tests {
 
     #[test]
     fn a_typo_is_near_its_word_and_a_stranger_is_not() {
-        assert_eq!(distance("hypotesis", "hypothesis"), 1);
         let known = [("hypothesis".to_owned(), Value::Null), ("owner".to_owned(), Value::Null)];
         let known = known.into_iter().collect();
         assert_eq!(near("hypotesis", &known), "did you mean `hypothesis`?");

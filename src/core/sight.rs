@@ -5,7 +5,7 @@ use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::Probe,
     fault::Fault,
-    run::{ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since},
+    run::{ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Warning},
 };
 
 /// Everything that was seen; filled by the shell, read by the rules.
@@ -31,6 +31,8 @@ pub struct Sight {
     pub since: Moment,
     /// Since when alerts matter: the start of the look, or the injection if that was earlier.
     pub alerts_since: Moment,
+    /// What was found out when the run was taken up that is worth knowing, and refuses nothing.
+    pub warnings: Vec<Warning>,
     /// Gaps that lie before, from a process that looked earlier.
     earlier: Vec<Gap>,
     /// The good window that an earlier process had seen begin.
@@ -65,6 +67,7 @@ impl Sight {
             book: Book::default(),
             since: now,
             alerts_since: now,
+            warnings: Vec::new(),
             earlier: Vec::new(),
             inherited: None,
             baseline: Baseline::default(),

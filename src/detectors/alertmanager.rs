@@ -75,11 +75,12 @@ pub fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
         condition_true: None,
         firing: Some(fired(alert.starts_at)),
         notified: None,
+        pushed: None,
     };
     Ok(alerts.into_iter().map(sighting).collect())
 }
 
-/// Reads a notification that was received at `received`; resolved alerts tell nothing new.
+/// Reads a notification that was received at `received`; alerts that it calls resolved are not active.
 ///
 /// # Errors
 /// When the body has another shape or version.
@@ -88,18 +89,21 @@ pub fn read_notification(body: &[u8], received: Moment) -> Result<Vec<Sighting>,
     if notification.version != "4" {
         return Err(ReadError::Version(notification.version));
     }
-    let firing = notification.alerts.into_iter().filter(|alert| alert.status == "firing");
-    let sighting = |alert: Notified| Sighting {
-        channel: Channel::Webhook,
-        labels: alert.labels,
-        fingerprint: alert.fingerprint,
-        suppressed: false,
-        active: true,
-        condition_true: None,
-        firing: Some(fired(alert.starts_at)),
-        notified: Some(Span::new(alert.starts_at, received)),
+    let sighting = |alert: Notified| {
+        let active = alert.status == "firing";
+        Sighting {
+            channel: Channel::Webhook,
+            labels: alert.labels,
+            fingerprint: alert.fingerprint,
+            suppressed: false,
+            active,
+            condition_true: None,
+            firing: Some(fired(alert.starts_at)),
+            notified: active.then(|| Span::new(alert.starts_at, received)),
+            pushed: Some(received),
+        }
     };
-    Ok(firing.map(sighting).collect())
+    Ok(notification.alerts.into_iter().map(sighting).collect())
 }
 
 /// `startsAt` is the stamp of the evaluation, cut to milliseconds.
@@ -120,13 +124,14 @@ mod tests {
            "startsAt":"2026-11-24T09:00:00Z","endsAt":"2026-11-24T09:30:00Z","generatorURL":""}]}"#;
 
     #[test]
-    fn a_notification_tells_when_the_alert_fired_and_when_it_was_delivered() {
+    fn a_notification_tells_when_the_alert_fired_when_it_was_delivered_and_what_is_resolved() {
         let received = "\"2026-11-24T10:00:01.5Z\"";
         let received: Moment = serde_json::from_str(received).unwrap();
         let seen = read_notification(BODY.as_bytes(), received).unwrap();
-        assert_eq!(seen.len(), 1);
+        assert_eq!(seen.iter().map(|alert| alert.active).collect::<Vec<_>>(), [true, false]);
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
+        assert_eq!(seen[1].notified, None, "that it is resolved is not what calls people");
     }
 
     #[test]

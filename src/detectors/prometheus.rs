@@ -11,6 +11,7 @@ use crate::{
     core::{
         alarms::{Channel, Sighting},
         matcher::Labels,
+        rules::Rule,
         span::Span,
     },
 };
@@ -19,6 +20,13 @@ use crate::{
 pub const QUERY: &str = "/api/v1/query";
 /// Path of the rules.
 pub const RULES: &str = "/api/v1/rules";
+
+/// What is asked of [`RULES`]: alerting rules, without the alerts that are on, where the server knows how
+/// to leave those out.
+#[must_use]
+pub fn rules_query() -> [(&'static str, String); 2] {
+    [("type", "alert".to_owned()), ("exclude_alerts", "true".to_owned())]
+}
 
 /// Every alert that was pending or firing in the last `range`.
 #[must_use]
@@ -70,6 +78,26 @@ pub fn read_intervals(answer: &Value) -> Intervals {
         rules.filter_map(move |rule| Some((rule["name"].as_str()?.to_owned(), interval)))
     });
     rules.map(|(name, seconds)| (name, from_seconds(seconds))).collect()
+}
+
+/// Reads the alerting rules from an answer to [`RULES`].
+///
+/// # Errors
+/// When the answer has another shape.
+pub fn read_rules(answer: &Value) -> Result<Vec<Rule>, String> {
+    let groups =
+        answer["data"]["groups"].as_array().ok_or("the answer names no groups of rules")?;
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten());
+    let read = |rule: &Value| {
+        let labels = rule["labels"].as_object().into_iter().flatten();
+        let label =
+            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        Some(Rule {
+            alert: rule["name"].as_str()?.to_owned(),
+            labels: labels.filter_map(label).collect(),
+        })
+    };
+    Ok(rules.filter_map(read).collect())
 }
 
 fn from_seconds(seconds: f64) -> Duration {
@@ -145,6 +173,7 @@ fn sighting(
         condition_true: span(known),
         firing: first(|firing| firing).and_then(span),
         notified: None,
+        pushed: None,
     })
 }
 
@@ -205,6 +234,21 @@ mod tests {
     fn a_pending_alert_has_not_fired() {
         let seen = read(answer(&[100.25], &[], 100.0), &intervals(), at(115.0), None).unwrap();
         assert_eq!(seen[0].firing, None);
+    }
+
+    #[test]
+    fn a_rule_has_its_name_and_its_own_labels() {
+        let answer = json!({"status": "success", "data": {"groups": [
+            {"name": "shop", "interval": 5, "rules": [
+                {"type": "alerting", "name": "Slow", "labels": {"severity": "page"}, "duration": 0}]},
+            {"name": "more", "interval": 5, "rules": [{"type": "alerting", "name": "Bare"}]}]}});
+        let rules = read_rules(&answer).unwrap();
+        assert_eq!(
+            rules.iter().map(|rule| rule.alert.as_str()).collect::<Vec<_>>(),
+            ["Slow", "Bare"]
+        );
+        assert_eq!(rules[0].labels["severity"], "page");
+        assert!(read_rules(&json!({"status": "error"})).is_err());
     }
 
     #[test]

@@ -48,7 +48,7 @@ async fn poll_prometheus((context, lookout, run): Shared, endpoint: Endpoint) {
     loop {
         ticks.tick().await;
         if intervals.is_empty() {
-            let parameters = [("type", "alert".to_owned())];
+            let parameters = prometheus::rules_query();
             let rules = context.net.get_json(&endpoint, prometheus::RULES, &parameters).await;
             intervals = rules.map(|rules| prometheus::read_intervals(&rules)).unwrap_or_default();
         }

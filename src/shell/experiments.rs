@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Context, Error, call, operator::Stored, watched::watched};
+use super::{Context, Error, call, operator::Stored, warnings, watched::watched};
 use crate::{
     api::{
         Experiment, ExperimentRun, ExperimentStatus,
@@ -27,7 +27,6 @@ use crate::{
         names::{FIELD_MANAGER, GROUP},
     },
     core::{ledger, plan::Plan},
-    detectors::{alertmanager, prometheus},
 };
 
 /// An Experiment as it is watched: one that cannot be read must not stop the others.
@@ -85,7 +84,7 @@ async fn judge(
     status.target = Some(experiment.spec.target.to_string());
     ledger::add_up(&mut status, runs);
     let (ready, message) = match Plan::parse(&experiment.spec) {
-        Ok(_) => ((Status::True, "Valid"), sources(context).await),
+        Ok(plan) => ((Status::True, "Valid"), valid(context, experiment, &plan).await),
         Err(problems) => {
             let lines =
                 problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
@@ -97,28 +96,15 @@ async fn judge(
     status
 }
 
-/// What `Ready` says of the alert sources; a silent one is a warning, never a reason not to be ready.
-pub async fn sources(context: &Context) -> String {
-    let mut warnings = Vec::new();
-    if let Some(endpoint) = &context.config.prometheus {
-        let parameters = [("query", "1".to_owned())];
-        let answer = context.net.get_json(endpoint, prometheus::QUERY, &parameters).await;
-        warnings.extend(answer.err().map(|error| format!("Prometheus cannot be reached: {error}")));
-    }
-    if let Some(alertmanager) = &context.config.alertmanager {
-        let answer =
-            context.net.get_json(&alertmanager.endpoint(), alertmanager::STATUS, &[]).await;
-        warnings
-            .extend(answer.err().map(|error| format!("Alertmanager cannot be reached: {error}")));
-    }
-    if context.config.prometheus.is_none() && context.config.alertmanager.is_none() {
-        warnings.push("no alert source is configured: a miss will be Inconclusive".to_owned());
-    }
+/// What `Ready` says of an Experiment that is valid: nothing of what it warns of is a reason not to be ready.
+async fn valid(context: &Context, experiment: &Experiment, plan: &Plan) -> String {
+    let namespace = experiment.namespace().unwrap_or_default();
+    let warnings = warnings::of_experiment(context, &namespace, plan).await;
     if warnings.is_empty() {
-        "the spec is valid".to_owned()
-    } else {
-        format!("valid, but {}", warnings.join("; "))
+        return "the spec is valid".to_owned();
     }
+    let words: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    format!("valid, but {}", words.join("; "))
 }
 
 async fn write(

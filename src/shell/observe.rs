@@ -3,6 +3,7 @@
 mod scene;
 mod target;
 
+pub use scene::reaper_seen;
 pub use target::target;
 
 use k8s_openapi::api::{

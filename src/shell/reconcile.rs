@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use super::{
     Context, Error, call, lookout, observe, perform, record,
     registry::{Entry, Lookout, Memory, Run},
-    surroundings, turns,
+    surroundings, turns, warnings,
 };
 use crate::{
     api::{
@@ -93,7 +93,17 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let sight = begin(context.clock.now(), &status, plan.as_ref());
+    let taken_up = status.fact(FactName::Accepted).is_some();
+    let warnings = match &subject {
+        // Nothing holds up a run that is under way.
+        _ if taken_up => Vec::new(),
+        subject => {
+            let namespace = run.namespace().unwrap_or_default();
+            warnings::of_run(context, &namespace, subject).await
+        }
+    };
+    let mut sight = begin(context.clock.now(), &status, plan.as_ref());
+    sight.warnings = warnings;
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
 }
 

@@ -4,9 +4,10 @@ use std::{fs, path::Path};
 
 use firedrill::{
     api::{Debrief, Duration, ExperimentRun, run::Impact},
+    core::alarms::UNEXPECTED,
     debrief,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::runs::{lead_up, never_noticed, not_tolerated, slow_alert, with, without};
 
@@ -108,6 +109,14 @@ fn what_must_change_follows_from_where_the_time_went() {
         &never_noticed(),
         "`StorefrontErrors` did fire: where it is what calls people, let it count",
     );
+    let (silenced, older) = ("silenced or inhibited", "began before the injection");
+    let other = |name: &str, note: &str| json!({"labels": {"alertname": name}, "source": "alertmanager", "note": note});
+    let fired = |others: &[Value]| {
+        with(&never_noticed(), &[("/status/detection/alsoFired", json!(others))])
+    };
+    let advised = [other("A", silenced), other("B", older), other("C", UNEXPECTED)];
+    must_change(&fired(&advised), "`C` did fire: where it is what calls people, let it count");
+    must_change(&fired(&advised[..2]), "reach the alert sources, and fire within 20s. ");
     must_change(&never_noticed(), "something must bring it back within 1m");
     must_change(
         &not_tolerated(),

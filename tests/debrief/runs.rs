@@ -64,7 +64,7 @@ pub fn never_noticed() -> ExperimentRun {
                 "/status/detection",
                 json!({
                     "answer": "No", "tier": "None", "headline": "No",
-                    "alsoFired": [{"labels": {"alertname": "StorefrontErrors"}, "source": "alertmanager"}],
+                    "alsoFired": [{"labels": {"alertname": "StorefrontErrors"}, "source": "alertmanager", "note": "not among detection.alerts"}],
                 }),
             ),
             (

@@ -1,6 +1,9 @@
 //! What becomes of runs when Prometheus or Alertmanager go midway, and that the demo measures and does
 //! not script. One after the other: all tests here share the one monitoring of the cluster.
 
+mod alerts;
+mod sources;
+
 use std::process::Command;
 
 use crate::support::{
@@ -19,9 +22,9 @@ const POLLING: &str =
     "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn monitoring(arguments: &[&str], rules: Option<&str>) {
+fn monitoring(arguments: &[&str], setting: Option<(&str, &str)>) {
     let mut command = Command::new(format!("{ROOT}/tests/cluster/monitoring.sh"));
-    command.args(arguments).envs(rules.map(|rules| ("RULES", rules)));
+    command.args(arguments).envs(setting);
     assert!(command.status().unwrap().success(), "monitoring.sh {arguments:?}");
 }
 
@@ -78,7 +81,8 @@ async fn a_source_that_does_not_answer_is_named_before_anything_is_broken() {
     let _stopped = Stopped::now(&["prometheus"]);
     let (file, config) = (File::experiment("named", json!({})), File::of("named-config", POLLING));
     let before = ground.pod_uids().await;
-    for command in [&["plan", "-f", file.path()][..], &["doctor", "--config", config.path()]] {
+    let plan = ["plan", "-f", file.path()];
+    for command in [&plan[..], &["doctor"], &["doctor", "--config", config.path()]] {
         let output = firedrill(&ground.namespace, command);
         let text = String::from_utf8(output.stdout).unwrap();
         let names =
@@ -101,13 +105,16 @@ async fn a_source_that_does_not_answer_is_named_before_anything_is_broken() {
 
 /// Waits until Alertmanager has heard that the alert is over: where its rule is taken away before, it
 /// goes on for minutes.
-async fn is_over(alert: &str) {
-    let url = format!("http://127.0.0.1:9093/api/v2/alerts?filter=alertname=\"{alert}\"");
-    crate::support::eventually("the alert is over", 30, async || {
-        let answer = Command::new("curl").args(["-sf", "-g", &url]).output().unwrap();
-        (String::from_utf8(answer.stdout).unwrap().trim() == "[]").then_some(())
-    })
-    .await;
+async fn is_over(alert: &str, label: (&str, &str)) {
+    eventually("the alert is over", 30, async || (!is_on(alert, label)).then_some(())).await;
+}
+
+/// Whether Alertmanager has the alert with that label.
+fn is_on(alert: &str, (label, value): (&str, &str)) -> bool {
+    let filter = format!("filter=alertname=\"{alert}\"&filter={label}=\"{value}\"");
+    let url = format!("http://127.0.0.1:9093/api/v2/alerts?{filter}");
+    let answer = Command::new("curl").args(["-sf", "-g", &url]).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap().trim() != "[]"
 }
 
 /// Runs an experiment of the demo; its exit code and its last lines.
@@ -125,7 +132,7 @@ struct Rules {
 impl Rules {
     fn of(text: &str) -> Self {
         let file = File::of("rules.yml", text);
-        monitoring(&["reload"], Some(file.path()));
+        monitoring(&["reload"], Some(("RULES", file.path())));
         Self { _file: file }
     }
 }
@@ -146,7 +153,7 @@ async fn without_the_slow_rules_wait_the_demos_third_experiment_passes() {
     let (code, text) = demo("3-alert-waits-too-long.yaml");
     assert!(text.contains("Passed: noticed after"), "{text}");
     assert_eq!(code, Some(0));
-    is_over("StorefrontErrors").await;
+    is_over("StorefrontErrors", ("namespace", "shop")).await;
 }
 
 #[test]

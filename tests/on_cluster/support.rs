@@ -166,7 +166,13 @@ impl Ground {
     }
 
     /// Waits, by watch, until that object is so; fails with `what` after so many seconds.
-    async fn becomes<K>(&self, what: &str, seconds: u64, name: &str, is: impl Fn(&K) -> bool) -> K
+    pub async fn becomes<K>(
+        &self,
+        what: &str,
+        seconds: u64,
+        name: &str,
+        is: impl Fn(&K) -> bool,
+    ) -> K
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone

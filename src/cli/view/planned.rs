@@ -13,7 +13,8 @@ use crate::{
 #[must_use]
 pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
     let status = run.status.as_ref();
-    let Some(plan) = status.and_then(|status| status.plan.as_ref()) else {
+    let planned = status.and_then(|status| status.plan.as_ref());
+    let Some(plan) = planned.filter(|plan| plan.spec.is_some()) else {
         return clean(
             status.and_then(|status| status.summary.as_deref()).unwrap_or("nothing was planned"),
         );
@@ -45,6 +46,10 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
     for (index, guard) in plan.guards.iter().enumerate() {
         let label = if index == 0 { "guards" } else { "" };
         lines.push(format!("  {label:<8}  {}", mark(guard, style)));
+    }
+    for (index, warning) in plan.warnings.iter().enumerate() {
+        let label = if index == 0 { "warnings" } else { "" };
+        lines.push(format!("  {label:<8}  {} {}", style.bad("!"), clean(&warning.to_string())));
     }
     lines.push(String::new());
     lines.push(clean(status.and_then(|status| status.summary.as_deref()).unwrap_or_default()));

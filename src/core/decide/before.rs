@@ -1,6 +1,6 @@
 //! Before the journal: guards, refusals, and the journal itself.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming};
+use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming, waiting};
 use crate::{
     api::{
         Duration, Moment,
@@ -30,7 +30,10 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         Subject::Valid { plan, generation } => (plan, *generation),
         Subject::Missing(name) => {
             let summary = format!("refused: there is no Experiment {name} in this namespace");
-            return finish(observed, status, (Verdict::Error, "ExperimentNotFound"), summary);
+            // What the operator sees of the alert sources and the reaper is told all the same: `doctor` asks so.
+            let mut status = status.clone();
+            status.plan.get_or_insert_default().warnings.clone_from(&observed.sight.warnings);
+            return finish(observed, &status, (Verdict::Error, "ExperimentNotFound"), summary);
         }
         Subject::Invalid(problems) => {
             return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
@@ -173,13 +176,14 @@ fn accepted(
             experiment: Some(plan.reference(generation)),
             spec: Some(plan.spec.clone()),
             seed: Some(selection::seed(observed.run.uid())),
+            warnings: observed.sight.warnings.clone(),
             ..Journal::default()
         });
     }
     status
 }
 
-/// Writes down which guard is waited for when that changes; gives up at the start deadline.
+/// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.
 fn wait(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
@@ -194,7 +198,7 @@ fn wait(
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
     });
-    if known.is_some_and(|condition| condition.reason == closed.name.to_string()) {
+    if known.is_some_and(|condition| waiting::says(condition, closed)) {
         return Decision::WaitUntil((observed.now + AGAIN).min(start_by));
     }
     conditions::update(&mut status, Some(closed), observed.generation(), observed.now);

@@ -4,17 +4,20 @@ use super::{Scene, result};
 use crate::{
     api::run::{Guard, GuardResult},
     config::Config,
-    core::abort,
+    core::{abort, alarms::NOTIFICATION_HOLDS},
 };
 
 pub(super) fn quiet(scene: &Scene<'_>) -> GuardResult {
     let book = &scene.sight.book;
     let sources = sources(scene.config);
-    let noisy = book.noisy(&scene.watcher).map(|sighting| {
+    let noisy = book.noisy(&scene.watcher, scene.now).map(|sighting| {
         let state = if sighting.firing.is_some() { "firing" } else { "pending" };
         let name = sighting.name();
         let field = if scene.watcher.expects(sighting) { "" } else { " (guards.abortOn)" };
-        format!("{name} is already {state}{field}")
+        let until = sighting.pushed.map(|_| {
+            format!(", by Alertmanager's notification: that holds until it says resolved, at most {NOTIFICATION_HOLDS}")
+        });
+        format!("{name} is already {state}{field}{}", until.unwrap_or_default())
     });
     let unasked =
         (book.asked() < sources).then(|| "the alert sources have not answered yet".to_owned());
@@ -124,6 +127,22 @@ pub(super) mod tests {
             sight.book.report(Sighting { active: false, ..over });
         };
         check(over, true, "no matching alert pending or firing");
+    }
+
+    #[test]
+    fn what_only_a_notification_tells_is_said_with_how_long_that_holds() {
+        let notified = |sight: &mut Sight| {
+            sight.book.failed(Channel::Prometheus, "refused".to_owned());
+            sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+            sight.book.report(alert(Channel::Webhook, "Expected", Some(0.5)));
+        };
+        let says = "Expected is already firing, by Alertmanager's notification: that holds until it says resolved, at most 5m";
+        check(notified, false, says);
+        let asked = |sight: &mut Sight| {
+            sight.book.report(alert(Channel::Webhook, "Expected", Some(0.5)));
+            both_answer(sight);
+        };
+        check(asked, true, "no matching alert pending or firing");
     }
 
     #[test]

@@ -6,10 +6,13 @@ use super::super::{
     phrase::{fact, length, took, watched},
 };
 use super::detection::alert_name;
-use crate::api::{
-    Duration,
-    debrief::{Evidence, Objective},
-    run::{FactName, RecoveredBy},
+use crate::{
+    api::{
+        Duration,
+        debrief::{Evidence, Objective},
+        run::{AlertRef, FactName, RecoveredBy},
+    },
+    core::alarms::UNEXPECTED,
 };
 
 /// What was found about a missed question, and what turns its answer to yes.
@@ -95,7 +98,9 @@ fn silence(evidence: &Evidence, condition: Option<Duration>) -> Lesson {
     let objective = evidence.objectives.detection;
     let watched = watched(evidence).map(|watched| format!(" in {}", length(watched)));
     let watched = watched.unwrap_or_default();
-    let other = evidence.also_fired.first().map(|other| code(alert_name(other)));
+    // One that nobody is told of, or that was on before, would notice nothing.
+    let fit = |other: &&AlertRef| other.note.as_deref() == Some(UNEXPECTED);
+    let other = evidence.also_fired.iter().find(fit).map(|other| code(alert_name(other)));
     let other = other
         .map(|other| format!(" {other} did fire: where it is what calls people, let it count."));
     let other = other.unwrap_or_default();

@@ -211,7 +211,7 @@ async fn ready_endpoints(
 }
 
 /// When a reaper last renewed its lease.
-async fn reaper_seen(context: &Context) -> Option<Moment> {
+pub async fn reaper_seen(context: &Context) -> Option<Moment> {
     let leases: Api<Lease> =
         Api::namespaced(context.reads.clone(), &context.config.reaper_namespace);
     let lease = call("read the reaper's lease", leases.get_opt(names::REAPER)).await.ok()??;

@@ -1,0 +1,214 @@
+//! Which alerts are on: those that keep a run from starting, and those that end it.
+
+use super::{Book, Channel, Coverage, Sighting, Watcher, is_part_of};
+use crate::api::{Duration, Moment};
+
+/// After so long Alertmanager has an alert that fires in Prometheus, and was asked for it.
+const DELIVERY: Duration = Duration::seconds(3);
+
+/// How long a notification is believed where nobody who is asked knows its alert and its end is never told:
+/// as long as Alertmanager itself keeps an alert that nobody confirms (its `resolve_timeout`).
+pub const NOTIFICATION_HOLDS: Duration = Duration::minutes(5);
+
+impl Book {
+    /// The first alert that the experiment expects or ends at and that is on at `now`, suppressed ones apart;
+    /// a firing one before a pending one.
+    #[must_use]
+    pub fn noisy(&self, watcher: &Watcher<'_>, now: Moment) -> Option<&Sighting> {
+        let matters = |sighting: &&Sighting| {
+            let aborts = watcher.aborts_on(sighting) && !self.is_silenced(sighting);
+            watcher.expects(sighting) || aborts
+        };
+        let on = |sighting: &&Sighting| !sighting.suppressed && self.is_on(sighting, now);
+        let noisy = self.sightings.iter().filter(on).filter(matters);
+        noisy.min_by_key(|sighting| sighting.firing.is_none())
+    }
+
+    /// The first alert that ends a run which was journaled at `since`, and from when on it does: it
+    /// is firing at `now`, or fired since then.
+    #[must_use]
+    pub fn aborting(
+        &self,
+        watcher: &Watcher<'_>,
+        since: Moment,
+        now: Moment,
+    ) -> Option<(Moment, &Sighting)> {
+        let aborts = |sighting: &&Sighting| {
+            watcher.aborts_on(sighting) && !sighting.suppressed && !self.is_silenced(sighting)
+        };
+        let counted = self.sightings.iter().filter(aborts).filter_map(|sighting| {
+            let fired = sighting.firing?.at;
+            let counts = fired >= since || self.is_on(sighting, now);
+            counts.then(|| (fired + self.delivery(sighting), sighting))
+        });
+        counted.min_by_key(|(at, _)| *at)
+    }
+
+    /// Whether the alert is pending or firing at `now`. Who is asked says so himself. A notification speaks of
+    /// the moment in which it was sent. It is the last word until its alert is resolved, until a source that
+    /// would name the alert was asked after it and so speaks for itself, or for [`NOTIFICATION_HOLDS`]:
+    /// Alertmanager names every alert that it notifies, Prometheus those that it has named before.
+    fn is_on(&self, sighting: &Sighting, now: Moment) -> bool {
+        let Some(arrived) = sighting.pushed else { return sighting.active };
+        let later = |source: Option<Coverage>| source.is_some_and(|source| source.until > arrived);
+        let named = |other: &Sighting| {
+            other.channel == Channel::Prometheus && is_part_of(&other.labels, &sighting.labels)
+        };
+        let overruled =
+            later(self.alertmanager) || later(self.prometheus) && self.sightings.iter().any(named);
+        sighting.active && !overruled && Duration::between(arrived, now) <= NOTIFICATION_HOLDS
+    }
+
+    /// How long to wait for Alertmanager's word on an alert: only it knows what is silenced.
+    fn delivery(&self, sighting: &Sighting) -> Duration {
+        let failed = self.failures.iter().any(|(channel, _)| *channel == Channel::Alertmanager);
+        let answers = self.alertmanager.is_some() && !failed;
+        if answers && sighting.channel == Channel::Prometheus { DELIVERY } else { Duration::ZERO }
+    }
+
+    /// Whether Alertmanager suppresses what Prometheus says is on.
+    pub(super) fn is_silenced(&self, sighting: &Sighting) -> bool {
+        let silences = |other: &Sighting| {
+            other.suppressed && other.active && is_part_of(&sighting.labels, &other.labels)
+        };
+        sighting.channel == Channel::Prometheus && self.sightings.iter().any(silences)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{
+        abort::tests::{alert, plan, watcher},
+        pods::tests::at,
+        span::Span,
+    };
+
+    /// A notification of an alert that is expected, fired at 10 and told at `told`.
+    fn notification(told: f64) -> Sighting {
+        let notified = Some(Span::new(at(10.0), at(told)));
+        Sighting {
+            pushed: Some(at(told)),
+            notified,
+            ..alert(Channel::Webhook, "Expected", Some(10.0))
+        }
+    }
+
+    fn resolved(told: f64) -> Sighting {
+        Sighting { active: false, notified: None, ..notification(told) }
+    }
+
+    fn ended(sighting: Sighting) -> Sighting {
+        Sighting { active: false, ..sighting }
+    }
+
+    /// Whether the alert of a notification at 12 keeps a run waiting at `now`, by what is said besides.
+    #[track_caller]
+    fn keeps_waiting(now: f64, expected: bool, say: impl Fn(&mut Book)) {
+        let plan = plan(&json!({}));
+        let mut book = Book::default();
+        book.report(notification(12.0));
+        say(&mut book);
+        let noisy = book.noisy(&watcher(&plan), at(now));
+        assert_eq!(noisy.is_some(), expected, "{noisy:?} at {now}");
+    }
+
+    #[test]
+    fn a_notification_holds_until_it_is_resolved_or_for_five_minutes_where_nobody_is_asked() {
+        keeps_waiting(12.0, true, |_| {});
+        keeps_waiting(312.0, true, |_| {});
+        keeps_waiting(312.1, false, |_| {});
+        keeps_waiting(14.0, false, |book| book.report(resolved(13.0)));
+        keeps_waiting(400.0, true, |book| book.report(notification(399.0)));
+        keeps_waiting(15.0, true, |book| {
+            let again = Span::new(at(13.5), at(13.5));
+            book.report(Sighting { firing: Some(again), ..notification(14.0) });
+            book.report(resolved(14.5));
+        });
+    }
+
+    #[test]
+    fn alertmanager_overrules_a_notification_once_it_was_asked_after_it() {
+        let named = || alert(Channel::Alertmanager, "Expected", Some(10.0));
+        keeps_waiting(12.5, true, |book| book.alertmanager_answered(at(11.9)));
+        keeps_waiting(13.0, false, |book| book.alertmanager_answered(at(12.5)));
+        keeps_waiting(13.0, true, |book| {
+            book.report(named());
+            book.alertmanager_answered(at(12.5));
+        });
+        keeps_waiting(13.0, false, |book| {
+            book.report(Sighting { suppressed: true, ..named() });
+            book.alertmanager_answered(at(12.5));
+        });
+        keeps_waiting(13.0, true, |book| book.failed(Channel::Alertmanager, "refused".to_owned()));
+    }
+
+    #[test]
+    fn prometheus_overrules_a_notification_of_an_alert_that_it_has_named() {
+        let named = || alert(Channel::Prometheus, "Expected", Some(10.0));
+        keeps_waiting(13.0, false, |book| {
+            book.report(ended(named()));
+            book.prometheus_answered(at(0.0), at(12.5));
+        });
+        keeps_waiting(13.0, true, |book| {
+            book.report(named());
+            book.prometheus_answered(at(0.0), at(12.5));
+        });
+        keeps_waiting(13.0, true, |book| {
+            book.report(ended(named()));
+            book.prometheus_answered(at(0.0), at(11.5));
+        });
+        // It may be the alert of somebody else who sends to the same Alertmanager.
+        keeps_waiting(13.0, true, |book| book.prometheus_answered(at(0.0), at(12.5)));
+    }
+
+    #[test]
+    fn a_firing_alert_is_told_before_a_pending_one() {
+        let plan = plan(&json!({}));
+        let mut book = Book::default();
+        book.report(alert(Channel::Prometheus, "Expected", None));
+        book.report(alert(Channel::Alertmanager, "Expected", Some(10.0)));
+        let noisy = book.noisy(&watcher(&plan), at(11.0)).unwrap();
+        assert_eq!(noisy.channel, Channel::Alertmanager);
+    }
+
+    #[test]
+    fn what_overrules_a_notification_takes_nothing_away_from_what_was_measured() {
+        let plan = plan(&json!({}));
+        let mut book = Book::default();
+        book.report(notification(12.0));
+        book.alertmanager_answered(at(13.0));
+        book.report(resolved(14.0));
+        let (notified, _) = book.notified(&watcher(&plan), at(5.0)).unwrap();
+        assert_eq!(notified.at, at(12.0));
+        assert_eq!(book.noticed(&watcher(&plan), at(5.0)).unwrap().firing.unwrap().at, at(10.0));
+        let mut unknown = Book::default();
+        unknown.report(resolved(14.0));
+        assert_eq!(unknown.noticed(&watcher(&plan), at(5.0)), None);
+    }
+
+    #[test]
+    fn a_notification_of_an_alert_that_fired_before_the_journal_ends_the_run_only_while_it_is_on() {
+        let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
+        let told = |fired| Sighting {
+            pushed: Some(at(21.0)),
+            ..alert(Channel::Webhook, "Bad", Some(fired))
+        };
+        for (fired, asked, expected) in [
+            (10.0, None, true),
+            (10.0, Some(20.9), true),
+            (10.0, Some(21.1), false),
+            (20.5, Some(21.1), true),
+        ] {
+            let mut book = Book::default();
+            book.report(told(fired));
+            if let Some(asked) = asked {
+                book.alertmanager_answered(at(asked));
+            }
+            let aborting = book.aborting(&watcher(&plan), at(20.0), at(22.0));
+            assert_eq!(aborting.is_some(), expected, "fired {fired}, asked {asked:?}");
+        }
+    }
+}
