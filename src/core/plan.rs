@@ -75,16 +75,9 @@ impl Plan {
 
     /// A run that is not back ends before its detection objective has passed.
     fn cut_short(&self) -> Option<Warning> {
-        let (recovery, objective) = (&self.spec.recovery, self.spec.detection.within);
-        let back = recovery.within;
-        let (begins, times) = match &self.spec.fault {
-            Fault::PodKill(_) => (Duration::ZERO, 2),
-            // It is waited for once more after the revert, twice where what ends with the fault counts.
-            Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
-                (self.spec.duration, if recovery.count_fault_ended { 2 } else { 1 })
-            }
-        };
-        let ends: Duration = (begins.std() + back.std() * times).into();
+        let (back, objective) = (self.spec.recovery.within, self.spec.detection.within);
+        let (begins, times) = watch(&self.spec);
+        let ends = followed_for(&self.spec);
         let needed: Duration = (objective.std().saturating_sub(begins.std()) / times).into();
         (ends < objective).then(|| Warning {
             about: "spec.recovery.within".to_owned(),
@@ -103,6 +96,28 @@ impl Plan {
             spec_hash: hash::of(&self.spec),
             fault_hash: hash::of(&(&self.spec.target, &self.spec.fault)),
         }
+    }
+}
+
+/// From when on a run that is not back is watched, after the injection, and for how many times the objective.
+fn watch(spec: &ExperimentSpec) -> (Duration, u32) {
+    match &spec.fault {
+        Fault::PodKill(_) => (Duration::ZERO, 2),
+        // Once more after the revert, twice where what ends with the fault counts.
+        Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
+            (spec.duration, if spec.recovery.count_fault_ended { 2 } else { 1 })
+        }
+    }
+}
+
+/// How long after the injection a run that is not back is over; a fault that repeats lasts for its `duration`.
+#[must_use]
+pub fn followed_for(spec: &ExperimentSpec) -> Duration {
+    let (begins, times) = watch(spec);
+    let ends: Duration = (begins.std() + spec.recovery.within.std() * times).into();
+    match &spec.fault {
+        Fault::PodKill(kill) if kill.every.is_some() => ends.max(spec.duration),
+        _ => ends,
     }
 }
 

@@ -93,18 +93,20 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let taken_up = status.fact(FactName::Accepted).is_some();
-    let warnings = match &subject {
-        // Nothing holds up a run that is under way.
-        _ if taken_up => Vec::new(),
-        subject => {
-            let namespace = run.namespace().unwrap_or_default();
-            warnings::of_run(context, &namespace, subject).await
-        }
+    let warnings = if may_wait(run, &status, plan.as_ref()) {
+        warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
+    } else {
+        Vec::new()
     };
     let mut sight = begin(context.clock.now(), &status, plan.as_ref());
     sight.warnings = warnings;
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
+}
+
+/// Whether there is time to ask for warnings: nothing holds up a run that is under way, or is to begin at once.
+fn may_wait(run: &ExperimentRun, status: &ExperimentRunStatus, plan: Option<&Plan>) -> bool {
+    let at_once = plan.is_some_and(|plan| plan.spec.guards.steady_for == Duration::ZERO);
+    status.fact(FactName::Accepted).is_none() && (run.spec.dry_run || !at_once)
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.

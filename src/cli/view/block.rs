@@ -1,10 +1,13 @@
 //! The live block: elapsed time, each question's clock against its objective, the last facts.
 
 use super::{Style, clean, line, seconds, since, title, waiting};
-use crate::api::{
-    Duration, ExperimentRun, ExperimentSpec, Moment,
-    experiment::DetectionFrom,
-    run::{ExperimentRunStatus, FactName},
+use crate::{
+    api::{
+        Duration, ExperimentRun, ExperimentSpec, Moment,
+        experiment::DetectionFrom,
+        run::{ExperimentRunStatus, FactName},
+    },
+    core::plan,
 };
 
 const BAR: usize = 20;
@@ -62,7 +65,7 @@ fn headline(run: &ExperimentRun, status: &ExperimentRunStatus, now: Moment) -> S
     };
     let limit = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
     let limit = limit
-        .map(|spec| format!(" of at most {}", spec.recovery.within + spec.recovery.stable_for));
+        .map(|spec| format!(" of at most {}", plan::followed_for(spec) + spec.recovery.stable_for));
     match since(status, FactName::Injected, now) {
         Some(elapsed) => {
             format!("{}   {state} {}{}", title(run), seconds(elapsed), limit.unwrap_or_default())
@@ -169,7 +172,7 @@ mod tests {
         assert_eq!(
             block(&run, now, "Ctrl-C stops", PLAIN),
             "\
-slow-alert-8h2kx   running 27s of at most 2m
+slow-alert-8h2kx   running 27s of at most 3m
   noticed?   #################### 27s of 20s   late  CheckoutDown is pending
   back?      #########........... 27s of 1m          the service is down
   probes     26 of 27 failed, last: answers: connection refused
