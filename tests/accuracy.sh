@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 tests/cluster/up.sh >/dev/null
-tests/cluster/shop.sh
+tests/cluster/shop.sh payments
 kubectl delete namespace accuracy --ignore-not-found >/dev/null
 tests/cluster/operator.sh
 # Grouping waits five seconds, so that a receipt is far from the firing.

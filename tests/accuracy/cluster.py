@@ -159,8 +159,8 @@ RULES = {
     "AccuracyQuick": (down("quick"), "0s"),
     "AccuracyRelease": (down("release"), "0s"),
     "AccuracyErrors": (errors("3s"), "0s"),
-    # On for ten seconds after the errors have ended.
-    "AccuracyLingers": (errors("12s"), "0s"),
+    # Fires when the errors are over already, and long enough for a notification that waits for its group.
+    "AccuracyLingers": (errors("12s"), "3s"),
 }
 
 
@@ -190,8 +190,13 @@ def wait_for(condition, seconds, what, pause=0.1):
     raise TimeoutError(f"waited {seconds} s in vain for {what}")
 
 
+def whole(app):
+    """Waits until every pod of that app is ready."""
+    kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{app}", "--timeout=90s")
+
+
 def quiet(apps, alert):
     """Waits until these are whole and the rule is on no more."""
     for app in apps:
-        kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{app}", "--timeout=90s")
+        whole(app)
     wait_for(lambda: not is_on(alert), 60, f"{alert} to end")

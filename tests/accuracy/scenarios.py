@@ -21,7 +21,7 @@ class Scenario:
     fault: dict
     alert: str
     within: str = "50s"
-    detection: str = "6s"
+    detection: str = "8s"
     duration: str = "1m"
     stable: str = "3s"
     path: str = "/healthz"
@@ -109,7 +109,7 @@ def all_pods(count):
 
 
 IN_TIME = {"target": "web", "fault": all_pods(2)}
-QUICK = {"target": "quick", "fault": all_pods(2), "alert": "AccuracyQuick", "detection": "5s", "stable": "2s"}
+QUICK = {"target": "quick", "fault": all_pods(2), "alert": "AccuracyQuick", "stable": "2s"}
 OUTAGE = {
     "target": "front", "fault": {"dependencyOutage": {"blackhole": {"service": "back"}}}, "alert": "AccuracyErrors",
     "path": "/", "stable": "2s"}
@@ -136,7 +136,7 @@ SCENARIOS = {
     "rollout": Scenario(
         target="release", fault={"badRollout": {"image": "firedrill.invalid/none"}}, alert="AccuracyRelease",
         duration="6s", stable="2s", wanted=ENDED, plants=("read-back",)),
-    "late recovery": Scenario(**QUICK, within="5s", wanted={"verdict": ("ObjectiveMissed",), "answer": ("No",)}, plants=("none",)),
+    "late recovery": Scenario(**QUICK, within="5s", detection="5s", wanted={"verdict": ("ObjectiveMissed",), "answer": ("No",)}, plants=("none",)),
     "waiting": Scenario(**{**OUTAGE, "alert": "AccuracyLingers"}, plants=("hanging",)),
 }
 # What is quick, or has most to tell, is run twice as often. Configurations are changed as rarely as may be.

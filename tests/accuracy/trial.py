@@ -22,13 +22,16 @@ class Trial:
             node: truth.Client(f"/run/netns/{os.environ['ID']}-{node}", address, scenario.path, TIMEOUT) for node in cluster.nodes()}
 
     def run(self):
-        """From its creation to its end."""
+        """From its creation to its end, and to the end of what it measures."""
         for client in self.clients.values():
             client.start()
         try:
             self.create(self.name)
             self.scenario.meanwhile(self)
             kubectl("-n", NAMESPACE, "wait", "--for=condition=Complete", f"experimentrun/{self.name}", "--timeout=120s")
+            # A run may be over before the truth is.
+            cluster.wait_for(self.sees_it_back, 60, "our own clients to see it down and back")
+            cluster.whole(self.scenario.target)
         finally:
             for client in self.clients.values():
                 client.finish()
