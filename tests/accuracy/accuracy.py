@@ -20,6 +20,8 @@ from trial import Trial
 RUNS, SEED, AUDIT, MON, SOCKETS = int(sys.argv[1]), int(sys.argv[2]), sys.argv[4], sys.argv[5], sys.argv[6:]
 CHOSEN = [name for name in ORDER if name in sys.argv[3].split(",")] if sys.argv[3] else ORDER
 EVIDENCE = "target/evidence/accuracy"
+# A run that tells nothing, as what it is about did not happen, is begun anew, and says so.
+ATTEMPTS = 3
 
 
 def needs(scenario):
@@ -63,25 +65,30 @@ def keep(name, content):
 
 def measure(number, scenario, phase, runtime, tally):
     """One run, judged; whether it holds. What could not be measured does not."""
-    spec = SCENARIOS[scenario]
-    cluster.quiet(needs(spec), spec.alert)
-    cluster.operator(spec.polling, spec.webhook)
-    trial = Trial(f"r{number}", spec, phase, runtime, AUDIT)
-    name = f"{number:02}-{scenario.replace(' ', '-')}"
-    try:
-        status, case, old = one(trial)
-    except Exception as error:
-        print(f"{number:4} {scenario:14} NOT MEASURED: {error}", flush=True)
-        keep(name, {"error": traceback.format_exc(), "status": trial.status()})
-        cluster.recover(trial.name)
-        return None
-    finally:
-        trial.audit.close()
-    failed = failures(case)
-    table(number, scenario, case, failed)
-    count(case, old, tally)
-    keep(name, {"phase": phase, "held": not failed, "failed": failed, "case": vars(case), "absence": trial.absence, "status": status})
-    return not failed
+    spec, name = SCENARIOS[scenario], f"{number:02}-{scenario.replace(' ', '-')}"
+    for attempt in range(ATTEMPTS):
+        cluster.quiet(needs(spec), spec.alert)
+        cluster.operator(spec.polling, spec.webhook)
+        trial = Trial(f"r{number}-{attempt}", spec, phase, runtime, AUDIT)
+        try:
+            status, case, old = one(trial)
+        except Exception as error:
+            anew = isinstance(error, truth.Missed) and attempt + 1 < ATTEMPTS
+            print(f"{number:4} {scenario:14} {'begun anew' if anew else 'NOT MEASURED'}: {error}", flush=True)
+            keep(f"{name}-not-measured-{attempt}", {"error": traceback.format_exc(), "absence": trial.absence, "status": trial.status()})
+            cluster.recover(trial.name)
+            if anew:
+                continue
+            return None
+        finally:
+            trial.audit.close()
+        failed = failures(case)
+        table(number, scenario, case, failed)
+        count(case, old, tally)
+        keep(name, {
+            "phase": phase, "held": not failed, "failed": failed, "case": vars(case), "absence": trial.absence,
+            "truth": trial.found and vars(trial.found), "status": status})
+        return not failed
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What a run says and the truth of it, side by side. Instants are in seconds after its injection was received."""
+"""What a run says and the truth of it, side by side. In a case instants are in seconds after its injection was received."""
 from dataclasses import dataclass
 
 import truth
@@ -30,17 +30,16 @@ class Found:
     reverted: truth.Change | None
     impact: float
     answered: tuple
-    # The second that the kubelet of the last pod wrote down, and its report.
-    ready: tuple | None
+    ready: truth.Ready | None
     fired: float | None
-    # The first look and the first sample of the operator that came back, where it was away.
+    # By when the operator that came back had looked at the pods, and at the service where that was back by then.
     looked: float | None
 
     @property
     def back(self):
         """Completely back: it answers, and every pod is ready."""
         low, high = self.answered
-        return (max(low, self.ready[1]), max(high, self.ready[1])) if self.ready else self.answered
+        return (max(low, self.ready.received), max(high, self.ready.done)) if self.ready else self.answered
 
 
 def find(trial):
@@ -55,20 +54,24 @@ def find(trial):
     if "dependencyOutage" not in scenario.fault:
         ready = truth.readied(events, f"{scenario.target}-", reverted.received if reverted else injected[0])
     found = Found(
-        injected=injected, reverted=reverted, impact=ours.impact(injected[0]), answered=ours.back(injected[0]), ready=ready,
+        injected=injected, reverted=reverted, impact=ours.impact(injected[0]), answered=ours.back(injected[0], scenario.stable),
+        ready=ready,
         fired=truth.fired(scenario.alert, injected[0]), looked=None)
     probed = trial.probed(injected[0])
     if trial.absence:
         gone, looked = trial.absence
-        found.looked = max(looked, next(one.at for one in probed if one.at > gone))
+        found.looked = looked
+        if found.answered[1] < looked:
+            found.looked = max(looked, next(one.at for one in probed if one.at > gone))
     if scenario.kills:
         agree(trial, found, probed)
     premises(trial, found)
+    trial.found = found
     return found
 
 
 def agree(trial, found, probed):
-    injected, ready, good = found.injected, found.ready[1], found.answered[1]
+    injected, ready, good = found.injected, found.ready.done, found.answered[1]
     ended, started = trial.runtime.ended(trial.victims), trial.runtime.started(trial.newcomers())
     if len(ended) != 2 or ended[0] < injected[0]:
         raise RuntimeError(f"the runtime says that the victims ended at {ended}, evicted at {injected}")
@@ -88,7 +91,7 @@ def premises(trial, found):
     if name.startswith("away"):
         gone = trial.absence[0]
         if not found.impact < gone < found.answered[0] or found.back[1] > found.looked:
-            raise RuntimeError(f"the operator was away from {gone} to {found.looked}, the impact lasted from {found.impact} to {found.back}")
+            raise truth.Missed(f"the operator was away from {gone} to {found.looked}, the impact lasted from {found.impact} to {found.back}")
     if found.reverted and found.reverted.user != (REAPER if name == "away_while_reaped" else OPERATOR):
         raise RuntimeError(f"{found.reverted.user} reverted the fault")
 
@@ -100,12 +103,12 @@ def limits(trial, found):
     mitigated, away = PROBE + MARGIN, 0.0
     if trial.absence:
         away = found.looked - trial.absence[0]
-        missed = found.answered[0] < found.looked
+        missed = found.answered[1] < found.looked
         # A sample that failed by its timeout may have been sent so much earlier than ours.
         mitigated = found.looked - (found.impact - TIMEOUT) + TIMEOUT + INTERVAL + TIMEOUT + MARGIN if missed else mitigated + away
     if found.reverted and found.reverted.user == REAPER:
         revert += away
-    restored = found.ready[1] - found.ready[0] + MARGIN + (away if found.looked else 0.0) if found.ready else 0.0
+    restored = found.ready.done - found.ready.stamped + MARGIN + (away if found.looked else 0.0) if found.ready else 0.0
     recovered = max(mitigated, restored)
     return {
         "detection": EVALUATION + own, "mitigated": mitigated, "recovered": recovered, "revertStarted": revert,

@@ -23,7 +23,7 @@ class Scenario:
     within: str = "50s"
     detection: str = "8s"
     duration: str = "1m"
-    stable: str = "3s"
+    stable: int = 3
     path: str = "/healthz"
     polling: bool = True
     webhook: bool = True
@@ -42,7 +42,7 @@ class Scenario:
             "hypothesis": "accuracy", "owner": "accuracy", "target": {"deployment": self.target},
             "fault": self.fault, "duration": self.duration, "steadyState": [{"name": "answers", "http": probe}],
             "detection": {"within": self.detection, "alerts": [f'{{alertname="{self.alert}"}}']},
-            "recovery": {"within": self.within, "stableFor": self.stable, "countFaultEnded": not self.kills},
+            "recovery": {"within": self.within, "stableFor": f"{self.stable}s", "countFaultEnded": not self.kills},
             "guards": {"minReady": 0, "steadyFor": "1s"}}
 
 
@@ -109,10 +109,10 @@ def all_pods(count):
 
 
 IN_TIME = {"target": "web", "fault": all_pods(2)}
-QUICK = {"target": "quick", "fault": all_pods(2), "alert": "AccuracyQuick", "stable": "2s"}
+QUICK = {"target": "quick", "fault": all_pods(2), "alert": "AccuracyQuick", "stable": 2}
 OUTAGE = {
     "target": "front", "fault": {"dependencyOutage": {"blackhole": {"service": "back"}}}, "alert": "AccuracyErrors",
-    "path": "/", "stable": "2s"}
+    "path": "/", "stable": 2}
 ENDED = {"by": ("FaultEnded",)}
 NOT_GIVEN_UP = {"verdict": ("NotRecovered",)}
 
@@ -135,7 +135,7 @@ SCENARIOS = {
     "outage": Scenario(**OUTAGE, duration="4s", wanted=ENDED, plants=("read-back",)),
     "rollout": Scenario(
         target="release", fault={"badRollout": {"image": "firedrill.invalid/none"}}, alert="AccuracyRelease",
-        duration="6s", stable="2s", wanted=ENDED, plants=("read-back",)),
+        duration="6s", stable=2, wanted=ENDED, plants=("read-back",)),
     "late recovery": Scenario(**QUICK, within="5s", detection="5s", wanted={"verdict": ("ObjectiveMissed",), "answer": ("No",)}, plants=("none",)),
     "waiting": Scenario(**{**OUTAGE, "alert": "AccuracyLingers"}, plants=("hanging",)),
 }

@@ -14,7 +14,7 @@ class Trial:
         self.name, self.scenario, self.phase, self.runtime = name, scenario, phase, runtime
         self.audit, self.began = truth.Audit(audit, NAMESPACE), time.time()
         # Of the operator, from its end to the first look of its successor.
-        self.absence = None
+        self.absence = self.found = None
         address = kubectl("-n", NAMESPACE, "get", "service", scenario.target, "-o", "jsonpath={.spec.clusterIP}")
         self.victims = cluster.containers(NAMESPACE, f"app={scenario.target}")
         # An operator that is restarted may come up on another node.
@@ -51,8 +51,8 @@ class Trial:
         return self.clients[cluster.operators_node() or cluster.nodes()[0]]
 
     def sees_it_back(self):
-        """Whether every client has seen it down, and good for a second since."""
-        return all(client.is_back(1) for client in self.clients.values())
+        """Whether every client has seen it down, and good since for as long as proves a recovery."""
+        return all(client.is_back(self.scenario.stable + 0.5) for client in self.clients.values())
 
     def events(self):
         return self.audit.read()

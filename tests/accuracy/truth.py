@@ -27,6 +27,10 @@ CLONE_NEWNET = 0x40000000
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
 
 
+class Missed(Exception):
+    """What a run is about did not happen, or something else did: it tells nothing."""
+
+
 def stamp(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
@@ -75,13 +79,17 @@ class Client(threading.Thread):
         """When the first sample that failed after `after` was sent, if one did."""
         return next((sent for sent, _, good in self.samples if sent > after and not good), None)
 
-    def back(self, after):
-        """From the last failed sample after `after` to the first good one behind it."""
+    def back(self, after, stable):
+        """From the last failed sample after `after` to the first good one behind it, where for so long none failed again."""
         later = [sample for sample in self.samples if sample[0] > after]
         failed = [index for index, sample in enumerate(later) if not sample[2]]
-        if not failed or failed[-1] + 1 >= len(later):
-            raise RuntimeError("our own client never saw the service down and back again")
-        return later[failed[-1]][0], later[failed[-1] + 1][1]
+        for index, following in zip(failed, failed[1:] + [len(later)]):
+            until = later[following - 1][1] if following > index + 1 else 0
+            if until and until - later[index + 1][0] >= stable:
+                if following < len(later):
+                    raise Missed(f"the service failed anew {later[following][0] - later[index + 1][0]:.1f} s after it was back")
+                return later[index][0], later[index + 1][1]
+        raise Missed("our own client never saw the service down, and back again for long enough")
 
     def is_back(self, seconds):
         """Whether it saw the service down, and good ever since for so long."""
@@ -150,19 +158,26 @@ def evicted(events):
     return min(first for first, _ in accepted), max(last for _, last in accepted)
 
 
+class Ready(NamedTuple):
+    """The second that a kubelet wrote down, and when its report was received and accepted."""
+    stamped: float
+    received: float
+    done: float
+
+
 def readied(events, prefix, after):
-    """When the last new pod of that prefix was ready: the second that its kubelet wrote down, and its report."""
+    """When the last new pod of that prefix was ready."""
     ready = {}
     for event in events:
         ref = event["objectRef"]
         report = ref.get("resource") == "pods" and ref.get("subresource") == "status" and event["verb"] == "patch"
-        at = stamp(event["stageTimestamp"])
-        if report and ref["name"].startswith(prefix) and at > after:
+        done = stamp(event["stageTimestamp"])
+        if report and ref["name"].startswith(prefix) and done > after:
             conditions = event.get("responseObject", {}).get("status", {}).get("conditions", [])
             since = [stamp(c["lastTransitionTime"]) for c in conditions if c["type"] == "Ready" and c["status"] == "True"]
             if since:
-                ready.setdefault(ref["name"], (since[0], at))
-    return max(ready.values(), key=lambda one: one[1])
+                ready.setdefault(ref["name"], Ready(since[0], stamp(event["requestReceivedTimestamp"]), done))
+    return max(ready.values(), key=lambda one: one.done)
 
 
 class Change(NamedTuple):

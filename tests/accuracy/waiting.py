@@ -31,7 +31,7 @@ def wait_and_start(trial, receipts):
         alert.finish()
     # Only a notification that comes while the run waits is the case that is meant.
     if not any(began < at < ended[1] for at in receipts(trial.scenario.alert)):
-        raise RuntimeError("no notification came while the run waited")
+        raise truth.Missed("no notification came while the run waited")
     return status, case(started, ended)
 
 
