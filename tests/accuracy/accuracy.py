@@ -58,9 +58,15 @@ def table(number, scenario, case, failed):
             print(f"{'':19} {name:14} {case.said.get(name)!s:>19} {wanted:>19}{'  NOT HELD' if name in failed else ''}", flush=True)
 
 
-def keep(name, content):
+def write(name, content):
     with open(f"{EVIDENCE}/{name}.json", "w", encoding="utf-8") as out:
         json.dump(content, out, indent=2, default=str)
+
+
+def keep(name, trial, **more):
+    """Writes down everything that is known of a run."""
+    known = {"run": trial.name, "phase": trial.phase, "absence": trial.absence, "truth": trial.found and vars(trial.found)}
+    write(name, known | more)
 
 
 def measure(number, scenario, phase, runtime, tally):
@@ -75,20 +81,18 @@ def measure(number, scenario, phase, runtime, tally):
         except Exception as error:
             anew = isinstance(error, truth.Missed) and attempt + 1 < ATTEMPTS
             print(f"{number:4} {scenario:14} {'begun anew' if anew else 'NOT MEASURED'}: {error}", flush=True)
-            keep(f"{name}-not-measured-{attempt}", {"error": traceback.format_exc(), "absence": trial.absence, "status": trial.status()})
+            keep(f"{name}-not-measured-{attempt}", trial, error=traceback.format_exc(), status=trial.status())
             cluster.recover(trial.name)
-            if anew:
-                continue
-            return None
+            if not anew:
+                return False
+        else:
+            failed = failures(case)
+            table(number, scenario, case, failed)
+            count(case, old, tally)
+            keep(name, trial, held=not failed, failed=failed, case=vars(case), status=status)
+            return not failed
         finally:
             trial.audit.close()
-        failed = failures(case)
-        table(number, scenario, case, failed)
-        count(case, old, tally)
-        keep(name, {
-            "phase": phase, "held": not failed, "failed": failed, "case": vars(case), "absence": trial.absence,
-            "truth": trial.found and vars(trial.found), "status": status})
-        return not failed
 
 
 def main():
@@ -102,12 +106,12 @@ def main():
     print(f"{'run':>4} {'scenario':14} {'':14} {'reported':>19} {'true':>19} {'width/most':>14}")
     held = [measure(number, name, rng.uniform(0, 3), runtime, tally) for number, name in enumerate(runs)]
     runtime.close()
-    print(f"accuracy: seed {SEED}, the truth lies within the reported bounds in {sum(map(bool, held))} of {RUNS}; planted and caught:")
+    print(f"accuracy: seed {SEED}, the truth lies within the reported bounds in {sum(held)} of {RUNS}; planted and caught:")
     for kind in [kind for kind in KINDS if kind in expected]:
         caught, of = tally.get(kind, (0, 0))
         print(f"  {caught}/{of}  {KINDS[kind]}")
     caught = all(kind in tally and tally[kind][0] == tally[kind][1] for kind in expected)
-    keep("summary", {"seed": SEED, "runs": runs, "held": held, "planted": tally})
+    write("summary", {"seed": SEED, "runs": runs, "held": held, "planted": tally})
     return 0 if all(held) and caught else 1
 
 
