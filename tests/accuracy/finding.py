@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 
 import truth
-from judge import EVALUATION, INTERVAL, MARGIN, PROBE, TIMEOUT, Case, width
+from judge import EVALUATION, INTERVAL, MARGIN, PROBE, SECOND, TIMEOUT, Case, width
 from scenarios import OPERATOR, REAPER
 
 
@@ -100,19 +100,24 @@ def limits(trial, found):
     """How wide the bounds may be; judge.py says why."""
     own = width(found.injected) + MARGIN
     revert = width(found.reverted.span) + MARGIN if found.reverted else 0.0
+    revert = SECOND if found.reverted and found.reverted.user == REAPER else revert
     mitigated, away = PROBE + MARGIN, 0.0
     if trial.absence:
         away = found.looked - trial.absence[0]
         missed = found.answered[1] < found.looked
         # A sample that failed by its timeout may have been sent so much earlier than ours.
         mitigated = found.looked - (found.impact - TIMEOUT) + TIMEOUT + INTERVAL + TIMEOUT + MARGIN if missed else mitigated + away
-    if found.reverted and found.reverted.user == REAPER:
-        revert += away
     restored = found.ready.done - found.ready.stamped + MARGIN + (away if found.looked else 0.0) if found.ready else 0.0
     recovered = max(mitigated, restored)
     return {
         "detection": EVALUATION + own, "mitigated": mitigated, "recovered": recovered, "revertStarted": revert,
-        "reverted": revert, "recovery": recovered + (revert if found.reverted else own)}
+        "reverted": revert, "recovery": recovered + max(revert, own)}
+
+
+def counted_from(status, found):
+    """A recovery that the end of the fault brought is counted from there, as every scenario with a revert asks for."""
+    ended = found.reverted and status.get("recovery", {}).get("by") == "FaultEnded"
+    return found.reverted.span if ended else found.injected
 
 
 def case(trial, status, found):
@@ -123,7 +128,7 @@ def case(trial, status, found):
     true = {
         "detection": since((found.fired, found.fired), found.injected) if found.fired else None,
         "mitigated": relative(found.answered), "recovered": relative(found.back),
-        "recovery": since(found.back, found.reverted.span if found.reverted else found.injected)}
+        "recovery": since(found.back, counted_from(status, found))}
     if found.reverted:
         true["reverted"] = relative(found.reverted.span)
         if found.reverted.user == REAPER:
@@ -152,15 +157,14 @@ def receipt(_, status, found):
     return {"detection": (took - 0.1, took)}, {}
 
 
-def back_at(found, low, high):
+def back_at(status, found, low, high):
     """The recovery told as within these bounds."""
-    from_injection = low - found.injected[0], high - found.injected[0]
-    counted = found.reverted.span if found.reverted else found.injected
-    return {"mitigated": from_injection, "recovered": from_injection, "recovery": since((low, high), counted)}
+    at = low - found.injected[0], high - found.injected[0]
+    return {"mitigated": at, "recovered": at, "recovery": since((low, high), counted_from(status, found))}
 
 
-def came_back(_trial, _status, found):
-    return back_at(found, found.looked - INTERVAL, found.looked + TIMEOUT), {}
+def came_back(_, status, found):
+    return back_at(status, found, found.looked - INTERVAL, found.looked + TIMEOUT), {}
 
 
 def reaped(_trial, _status, found):
@@ -168,14 +172,14 @@ def reaped(_trial, _status, found):
     return {"revertStarted": (at, at), "reverted": (at, at)}, {}
 
 
-def lucky(trial, _status, found):
+def lucky(trial, status, found):
     probed = trial.probed(found.reverted.received)
     failed = [index for index, one in enumerate(probed) if one.status != "200"]
     first = failed[-1] + 1 if failed else 0
     if first >= len(probed):
         return None
     # The log has a request when its answer is on its way.
-    return back_at(found, probed[first].at - INTERVAL - TIMEOUT, probed[first].at + 0.01), {}
+    return back_at(status, found, probed[first].at - INTERVAL - TIMEOUT, probed[first].at + 0.01), {}
 
 
 def read_back(trial, status, found):

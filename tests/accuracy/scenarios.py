@@ -129,8 +129,8 @@ SCENARIOS = {
         **QUICK, within="10s", meanwhile=away_while_it_heals, wanted={"verdict": ("Inconclusive",), "answer": ("Inconclusive",)},
         plants=("return", "not back")),
     "reaper": Scenario(
-        **OUTAGE, duration="8s", meanwhile=away_while_reaped, wanted=ENDED,
-        unwanted={"evidence": ("still there",), **NOT_GIVEN_UP}, plants=("return", "reaper", "by itself")),
+        **OUTAGE, duration="8s", meanwhile=away_while_reaped,
+        unwanted={"by": ("Automatic",), "evidence": ("still there",), **NOT_GIVEN_UP}, plants=("return", "reaper", "by itself")),
     "several pods": Scenario(**OUTAGE, duration="5s", meanwhile=lagging, wanted=ENDED, plants=("lucky", "read-back")),
     "outage": Scenario(**OUTAGE, duration="4s", wanted=ENDED, plants=("read-back",)),
     "rollout": Scenario(
