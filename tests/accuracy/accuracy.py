@@ -52,10 +52,10 @@ def table(number, scenario, case, failed):
             f"{number:>4} {scenario:14} {name:14} {show(reported):>19} {show(true):>19} {wide:>14}"
             f"{'  NOT HELD' if name in failed else ''}", flush=True)
         number = scenario = ""
-    for name in dict.fromkeys(["verdict", *case.wanted, *case.unwanted]):
-        if case.said:
-            wanted = " or ".join(case.wanted.get(name, ())) or " nor ".join(f"not {word}" for word in case.unwanted.get(name, ()))
-            print(f"{'':19} {name:14} {case.said.get(name)!s:>19} {wanted:>19}{'  NOT HELD' if name in failed else ''}", flush=True)
+    for name, said in case.said.items():
+        demands = [f"must be {word}" for word in case.wanted.get(name, ())] + [f"must not be {word}" for word in case.unwanted.get(name, ())]
+        if demands or name == "verdict":
+            print(f"{'':19} {name:14} {said}{'  NOT HELD: ' + ', '.join(demands) if name in failed else ''}", flush=True)
 
 
 def write(name, content):
