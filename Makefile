@@ -14,7 +14,7 @@ test: ## Run every test, on a real cluster too; installs what it needs
 check: ## Every test that needs no cluster: format, lints, dependencies, unit tests, simulation
 	@tests/check.sh && tests/dependencies.sh && tests/simulation.sh
 
-accuracy: ## Compare what runs report with the truth, on the real cluster (about 20 minutes)
+accuracy: ## Compare what runs report with the truth, on the real cluster (about 15 minutes)
 	@tests/accuracy.sh
 
 matrix: ## Kill the operator at each of its writes, take away what a revert needs, and judge what becomes of it
