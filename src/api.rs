@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod debrief;
 pub mod experiment;
 pub mod fault;
+pub mod impact;
 pub mod journal;
 pub mod lever;
 pub mod mark;

@@ -189,7 +189,12 @@ async fn status(
 /// What a failed exchange means to somebody who uses the port.
 fn words(error: &hyper::Error) -> String {
     cause(error).unwrap_or_else(|| {
-        let unanswered = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        // A request that was not begun yet is canceled by what ended the connection, which is its source.
+        let mut first = error;
+        while let Some(source) = first.source().and_then(|source| source.downcast_ref()) {
+            first = source;
+        }
+        let unanswered = first.is_incomplete_message() || first.is_canceled() || first.is_closed();
         if unanswered { reach::NO_ANSWER } else { reach::NOT_HTTP }.to_owned()
     })
 }
@@ -252,6 +257,17 @@ mod tests {
         futures::join!(serve, probe).1
     }
 
+    /// The same of a port whose greeting is there before anything is asked.
+    async fn greeted(greeting: &[u8]) -> Result<u16, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        server.write_all(greeting).await.unwrap();
+        client.readable().await.unwrap();
+        status(client, address, "web.shop.svc", "/").await
+    }
+
     #[tokio::test]
     async fn a_port_that_speaks_something_else_is_told_in_plain_words() {
         // What grpc-go sends first: an empty SETTINGS frame of HTTP/2.
@@ -273,6 +289,7 @@ mod tests {
             let said = said(greeting, true, answer).await;
             assert_eq!(said, says.map_err(str::to_owned), "{greeting:?} {answer:?}");
         }
+        assert_eq!(greeted(settings).await, Err(reach::NOT_HTTP.to_owned()));
         let closed_at_once = said(b"", false, b"").await.unwrap_err();
         assert!(
             [reach::NO_ANSWER, reach::RESET].contains(&closed_at_once.as_str()),
