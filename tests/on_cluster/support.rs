@@ -160,7 +160,9 @@ impl Ground {
                 .all(|count| count.unwrap_or(0) == replicas)
         };
         self.becomes("the workload is ready", 60, "web", |web: &Deployment| {
-            web.status.as_ref().is_some_and(settled)
+            // Before its controller has seen a change, the status speaks of what was before.
+            let seen = web.status.as_ref().and_then(|status| status.observed_generation);
+            seen == web.metadata.generation && web.status.as_ref().is_some_and(settled)
         })
         .await;
     }
