@@ -266,8 +266,8 @@ fn free_port() -> u16 {
 async fn an_operator_is_ready_once_everything_is_listed_that_it_watches() {
     let _turn = turn().await;
     let (never, ready) = (free_port(), free_port());
-    // The reaper may not list Experiments.
-    let kubeconfig = state().join("pki/firedrill-reaper.kubeconfig");
+    // The agent that enforces network policies may not list Experiments, and its calls are nobody's of ours.
+    let kubeconfig = state().join("pki/netpol.kubeconfig");
     let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
     command.arg("--kubeconfig").arg(kubeconfig).args(["operator", "--ready-port"]);
     command.arg(never.to_string()).env_remove("FIREDRILL_CONFIG").env("RUST_LOG", "firedrill=info");
