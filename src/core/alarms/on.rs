@@ -44,7 +44,7 @@ impl Book {
         counted.min_by_key(|(at, _)| *at)
     }
 
-    /// Whether the alert is pending or firing at `now`. Who is asked says so himself. A notification speaks of
+    /// Whether the alert is pending or firing at `now`. A source that is asked says so itself. A notification speaks of
     /// the moment in which it was sent. It is the last word until its alert is resolved, until a source that
     /// would name the alert was asked after it and so speaks for itself, or for [`NOTIFICATION_HOLDS`]:
     /// Alertmanager names every alert that it notifies, Prometheus those that it has named before.
