@@ -218,7 +218,8 @@ def written(events, run, fact):
     """When the operator asked to write that fact of a run."""
     for event in events:
         ref = event["objectRef"]
-        if (ref.get("resource"), ref.get("name"), ref.get("subresource")) == ("experimentruns", run, "status"):
+        written = event["responseStatus"]["code"] == 200
+        if written and (ref.get("resource"), ref.get("name"), ref.get("subresource")) == ("experimentruns", run, "status"):
             facts = event.get("responseObject", {}).get("status", {}).get("facts", [])
             if any(known["name"] == fact for known in facts):
                 return stamp(event["requestReceivedTimestamp"])
