@@ -80,7 +80,10 @@ class Client(threading.Thread):
         return next((sent for sent, _, good in self.samples if sent > after and not good), None)
 
     def back(self, after, stable):
-        """From the last failed sample after `after` to the first good one behind it, where for so long none failed again."""
+        """From the last failed sample after `after` to the second good one behind it, where for so long none failed again.
+
+        Where several pods answer, the first good one may have been lucky, of ours as of the operator's.
+        """
         later = [sample for sample in self.samples if sample[0] > after]
         failed = [index for index, sample in enumerate(later) if not sample[2]]
         for index, following in zip(failed, failed[1:] + [len(later)]):
@@ -88,7 +91,7 @@ class Client(threading.Thread):
             if until and until - later[index + 1][0] >= stable:
                 if following < len(later):
                     raise Missed(f"the service failed anew {later[following][0] - later[index + 1][0]:.1f} s after it was back")
-                return later[index][0], later[index + 1][1]
+                return later[index][0], later[index + 2][1]
         raise Missed("our own client never saw the service down, and back again for long enough")
 
     def is_back(self, seconds):
