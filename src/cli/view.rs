@@ -15,9 +15,12 @@ pub use log::Log;
 pub use planned::planned;
 
 use super::exit::is_guard;
-use crate::api::{
-    Duration, ExperimentRun, Moment, conditions,
-    run::{ExperimentRunStatus, Fact, FactName, condition},
+use crate::{
+    api::{
+        Duration, ExperimentRun, Moment,
+        run::{ExperimentRunStatus, Fact, FactName},
+    },
+    core::conditions::waited_for,
 };
 
 /// How much a terminal can show.
@@ -115,9 +118,7 @@ pub const fn name(fact: FactName) -> &'static str {
 
 /// The guard that is waited for, with its words; a run that is over waits for nothing.
 fn waiting(status: &ExperimentRunStatus) -> Option<String> {
-    let injected = conditions::get(&status.conditions, condition::INJECTED)?;
-    let waits = injected.status == "False" && status.fact(FactName::Completed).is_none();
-    waits.then(|| format!("{}: {}", injected.reason, clean(&injected.message)))
+    waited_for(status).map(|(guard, detail)| format!("{guard}: {}", clean(detail)))
 }
 
 /// How long ago the fact was, or until when it took.

@@ -3,7 +3,7 @@
 use super::stage;
 use crate::api::{
     Moment,
-    conditions::{Status, set},
+    conditions::{Status, get, set},
     run::{Answer, ExperimentRunStatus, FactName, GuardResult, condition},
 };
 
@@ -53,6 +53,14 @@ pub fn update(
     status.stage = Some(stage);
     status.completion_time = completed;
     status.observed_generation = generation;
+}
+
+/// The guard that is waited for, and what it says; a run that is over waits for nothing.
+#[must_use]
+pub fn waited_for(status: &ExperimentRunStatus) -> Option<(&str, &str)> {
+    let injected = get(&status.conditions, condition::INJECTED)?;
+    let waits = injected.status == "False" && status.fact(FactName::Completed).is_none();
+    waits.then_some((&injected.reason, &injected.message))
 }
 
 fn injected<'a>(

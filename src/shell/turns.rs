@@ -2,9 +2,12 @@
 
 use tracing::{info, warn};
 
-use crate::api::{
-    ExperimentRun, conditions,
-    run::{ExperimentRunStatus, FactName, condition},
+use crate::{
+    api::{
+        ExperimentRun,
+        run::{ExperimentRunStatus, FactName},
+    },
+    core::conditions::waited_for,
 };
 
 /// What a fact that is a turn of a run's life is called in the log; the others are measurements.
@@ -30,8 +33,8 @@ pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
         let (at, detail) = (fact.at, fact.detail.as_str());
         info!(namespace, run = name, experiment, %at, detail, "{turn}");
     }
-    if let Some((guard, detail)) =
-        waiting(status).filter(|now| earlier.and_then(waiting).is_none_or(|then| then.0 != now.0))
+    if let Some((guard, detail)) = waited_for(status)
+        .filter(|now| earlier.and_then(waited_for).is_none_or(|then| then.0 != now.0))
     {
         info!(namespace, run = name, experiment, guard, detail, "waiting");
     }
@@ -44,13 +47,6 @@ pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
         let (reason, summary) = (text(&status.reason), text(&status.summary));
         info!(namespace, run = name, experiment, at = %fact.at, verdict, reason, summary, "complete");
     }
-}
-
-/// The guard that is waited for, and what it says.
-fn waiting(status: &ExperimentRunStatus) -> Option<(&str, &str)> {
-    let over = status.fact(FactName::Completed).is_some();
-    let injected = conditions::get(&status.conditions, condition::INJECTED).filter(|_| !over)?;
-    (injected.status == "False").then_some((injected.reason.as_str(), injected.message.as_str()))
 }
 
 #[cfg(test)]
