@@ -156,14 +156,14 @@ async fn a_revert_is_as_of_its_acceptance_and_a_recovery_from_there_is_not_told_
 
 #[tokio::test]
 async fn a_recovery_that_comes_after_its_objective_is_told_as_late() {
-    let ground = Ground::with("late", &Web { warm_up: 5, ..Web::default() }).await;
+    let ground = Ground::with("late", &Web { warm_up: 9, ..Web::default() }).await;
     let _turn = turn().await;
     let _operator = Operator::start(POLLING);
-    let change = json!({"template": {"recovery": {"within": "4s"}}});
+    let change = json!({"template": {"recovery": {"within": "8s"}}});
     let run = ground.seen(&ground.run(change).await, FactName::ImpactStarted).await;
     let run = ground.finished(&run).await;
     let back = ready_after(&ground, &run).await;
-    assert!(back.0 > Duration::from_secs(4), "{back:?}: it was back after the objective");
+    assert!(back.0 > Duration::from_secs(8), "{back:?}: it was back after the objective");
     assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "RecoveryMissed"));
     let recovery = run.status.unwrap().recovery.unwrap();
     assert_eq!(recovery.answer, Answer::No);
