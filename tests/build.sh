@@ -1,12 +1,23 @@
 #!/bin/bash
-# Builds the release binary, static so that its image needs nothing else, and prints its path.
+# Builds firedrill and prints the binary's path.
+#
+# usage: build.sh [debug]
+#   the release is linked statically, so that its image needs nothing else;
+#   debug is there several times sooner, and what FIREDRILL_BUILD=debug makes other scripts use
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=x86_64-unknown-linux-gnu
-RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target} \
-  cargo build --release --locked --target $target >&2
-binary=$(realpath "${CARGO_TARGET_DIR:-target}/$target/release/firedrill")
-# People and `make shell` find it where cargo usually puts it.
+. tests/cluster/env.sh
+folder=${CARGO_TARGET_DIR:-target}
+if [ "${1:-${FIREDRILL_BUILD:-}}" = debug ]; then
+  quietly "building firedrill (debug)" "$ROOT/target/log/build-debug.log" cargo build --locked --bin firedrill --example netpol
+  binary=$(realpath "$folder/debug/firedrill")
+else
+  target=$(rustc -vV | sed -n 's/^host: //p')
+  RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$folder \
+    quietly "building firedrill (release)" "$ROOT/target/log/build-release.log" cargo build --release --locked --target "$target"
+  binary=$(realpath "$folder/$target/release/firedrill")
+fi
+# People and `make shell` find the one that was built last where cargo usually puts the release.
 mkdir -p target/release
 ln -sf "$binary" target/release/firedrill
 ln -sf "$binary" target/release/kubectl-firedrill

@@ -4,14 +4,46 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
+FIREDRILL_TOOK=$(mktemp)
+export FIREDRILL_TOOK
+trap 'rm -f "$FIREDRILL_TOOK"' EXIT
 trap 'exit 130' INT TERM
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+number=0
+part() { # TITLE COMMAND...
+  local began=$SECONDS title=$1
+  shift
+  number=$((number + 1))
+  say "[$number/5] $title"
+  "$@"
+  took "= $title" $((SECONDS - began))
+}
 
-tests/cluster/up.sh
-echo "building firedrill (the first time takes a few minutes)"
-tests/build.sh >/dev/null
-say "Installing operator and reaper, each with its own rights, and the shop: storefront, checkout, payments"
-tests/cluster/operator.sh
+# A release that was built and is up to date is what people install; else a debug build is there minutes sooner.
+release=target/release/firedrill
+build="the release that was built"
+if [ ! -e "$release" ] || [[ $(realpath "$release") != */release/* ]] ||
+  [ -n "$(find src Cargo.toml Cargo.lock -newer "$release" -print -quit)" ]; then
+  export FIREDRILL_BUILD=debug
+  build="a debug build; 'make build' makes the release, which takes minutes more"
+fi
+programs() {
+  tests/cluster/preflight.sh
+  tests/cluster/packages.sh
+  tests/cluster/build.sh
+  tests/cluster/build.sh helm
+}
+firedrill() {
+  tests/build.sh >/dev/null
+  tests/cluster/shop.sh image >/dev/null
+}
+part "The cluster's programs" programs
+part "firedrill ($build), and the shop" firedrill
+part "The cluster" tests/cluster/up.sh
+part "Operator and reaper, each with its own rights" tests/cluster/operator.sh
+number=$((number + 1))
+say "[$number/5] The shop (storefront, checkout, payments) and three experiments"
+experiments_began=$SECONDS
 # The others warm up while the first experiment runs; theirs wait until they are steady.
 tests/cluster/shop.sh payments
 # An earlier demo that was interrupted may have left runs under way.
@@ -52,6 +84,13 @@ cat <<MESSAGE
   kubectl describe experimentrun -n shop       every instant of every run
   make cluster-down                            removes everything without a trace
 MESSAGE
+took "= The shop and three experiments" $((SECONDS - experiments_began))
+say "How long it took"
+awk -F '\t' '
+  function time(s) { return s < 60 ? s " s" : int(s / 60) " min " s % 60 " s" }
+  /^= / {print "  " sprintf("%-12s", time($2)) substr($1, 3); printf "%s", parts; parts = ""; sum += $2; next}
+  $2 > 0 {parts = parts "    " sprintf("%-12s", time($2)) $1 "\n"}
+  END {print "  " sprintf("%-12s", time(sum)) "in all"}' "$FIREDRILL_TOOK"
 if [ ${#unexpected[@]} -gt 0 ]; then
   printf '%s\n' "${unexpected[@]}" >&2
   exit 1

@@ -47,6 +47,7 @@ counted() { "$@" 2>&1 | tee -a "$log"; }
 
 tests/cluster/preflight.sh
 tests/cluster/packages.sh
+counted tests/cluster/refusals.sh
 mkdir -p "$logs"
 yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
 yielding licences-and-simulation 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'

@@ -13,7 +13,9 @@ exec 9>"$CACHE/build.lock"
 flock -n 9 || { echo "another build is under way; waiting for it"; flock 9; }
 
 # What is linked without debug information is compiled without it too.
-export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-trimpath -mod=readonly -gcflags=all=-dwarf=false"
+export CGO_ENABLED=0 GOFLAGS="-trimpath -mod=readonly -gcflags=all=-dwarf=false"
+# A Go that is older than a module asks for fetches the one that it names.
+export GOTOOLCHAIN=auto
 # The compilers live for seconds: they collect their garbage only when there is much of it.
 export GOGC=off GOMEMLIMIT=2GiB
 version() { sed -nE "s#^(require)?[[:space:]]*$1 (v[^ ]+).*#\2#p" go.mod | head -1; }
@@ -45,7 +47,8 @@ build_prometheus() {
     -o "$BIN/" github.com/prometheus/prometheus/cmd/prometheus
 }
 build_netpol() {
-  nice cargo build -q --locked -j "${JOBS:-2}" --example netpol
+  # Together with firedrill itself, as a demo needs both (tests/build.sh).
+  nice cargo build --locked -j "${JOBS:-2}" --bin firedrill --example netpol --manifest-path "$ROOT/Cargo.toml"
   install -s "${CARGO_TARGET_DIR:-$ROOT/target}/debug/examples/netpol" "$BIN/"
 }
 
@@ -67,17 +70,19 @@ stamp() {
 }
 
 todo=()
+left=0
 for name in "${names[@]}"; do
-  [ "$(cat "$CACHE/stamp/$name" 2>/dev/null)" = "$(stamp "$name")" ] || todo+=("$name")
+  [ "$(cat "$CACHE/stamp/$name" 2>/dev/null)" = "$(stamp "$name")" ] || { todo+=("$name"); left=$((left + seconds[$name])); }
 done
 count=${#todo[@]}
 for ((i = 0; i < count; i++)); do
   name=${todo[$i]}
+  left=$((left - seconds[$name]))
   rest=$(IFS=,; echo "${todo[*]:$((i + 1))}")
-  echo "[$((i + 1))/$count] building $name, about ${seconds[$name]} s on two cores${rest:+; then ${rest//,/, }}"
+  echo "[$((i + 1))/$count] building $name, about ${seconds[$name]} s on two cores${rest:+; then ${rest//,/, }, about $((left / 60 + 1)) min}"
   cd "$(folder "$name")"
   began=$SECONDS
-  "build_$name"
+  quietly "building $name" "$CACHE/log/$name.log" "build_$name"
   stamp "$name" >"$CACHE/stamp/$name"
   echo "[$((i + 1))/$count] $name is built, $((SECONDS - began)) s"
 done

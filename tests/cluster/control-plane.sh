@@ -33,7 +33,7 @@ start kcm "${in_cp[@]}" "$BIN/kube-controller-manager" --kubeconfig="$pki/kcm.ku
   --service-account-private-key-file="$pki/sa.key" --cluster-signing-cert-file="$pki/ca.crt" \
   --cluster-signing-key-file="$pki/ca.key" --requestheader-client-ca-file="$pki/front-proxy-ca.crt" \
   --allocate-node-cidrs=false --leader-elect=false --kube-api-qps=500 --kube-api-burst=1000 \
-  --node-monitor-period=2s --node-monitor-grace-period="${NODE_GRACE:-20s}" --service-cluster-ip-range=$SERVICE_CIDR --v=1
+  --node-monitor-period=2s --node-monitor-grace-period="$(seconds 20)" --service-cluster-ip-range=$SERVICE_CIDR --v=1
 cat >"$STATE/scheduler.yaml" <<YAML
 apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration

@@ -9,7 +9,7 @@ for node in $NODES; do
   ctr "$node" tasks ls -q 2>/dev/null | while read -r task; do ctr "$node" tasks kill -s SIGKILL -a "$task"; done 2>/dev/null &
 done
 wait
-sleep 1 # the runtime reaps its tasks on its own time, and nothing tells when it has
+sleep "$SLOW" # the runtime reaps its tasks on its own time, and nothing tells when it has
 for node in $NODES; do
   ctr "$node" tasks ls -q 2>/dev/null | while read -r task; do ctr "$node" tasks rm -f "$task"; done >/dev/null 2>&1
 done
@@ -19,7 +19,7 @@ stop "${runtimes[@]}"
 for name in apiserver etcd; do
   pid=$(cat "$STATE/run/$name.pid" 2>/dev/null) || continue
   kill "$pid" 2>/dev/null
-  for _ in 1 2 3 4 5 6; do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
+  for ((i = 0; i < 6 * SLOW; i++)); do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
   kill -9 "$pid" 2>/dev/null
 done
 # Shims outlive their runtime; they are ours if they serve one of our sockets.
@@ -29,23 +29,18 @@ for node in $NODES cp; do
   ip netns pids "$ID-$node" 2>/dev/null
 done | xargs -r kill -9 2>/dev/null
 for node in $NODES; do
-  find /sys/fs/cgroup/*/"$ID-$node" -name cgroup.procs -exec cat {} + 2>/dev/null
+  find /sys/fs/cgroup/{,*/}"$ID-$node" -name cgroup.procs -exec cat {} + 2>/dev/null
 done | sort -u | xargs -r kill -9 2>/dev/null
 sleep 0.3
 awk -v prefix="$STATE/" 'index($5, prefix) == 1 {print length($5), $5}' /proc/self/mountinfo | sort -rn | cut -d' ' -f2- |
   while read -r mount; do umount "$mount" 2>/dev/null || umount -l "$mount"; done
 for node in $NODES cp; do ip netns del "$ID-$node" 2>/dev/null; done
 for node in $NODES; do
-  for group in /sys/fs/cgroup/*/"$ID-$node"; do
+  for group in /sys/fs/cgroup/{,*/}"$ID-$node"; do
     [ -d "$group" ] && find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
   done
 done
 for part in etcd log run pki mon scheduler.yaml cp $NODES; do rm -rf "${STATE:?}/$part"; done
 rmdir "$STATE" 2>/dev/null
-rm -f "/run/firedrill-clusters/$ID"
-# The last cluster restores what the kubelet changed.
-if rmdir /run/firedrill-clusters 2>/dev/null && [ -f /run/firedrill-sysctl ]; then
-  sed 's/ = /=/' /run/firedrill-sysctl | xargs sysctl -qw
-  rm -f /run/firedrill-sysctl
-fi
+"$HERE/machine.sh" restore
 exit 0

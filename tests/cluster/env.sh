@@ -31,6 +31,38 @@ ctr() { "$BIN/ctr" -a "$STATE/$1/containerd.sock" -n k8s.io "${@:2}"; } # ctr n1
 # Says which part of a long script begins, and when.
 step() { printf '\n== %s  %s\n' "$(date +%T)" "$1"; }
 
+# Notes how long a part took, for the summary of the minutes, where somebody keeps one.
+took() { # PART SECONDS
+  [ -z "${FIREDRILL_TOOK:-}" ] || printf '%s\t%s\n' "$1" "$2" >>"$FIREDRILL_TOOK"
+}
+
+# Runs a command that says much: that goes to a log, of which one line that moves is shown on a terminal,
+# and the end if the command fails.  quietly PART LOG COMMAND...
+quietly() {
+  local part=$1 log=$2 began=$SECONDS code=0 moving=
+  shift 2
+  mkdir -p "$(dirname "$log")"
+  if [ -t 2 ]; then
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+      printf '\r\033[K%s, %d s: %.45s' "$part" $((SECONDS - began)) "$(tail -n 1 "$log" 2>/dev/null)" >&2
+    done &
+    moving=$!
+  fi
+  # Bash ignores -e in whatever an `if` or `||` asks about.
+  set +e
+  (set -e; "$@") >"$log" 2>&1
+  code=$?
+  set -e
+  if [ -n "$moving" ]; then
+    kill $moving
+    wait $moving 2>/dev/null || true
+    printf '\r\033[K' >&2
+  fi
+  took "$part" $((SECONDS - began))
+  [ $code = 0 ] || { tail -n 30 "$log"; echo "$part failed; all that was said is in $log"; } >&2
+  return $code
+}
+
 # Starts a program in the background, with a log and a recorded process id. Most are written in Go: a
 # fifth of the API server's processor time is collecting garbage where it does so as often as by default.
 start() {
@@ -60,9 +92,13 @@ index() {
   return 1
 }
 
-# Waits until a command succeeds: until SECONDS COMMAND...
+# On a machine that is many times slower, such as an emulated one, every wait is as many times longer.
+SLOW=${FIREDRILL_SLOW:-1}
+seconds() { echo "$(($1 * SLOW))s"; } # seconds 60: as kubectl takes it
+
+# Waits until a command succeeds: until_ok SECONDS COMMAND...
 until_ok() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * SLOW))
   shift
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || { echo "waited in vain for: $*" >&2; return 1; }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs the release binary into the operator's image and prints the archive's path; its name is the tag.
+# Packs firedrill into the operator's image and prints the archive's path; its name is the tag.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 binary=$("$ROOT/tests/build.sh")
@@ -10,7 +10,9 @@ if [ ! -f "$archive" ]; then
   find "$CACHE/operator" -name '*.tar' -mmin +600 -delete
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
-  cp "$binary" "$root/firedrill"
+  install -s "$binary" "$root/firedrill"
+  # A debug build has libraries, which go where it looks for them.
+  { ldd "$binary" 2>/dev/null || true; } | grep -o '/[^ ]*' | xargs -r cp --parents -L -t "$root"
   python3 "$HERE/mkoci.py" "$archive.new" "registry.local/firedrill:$tag" "$root" --entrypoint '["/firedrill"]' --user 65532 >/dev/null
   mv "$archive.new" "$archive"
 fi

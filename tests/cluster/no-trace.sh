@@ -24,22 +24,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# What is ours by name, and what the whole machine has in common, without other clusters' own.
-others='firedrill-[0-9a-f]{8}'
-look() { # FOLDER
-  mkdir -p "$1"
-  pgrep -fa "$own" >"$1/processes" || true
-  grep -ls "$own" /proc/[0-9]*/mountinfo | cut -d/ -f3 | sort >>"$1/processes" || true
-  awk '{print $5}' /proc/self/mountinfo | grep -vE "^/var/tmp/$others/" | sort >"$1/mounts"
-  ip netns list | awk '{print $1}' | grep -vxE "$others-[a-z0-9]+" | sort >"$1/namespaces" || true
-  ip -o link | awk -F': ' '{print $2}' | sort >"$1/links"
-  nft list ruleset >"$1/nft" 2>/dev/null || true
-  find /sys/fs/cgroup -maxdepth 2 -name "$id*" | sort >"$1/cgroups"
-  sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances >"$1/sysctls"
-  find /var/tmp /run -maxdepth 1 -name '*firedrill*' | grep -vE "/$others$" | sort >"$1/files"
-  find /run/firedrill-clusters -name "$id*" >>"$1/files"
-}
-
 fail() { echo "$1" >&2; exit 1; }
 nodes_of() { "$@" get nodes --no-headers | grep -cw Ready; }
 up() { in_own "$here/up.sh" >"$work/up.log" 2>&1; }
@@ -49,7 +33,7 @@ up() { in_own "$here/up.sh" >"$work/up.log" 2>&1; }
 "${other[@]}" -n churn create deployment pods --image=registry.local/pause:3.10 --replicas=2 >/dev/null
 (while sleep 1; do "${other[@]}" -n churn delete pods --all --wait=false --grace-period=1 >/dev/null 2>&1 || true; done) &
 churn=$!
-look "$work/before"
+in_own "$here/trace.sh" look "$work/before"
 
 # A program that cannot start fails the start, and so the whole test run.
 mkdir "$work/cache"
@@ -89,14 +73,5 @@ if [ "${1:-}" = --plant ]; then
   mkdir -p "$own/planted"
   mount -t tmpfs planted "$own/planted"
 fi
-look "$work/after"
-failed=0
-for part in processes mounts namespaces links nft cgroups sysctls files; do
-  if ! diff "$work/before/$part" "$work/after/$part" >"$work/diff"; then
-    echo "left behind in $part:"
-    cat "$work/diff"
-    failed=$((failed + 1))
-  fi
-done
-echo "no trace: $((8 - failed)) of 8 kinds are as they were"
-[ $failed = 0 ]
+in_own "$here/trace.sh" look "$work/after"
+in_own "$here/trace.sh" compare "$work/before" "$work/after"

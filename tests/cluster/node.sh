@@ -7,13 +7,18 @@ i=$(index "$node")
 dir=$STATE/$node
 pki=$STATE/pki
 mkdir -p "$dir"/{cni,containerd,kubelet,pods-log,state}
-for controller in cpu cpuacct cpuset memory pids blkio devices freezer systemd unified; do
-  [ -d /sys/fs/cgroup/$controller ] && mkdir -p "/sys/fs/cgroup/$controller/$ID-$node"
-done
-# A new cpuset starts empty and must be given something before a process may enter.
-for file in cpuset.cpus cpuset.mems; do
-  cat /sys/fs/cgroup/cpuset/$file >"/sys/fs/cgroup/cpuset/$ID-$node/$file"
-done
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+  # cgroup v2: one tree. While this group hands every controller down, systemd cannot take one from the root.
+  group=/sys/fs/cgroup/$ID-$node
+  mkdir -p "$group"
+  sed 's/[^ ]*/+&/g' "$group/cgroup.controllers" >"$group/cgroup.subtree_control"
+else
+  for tree in /sys/fs/cgroup/*/; do mkdir -p "$tree$ID-$node"; done
+  # A new cpuset starts empty and must be given something before a process may enter.
+  for file in cpuset.cpus cpuset.mems; do
+    cat /sys/fs/cgroup/cpuset/$file >"/sys/fs/cgroup/cpuset/$ID-$node/$file"
+  done
+fi
 cat >"$dir/cni/10-pods.conflist" <<JSON
 {"cniVersion": "1.0.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,

@@ -13,5 +13,5 @@ kubectl -n firedrill-system create secret generic firedrill-webhook --from-file=
 "$HERE/chart.sh" --set image.repository=registry.local/firedrill --set image.tag="$tag" --set image.pullPolicy=Never \
   --set config.prometheus.url="http://$CONTROL_IP:9090" --set config.alertmanager.url="http://$CONTROL_IP:9093" \
   --set webhook.tokenSecret=firedrill-webhook --set webhook.clusterIP="$address"
-kubectl -n firedrill-system rollout status deployment/firedrill-operator --timeout=60s >/dev/null
-kubectl -n firedrill-reaper rollout status deployment/firedrill-reaper --timeout=60s >/dev/null
+kubectl -n firedrill-system rollout status deployment/firedrill-operator --timeout="$(seconds 60)" >/dev/null
+kubectl -n firedrill-reaper rollout status deployment/firedrill-reaper --timeout="$(seconds 60)" >/dev/null

@@ -4,22 +4,76 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 missing=()
 need() { missing+=("  - $1"); }
+older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -1)" = "$1" ]; } # older 1.20 1.26
 
 [ "$(uname -s)" = Linux ] || need "Linux: this is $(uname -s). Use a Linux machine or a virtual one."
 [ "$(uname -m)" = x86_64 ] || need "an x86_64 processor: this is $(uname -m), which was never tried."
 [ "$(id -u)" = 0 ] || need "root, for network namespaces and cgroups: run it with sudo."
 command -v apt-get >/dev/null || need "Debian or Ubuntu with apt-get, for runc, nftables and Alertmanager."
-if [ ! -d /sys/fs/cgroup/memory ] || [ ! -d /sys/fs/cgroup/cpuset ]; then
-  need "cgroup v1 controllers under /sys/fs/cgroup: boot with systemd.unified_cgroup_hierarchy=0."
+
+cgroups=/sys/fs/cgroup
+if [ -f $cgroups/cgroup.controllers ]; then
+  controllers=$(cat $cgroups/cgroup.controllers)
+  tree=$cgroups/cgroup.subtree_control
+else # cgroup v1: a tree for each controller
+  controllers=$(ls $cgroups 2>/dev/null || true)
+  tree=$cgroups/memory
 fi
-command -v cargo >/dev/null || need "Rust 1.89 or later: https://rustup.rs"
-if ! command -v go >/dev/null; then
-  need "Go 1.26 or later: https://go.dev/dl"
-elif [ "$(printf '%s\n' go1.26 "$(go env GOVERSION)" | sort -V | head -1)" != go1.26 ]; then
-  need "Go 1.26 or later: this is $(go env GOVERSION)."
+for controller in cpu cpuset memory pids; do
+  grep -qw $controller <<<"$controllers" ||
+    need "the cgroup controller '$controller' under $cgroups: a kernel parameter (cgroup_disable) switched it off, or the host of this container keeps it."
+done
+# Whether groups below the topmost one get controllers. Of the groups that hold processes only the machine's
+# own root group, which has no cgroup.type, hands them down (kernel: admin-guide/cgroup-v2, no internal processes).
+handed_down() {
+  local controller
+  [ -w "$tree" ] || return 1
+  [ -e $cgroups/cgroup.type ] && [ -n "$(cat $cgroups/cgroup.procs)" ] || return 0
+  for controller in $controllers; do grep -qw "$controller" "$tree" || return 1; done
+}
+[ ! -e "$tree" ] || handed_down ||
+  need "cgroups that this container may divide, which it may not under $cgroups: start it with 'docker run --privileged --cgroupns=host', or use the machine itself."
+[ -d /proc/sys/net/bridge ] || modprobe -qn br_netfilter 2>/dev/null ||
+  need "the kernel module br_netfilter, for NetworkPolicies: 'modprobe br_netfilter' on the machine itself."
+
+# The command that gets a program on this machine: Debian's package where it is new enough, else its makers'.
+packaged() { apt-cache policy "$1" 2>/dev/null | sed -nE 's/^ *Candidate: ([0-9]+:)?([0-9].*)/\2/p'; }
+get_rust() {
+  if command -v rustup >/dev/null; then
+    echo "rustup update stable && rustup default stable"
+  elif [ -n "$(packaged rustup)" ]; then
+    echo "apt-get install rustup && rustup default stable"
+  else
+    echo "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
+  fi
+}
+get_go() {
+  local candidate
+  candidate=$(packaged golang-go)
+  if [ -n "$candidate" ] && ! older "$candidate" 1.21; then
+    echo "apt-get install golang-go"
+  else
+    echo "curl -sSfL https://go.dev/dl/go$go.0.linux-amd64.tar.gz | tar -xzC /usr/local && export PATH=/usr/local/go/bin:\$PATH"
+  fi
+}
+rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
+have=$(cargo --version 2>/dev/null | awk '{print $2}' || true)
+if [ -z "$have" ]; then
+  need "Rust $rust or later: $(get_rust)"
+elif older "$have" "$rust"; then
+  need "Rust $rust or later, this is $have: $(get_rust)"
 fi
+# From 1.21 on, Go fetches the one that a module asks for.
+go=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' "$HERE/modules/cluster/go.mod")
+have=$(go env GOVERSION 2>/dev/null | sed 's/^go//' || true)
+if [ -z "$have" ]; then
+  need "Go $go, or 1.21 or later, which fetches it: $(get_go)"
+elif older "$have" 1.21; then
+  need "Go $go, or 1.21 or later, which fetches it; this is $have: $(get_go)"
+fi
+
 mkdir -p "$CACHE"
-built=$(ls "$CACHE/bin/kube-apiserver" 2>/dev/null || true)
+built=$(ls "$BIN/kube-apiserver" 2>/dev/null || true)
 wanted=$([ -n "$built" ] && echo 4 || echo 16)
 free=$(df -Pk "$CACHE" | awk 'NR==2 {print int($4 / 1048576)}')
 [ "$free" -ge "$wanted" ] || need "$wanted GB of free disk under $CACHE: there are $free."
@@ -31,7 +85,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 [ -n "$built" ] || cat <<MESSAGE
 The first start builds Kubernetes from source, about ten minutes on two cores. It will
-  - install Debian packages (runc, nftables, Alertmanager and others; no service is started),
+  - install Debian packages (runc, nftables, Alertmanager and others; no service is started or enabled),
   - keep what it builds in $CACHE (about 1 GB, and Go's build cache),
-  - use network namespaces and cgroups named $ID-*, which 'make cluster-down' removes.
+  - use network namespaces and cgroups named $ID-*,
+  - load kernel modules (br_netfilter and others), hand cgroup controllers down from $cgroups, and set five
+    sysctls (overcommit_memory, panic, panic_on_oops, two of inotify).
+'make cluster-down' removes and puts back all but the packages and what was built.
 MESSAGE

@@ -2,6 +2,7 @@
 # Builds the demo shop's image, loads it into every node, starts the shop and lets experiments run there.
 #
 # usage: shop.sh [SERVICE...]    waits until these are up; default all three
+#        shop.sh image           builds its image alone and prints the archive's path
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 source=$ROOT/experiments/demo/shop
@@ -9,13 +10,18 @@ stamp=$(cat "$source/Cargo.toml" "$source/Cargo.lock" "$source/src/main.rs" "$HE
 archive=$CACHE/shop/$stamp.tar
 if [ ! -f "$archive" ]; then
   mkdir -p "$CACHE/shop"
+  target=$(rustc -vV | sed -n 's/^host: //p')
   RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$CACHE/shop/target \
-    cargo build -q --release --locked --target x86_64-unknown-linux-gnu --manifest-path "$source/Cargo.toml"
+    cargo build -q --release --locked --target "$target" --manifest-path "$source/Cargo.toml"
   root=$(mktemp -d)
-  cp "$CACHE/shop/target/x86_64-unknown-linux-gnu/release/shop" "$root/shop"
+  cp "$CACHE/shop/target/$target/release/shop" "$root/shop"
   python3 "$HERE/mkoci.py" "$archive.new" registry.local/shop:1 "$root" --entrypoint '["/shop"]' >/dev/null
   mv "$archive.new" "$archive"
   rm -rf "$root"
+fi
+if [ "${1:-}" = image ]; then
+  echo "$archive"
+  exit 0
 fi
 for node in $NODES; do "$HERE/load.sh" "$node" "$archive"; done
 kubectl apply -f "$source/shop.yaml" >/dev/null
@@ -23,5 +29,5 @@ kubectl apply -f "$source/shop.yaml" >/dev/null
 services=("$@")
 [ ${#services[@]} -gt 0 ] || services=(storefront checkout payments)
 for service in "${services[@]}"; do
-  kubectl -n shop rollout status "deployment/$service" --timeout=120s >/dev/null
+  kubectl -n shop rollout status "deployment/$service" --timeout="$(seconds 120)" >/dev/null
 done

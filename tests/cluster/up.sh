@@ -12,8 +12,9 @@ began=$(date +%s%N)
 say() { printf '%6.1f s  %s\n' "$(($(date +%s%N) - began))e-9" "$1"; }
 healthy() {
   [ -f "$STATE/up" ] && [ -e "$(netns cp)" ] &&
-    [ "$(kubectl get nodes --no-headers --request-timeout=5s 2>/dev/null | grep -cw Ready)" -ge "$(wc -w <<<"$NODES")" ] &&
-    inside cp curl -sf -m 2 http://$CONTROL_IP:9090/-/ready >/dev/null && inside cp curl -sf -m 2 http://$CONTROL_IP:9093/-/ready >/dev/null
+    [ "$(kubectl get nodes --no-headers --request-timeout="$(seconds 5)" 2>/dev/null | grep -cw Ready)" -ge "$(wc -w <<<"$NODES")" ] &&
+    inside cp curl -sf -m "$((2 * SLOW))" http://$CONTROL_IP:9090/-/ready >/dev/null &&
+      inside cp curl -sf -m "$((2 * SLOW))" http://$CONTROL_IP:9093/-/ready >/dev/null
 }
 nodes_ready() { [ "$(kubectl get nodes --no-headers 2>/dev/null | grep -cw Ready)" -ge "$(wc -w <<<"$NODES")" ]; }
 
@@ -26,14 +27,10 @@ else
     "$HERE/down.sh"
   fi
   trap 'status=$?; [ $status = 0 ] || { echo "the cluster did not come up; logs are in $STATE/log.failed" >&2
-        rm -rf "$STATE/log.failed"; cp -r "$STATE/log" "$STATE/log.failed" 2>/dev/null; "$HERE/down.sh"; }; exit $status' EXIT
+        rm -rf "$STATE/log.failed"; cp -r "$STATE/log" "$STATE/log.failed" 2>/dev/null || true; "$HERE/down.sh"; }; exit $status' EXIT
   trap 'exit 130' INT TERM
-  mkdir -p "$STATE" /run/firedrill-clusters
-  # The kubelet changes three of these for the whole machine; the last cluster's down.sh restores them.
-  [ -f /run/firedrill-sysctl ] || sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops \
-    fs.inotify.max_user_instances fs.inotify.max_user_watches >/run/firedrill-sysctl
-  touch "/run/firedrill-clusters/$ID"
-  sysctl -qw fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=1048576
+  mkdir -p "$STATE"
+  "$HERE/machine.sh" prepare
   "$HERE/pki.sh"
   "$HERE/net.sh"
   "$HERE/control-plane.sh"
@@ -54,7 +51,7 @@ else
   "$HERE/proxy.sh" cp n1
   kubectl apply -f "$HERE/dns.yaml" >/dev/null
   "$HERE/monitoring.sh" start
-  kubectl -n kube-system rollout status deployment/coredns --timeout=60s >/dev/null
+  kubectl -n kube-system rollout status deployment/coredns --timeout="$(seconds 60)" >/dev/null
   touch "$STATE/up"
   say "DNS and monitoring are ready: the cluster is up"
 fi
