@@ -82,6 +82,13 @@ stop() {
   done
 }
 
+# Ends everything of the cluster the hard way, pods included, as a machine that is switched off does.
+kill_everything() {
+  local node
+  # Some end by themselves while they are being listed.
+  { for node in cp $NODES; do ip netns pids "$ID-$node"; done; cat "$STATE"/run/*.pid; } | sort -u | xargs -r kill -9 2>/dev/null || true
+}
+
 # The number of a node, from 1 on.
 index() {
   local i=0 node
@@ -102,7 +109,7 @@ until_ok() {
   shift
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || { echo "waited in vain for: $*" >&2; return 1; }
-    sleep 0.1
+    sleep "$((SLOW / 10)).$((SLOW % 10))"
   done
 }
 

@@ -25,7 +25,7 @@ mkdir -p "$mon"/{rules,data,am}
 [ -f "$mon/token" ] || head -c 18 /dev/urandom | base64 >"$mon/token"
 tls="{ca_file: $STATE/pki/ca.crt, cert_file: $STATE/pki/admin.crt, key_file: $STATE/pki/admin.key}"
 cat >"$mon/prometheus.yml" <<YAML
-global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: ${EVALUATION:-1s}}
+global: {scrape_interval: $(seconds 1), scrape_timeout: $(seconds 1), evaluation_interval: ${EVALUATION:-$(seconds 1)}}
 rule_files: [${RULES:-$ROOT/experiments/demo/rules.yml}, $mon/rules/*.yml]
 alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:9093"]}]}]}
 scrape_configs:
@@ -67,7 +67,7 @@ for part in "${parts[@]}"; do
     alertmanager) start alertmanager "${in_cp[@]}" prometheus-alertmanager --config.file="$mon/alertmanager.yml" \
       --storage.path="$mon/am" --web.listen-address=:9093 --cluster.listen-address= ;;
     # One that was stopped leaves its last samples behind; they are soon looked back at no more.
-    prometheus) start prometheus "${in_cp[@]}" "$BIN/prometheus" --config.file="$mon/prometheus.yml" --query.lookback-delta=5s \
+    prometheus) start prometheus "${in_cp[@]}" "$BIN/prometheus" --config.file="$mon/prometheus.yml" --query.lookback-delta="$(seconds 5)" \
       --storage.tsdb.path="$mon/data" --storage.tsdb.retention.time=6h --web.listen-address=:9090 --web.enable-lifecycle ;;
   esac
 done

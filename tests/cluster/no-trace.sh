@@ -61,9 +61,7 @@ up || { cat "$work/up.log" >&2; fail "no second cluster beside another one"; }
 [ "$(nodes_of in_own "${other[@]}")" = 2 ] && [ "$(nodes_of "${other[@]}")" -ge 2 ] || fail "two clusters side by side do not both answer"
 echo "two clusters side by side answer"
 
-# SIGKILL for everything that was started, pods included; some end by themselves while they are being listed.
-{ for group in "$id-cp" "$id-n1" "$id-n2"; do ip netns pids "$group"; done; cat "$own"/run/*.pid; } |
-  sort -u | xargs -r kill -9 2>/dev/null || true
+in_own bash -c '. "$1" && kill_everything' bash "$here/env.sh"
 up || { cat "$work/up.log" >&2; fail "the cluster does not come up again after SIGKILL"; }
 echo "a cluster of which everything was killed comes up again"
 

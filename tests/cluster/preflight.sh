@@ -19,20 +19,20 @@ else # cgroup v1: a tree for each controller
   controllers=$(ls $cgroups 2>/dev/null || true)
   tree=$cgroups/memory
 fi
-for controller in cpu cpuset memory pids; do
-  grep -qw $controller <<<"$controllers" ||
-    need "the cgroup controller '$controller' under $cgroups: a kernel parameter (cgroup_disable) switched it off, or the host of this container keeps it."
-done
-# Whether groups below the topmost one get controllers. Of the groups that hold processes only the machine's
-# own root group, which has no cgroup.type, hands them down (kernel: admin-guide/cgroup-v2, no internal processes).
-handed_down() {
+lacking() { # WANTED GIVEN: the controllers that are wanted and not given
   local controller
-  [ -w "$tree" ] || return 1
-  [ -e $cgroups/cgroup.type ] && [ -n "$(cat $cgroups/cgroup.procs)" ] || return 0
-  for controller in $controllers; do grep -qw "$controller" "$tree" || return 1; done
+  for controller in $1; do grep -qw "$controller" <<<"$2" || echo "$controller"; done
 }
-[ ! -e "$tree" ] || handed_down ||
+# Of the groups that hold processes only the machine's own root group hands controllers down, and it alone has
+# no cgroup.type (kernel: admin-guide/cgroup-v2.rst, "No Internal Process Constraint").
+if { [ -e "$tree" ] && [ ! -w "$tree" ]; } ||
+  { [ -e $cgroups/cgroup.type ] && [ -n "$(cat $cgroups/cgroup.procs)" ] && [ -n "$(lacking "$controllers" "$(cat "$tree")")" ]; }; then
   need "cgroups that this container may divide, which it may not under $cgroups: start it with 'docker run --privileged --cgroupns=host', or use the machine itself."
+else
+  for controller in $(lacking "cpu cpuset memory pids" "$controllers"); do
+    need "the cgroup controller '$controller' under $cgroups: a kernel parameter (cgroup_disable) switched it off, or the host of this container keeps it."
+  done
+fi
 [ -d /proc/sys/net/bridge ] || modprobe -qn br_netfilter 2>/dev/null ||
   need "the kernel module br_netfilter, for NetworkPolicies: 'modprobe br_netfilter' on the machine itself."
 

@@ -44,7 +44,7 @@ machine() { # FOLDER
   ln -s /srv/authorized_keys "$root/root/.ssh/authorized_keys"
   cp "$root"/boot/vmlinuz-* "$1/vmlinuz"
   cp "$root"/boot/initrd.img-* "$1/initrd"
-  mke2fs -q -t ext4 -d "$root" "$1/root.img.new" 8G
+  mke2fs -q -t ext4 -d "$root" "$1/root.img.new" 8G >/dev/null
   mv "$1/root.img.new" "$1/root.img"
   rm -rf "$root" "$work/root.tar"
 }
@@ -56,19 +56,21 @@ fi
 
 # A second disk with this checkout and what was built for it. There is no compiler in the machine.
 disk=$work/disk
-mkdir -p "$disk"/cache/{operator,shop} "$disk/bin" "$disk/firedrill/target/x86_64-unknown-linux-gnu/release"
+host=$(rustc -vV | sed -n 's/^host: //p')
+mkdir -p "$disk"/cache/{operator,shop} "$disk/bin" "$disk/firedrill/target/$host/release"
 git -C "$ROOT" ls-files -z | (cd "$ROOT" && xargs -0 cp --parents -t "$disk/firedrill")
 cp -r "$CACHE"/{bin,images,stamp} "$disk/cache/"
 cp "$operator" "$disk/cache/operator/"
 cp "$shop" "$disk/cache/shop/"
-cp "$("$ROOT/tests/build.sh")" "$disk/firedrill/target/x86_64-unknown-linux-gnu/release/"
+cp "$("$ROOT/tests/build.sh")" "$disk/firedrill/target/$host/release/"
 printf '#!/bin/sh\necho "%s"\n' "$(cargo --version)" >"$disk/bin/cargo"
 printf '#!/bin/sh\necho "%s"\n' "$(go env GOVERSION)" >"$disk/bin/go"
+printf '#!/bin/sh\necho "host: %s"\n' "$host" >"$disk/bin/rustc"
 chmod +x "$disk"/bin/*
 ssh-keygen -q -t ed25519 -N '' -f "$work/key"
 cp "$work/key.pub" "$disk/authorized_keys"
 chmod 600 "$disk/authorized_keys"
-mke2fs -q -t ext4 -d "$disk" "$work/disk.img" 6G
+mke2fs -q -t ext4 -d "$disk" "$work/disk.img" 6G >/dev/null
 rm -rf "$disk"
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -87,7 +89,7 @@ in_vm() {
 echo "waiting for the machine, about a minute"
 SLOW=1 until_ok 400 in_vm true || { tail -20 "$work/serial.log" >&2; exit 1; }
 code=0
-in_vm env FIREDRILL_CACHE=/srv/cache FIREDRILL_SLOW="${FIREDRILL_SLOW:-15}" PATH="/srv/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+in_vm env FIREDRILL_CACHE=/srv/cache FIREDRILL_SLOW="${FIREDRILL_SLOW:-15}" NODES=n1 PATH="/srv/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
   /srv/firedrill/tests/cluster/vm-inside.sh | tee "$work/said" || code=$?
 mkdir -p "$(dirname "$evidence")"
 sed -n 's/^evidence: //p' "$work/said" >"$evidence"
