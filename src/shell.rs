@@ -1,28 +1,19 @@
 //! The only part that talks to the world: it observes, asks `core` what to do, does it, records it.
 
-pub mod alerts;
 pub mod clients;
 pub mod clock;
 pub mod debrief;
-pub mod events;
 pub mod experiments;
 pub mod leadup;
 pub mod lease;
-pub mod lookout;
 pub mod net;
 pub mod objects;
-pub mod observe;
 pub mod operator;
 pub mod perform;
-pub mod probes;
 pub mod ready;
 pub mod reaper;
-pub mod reconcile;
-pub mod record;
-pub mod registry;
 pub mod revisions;
-pub mod surroundings;
-pub mod turns;
+pub mod run;
 pub mod warnings;
 pub mod watched;
 pub mod webhook;
@@ -62,19 +53,19 @@ pub struct Context {
     /// The network beside the API server.
     pub net: Arc<dyn net::Net>,
     /// What is kept in memory per run.
-    pub registry: registry::Registry,
+    pub registry: run::registry::Registry,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
     /// Asks for a run to be looked at again.
-    pub triggers: mpsc::UnboundedSender<ObjectRef<registry::Run>>,
+    pub triggers: mpsc::UnboundedSender<ObjectRef<run::registry::Run>>,
     /// Asks for an experiment's status to be brought up to date.
     pub experiment_triggers: mpsc::UnboundedSender<ObjectRef<experiments::Guarded>>,
     /// Every run as last heard by watch, once the controller has listed them.
-    pub runs: OnceLock<Store<registry::Run>>,
+    pub runs: OnceLock<Store<run::registry::Run>>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
     pub own_namespace: Option<String>,
     /// Writes Kubernetes events.
-    pub events: events::Events,
+    pub events: run::events::Events,
 }
 
 impl Context {
@@ -113,7 +104,7 @@ impl Context {
     #[must_use]
     pub fn known_rivals(&self) -> Vec<Rival> {
         let runs = self.runs.get().map(Store::state).unwrap_or_default();
-        let run = |run: &Arc<registry::Run>| observe::rival(run.0.as_ref().ok()?);
+        let run = |run: &Arc<run::registry::Run>| run::observe::rival(run.0.as_ref().ok()?);
         runs.iter().filter_map(run).collect()
     }
 }

@@ -23,12 +23,14 @@ use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 use super::{
     Context, Error, clients,
     clock::Clock,
-    events::Events,
     experiments, lease,
     net::{self, Net, Sockets},
     ready,
-    reconcile::reconcile,
-    registry::{Registry, Run},
+    run::{
+        events::Events,
+        reconcile::reconcile,
+        registry::{Registry, Run},
+    },
     watched::watched,
     webhook,
 };

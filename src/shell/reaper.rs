@@ -20,7 +20,7 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform, revisions};
+use super::{Error, call, clients, clock::Clock, lease, objects, perform, revisions, run::observe};
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Context, observe};
+use super::{Context, run::observe};
 use crate::{
     api::run::Warning,
     config::{Alertmanager, Endpoint},

@@ -17,7 +17,7 @@ use kube::runtime::reflector::Store;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 
-use super::{Context, registry::Lookout};
+use super::{Context, run::registry::Lookout};
 use crate::{
     api::{Duration as Span, Moment},
     config::Webhook,

@@ -6,12 +6,13 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Context, registry::Lookout};
+use super::registry::Lookout;
 use crate::{
     api::{Duration, ExperimentRun, Moment},
     config::Endpoint,
     core::alarms::{Channel, Sighting},
     detectors::{alertmanager, prometheus},
+    shell::Context,
 };
 
 /// How often a source is asked; the stamps in its answers are exact, so this is for those who look on.

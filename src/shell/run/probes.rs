@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Context, call, registry::Lookout};
+use super::registry::Lookout;
 use crate::{
     api::{
         Duration, ExperimentRun,
@@ -18,6 +18,7 @@ use crate::{
         series::{Sample, Series},
         sight::default_timeout,
     },
+    shell::{Context, call},
 };
 
 /// Samples one probe until its task is aborted; `index` is its place among the sampled ones of the

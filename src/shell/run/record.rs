@@ -6,11 +6,13 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Context, Error, call};
-use crate::api::{
-    ExperimentRun,
-    names::{FIELD_MANAGER, FINALIZER, GROUP},
-    run::ExperimentRunStatus,
+use crate::{
+    api::{
+        ExperimentRun,
+        names::{FIELD_MANAGER, FINALIZER, GROUP},
+        run::ExperimentRunStatus,
+    },
+    shell::{Context, Error, call},
 };
 
 fn api(context: &Context, run: &ExperimentRun) -> Api<ExperimentRun> {

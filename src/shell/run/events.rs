@@ -16,7 +16,6 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use super::call;
 use crate::{
     api::{
         ExperimentRun, Moment,
@@ -24,6 +23,7 @@ use crate::{
         run::{ExperimentRunStatus, FactName, Journal, Verdict},
     },
     core::{hash, span::crop},
+    shell::call,
 };
 
 const REPORTER: &str = "firedrill.dev/operator";

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use super::{
-    Context, Error, call, lookout, observe, perform, record,
+    lookout, observe, record,
     registry::{Entry, Lookout, Memory, Run},
-    surroundings, turns, warnings,
+    surroundings, turns,
 };
 use crate::{
     api::{
@@ -22,6 +22,7 @@ use crate::{
         world::{Lever, Target, World},
     },
     faults::{Call, Outcome},
+    shell::{Context, Error, call, debrief, perform, warnings},
 };
 
 /// No run needs more steps than this in one go.
@@ -279,7 +280,7 @@ async fn open_debrief(
     run: &ExperimentRun,
     since: Moment,
 ) -> Result<String, Error> {
-    match super::debrief::record(context, run).await {
+    match debrief::record(context, run).await {
         Err(error) if Duration::between(since, context.clock.now()) >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
             Ok(String::new())
