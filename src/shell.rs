@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod clock;
+pub mod controller;
 pub mod debrief;
 pub mod experiments;
 pub mod leadup;
@@ -12,25 +13,23 @@ pub mod operator;
 pub mod perform;
 pub mod ready;
 pub mod reaper;
+pub mod record;
 pub mod revisions;
 pub mod run;
 pub mod warnings;
 pub mod watched;
 pub mod webhook;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use kube::{
-    Client,
-    runtime::reflector::{ObjectRef, Store},
-};
-use tokio::sync::{mpsc, watch};
+use kube::Client;
+use tokio::sync::watch;
 
 use crate::{
-    api::{ExperimentRun, SafetyLever},
+    api::{Experiment, ExperimentRun, SafetyLever},
     config::Config,
-    core::world::Rival,
 };
+use controller::Informer;
 
 /// How long one call to the API server may take; then its outcome is unknown and is read again.
 pub const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -56,12 +55,10 @@ pub struct Context {
     pub registry: run::registry::Registry,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
-    /// Asks for a run to be looked at again.
-    pub triggers: mpsc::UnboundedSender<ObjectRef<run::registry::Run>>,
-    /// Asks for an experiment's status to be brought up to date.
-    pub experiment_triggers: mpsc::UnboundedSender<ObjectRef<experiments::Guarded>>,
-    /// Every run as last heard by watch, once the controller has listed them.
-    pub runs: OnceLock<Store<run::registry::Run>>,
+    /// Every run.
+    pub runs: Informer<ExperimentRun>,
+    /// Every Experiment.
+    pub experiments: Informer<Experiment>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
     pub own_namespace: Option<String>,
     /// Writes Kubernetes events.
@@ -82,30 +79,7 @@ impl Context {
     /// Asks for `run` to be looked at again.
     pub fn trigger(&self, run: &ExperimentRun) {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-        self.trigger_named(namespace, run.metadata.name.as_deref().unwrap_or_default());
-    }
-
-    /// Asks for the run of that namespace and name to be looked at again.
-    pub fn trigger_named(&self, namespace: &str, name: &str) {
-        // The receiver lives as long as the controller; after that nobody needs to look.
-        self.triggers.send(ObjectRef::new(name).within(namespace)).ok();
-    }
-}
-
-impl Context {
-    /// Asks for the status of the run's Experiment to be brought up to date.
-    pub fn trigger_experiment(&self, run: &ExperimentRun) {
-        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-        let experiment = ObjectRef::new(&run.spec.experiment).within(namespace);
-        self.experiment_triggers.send(experiment).ok();
-    }
-
-    /// The runs of all namespaces that have journaled and are not over, as last heard.
-    #[must_use]
-    pub fn known_rivals(&self) -> Vec<Rival> {
-        let runs = self.runs.get().map(Store::state).unwrap_or_default();
-        let run = |run: &Arc<run::registry::Run>| run::observe::rival(run.0.as_ref().ok()?);
-        runs.iter().filter_map(run).collect()
+        self.runs.request(namespace, run.metadata.name.as_deref().unwrap_or_default());
     }
 }
 
@@ -123,8 +97,8 @@ pub enum Error {
     /// There was no answer in time.
     #[error("{0}: no answer within 5s")]
     Timeout(&'static str),
-    /// The status changed meanwhile; the next look continues from there.
-    #[error("the run has changed meanwhile")]
+    /// The object changed meanwhile; the next look continues from there.
+    #[error("the object has changed meanwhile")]
     Conflict,
     /// A run took more steps in one go than any run needs.
     #[error("more than {0} steps in one go")]

@@ -13,7 +13,6 @@ use axum::{
     routing::{get, post},
 };
 use futures::future::join_all;
-use kube::runtime::reflector::Store;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 
@@ -84,9 +83,8 @@ async fn tell(State(receiver): State<Arc<Receiver>>, headers: HeaderMap) -> impl
     if !receiver.knows(&headers) {
         return STRANGER.into_response();
     }
-    let runs = receiver.context.runs.get().map(Store::state).unwrap_or_default();
-    let runs: Vec<_> = runs.iter().filter_map(|run| run.0.as_ref().ok()).collect();
-    match metrics::print(&runs) {
+    let heard = receiver.context.runs.heard();
+    match metrics::print(&heard.iter().collect::<Vec<_>>()) {
         Ok(printed) => ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], printed).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -125,7 +123,7 @@ impl Receiver {
                 sight.book.report(alert);
             }
         });
-        self.context.trigger_named(&lookout.run.0, &lookout.run.1);
+        self.context.runs.request(&lookout.run.0, &lookout.run.1);
         let mut persisted = lookout.persisted.subscribe();
         let reached = persisted.wait_for(|reached| *reached >= version);
         matches!(tokio::time::timeout(PERSIST_WITHIN, reached).await, Ok(Ok(_)))

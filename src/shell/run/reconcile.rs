@@ -5,13 +5,14 @@ use std::sync::Arc;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use super::{
-    lookout, observe, record,
+    lookout, observe,
     registry::{Entry, Lookout, Memory, Run},
     surroundings, turns,
 };
 use crate::{
     api::{
         Duration, Experiment, ExperimentRun, Moment,
+        names::FIELD_MANAGER,
         run::{ExperimentRunStatus, FactName},
     },
     core::{
@@ -22,7 +23,7 @@ use crate::{
         world::{Lever, Target, World},
     },
     faults::{Call, Outcome},
-    shell::{Context, Error, call, debrief, perform, warnings},
+    shell::{Context, Error, call, debrief, perform, record, warnings},
 };
 
 /// No run needs more steps than this in one go.
@@ -57,7 +58,7 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
                 }
                 return Ok(Action::await_change());
             }
-            Err(Error::Conflict) => match record::read(&context, run).await? {
+            Err(Error::Conflict) => match read(&context, run).await? {
                 Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
                 _ => {
                     context.registry.forget(run.uid());
@@ -68,6 +69,13 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
         }
     }
     Err(Error::TooManySteps(STEPS_MAX))
+}
+
+/// Reads the run live; one that is gone is no error.
+async fn read(context: &Context, run: &ExperimentRun) -> Result<Option<ExperimentRun>, Error> {
+    let runs: Api<ExperimentRun> =
+        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
+    call("read the run", runs.get_opt(&run.name_any())).await
 }
 
 enum Step {
@@ -83,7 +91,8 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     if over && !run.is_held() {
         context.registry.forget(run.uid());
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
-        context.trigger_experiment(run);
+        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+        context.experiments.request(namespace, &run.spec.experiment);
         return Ok(None);
     }
     if let Some(entry) = context.registry.get(run.uid()) {
@@ -149,7 +158,8 @@ async fn step(
     }
     match decision {
         Decision::Record(status) => {
-            let written = record::status(context, &run, &status).await?;
+            let what = "write the run's status";
+            let written = record::apply_status(what, &context.writes, &run, &status).await?;
             memory.report = None;
             turns::tell(Some(&run), &written);
             context.events.tell(Some(&run), &written, context.clock.now()).await;
@@ -244,10 +254,15 @@ async fn act(
     run: &ExperimentRun,
     effect: Effect,
 ) -> Result<(), Error> {
+    let finalizers = "write the run's finalizers";
     match effect {
-        Effect::AddFinalizer => memory.latest = Some(record::add_finalizer(context, run).await?),
+        Effect::AddFinalizer => {
+            let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            memory.latest = Some(held.await?);
+        }
         Effect::ReleaseFinalizer => {
-            memory.latest = Some(record::release_finalizer(context, run).await?);
+            let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            memory.latest = Some(free.await?);
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
@@ -317,7 +332,7 @@ async fn look(
         }
         _ => {
             let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec)).await;
-            world.rivals = context.known_rivals();
+            world.rivals = context.runs.heard().iter().filter_map(observe::rival).collect();
             if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
                 surroundings::watch(context, entry, run, &plan.spec);
