@@ -7,6 +7,7 @@ pub mod debrief;
 pub mod experiments;
 pub mod leadup;
 pub mod lease;
+pub mod list;
 pub mod net;
 pub mod objects;
 pub mod operator;
@@ -20,9 +21,10 @@ pub mod warnings;
 pub mod watched;
 pub mod webhook;
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
-use kube::Client;
+use kube::{Client, Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::{
@@ -81,6 +83,20 @@ impl Context {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         self.runs.request(namespace, run.metadata.name.as_deref().unwrap_or_default());
     }
+}
+
+/// A typed resource that lives in a namespace.
+pub trait Namespaced:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
+
+impl<K> Namespaced for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+{
 }
 
 /// Why something that was asked of the API server is not known.

@@ -20,7 +20,9 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use super::{Error, call, clients, clock::Clock, lease, objects, perform, revisions, run::observe};
+use super::{
+    Error, call, clients, clock::Clock, lease, list, objects, perform, revisions, run::observe,
+};
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{
@@ -169,23 +171,13 @@ impl Reaper {
 
     /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.
     async fn runs(&self) -> Runs {
-        let runs: Api<ExperimentRun> = Api::all(self.reads.clone());
-        let mut params = ListParams::default().limit(500);
-        let mut uids = BTreeSet::new();
-        loop {
-            match call("list the runs", runs.list_metadata(&params)).await {
-                Ok(page) => {
-                    uids.extend(page.items.iter().filter_map(PartialObjectMeta::uid));
-                    match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                        Some(token) => params = params.continue_token(&token),
-                        None => return Runs::Known(uids),
-                    }
-                }
-                Err(error) if error.code() == Some(404) => return Runs::Known(BTreeSet::new()),
-                Err(error) => {
-                    tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
-                    return Runs::Unknown;
-                }
+        let runs: Api<PartialObjectMeta<ExperimentRun>> = Api::all(self.reads.clone());
+        match list::all("list the runs", &runs, ListParams::default()).await {
+            Ok(runs) => Runs::Known(runs.iter().filter_map(ResourceExt::uid).collect()),
+            Err(error) if error.code() == Some(404) => Runs::Known(BTreeSet::new()),
+            Err(error) => {
+                tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
+                Runs::Unknown
             }
         }
     }

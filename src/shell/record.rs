@@ -1,32 +1,16 @@
 //! Writes what we keep on an object, its status and our finalizer; every write carries the version that it
 //! is based on.
 
-use std::fmt::Debug;
-
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams},
-    core::{NamespaceResourceScope, object::HasStatus},
+    core::object::HasStatus,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::json;
 
-use super::{Error, call};
+use super::{Error, Namespaced, call};
 use crate::api::names::{FIELD_MANAGER, FINALIZER};
-
-/// A typed resource that lives in a namespace.
-pub trait Namespaced:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
-{
-}
-
-impl<K> Namespaced for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-{
-}
 
 fn api<K: Namespaced>(client: &Client, object: &K) -> Api<K> {
     Api::namespaced(client.clone(), &object.namespace().unwrap_or_default())
