@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
-    names::FINALIZER,
+    names,
     value::{Duration, Moment, Name},
 };
 
@@ -405,8 +405,7 @@ impl ExperimentRun {
     /// Whether our finalizer is on it: the fault may still be there.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+        names::hold_ours(self.metadata.finalizers.as_deref().unwrap_or_default())
     }
 
     /// The run's UID; empty only for an object that no API server has seen.
