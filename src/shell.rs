@@ -116,6 +116,9 @@ pub enum Error {
     /// The object changed meanwhile; the next look continues from there.
     #[error("the object has changed meanwhile")]
     Conflict,
+    /// There is nothing to make a name of.
+    #[error("no random numbers: {0}")]
+    Random(String),
     /// A run took more steps in one go than any run needs.
     #[error("more than {0} steps in one go")]
     TooManySteps(usize),
@@ -129,6 +132,7 @@ impl Error {
             Self::Call { .. } => "CallFailed",
             Self::Timeout(_) => "CallTimedOut",
             Self::Conflict => "Conflict",
+            Self::Random(_) => "NoRandomNumbers",
             Self::TooManySteps(_) => "TooManySteps",
         }
     }

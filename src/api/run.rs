@@ -389,6 +389,20 @@ pub mod condition {
     pub const RECONCILING: &str = "Reconciling";
 }
 
+impl ExperimentRunSpec {
+    /// A run of the Experiment of that name.
+    #[must_use]
+    pub fn of(experiment: &str) -> Self {
+        Self {
+            experiment: experiment.into(),
+            template: None,
+            start_within: Duration::minutes(10),
+            dry_run: false,
+            stop: false,
+        }
+    }
+}
+
 impl ExperimentRun {
     /// Whether the run is over.
     #[must_use]

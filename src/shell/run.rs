@@ -1,6 +1,7 @@
 //! What serves runs alone: their loop, what they observe, and what is written of them.
 
 pub mod alerts;
+pub mod create;
 pub mod events;
 pub mod lookout;
 pub mod observe;
