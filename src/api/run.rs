@@ -363,6 +363,14 @@ pub enum Verdict {
     Error,
 }
 
+impl Verdict {
+    /// Whether nobody needs to be warned of it.
+    #[must_use]
+    pub const fn is_passed(self) -> bool {
+        matches!(self, Self::Passed)
+    }
+}
+
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self:?}")
@@ -420,6 +428,12 @@ impl ExperimentRun {
     #[must_use]
     pub fn is_held(&self) -> bool {
         names::hold_ours(self.metadata.finalizers.as_deref().unwrap_or_default())
+    }
+
+    /// Whether the run is over and let go: nobody has anything left to do with it.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.is_complete() && !self.is_held()
     }
 
     /// The run's UID; empty only for an object that no API server has seen.

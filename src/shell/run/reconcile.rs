@@ -11,16 +11,14 @@ use super::{
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment,
-        names::FIELD_MANAGER,
-        run::{ExperimentRunStatus, FactName},
+        Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
     },
     core::{
         decide::{self, Decision, Effect, Need, Observed, Report, Subject},
+        pace,
         plan::Plan,
         sight::Sight,
-        stage::{self, Stage},
-        world::{Lever, Target, World},
+        world::{Lever, Rival, Target, World},
     },
     faults::{Call, Outcome},
     shell::{Context, Error, call, debrief, perform, record, warnings},
@@ -87,8 +85,7 @@ enum Step {
 /// What is kept about the run; `None` when it is over and nothing is left to do.
 async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry>>, Error> {
     let status = run.status.clone().unwrap_or_default();
-    let over = stage::of(&status) == Stage::Complete;
-    if over && !run.is_held() {
+    if run.is_released() {
         context.registry.forget(run.uid());
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
@@ -103,7 +100,7 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let warnings = if may_wait(run, &status, plan.as_ref()) {
+    let warnings = if pace::leaves_time(run, plan.as_ref()) {
         warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
     } else {
         Vec::new()
@@ -111,12 +108,6 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     let mut sight = begin(context.clock.now(), &status, plan.as_ref());
     sight.warnings = warnings;
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
-}
-
-/// Whether there is time to ask for warnings: nothing holds up a run that is under way, or is to begin at once.
-fn may_wait(run: &ExperimentRun, status: &ExperimentRunStatus, plan: Option<&Plan>) -> bool {
-    let at_once = plan.is_some_and(|plan| plan.spec.guards.steady_for == Duration::ZERO);
-    status.fact(FactName::Accepted).is_none() && (run.spec.dry_run || !at_once)
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -146,7 +137,8 @@ async fn step(
         return Ok(Step::Over);
     };
     if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
-        memory.counts = arm(context, entry, status);
+        let now = context.clock.now();
+        (memory.counts, _) = entry.lookout.see(|sight| sight.count_if_journaled(status, now));
     }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
@@ -167,7 +159,7 @@ async fn step(
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
-            if let Some(until) = paused(context, memory, &run, need) {
+            if let Some(until) = memory.pace.pause(need, &run, context.clock.now()) {
                 return Ok(Step::Until(until));
             }
             let looked = look(context, entry, memory, &run, need).await;
@@ -183,39 +175,6 @@ async fn step(
         }
     }
     Ok(Step::Again)
-}
-
-/// Until when nothing is read for what would break something. Whatever ends a fault is never held up.
-fn paused(
-    context: &Context,
-    memory: &mut Memory,
-    run: &ExperimentRun,
-    need: Need,
-) -> Option<Moment> {
-    let stage = run.status.as_ref().map_or(Stage::Waiting, stage::of);
-    match stage {
-        Stage::Waiting | Stage::Intended | Stage::Injected => {
-            memory.pace.look(need, context.clock.now(), run.uid()).err()
-        }
-        Stage::Reverting | Stage::Aftermath | Stage::Measured | Stage::Complete => None,
-    }
-}
-
-/// Once the intent is written down, by whichever operator, everything counts.
-fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) -> bool {
-    let Some(journaled) = status.fact(FactName::Journaled) else {
-        return false;
-    };
-    let now = context.clock.now();
-    entry.lookout.see(|sight| {
-        sight.book.forget();
-        sight.alerts_since = journaled.at;
-        if let Some(journal) = &status.plan {
-            let injected = status.fact(FactName::Injected).map(|fact| fact.at);
-            sight.start_counting(journal, injected, now);
-        }
-    });
-    true
 }
 
 fn consider(
@@ -332,7 +291,7 @@ async fn look(
         }
         _ => {
             let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec)).await;
-            world.rivals = context.runs.heard().iter().filter_map(observe::rival).collect();
+            world.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
             if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
                 surroundings::watch(context, entry, run, &plan.spec);
