@@ -12,6 +12,7 @@ pub mod net;
 pub mod objects;
 pub mod operator;
 pub mod perform;
+pub mod port;
 pub mod ready;
 pub mod reaper;
 pub mod record;
@@ -19,7 +20,6 @@ pub mod revisions;
 pub mod run;
 pub mod warnings;
 pub mod watched;
-pub mod webhook;
 
 use std::{fmt::Debug, sync::Arc};
 

@@ -1,5 +1,5 @@
 //! Runs the operator: one controller over the runs, one over the experiments, the lever's watch and
-//! the receiver of notifications. Correctness needs no leader; two operators are harmless.
+//! the port. Correctness needs no leader; two operators are harmless.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,10 +16,10 @@ use super::{
     controller::{Feed, informer},
     experiments, lease,
     net::{self, Net, Sockets},
+    port::{self, Token},
     ready,
     run::{self, events::Events, registry::Registry},
     watched::watched,
-    webhook,
 };
 use crate::{
     api::{Experiment, SafetyLever, names},
@@ -51,14 +51,14 @@ pub enum StartError {
     /// There is no way to the alert sources.
     #[error(transparent)]
     Net(#[from] net::SetupError),
-    /// The webhook's address cannot be listened on.
-    #[error("cannot listen for notifications on {0}: {1}")]
+    /// The port cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
     /// The port by which it tells that it is ready cannot be listened on.
     #[error("cannot tell on port {0} that the operator is ready: {1}")]
     Ready(u16, std::io::Error),
-    /// The webhook's token cannot be read.
-    #[error("cannot read the webhook's token {0}: {1}")]
+    /// The port's token cannot be read.
+    #[error("cannot read the port's token {0}: {1}")]
     Token(PathBuf, std::io::Error),
 }
 
@@ -108,21 +108,7 @@ pub async fn run_with(
         experiments,
         own_namespace: options.own_namespace.clone(),
     });
-    let webhook = options.config.webhook.clone();
-    if let Some(webhook) = &webhook {
-        std::fs::read_to_string(&webhook.token_file)
-            .map_err(|error| StartError::Token(webhook.token_file.clone(), error))?;
-    }
-    let listening = async {
-        match webhook {
-            Some(webhook) => {
-                let address = webhook.listen;
-                let ended = webhook::serve(context.clone(), webhook, std::future::pending()).await;
-                ended.map_err(|error| StartError::Listen(address, error))
-            }
-            None => std::future::pending().await,
-        }
-    };
+    let listening = listen(context.clone())?;
     let listed = listed(&context, lever.clone());
     let ended = tokio::select! {
         biased;
@@ -136,6 +122,27 @@ pub async fn run_with(
     };
     context.registry.forget_all();
     ended
+}
+
+/// Serves the port to those who show its token; without one configured nobody listens.
+fn listen(
+    context: Arc<Context>,
+) -> Result<impl Future<Output = Result<(), StartError>>, StartError> {
+    let config = context.config.webhook.clone();
+    let token = config.as_ref().map(|config| {
+        let unreadable = |error| StartError::Token(config.token_file.clone(), error);
+        Token::in_file(&config.token_file).map_err(unreadable)
+    });
+    let port = config.map(|config| config.listen).zip(token.transpose()?);
+    Ok(async move {
+        let Some((address, token)) = port else {
+            return std::future::pending().await;
+        };
+        let routes = run::notifications::routes(context.clone());
+        let routes = routes.merge(port::metrics::routes(context));
+        let ended = port::serve(address, token, routes).await;
+        ended.map_err(|error| StartError::Listen(address, error))
+    })
 }
 
 /// Resolves when the lever was heard of and every run and Experiment was listed.

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod create;
 pub mod events;
 pub mod lookout;
+pub mod notifications;
 pub mod observe;
 pub mod probes;
 pub mod reconcile;
