@@ -47,8 +47,8 @@ pub struct Context {
     pub writes: Client,
     /// Whether faults are injected as the runner of their namespace; else by the operator itself.
     pub impersonates: bool,
-    /// The one reader of the clock.
-    pub clock: clock::Clock,
+    /// The wall clock; a run is measured by a clock of its own.
+    pub wall: clock::Wall,
     /// The configuration.
     pub config: Arc<Config>,
     /// The network beside the API server.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{Debrief, Duration, Moment},
     debrief::{plain, render},
-    shell::{self, call, clock::Clock, list},
+    shell::{self, call, clock::Wall, list},
 };
 
 /// Arguments of `firedrill debrief`.
@@ -95,7 +95,7 @@ async fn list(client: Client, namespace: &str, args: &ListArgs) -> Result<Exit, 
         eprintln!("No debriefs in {}.", plain(place));
         return Ok(Exit::Met);
     }
-    print(&listed(&debriefs, args, Clock::start().now())?)
+    print(&listed(&debriefs, args, Wall::machine().now())?)
 }
 
 /// One debrief of `namespace` as it is printed.

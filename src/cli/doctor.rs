@@ -30,7 +30,7 @@ use crate::{
     detectors::{alertmanager, prometheus},
     shell::{
         call,
-        clock::Clock,
+        clock::Wall,
         lease,
         net::{Net, Sockets},
     },
@@ -177,7 +177,7 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
 
 /// Whether an operator has renewed its Lease; one that runs outside of the cluster has none.
 async fn lease(cluster: &Cluster) -> Result<String, String> {
-    match lease::holder(&cluster.client, names::OPERATOR, Clock::start().now()).await {
+    match lease::holder(&cluster.client, names::OPERATOR, Wall::machine().now()).await {
         Ok(Some(namespace)) => Ok(format!("alive in {namespace}")),
         Ok(None) => Err(
             "no operator has renewed its Lease within 30s; install one, or use firedrill run --local"

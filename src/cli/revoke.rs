@@ -12,7 +12,7 @@ use crate::{
     api::{ExperimentRun, names},
     shell::{
         Error,
-        clock::Clock,
+        clock::Wall,
         lease, list,
         reaper::{Reaper, Swept, Which},
         record,
@@ -39,7 +39,7 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let place = format!("every fault of context {}", cluster.context);
     confirm(&format!("End {place}?"), &format!("this ends {place}"), args.yes)?;
     let (reads, writes) = (cluster.client.clone(), cluster.writes.clone());
-    let reaper = Reaper::new(reads, writes, Clock::start(), names::REVOKE_MANAGER);
+    let reaper = Reaper::new(reads, writes, Wall::machine(), names::REVOKE_MANAGER);
     let swept = reaper.sweep(if args.all { Which::All } else { Which::Due }).await;
     for object in &swept.disarmed {
         println!("disarmed   {object}");
@@ -47,7 +47,7 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     for problem in &swept.failed {
         eprintln!("failed     {problem}");
     }
-    let operator = lease::holder(&cluster.client, names::OPERATOR, Clock::start().now()).await;
+    let operator = lease::holder(&cluster.client, names::OPERATOR, Wall::machine().now()).await;
     let (freed, exit) = match held_by(operator) {
         None => (free(&cluster).await?, Exit::Met),
         Some((why, exit)) => {

@@ -76,7 +76,7 @@ async fn judge(
         }
     };
     let value = (ready.0, ready.1, message.as_str());
-    conditions::set(&mut status.conditions, "Ready", value, generation, context.clock.now());
+    conditions::set(&mut status.conditions, "Ready", value, generation, context.wall.now());
     status
 }
 

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Error, call, clock::Clock, list};
+use super::{Error, call, clock::Wall, list};
 use crate::api::{Duration, Moment, names::FIELD_MANAGER};
 
 const RENEW_EVERY: Duration = Duration::seconds(10);
@@ -55,7 +55,7 @@ fn is_alive(lease: &Lease, now: Moment) -> bool {
 }
 
 /// Renews the Lease `name` until the task ends; outside a cluster there is none.
-pub async fn renew(client: Client, clock: Clock, namespace: Option<&str>, name: &str) {
+pub async fn renew(client: Client, wall: Wall, namespace: Option<&str>, name: &str) {
     let Some(namespace) = namespace else {
         return std::future::pending().await;
     };
@@ -69,7 +69,7 @@ pub async fn renew(client: Client, clock: Clock, namespace: Option<&str>, name: 
             "spec": {
                 "holderIdentity": format!("firedrill/{}", env!("CARGO_PKG_VERSION")),
                 "leaseDurationSeconds": ALIVE.std().as_secs(),
-                "renewTime": clock.now(),
+                "renewTime": wall.now(),
             },
         });
         if let Err(error) =
@@ -83,6 +83,11 @@ pub async fn renew(client: Client, clock: Clock, namespace: Option<&str>, name: 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+
     use super::*;
     use crate::core::pods::tests::at;
 
@@ -90,6 +95,28 @@ mod tests {
     fn is_alive(spec: &serde_json::Value) -> bool {
         let lease = json!({"metadata": {"name": "l", "namespace": "n"}, "spec": spec});
         super::is_alive(&serde_json::from_value(lease).unwrap(), at(60.0))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_renewed_by_the_wall_clock_however_often_that_is_set() {
+        let renewed = Arc::new(Mutex::new(Vec::new()));
+        let (told, counted) = (renewed.clone(), renewed.clone());
+        // At each renewal the wall clock was set an hour ahead.
+        let hours = move || u32::try_from(counted.lock().unwrap().len()).unwrap();
+        let wall = Wall::of(move || at(3600.0 * f64::from(hours())));
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let told = told.clone();
+            async move {
+                let body = request.into_body().collect_bytes().await.unwrap();
+                let lease: Lease = serde_json::from_slice(&body).unwrap();
+                told.lock().unwrap().extend(lease.spec.as_ref().and_then(renewal));
+                Ok::<_, kube::Error>(Response::new(Body::from(body.to_vec())))
+            }
+        });
+        let client = Client::new(server, "n");
+        let renewals = renew(client, wall, Some("n"), "l");
+        tokio::time::timeout(RENEW_EVERY.std() * 2, renewals).await.unwrap_err();
+        assert_eq!(renewed.lock().unwrap()[..2], [at(0.0), at(3600.0)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     Context, clients,
-    clock::Clock,
+    clock::Wall,
     controller::{Feed, informer},
     experiments, lease,
     net::{self, Net, Sockets},
@@ -72,7 +72,7 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let net = Sockets::new(&sources(&options.config))?;
     let clients = clients::pair(&options.cluster)?;
-    run_with(clients, Arc::new(net), options, Clock::start(), shutdown).await
+    run_with(clients, Arc::new(net), options, Wall::machine(), shutdown).await
 }
 
 fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
@@ -80,7 +80,7 @@ fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
     config.prometheus.iter().cloned().chain(alertmanager).collect()
 }
 
-/// Runs with these clients (reads, writes), this network and this clock; for simulations too.
+/// Runs with these clients (reads, writes), this network and this wall clock; for simulations too.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -88,7 +88,7 @@ pub async fn run_with(
     (reads, writes): (Client, Client),
     net: Arc<dyn Net>,
     options: Options,
-    clock: Clock,
+    wall: Wall,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let (runs, feed_of_runs) = informer();
@@ -99,7 +99,7 @@ pub async fn run_with(
         reads,
         writes,
         impersonates: options.impersonates,
-        clock,
+        wall: wall.clone(),
         config: Arc::new(options.config.clone()),
         net,
         registry: Registry::default(),
@@ -118,7 +118,7 @@ pub async fn run_with(
         () = run::control(context.clone(), feed_of_runs, options.only.as_ref(), lever) => Ok(()),
         () = experiments_of(&options, context.clone(), feed_of_experiments) => Ok(()),
         ended = ready::tell(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
-        () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
+        () = lease::renew(context.writes.clone(), wall, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();
     ended

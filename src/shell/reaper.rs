@@ -21,7 +21,7 @@ use kube::{
 };
 
 use super::{
-    Error, call, clients, clock::Clock, lease, list, objects, perform, revisions, run::observe,
+    Error, call, clients, clock::Wall, lease, list, objects, perform, revisions, run::observe,
 };
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
@@ -72,12 +72,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> kube::Result<()> {
     let (reads, writes) = clients::pair(cluster)?;
-    let clock = Clock::start();
-    let reaper = Reaper::new(reads, writes.clone(), clock, names::REAPER);
+    let wall = Wall::machine();
+    let reaper = Reaper::new(reads, writes.clone(), wall.clone(), names::REAPER);
     tokio::select! {
         () = shutdown => {}
         () = reaper.sweep_on() => {}
-        () = lease::renew(writes, clock, namespace, names::REAPER) => {}
+        () = lease::renew(writes, wall, namespace, names::REAPER) => {}
     }
     Ok(())
 }
@@ -86,7 +86,8 @@ pub async fn run(
 pub struct Reaper {
     reads: Client,
     writes: Client,
-    clock: Clock,
+    /// Deadlines were written by other processes, and this one may be months old.
+    wall: Wall,
     /// As which field manager it writes.
     manager: &'static str,
     /// By UID of the object, the last revocation after which nothing is left behind, or somebody is at it.
@@ -97,8 +98,8 @@ impl Reaper {
     /// One that reads and writes by these clients, of which the second never retries by itself, as that field
     /// manager.
     #[must_use]
-    pub fn new(reads: Client, writes: Client, clock: Clock, manager: &'static str) -> Self {
-        Self { reads, writes, clock, manager, tidied: Mutex::default() }
+    pub fn new(reads: Client, writes: Client, wall: Wall, manager: &'static str) -> Self {
+        Self { reads, writes, wall, manager, tidied: Mutex::default() }
     }
 
     /// A sweep that waits for a controller holds up no other: what it has disarmed is not due again.
@@ -129,7 +130,7 @@ impl Reaper {
                             Some(mark) if mark.armed => {
                                 swept.armed += 1;
                                 let due = || {
-                                    let (lever, now) = (lever.as_ref(), self.clock.now());
+                                    let (lever, now) = (lever.as_ref(), self.wall.now());
                                     reaping::is_due(&object, &mark, (&runs, lever), now)
                                 };
                                 if which == Which::All || due() {
@@ -191,7 +192,7 @@ impl Reaper {
     /// Disarms an object, and removes what the rollout leaves behind once its controller has left it.
     async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
         let fields = self.fields(object).await?;
-        let patch = arming::disarm(object, mark, &fields, self.clock.now());
+        let patch = arming::disarm(object, mark, &fields, self.wall.now());
         let call = Call::Disarm(Change::of(object, patch));
         match perform::one(&self.writes, object.namespace(), &call, self.manager).await {
             // Somebody else is at it; the next sweep looks again.
@@ -286,7 +287,7 @@ impl Reaper {
             .annotation(names::REVOKED_AT)
             .or_else(|| object.value["metadata"]["creationTimestamp"].as_str())
             .and_then(|text| serde_json::from_value::<Moment>(text.into()).ok());
-        if since.is_none_or(|since| Duration::between(since, self.clock.now()) < TOMBSTONE) {
+        if since.is_none_or(|since| Duration::between(since, self.wall.now()) < TOMBSTONE) {
             return;
         }
         let params = kube::api::DeleteParams {

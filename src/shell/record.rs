@@ -137,7 +137,8 @@ mod tests {
         let (client, sent) = server(200, json!(run()));
         remove_finalizer("free the run", &client, &run(), "m").await.unwrap();
         let others = ["a.example/first", "b.example/last"];
-        let expected = json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": others}});
+        let expected =
+            json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": others}});
         assert_eq!(*sent.lock().unwrap(), [expected]);
     }
 

@@ -53,7 +53,7 @@ async fn poll_prometheus((context, lookout, run): Shared, endpoint: Endpoint) {
             let rules = context.net.get_json(&endpoint, prometheus::RULES, &parameters).await;
             intervals = rules.map(|rules| prometheus::read_intervals(&rules)).unwrap_or_default();
         }
-        let asked = context.clock.now();
+        let asked = lookout.clock.now();
         let since = lookout.read(|sight| sight.alerts_since).0;
         let query = prometheus::query(Duration::between(since, asked));
         let parameters = [("query", query)];
@@ -70,7 +70,7 @@ async fn poll_alertmanager((context, lookout, run): Shared, endpoint: Endpoint) 
     let mut ticks = ticks();
     loop {
         ticks.tick().await;
-        let asked = context.clock.now();
+        let asked = lookout.clock.now();
         let answer: Result<Value, String> =
             context.net.get_json(&endpoint, alertmanager::ALERTS, &[]).await;
         let seen = answer.and_then(|answer| {

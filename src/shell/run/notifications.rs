@@ -11,14 +11,10 @@ use axum::{
     routing::post,
 };
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::registry::Lookout;
-use crate::{
-    api::{Duration as Span, Moment},
-    core::alarms::Sighting,
-    detectors::alertmanager,
-    shell::Context,
-};
+use crate::{core::alarms::Sighting, detectors::alertmanager::Notification, shell::Context};
 
 /// The largest notification that is read.
 const BODY_MAX: usize = 4 << 20;
@@ -34,12 +30,11 @@ pub fn routes(context: Arc<Context>) -> Router {
 }
 
 async fn receive(State(context): State<Arc<Context>>, body: Bytes) -> (StatusCode, String) {
-    let arrived = context.clock.now();
-    let seen = match alertmanager::read_notification(&body, arrived) {
-        Ok(seen) => seen,
+    let notification = match Notification::read(&body) {
+        Ok(notification) => notification,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    if persist(&context, &seen, arrived).await {
+    if persist(&context, &notification).await {
         (StatusCode::OK, String::new())
     } else {
         (
@@ -50,17 +45,18 @@ async fn receive(State(context): State<Arc<Context>>, body: Bytes) -> (StatusCod
 }
 
 /// Hands the alerts to the runs that they concern and waits until they are written down.
-async fn persist(context: &Context, seen: &[Sighting], received: Moment) -> bool {
+async fn persist(context: &Context, notification: &Notification) -> bool {
+    let began = Instant::now();
     let label = context.config.namespace_label();
     let lookouts = context.registry.lookouts();
     let concerned = lookouts.iter().filter_map(|lookout| {
         let watcher = lookout.watcher(label)?;
-        let told: Vec<Sighting> =
-            seen.iter().filter(|sighting| watcher.concerns(sighting)).cloned().collect();
+        let mut told = notification.sightings(lookout.clock.now());
+        told.retain(|sighting| watcher.concerns(sighting));
         (!told.is_empty()).then(|| hand_over(context, lookout, told))
     });
     let written = join_all(concerned).await;
-    tracing::debug!(runs = written.len(), waited = %Span::between(received, context.clock.now()), "notification");
+    tracing::debug!(runs = written.len(), waited = ?began.elapsed(), "notification");
     written.into_iter().all(|written| written)
 }
 

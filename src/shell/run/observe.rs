@@ -71,13 +71,13 @@ impl Scope {
     }
 }
 
-/// Reads everything that guards look at; the other runs are read by [`rivals`].
+/// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`].
 pub async fn world(
     context: &Context,
     run: &ExperimentRun,
     spec: &ExperimentSpec,
+    read_at: Moment,
 ) -> (World, Option<Scope>) {
-    let read_at = context.clock.now();
     let namespace = run.namespace().unwrap_or_default();
     let ((target, mut scope), lever, state, scene) = futures::join!(
         target(context, &namespace, &spec.target),

@@ -37,7 +37,7 @@ pub async fn sample(
         Err(Unknown::Now("not looked up yet".to_owned()));
     loop {
         ticks.tick().await;
-        let started = context.clock.now();
+        let started = lookout.clock.now();
         if address.is_err() {
             address = aim.address(&context, &lookout.run.0).await;
         }
@@ -45,7 +45,7 @@ pub async fn sample(
             Ok(address) => aim.try_once(&context, *address, &lookout.run.0).await,
             Err(unknown) => Err(unknown.words().to_owned()),
         };
-        let ended = context.clock.now();
+        let ended = lookout.clock.now();
         let good = outcome.is_ok();
         let detail = outcome.err().unwrap_or_default();
         let (flipped, _) = lookout.see(|sight| {

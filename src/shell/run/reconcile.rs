@@ -21,7 +21,7 @@ use crate::{
         world::{Lever, Rival, Target, World},
     },
     faults::{Call, Outcome},
-    shell::{Context, Error, call, debrief, perform, record, warnings},
+    shell::{Context, Error, call, clock::Clock, debrief, perform, record, warnings},
 };
 
 /// No run needs more steps than this in one go.
@@ -46,7 +46,7 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
         match step(&context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
             Ok(Step::Until(until)) => {
-                let wait = Duration::between(context.clock.now(), until).std();
+                let wait = Duration::between(entry.lookout.clock.now(), until).std();
                 return Ok(Action::requeue(wait.max(std::time::Duration::from_millis(20))));
             }
             Ok(Step::Over) => {
@@ -105,9 +105,10 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     } else {
         Vec::new()
     };
-    let mut sight = begin(context.clock.now(), &status, plan.as_ref());
+    let clock = context.wall.clock();
+    let mut sight = begin(clock.now(), &status, plan.as_ref());
     sight.warnings = warnings;
-    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
+    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run, clock), subject)))
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -137,7 +138,7 @@ async fn step(
         return Ok(Step::Over);
     };
     if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
-        let now = context.clock.now();
+        let now = entry.lookout.clock.now();
         (memory.counts, _) = entry.lookout.see(|sight| sight.count_if_journaled(status, now));
     }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
@@ -154,12 +155,12 @@ async fn step(
             let written = record::apply_status(what, &context.writes, &run, &status).await?;
             memory.report = None;
             turns::tell(Some(&run), &written);
-            context.events.tell(Some(&run), &written, context.clock.now()).await;
+            context.events.tell(Some(&run), &written, entry.lookout.clock.now()).await;
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
-            if let Some(until) = memory.pace.pause(need, &run, context.clock.now()) {
+            if let Some(until) = memory.pace.pause(need, &run, entry.lookout.clock.now()) {
                 return Ok(Step::Until(until));
             }
             let looked = look(context, entry, memory, &run, need).await;
@@ -191,7 +192,7 @@ fn consider(
         .map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     entry.lookout.read(|sight| {
         decide::decide(&Observed {
-            now: context.clock.now(),
+            now: entry.lookout.clock.now(),
             run,
             subject: &entry.subject,
             config: &context.config,
@@ -225,15 +226,15 @@ async fn act(
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
-            let report = perform::send(context, namespace, &calls).await;
+            let report = perform::send(context, entry.lookout.clock, namespace, &calls).await;
             if is_revoked(&calls, &report) {
                 entry.lookout.see(|sight| *sight.revoked.get_or_insert(report.span));
             }
             memory.report = Some(report);
         }
         Effect::OpenDebrief => {
-            let since = *memory.debrief_since.get_or_insert_with(|| context.clock.now());
-            memory.debrief = Some(open_debrief(context, run, since).await?);
+            let since = *memory.debrief_since.get_or_insert_with(|| entry.lookout.clock.now());
+            memory.debrief = Some(open_debrief(context, run, since, entry.lookout.clock).await?);
         }
     }
     Ok(())
@@ -253,9 +254,10 @@ async fn open_debrief(
     context: &Context,
     run: &ExperimentRun,
     since: Moment,
+    clock: Clock,
 ) -> Result<String, Error> {
     match debrief::record(context, run).await {
-        Err(error) if Duration::between(since, context.clock.now()) >= DEBRIEF_WITHIN => {
+        Err(error) if Duration::between(since, clock.now()) >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
             Ok(String::new())
         }
@@ -274,15 +276,13 @@ async fn look(
     let Some(plan) = &entry.lookout.plan else {
         return Ok(());
     };
-    let namespace = run.namespace().unwrap_or_default();
+    let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
     match (need, &mut memory.world) {
         (Need::Rivals, Some(world)) => {
-            let now = context.clock.now();
             world.rivals = observe::rivals(context, &namespace).await?;
             world.rivals_read_at = Some(now);
         }
         (Need::Target, Some(world)) => {
-            let now = context.clock.now();
             let (target, _) = observe::target(context, &namespace, &plan.spec.target).await;
             if !matches!(&target, Target::Found { desired: -1, .. }) {
                 world.target = target;
@@ -290,7 +290,7 @@ async fn look(
             world.target_read_at = now;
         }
         _ => {
-            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec)).await;
+            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec, now)).await;
             world.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
             if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
