@@ -1,45 +1,37 @@
 //! The only part that talks to the world: it observes, asks `core` what to do, does it, records it.
 
-pub mod alerts;
 pub mod clients;
 pub mod clock;
+pub mod controller;
 pub mod debrief;
-pub mod events;
 pub mod experiments;
 pub mod leadup;
 pub mod lease;
-pub mod lookout;
+pub mod list;
 pub mod net;
 pub mod objects;
-pub mod observe;
 pub mod operator;
 pub mod perform;
-pub mod probes;
+pub mod port;
 pub mod ready;
 pub mod reaper;
-pub mod reconcile;
 pub mod record;
-pub mod registry;
 pub mod revisions;
-pub mod surroundings;
-pub mod turns;
+pub mod run;
 pub mod warnings;
 pub mod watched;
-pub mod webhook;
 
-use std::sync::{Arc, OnceLock};
+use std::{fmt::Debug, sync::Arc};
 
-use kube::{
-    Client,
-    runtime::reflector::{ObjectRef, Store},
-};
-use tokio::sync::{mpsc, watch};
+use kube::{Client, Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::{
-    api::{ExperimentRun, SafetyLever},
+    api::{Experiment, ExperimentRun, SafetyLever},
     config::Config,
-    core::world::Rival,
 };
+use controller::Informer;
 
 /// How long one call to the API server may take; then its outcome is unknown and is read again.
 pub const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -55,26 +47,24 @@ pub struct Context {
     pub writes: Client,
     /// Whether faults are injected as the runner of their namespace; else by the operator itself.
     pub impersonates: bool,
-    /// The one reader of the clock.
-    pub clock: clock::Clock,
+    /// The wall clock; a run is measured by a clock of its own.
+    pub wall: clock::Wall,
     /// The configuration.
     pub config: Arc<Config>,
     /// The network beside the API server.
     pub net: Arc<dyn net::Net>,
     /// What is kept in memory per run.
-    pub registry: registry::Registry,
+    pub registry: run::registry::Registry,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
-    /// Asks for a run to be looked at again.
-    pub triggers: mpsc::UnboundedSender<ObjectRef<registry::Run>>,
-    /// Asks for an experiment's status to be brought up to date.
-    pub experiment_triggers: mpsc::UnboundedSender<ObjectRef<experiments::Guarded>>,
-    /// Every run as last heard by watch, once the controller has listed them.
-    pub runs: OnceLock<Store<registry::Run>>,
+    /// Every run.
+    pub runs: Informer<ExperimentRun>,
+    /// Every Experiment.
+    pub experiments: Informer<Experiment>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
     pub own_namespace: Option<String>,
     /// Writes Kubernetes events.
-    pub events: events::Events,
+    pub events: run::events::Events,
 }
 
 impl Context {
@@ -91,31 +81,22 @@ impl Context {
     /// Asks for `run` to be looked at again.
     pub fn trigger(&self, run: &ExperimentRun) {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-        self.trigger_named(namespace, run.metadata.name.as_deref().unwrap_or_default());
-    }
-
-    /// Asks for the run of that namespace and name to be looked at again.
-    pub fn trigger_named(&self, namespace: &str, name: &str) {
-        // The receiver lives as long as the controller; after that nobody needs to look.
-        self.triggers.send(ObjectRef::new(name).within(namespace)).ok();
+        self.runs.request(namespace, run.metadata.name.as_deref().unwrap_or_default());
     }
 }
 
-impl Context {
-    /// Asks for the status of the run's Experiment to be brought up to date.
-    pub fn trigger_experiment(&self, run: &ExperimentRun) {
-        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-        let experiment = ObjectRef::new(&run.spec.experiment).within(namespace);
-        self.experiment_triggers.send(experiment).ok();
-    }
+/// A typed resource that lives in a namespace.
+pub trait Namespaced:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
 
-    /// The runs of all namespaces that have journaled and are not over, as last heard.
-    #[must_use]
-    pub fn known_rivals(&self) -> Vec<Rival> {
-        let runs = self.runs.get().map(Store::state).unwrap_or_default();
-        let run = |run: &Arc<registry::Run>| observe::rival(run.0.as_ref().ok()?);
-        runs.iter().filter_map(run).collect()
-    }
+impl<K> Namespaced for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+{
 }
 
 /// Why something that was asked of the API server is not known.
@@ -132,9 +113,12 @@ pub enum Error {
     /// There was no answer in time.
     #[error("{0}: no answer within 5s")]
     Timeout(&'static str),
-    /// The status changed meanwhile; the next look continues from there.
-    #[error("the run has changed meanwhile")]
+    /// The object changed meanwhile; the next look continues from there.
+    #[error("the object has changed meanwhile")]
     Conflict,
+    /// There is nothing to make a name of.
+    #[error("no random numbers: {0}")]
+    Random(String),
     /// A run took more steps in one go than any run needs.
     #[error("more than {0} steps in one go")]
     TooManySteps(usize),
@@ -148,6 +132,7 @@ impl Error {
             Self::Call { .. } => "CallFailed",
             Self::Timeout(_) => "CallTimedOut",
             Self::Conflict => "Conflict",
+            Self::Random(_) => "NoRandomNumbers",
             Self::TooManySteps(_) => "TooManySteps",
         }
     }

@@ -68,6 +68,17 @@ fn only_the_command_line_knows_the_command_line() {
 }
 
 #[test]
+fn the_shell_does_not_decide_by_where_a_run_stands() {
+    let words = ["Stage::", "stage::of", "status.stage", "Verdict::", "Answer::"];
+    for (path, text) in files("shell") {
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for word in words {
+            assert!(!text.contains(word), "{} contains {word:?}", path.display());
+        }
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_people_read() {
     for (path, text) in files("") {
         // The resources are lists of described fields.

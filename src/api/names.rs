@@ -88,6 +88,12 @@ pub fn runner_user(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:{RUNNER}")
 }
 
+/// Whether ours is among the finalizers of an object.
+#[must_use]
+pub fn hold_ours(finalizers: &[String]) -> bool {
+    finalizers.iter().any(|name| name == FINALIZER)
+}
+
 /// Whether a mark is that of a revert.
 #[must_use]
 pub fn is_revoked(mark: &str) -> bool {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
-    names::FINALIZER,
+    names,
     value::{Duration, Moment, Name},
 };
 
@@ -363,6 +363,14 @@ pub enum Verdict {
     Error,
 }
 
+impl Verdict {
+    /// Whether nobody needs to be warned of it.
+    #[must_use]
+    pub const fn is_passed(self) -> bool {
+        matches!(self, Self::Passed)
+    }
+}
+
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self:?}")
@@ -389,6 +397,20 @@ pub mod condition {
     pub const RECONCILING: &str = "Reconciling";
 }
 
+impl ExperimentRunSpec {
+    /// A run of the Experiment of that name.
+    #[must_use]
+    pub fn of(experiment: &str) -> Self {
+        Self {
+            experiment: experiment.into(),
+            template: None,
+            start_within: Duration::minutes(10),
+            dry_run: false,
+            stop: false,
+        }
+    }
+}
+
 impl ExperimentRun {
     /// Whether the run is over.
     #[must_use]
@@ -405,8 +427,13 @@ impl ExperimentRun {
     /// Whether our finalizer is on it: the fault may still be there.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+        names::hold_ours(self.metadata.finalizers.as_deref().unwrap_or_default())
+    }
+
+    /// Whether the run is over and let go: nobody has anything left to do with it.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.is_complete() && !self.is_held()
     }
 
     /// The run's UID; empty only for an object that no API server has seen.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{Debrief, Duration, Moment},
     debrief::{plain, render},
-    shell::{self, call, clock::Clock},
+    shell::{self, call, clock::Wall, list},
 };
 
 /// Arguments of `firedrill debrief`.
@@ -87,17 +87,15 @@ pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
 }
 
 async fn list(client: Client, namespace: &str, args: &ListArgs) -> Result<Exit, Failure> {
-    let debriefs = if args.all_namespaces {
-        read_all(&Api::all(client)).await?
-    } else {
-        read_all(&Api::namespaced(client, namespace)).await?
-    };
+    let debriefs: Api<Debrief> =
+        if args.all_namespaces { Api::all(client) } else { Api::namespaced(client, namespace) };
+    let debriefs = list::all("list the debriefs", &debriefs, ListParams::default()).await?;
     if debriefs.is_empty() && args.output == ListOutput::Table {
         let place = if args.all_namespaces { "any namespace" } else { namespace };
         eprintln!("No debriefs in {}.", plain(place));
         return Ok(Exit::Met);
     }
-    print(&listed(&debriefs, args, Clock::start().now())?)
+    print(&listed(&debriefs, args, Wall::machine().now())?)
 }
 
 /// One debrief of `namespace` as it is printed.
@@ -123,18 +121,6 @@ fn is_absent(error: &shell::Error) -> bool {
         return false;
     };
     matches!(&**source, kube::Error::Api(status) if status.code == 404 && status.details.is_some())
-}
-
-async fn read_all(debriefs: &Api<Debrief>) -> Result<Vec<Debrief>, Failure> {
-    let (mut found, mut params) = (Vec::new(), ListParams::default().limit(500));
-    loop {
-        let page = call("list the debriefs", debriefs.list(&params)).await?;
-        found.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
 }
 
 fn print(text: &str) -> Result<Exit, Failure> {

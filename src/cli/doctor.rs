@@ -11,15 +11,11 @@ use k8s_openapi::{
         authorization::v1::{
             ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
         },
-        coordination::v1::Lease,
         core::v1::Namespace,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, PostParams},
-};
+use kube::{Api, ResourceExt, api::PostParams};
 
 use super::{
     connect::{Cluster, Flags},
@@ -34,7 +30,8 @@ use crate::{
     detectors::{alertmanager, prometheus},
     shell::{
         call,
-        clock::Clock,
+        clock::Wall,
+        lease,
         net::{Net, Sockets},
     },
 };
@@ -180,22 +177,12 @@ async fn rights(cluster: &Cluster) -> Vec<Check> {
 
 /// Whether an operator has renewed its Lease; one that runs outside of the cluster has none.
 async fn lease(cluster: &Cluster) -> Result<String, String> {
-    let leases: Api<Lease> = Api::all(cluster.client.clone());
-    let named = ListParams::default().fields(&format!("metadata.name={}", names::OPERATOR));
-    match call("list the Leases", leases.list(&named)).await {
-        Ok(found) => {
-            let now = Clock::start().now();
-            let fresh = |lease: &Lease| {
-                let spec = lease.spec.as_ref()?;
-                let renewed = crate::api::Moment::new(spec.renew_time.as_ref()?.0);
-                let age = crate::api::Duration::between(renewed, now);
-                (age <= crate::api::Duration::seconds(30))
-                    .then(|| format!("alive in {}", lease.namespace().unwrap_or_default()))
-            };
-            found.items.iter().find_map(fresh).ok_or_else(|| {
-                "no operator has renewed its Lease within 30s; install one, or use firedrill run --local".to_owned()
-            })
-        }
+    match lease::holder(&cluster.client, names::OPERATOR, Wall::machine().now()).await {
+        Ok(Some(namespace)) => Ok(format!("alive in {namespace}")),
+        Ok(None) => Err(
+            "no operator has renewed its Lease within 30s; install one, or use firedrill run --local"
+                .to_owned(),
+        ),
         Err(error) if error.code() == Some(403) => Ok("its Lease may not be read".to_owned()),
         Err(error) => Err(Failure::from(error).to_string()),
     }

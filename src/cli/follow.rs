@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{ExperimentRun, run::FactName},
-    shell::{call, clock::Clock, watched::watched},
+    shell::{call, clock::Wall, watched::watched},
 };
 
 /// Arguments of `firedrill watch`.
@@ -58,7 +58,7 @@ pub enum Role {
 /// When the run cannot be reached.
 pub async fn show(cluster: &Cluster, name: &str, role: Role) -> Result<Exit, Failure> {
     let style = view::Style::detect();
-    let clock = Clock::start();
+    let clock = Wall::machine().clock();
     let mut screen = Screen::new();
     let hint = hint(&cluster.namespace, name, role);
     let mut interrupts = pin!(interrupts()?);

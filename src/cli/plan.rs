@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::ExperimentRun,
-    shell::{call, clock::Clock},
+    shell::{call, clock::Wall},
 };
 
 /// Arguments of `firedrill plan`.
@@ -52,7 +52,7 @@ pub async fn plan(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
             "no operator answered within 30s. Start one with `firedrill operator`",
         )
     })??;
-    println!("{}", view::planned(&planned, Clock::start().now(), view::Style::detect()));
+    println!("{}", view::planned(&planned, Wall::machine().now(), view::Style::detect()));
     Ok(exit(&planned))
 }
 

@@ -8,8 +8,10 @@ use super::{
     manifest::{self, Resource},
     validate,
 };
-use crate::api::{ExperimentRun, ExperimentRunSpec, names};
-use rand::{TryRng, rngs::SysRng};
+use crate::{
+    api::{ExperimentRun, ExperimentRunSpec},
+    shell::run::create,
+};
 
 /// What to run: exactly one of a file or a name.
 #[derive(Debug, clap::Args)]
@@ -24,29 +26,17 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The run to create, named `<experiment>-<5 random>`, with our finalizer from birth: whatever
-    /// happens to it, an operator looks at it before it is gone.
+    /// The run to create.
     ///
     /// # Errors
     /// When the file cannot be read, holds something else or is for another namespace, or the name is none.
     pub fn run(&self, flags: &Flags) -> Result<ExperimentRun, Failure> {
-        let mut run = match (&self.file, &self.name) {
+        let run = match (&self.file, &self.name) {
             (Some(file), _) => from_file(file, flags.namespace.as_deref())?,
-            (None, Some(name)) => ExperimentRun::new("", of(named(name)?)),
+            (None, Some(name)) => ExperimentRun::new("", ExperimentRunSpec::of(named(name)?)),
             (None, None) => return Err(Failure::invalid("name an Experiment, or a file with -f")),
         };
-        let experiment = run.spec.experiment.to_string();
-        if run.metadata.name.as_deref().unwrap_or_default().is_empty() {
-            let prefix: String = experiment.chars().take(63 - names::RUN_SUFFIX).collect();
-            run.metadata.name = Some(format!("{prefix}-{}", suffix()?));
-        }
-        run.metadata.generate_name = None;
-        run.metadata.finalizers = Some(vec![names::FINALIZER.to_owned()]);
-        run.metadata
-            .labels
-            .get_or_insert_default()
-            .insert(names::EXPERIMENT.to_owned(), experiment);
-        Ok(run)
+        Ok(create::prepare(run)?)
     }
 }
 
@@ -68,27 +58,6 @@ fn named(name: &str) -> Result<&str, Failure> {
     Ok(name)
 }
 
-/// A run of the Experiment of that name.
-pub(super) fn of(experiment: &str) -> ExperimentRunSpec {
-    ExperimentRunSpec {
-        experiment: experiment.into(),
-        template: None,
-        start_within: crate::api::Duration::minutes(10),
-        dry_run: false,
-        stop: false,
-    }
-}
-
-/// Five characters that kubectl's users know from pod names.
-fn suffix() -> Result<String, Failure> {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let mut bytes = [0; 5];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        Failure::new(super::exit::Exit::Infrastructure, format!("no random numbers: {error}"))
-    })?;
-    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect())
-}
-
 /// The one resource of a file, which was found to be valid.
 fn from_file(file: &PathBuf, namespace: Option<&str>) -> Result<ExperimentRun, Failure> {
     let (name, text) = validate::text(file)?;
@@ -96,8 +65,8 @@ fn from_file(file: &PathBuf, namespace: Option<&str>) -> Result<ExperimentRun, F
         .map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
     match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
         Some(Resource::Experiment(experiment)) => {
-            let mut run =
-                ExperimentRun::new("", of(experiment.metadata.name.as_deref().unwrap_or_default()));
+            let name = experiment.metadata.name.as_deref().unwrap_or_default();
+            let mut run = ExperimentRun::new("", ExperimentRunSpec::of(name));
             run.metadata.namespace = experiment.metadata.namespace;
             run.spec.template = Some(experiment.spec);
             Ok(run)

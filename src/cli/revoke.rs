@@ -1,11 +1,6 @@
 //! `firedrill revoke --all`: ends every fault of the cluster by hand, with nobody else's help.
 
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
-};
-use serde_json::json;
+use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
 
 use super::{
     confirm::confirm,
@@ -14,11 +9,13 @@ use super::{
     view::count,
 };
 use crate::{
-    api::{Duration, ExperimentRun, Moment, names},
+    api::{ExperimentRun, names},
     shell::{
-        call,
-        clock::Clock,
+        Error,
+        clock::Wall,
+        lease, list,
         reaper::{Reaper, Swept, Which},
+        record,
     },
 };
 
@@ -42,7 +39,7 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let place = format!("every fault of context {}", cluster.context);
     confirm(&format!("End {place}?"), &format!("this ends {place}"), args.yes)?;
     let (reads, writes) = (cluster.client.clone(), cluster.writes.clone());
-    let reaper = Reaper::new(reads, writes, Clock::start(), names::REVOKE_MANAGER);
+    let reaper = Reaper::new(reads, writes, Wall::machine(), names::REVOKE_MANAGER);
     let swept = reaper.sweep(if args.all { Which::All } else { Which::Due }).await;
     for object in &swept.disarmed {
         println!("disarmed   {object}");
@@ -50,10 +47,40 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     for problem in &swept.failed {
         eprintln!("failed     {problem}");
     }
-    // An operator that lives lets its runs go by itself.
-    let freed = if has_operator(&cluster).await { 0 } else { free(&cluster).await? };
+    let operator = lease::holder(&cluster.client, names::OPERATOR, Wall::machine().now()).await;
+    let (freed, exit) = match held_by(operator) {
+        None => (free(&cluster).await?, Exit::Met),
+        Some((why, exit)) => {
+            eprintln!("{why}");
+            (0, exit)
+        }
+    };
     println!("{}", sentence(&swept, freed));
-    Ok(if swept.failed.is_empty() { Exit::Met } else { Exit::RevertIncomplete })
+    Ok(if swept.failed.is_empty() { exit } else { Exit::RevertIncomplete })
+}
+
+/// Why no run is freed, and how the program ends then; absent where no operator is alive. One that is would go
+/// on with a run that nothing holds, and where nobody knows, one may be.
+fn held_by(operator: Result<Option<String>, Error>) -> Option<(String, Exit)> {
+    let lease = names::OPERATOR;
+    match operator {
+        Ok(None) => None,
+        Ok(Some(namespace)) => Some((
+            format!(
+                "no run is freed: the operator in {namespace} is alive and lets its runs go by itself; if it \
+                 is gone for good, repeat in a minute, or after: kubectl -n {namespace} delete lease {lease}"
+            ),
+            Exit::Met,
+        )),
+        Err(error) => Some((
+            format!(
+                "no run is freed, because an operator may be alive: {}; repeat as somebody who may list the \
+                 Leases of every namespace",
+                Failure::from(error)
+            ),
+            Exit::Infrastructure,
+        )),
+    }
 }
 
 fn sentence(swept: &Swept, freed: usize) -> String {
@@ -62,39 +89,35 @@ fn sentence(swept: &Swept, freed: usize) -> String {
     format!("{live}: {disarmed} ended, {failed} failed; {freed} freed")
 }
 
-/// Whether an operator has renewed its lease lately.
-async fn has_operator(cluster: &Cluster) -> bool {
-    let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), names::OPERATOR_NAMESPACE);
-    let lease = call("read the operator's lease", leases.get_opt(names::OPERATOR)).await;
-    let renewed = lease.ok().flatten().and_then(|lease| lease.spec?.renew_time);
-    renewed.is_some_and(|at| {
-        Duration::between(Moment::new(at.0), Clock::start().now()) < Duration::seconds(30)
-    })
-}
-
 /// Takes our finalizer off every run that still has it.
 async fn free(cluster: &Cluster) -> Result<usize, Failure> {
-    let runs: Api<ExperimentRun> = Api::all(cluster.client.clone());
-    let listed = call("list the runs", runs.list_metadata(&ListParams::default())).await;
-    let listed = match listed {
+    let runs: Api<PartialObjectMeta<ExperimentRun>> = Api::all(cluster.client.clone());
+    let runs = match list::all("list the runs", &runs, ListParams::default()).await {
         Err(error) if error.code() == Some(404) => return Ok(0),
         other => other?,
     };
-    let held = listed
-        .items
-        .iter()
-        .filter(|run| run.finalizers().iter().any(|one| one == names::FINALIZER));
     let mut freed = 0;
-    for run in held {
-        let others: Vec<_> =
-            run.finalizers().iter().filter(|one| *one != names::FINALIZER).collect();
-        let patch = Patch::Merge(json!({"metadata": {
-            "uid": run.uid(), "resourceVersion": run.resource_version(), "finalizers": others}}));
-        let namespace = run.namespace().unwrap_or_default();
-        let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &namespace);
-        let name = run.name_any();
-        call("free the run", runs.patch_metadata(&name, &PatchParams::default(), &patch)).await?;
+    for run in runs.iter().filter(|run| names::hold_ours(run.finalizers())) {
+        let manager = names::REVOKE_MANAGER;
+        record::remove_finalizer("free the run", &cluster.writes, run, manager).await?;
         freed += 1;
     }
     Ok(freed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_freed_only_where_it_is_known_that_no_operator_is_alive() {
+        assert_eq!(held_by(Ok(None)), None);
+        let (alive, exit) = held_by(Ok(Some("ops".to_owned()))).unwrap();
+        assert!(alive.contains("kubectl -n ops delete lease firedrill-operator"), "{alive}");
+        assert_eq!(exit, Exit::Met);
+        let (unknown, exit) = held_by(Err(Error::Timeout("list the Leases"))).unwrap();
+        assert!(unknown.contains("could not list the Leases"), "{unknown}");
+        assert!(unknown.contains("may list the Leases"), "{unknown}");
+        assert_eq!(exit, Exit::Infrastructure);
+    }
 }

@@ -2,11 +2,7 @@
 
 use std::{path::PathBuf, pin::pin, time::Duration};
 
-use kube::{
-    Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
-};
-use serde_json::json;
+use kube::{Api, ResourceExt};
 
 use super::{
     confirm::confirm,
@@ -18,12 +14,14 @@ use super::{
     view::clean,
 };
 use crate::{
-    api::{ExperimentRun, names},
-    shell::{Error, call},
+    api::ExperimentRun,
+    shell::{Error, run::create},
 };
 
-/// How long an operator has to take up a run before it is taken back.
-const ACCEPTED_WITHIN: Duration = Duration::from_secs(10);
+/// As which field manager the command line creates runs.
+const MANAGER: &str = "firedrill-cli";
+/// How long our own operator has to let go of a run that is over.
+const RELEASED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Arguments of `firedrill run`.
 #[derive(Debug, clap::Args)]
@@ -62,18 +60,15 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         &format!("this breaks something in {place}"),
         args.yes,
     )?;
-    let runs: Api<ExperimentRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
-    let params =
-        PostParams { field_manager: Some("firedrill-cli".to_owned()), ..PostParams::default() };
-    let created = call("create the run", runs.create(&params, &run)).await.map_err(refused)?;
+    let created = create::create(&cluster.writes, &run, MANAGER).await.map_err(refused)?;
     let name = created.name_any();
     if !args.local {
-        accepted(&cluster, &runs, &name).await?;
+        accepted(&cluster, &created).await?;
         return finish(&cluster, &name, args.wait, Role::Owner).await;
     }
     let beside = operator::local(&cluster, args.config.as_deref(), &name);
     let followed = async {
-        accepted(&cluster, &runs, &name).await?;
+        accepted(&cluster, &created).await?;
         let exit = finish(&cluster, &name, true, Role::Operator).await?;
         released(&cluster, &name).await;
         Ok(exit)
@@ -102,28 +97,23 @@ fn refused(error: Error) -> Failure {
     }
 }
 
-/// Waits until an operator has taken up the run; takes it back when none does.
-async fn accepted(cluster: &Cluster, runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure> {
-    let taken_up = kube::runtime::wait::await_condition(
-        Api::<ExperimentRun>::namespaced(cluster.client.clone(), &cluster.namespace),
-        name,
-        |run: Option<&ExperimentRun>| run.is_none_or(ExperimentRun::is_taken_up),
-    );
-    if let Ok(taken_up) = tokio::time::timeout(ACCEPTED_WITHIN, taken_up).await {
-        warn(taken_up.ok().flatten().as_ref());
-        return Ok(());
-    }
-    take_back(runs, name).await?;
-    Err(Failure::new(
-        Exit::Infrastructure,
-        "no operator took up the run within 10s, so it was taken back and nothing was broken. \
-         Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
-    ))
+/// Waits until an operator has taken up the run.
+async fn accepted(cluster: &Cluster, created: &ExperimentRun) -> Result<(), Failure> {
+    let (reads, writes) = (&cluster.client, &cluster.writes);
+    let run = create::until_taken_up(reads, writes, created, MANAGER).await?;
+    warn(&run.ok_or_else(|| {
+        Failure::new(
+            Exit::Infrastructure,
+            "no operator took up the run within 10s, so it was taken back and nothing was broken. \
+             Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
+        )
+    })?);
+    Ok(())
 }
 
 /// What the operator found out that is worth knowing before anything is broken.
-fn warn(run: Option<&ExperimentRun>) {
-    let plan = run.and_then(|run| run.status.as_ref()?.plan.as_ref());
+fn warn(run: &ExperimentRun) {
+    let plan = run.status.as_ref().and_then(|status| status.plan.as_ref());
     for warning in plan.iter().flat_map(|plan| &plan.warnings) {
         eprintln!("warning: {}", clean(&warning.to_string()));
     }
@@ -137,28 +127,5 @@ async fn released(cluster: &Cluster, name: &str) {
         name,
         |run: Option<&ExperimentRun>| run.is_none_or(|run| !run.is_complete() || !run.is_held()),
     );
-    tokio::time::timeout(ACCEPTED_WITHIN, let_go).await.ok();
-}
-
-/// Takes our finalizer off, unless an operator has written meanwhile, and deletes the run.
-async fn take_back(runs: &Api<ExperimentRun>, name: &str) -> Result<(), Failure> {
-    let run = call("read the run", runs.get(name)).await?;
-    if run.is_taken_up() {
-        return Ok(());
-    }
-    let others: Vec<_> =
-        run.finalizers().iter().filter(|found| *found != names::FINALIZER).collect();
-    let patch = Patch::Merge(json!({"metadata": {
-        "resourceVersion": run.resource_version(), "uid": run.uid(), "finalizers": others}}));
-    let patched =
-        call("take the run back", runs.patch(name, &PatchParams::default(), &patch)).await?;
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: patched.metadata.uid.clone(),
-            resource_version: patched.resource_version(),
-        }),
-        ..DeleteParams::default()
-    };
-    call("delete the run", runs.delete(name, &params)).await?;
-    Ok(())
+    tokio::time::timeout(RELEASED_WITHIN, let_go).await.ok();
 }

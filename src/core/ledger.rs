@@ -45,7 +45,7 @@ fn completed(run: &ExperimentRun) -> Option<Moment> {
 /// all but what it adds to its experiment. There may be thousands of those.
 pub fn forget_details(run: &mut ExperimentRun) {
     run.metadata.managed_fields = None;
-    if run.is_held() || !run.is_complete() {
+    if !run.is_released() {
         return;
     }
     run.spec.template = None;

@@ -95,13 +95,25 @@ impl Sight {
     }
 
     /// The fault is about to be injected, or was at `injected`: count from here on.
-    pub fn start_counting(&mut self, journal: &Journal, injected: Option<Moment>, now: Moment) {
+    fn start_counting(&mut self, journal: &Journal, injected: Option<Moment>, now: Moment) {
         self.pods.expect(usize::try_from(journal.count.unwrap_or(0)).unwrap_or(0), now);
         self.changes.expect(journal, injected);
         if matches!(journal.spec.as_ref().map(|spec| &spec.fault), Some(Fault::BadRollout(_))) {
             self.pods.know(&journal.revisions);
         }
         self.probes.iter_mut().chain(&mut self.observe).for_each(Series::start_counting);
+    }
+
+    /// Once the intent is written down, by whichever operator, everything counts; gives whether it is.
+    pub fn count_if_journaled(&mut self, status: &ExperimentRunStatus, now: Moment) -> bool {
+        let Some(journaled) = status.fact(FactName::Journaled) else { return false };
+        self.book.forget();
+        self.alerts_since = journaled.at;
+        if let Some(journal) = &status.plan {
+            let injected = status.fact(FactName::Injected).map(|fact| fact.at);
+            self.start_counting(journal, injected, now);
+        }
+        true
     }
 
     /// Whether every probe speaks of now.

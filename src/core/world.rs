@@ -6,7 +6,7 @@ use super::{leftovers::Revision, pods::Pod};
 use crate::{
     api::{
         Duration, Moment,
-        run::{TargetRef, Workload},
+        run::{ExperimentRun, FactName, TargetRef, Workload},
     },
     faults::Object,
 };
@@ -191,6 +191,22 @@ pub struct Rival {
     pub injected: bool,
     /// UIDs of the workloads that it has journaled; only journaled, incomplete runs are rivals.
     pub workloads: Vec<String>,
+}
+
+impl Rival {
+    /// The run as a rival, if it has journaled and is not over.
+    #[must_use]
+    pub fn of(run: &ExperimentRun) -> Option<Self> {
+        let status = run.status.as_ref().filter(|_| !run.is_complete())?;
+        let journal = status.fact(FactName::Journaled).and(status.plan.as_ref())?;
+        Some(Self {
+            namespace: run.metadata.namespace.clone().unwrap_or_default(),
+            name: run.metadata.name.clone().unwrap_or_default(),
+            uid: run.uid().to_owned(),
+            injected: status.fact(FactName::Injected).is_some(),
+            workloads: journal.workloads.iter().map(|workload| workload.uid.clone()).collect(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -80,30 +80,39 @@ pub fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
     Ok(alerts.into_iter().map(sighting).collect())
 }
 
-/// Reads a notification that was received at `received`; alerts that it calls resolved are not active.
-///
-/// # Errors
-/// When the body has another shape or version.
-pub fn read_notification(body: &[u8], received: Moment) -> Result<Vec<Sighting>, ReadError> {
-    let notification: Notification = serde_json::from_slice(body)?;
-    if notification.version != "4" {
-        return Err(ReadError::Version(notification.version));
-    }
-    let sighting = |alert: Notified| {
-        let active = alert.status == "firing";
-        Sighting {
-            channel: Channel::Webhook,
-            labels: alert.labels,
-            fingerprint: alert.fingerprint,
-            suppressed: false,
-            active,
-            condition_true: None,
-            firing: Some(fired(alert.starts_at)),
-            notified: active.then(|| Span::new(alert.starts_at, received)),
-            pushed: Some(received),
+impl Notification {
+    /// Reads a notification.
+    ///
+    /// # Errors
+    /// When the body has another shape or version.
+    pub fn read(body: &[u8]) -> Result<Self, ReadError> {
+        let notification: Self = serde_json::from_slice(body)?;
+        if notification.version != "4" {
+            return Err(ReadError::Version(notification.version));
         }
-    };
-    Ok(notification.alerts.into_iter().map(sighting).collect())
+        Ok(notification)
+    }
+
+    /// Its alerts for a run by whose clock it was received at `received`; those that it calls resolved are not
+    /// active.
+    #[must_use]
+    pub fn sightings(&self, received: Moment) -> Vec<Sighting> {
+        let sighting = |alert: &Notified| {
+            let active = alert.status == "firing";
+            Sighting {
+                channel: Channel::Webhook,
+                labels: alert.labels.clone(),
+                fingerprint: alert.fingerprint.clone(),
+                suppressed: false,
+                active,
+                condition_true: None,
+                firing: Some(fired(alert.starts_at)),
+                notified: active.then(|| Span::new(alert.starts_at, received)),
+                pushed: Some(received),
+            }
+        };
+        self.alerts.iter().map(sighting).collect()
+    }
 }
 
 /// `startsAt` is the stamp of the evaluation, cut to milliseconds.
@@ -127,7 +136,7 @@ mod tests {
     fn a_notification_tells_when_the_alert_fired_when_it_was_delivered_and_what_is_resolved() {
         let received = "\"2026-11-24T10:00:01.5Z\"";
         let received: Moment = serde_json::from_str(received).unwrap();
-        let seen = read_notification(BODY.as_bytes(), received).unwrap();
+        let seen = Notification::read(BODY.as_bytes()).unwrap().sightings(received);
         assert_eq!(seen.iter().map(|alert| alert.active).collect::<Vec<_>>(), [true, false]);
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
@@ -136,8 +145,7 @@ mod tests {
 
     #[test]
     fn another_version_or_shape_is_refused() {
-        let now = crate::core::pods::tests::at(0.0);
-        assert!(read_notification(BODY.replace("\"4\"", "\"1\"").as_bytes(), now).is_err());
-        assert!(read_notification(b"{}", now).is_err());
+        assert!(Notification::read(BODY.replace("\"4\"", "\"1\"").as_bytes()).is_err());
+        assert!(Notification::read(b"{}").is_err());
     }
 }

@@ -3,18 +3,11 @@
 //! Every step may be repeated: the name is the miss's own, so that there is never a second one, and a
 //! run is an occurrence only once.
 
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams, PostParams},
-};
-use serde_json::json;
+use kube::{Api, Client, api::PostParams};
 
-use super::{Context, Error, call, leadup};
+use super::{Context, Error, call, leadup, record};
 use crate::{
-    api::{
-        Debrief, DebriefStatus, ExperimentRun,
-        names::{FIELD_MANAGER, GROUP},
-    },
+    api::{Debrief, DebriefStatus, ExperimentRun, names::FIELD_MANAGER},
     debrief::{self, leadup::Period},
 };
 
@@ -61,7 +54,8 @@ pub async fn record_with(
         },
     };
     if let Some(status) = debrief::join(&existing, run) {
-        write_status(&written, &existing, &status).await?;
+        let status = DebriefStatus { observed_generation: existing.metadata.generation, ..status };
+        record::apply_status("write the debrief's status", writes, &existing, &status).await?;
     }
     Ok(Some(name))
 }
@@ -93,26 +87,4 @@ fn never_succeeds(error: &Error) -> bool {
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
     status.code == 422 || causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
-}
-
-async fn write_status(
-    debriefs: &Api<Debrief>,
-    existing: &Debrief,
-    status: &DebriefStatus,
-) -> Result<(), Error> {
-    let (name, metadata) = (existing.metadata.name.clone().unwrap_or_default(), &existing.metadata);
-    let status = DebriefStatus { observed_generation: metadata.generation, ..status.clone() };
-    let body = json!({
-        "apiVersion": format!("{GROUP}/v1alpha1"),
-        "kind": "Debrief",
-        "metadata": {"name": name, "uid": metadata.uid, "resourceVersion": metadata.resource_version},
-        "status": status,
-    });
-    let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
-    let patch = Patch::Apply(&body);
-    let written = debriefs.patch_status(&name, &params, &patch);
-    match call("write the debrief's status", written).await {
-        Err(error) if error.code() == Some(409) => Err(Error::Conflict),
-        other => other.map(drop),
-    }
 }

@@ -3,68 +3,52 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
-    core::DeserializeGuard,
-    runtime::{
-        Controller, WatchStreamExt,
-        controller::Action,
-        reflector::{ObjectRef, Store},
-        watcher,
-    },
+    api::{DeleteParams, Preconditions},
+    runtime::{controller::Action, watcher},
 };
-use serde_json::json;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Context, Error, call, operator::Stored, warnings, watched::watched};
+use super::{
+    Context, Error, call,
+    controller::{self, Feed, Guarded},
+    record, warnings,
+};
 use crate::{
     api::{
         Experiment, ExperimentRun, ExperimentStatus,
         conditions::{self, Status},
-        names::{FIELD_MANAGER, GROUP},
     },
     core::{ledger, plan::Plan},
 };
 
-/// An Experiment as it is watched: one that cannot be read must not stop the others.
-pub type Guarded = DeserializeGuard<Experiment>;
+/// After an error an Experiment is looked at again so soon.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Looks at every Experiment when it changes and when one of its runs ends.
-pub async fn control(
-    context: Arc<Context>,
-    (reader, writer): Stored<Guarded>,
-    triggered: mpsc::UnboundedReceiver<ObjectRef<Guarded>>,
-) {
-    let experiments: Api<Guarded> = Api::all(context.reads.clone());
-    let events = watched(experiments, watcher::Config::default()).map(Ok);
-    Controller::for_stream(events.reflect(writer).applied_objects(), reader)
-        .reconcile_on(UnboundedReceiverStream::new(triggered))
-        .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
-        .for_each(|outcome| async {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "an Experiment could not be looked at");
-            }
-        })
-        .await;
+pub async fn control(context: Arc<Context>, feed: Feed<Experiment>) {
+    let experiments = Api::all(context.reads.clone());
+    let controller = feed.controller(experiments, watcher::Config::default(), |_| {});
+    controller::run(controller, reconcile, PAUSE, context).await;
 }
 
-async fn reconcile(experiment: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile(
+    experiment: Arc<Guarded<Experiment>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
     let Ok(experiment) = &experiment.0 else {
         return Ok(Action::await_change());
     };
-    let all = context.runs.get().map(Store::state).unwrap_or_default();
-    let runs: Vec<&ExperimentRun> = all
+    let heard = context.runs.heard();
+    let runs: Vec<&ExperimentRun> = heard
         .iter()
-        .filter_map(|run| run.0.as_ref().ok())
         .filter(|run| run.namespace() == experiment.namespace())
         .filter(|run| *run.spec.experiment == experiment.name_any())
         .collect();
     let status = judge(&context, experiment, &runs).await;
     if experiment.status.as_ref() != Some(&status) {
-        write(&context, experiment, &status).await?;
+        let what = "write the experiment's status";
+        record::apply_status(what, &context.writes, experiment, &status).await?;
     }
     for run in ledger::superfluous(&runs, context.config.keep_runs) {
         prune(&context, run).await;
@@ -92,7 +76,7 @@ async fn judge(
         }
     };
     let value = (ready.0, ready.1, message.as_str());
-    conditions::set(&mut status.conditions, "Ready", value, generation, context.clock.now());
+    conditions::set(&mut status.conditions, "Ready", value, generation, context.wall.now());
     status
 }
 
@@ -105,30 +89,6 @@ async fn valid(context: &Context, experiment: &Experiment, plan: &Plan) -> Strin
     }
     let words: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     format!("valid, but {}", words.join("; "))
-}
-
-async fn write(
-    context: &Context,
-    experiment: &Experiment,
-    status: &ExperimentStatus,
-) -> Result<(), Error> {
-    let name = experiment.name_any();
-    let body = json!({
-        "apiVersion": format!("{GROUP}/v1alpha1"),
-        "kind": "Experiment",
-        "metadata": {
-            "name": name,
-            "uid": experiment.uid(),
-            "resourceVersion": experiment.resource_version(),
-        },
-        "status": status,
-    });
-    let experiments: Api<Experiment> =
-        Api::namespaced(context.writes.clone(), &experiment.namespace().unwrap_or_default());
-    let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
-    let patch = Patch::Apply(&body);
-    let written = experiments.patch_status(&name, &params, &patch);
-    call("write the experiment's status", written).await.map(drop)
 }
 
 /// Deletes one finished run; one that somebody else deleted meanwhile is as good.

@@ -3,10 +3,10 @@
 //!
 //! No Secret is read, and of a `ConfigMap` only the metadata.
 
-use std::{collections::BTreeSet, fmt::Debug, time::Duration};
+use std::{collections::BTreeSet, pin::pin, time::Duration};
 
+use futures::StreamExt;
 use k8s_openapi::{
-    NamespaceResourceScope,
     api::{
         apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
@@ -14,14 +14,12 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{
-    Api, Client, Resource,
-    api::ListParams,
-    core::{ObjectList, Selector},
-};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client, api::ListParams, core::Selector};
 
-use super::{Error, call};
+use super::{
+    Error, Namespaced, call,
+    list::{self, PAGE},
+};
 use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
@@ -33,8 +31,6 @@ use crate::{
 
 /// How long all reads together may take; what is not read by then is left out.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Objects per page of a list.
-const PAGE: u32 = 500;
 /// Pages of events that are read at most.
 const EVENT_PAGES: usize = 10;
 /// Workloads, `ConfigMap`s and Services that are looked at, each.
@@ -162,18 +158,16 @@ impl Reader {
     /// Page by page, keeping only what is about the target.
     async fn events(&mut self, journal: &Journal) {
         let subjects = Subjects::of(&self.sources, &journal.victims);
-        let mut params = ListParams::default().limit(PAGE);
+        let api = self.api::<Event>();
+        let mut pages = pin!(list::pages("list the events", &api, ListParams::default()));
         for _ in 0..EVENT_PAGES {
-            let read = call("list the events", self.api::<Event>().list(&params)).await;
-            let Some(ObjectList { metadata, items, .. }) = self.keep("the events", read) else {
-                return;
-            };
-            let oldest = items.iter().filter_map(leadup::event_at).min();
+            let Some(read) = pages.next().await else { return };
+            let Some(page) = self.keep("the events", read) else { return };
+            let oldest = page.items.iter().filter_map(leadup::event_at).min();
             self.sources.oldest_event = self.sources.oldest_event.into_iter().chain(oldest).min();
-            self.sources.events.extend(items.into_iter().filter(|event| subjects.hold(event)));
-            match metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return,
+            self.sources.events.extend(page.items.into_iter().filter(|event| subjects.hold(event)));
+            if list::token(&page.metadata).is_none() {
+                return;
             }
         }
         self.sources.unread.push(format!("more than {} events", EVENT_PAGES * PAGE as usize));
@@ -193,19 +187,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// A typed resource that lives in a namespace.
-trait Namespaced:
-    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug
-{
-}
-impl<K> Namespaced for K where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + DeserializeOwned
-        + Debug
-{
 }
 
 fn reason(error: &Error) -> String {

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Error, call};
+use super::{Error, call, list};
 use crate::faults::{Kind, Object, call::Change};
 
 /// The API of a kind, in one namespace or in all.
@@ -60,24 +60,14 @@ pub fn pod_selector(object: &Object) -> String {
     Selector::try_from(selector).map(|selector| selector.to_string()).unwrap_or_default()
 }
 
-/// Objects per page of a list.
-const PAGE: u32 = 500;
-
-/// Lists the objects of a kind in all namespaces that carry `label`, page by page.
+/// Lists the objects of a kind in all namespaces that carry `label`.
 ///
 /// # Errors
 /// What the API server says.
 pub async fn labelled(client: &Client, kind: Kind, label: &str) -> Result<Vec<Object>, Error> {
-    let (objects, mut found) = (api(client, kind, None), Vec::new());
-    let mut params = ListParams::default().labels(label).limit(PAGE);
-    loop {
-        let page = call("list marked objects", objects.list(&params)).await?;
-        found.extend(page.items.iter().map(|item| object(kind, item)));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
+    let params = ListParams::default().labels(label);
+    let found = list::all("list marked objects", &api(client, kind, None), params).await?;
+    Ok(found.iter().map(|found| object(kind, found)).collect())
 }
 
 /// Sends a patch that tests what it is based on, as that field manager.

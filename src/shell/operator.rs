@@ -1,45 +1,30 @@
 //! Runs the operator: one controller over the runs, one over the experiments, the lever's watch and
-//! the receiver of notifications. Correctness needs no leader; two operators are harmless.
+//! the port. Correctness needs no leader; two operators are harmless.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use futures::StreamExt;
 use kube::{
-    Api, Client, Config as KubeConfig, ResourceExt,
-    runtime::{
-        Controller, WatchStreamExt,
-        controller::{self, Action},
-        reflector::{self, ObjectRef, Store, store::Writer},
-        watcher::{self, Event},
-    },
+    Api, Client, Config as KubeConfig,
+    runtime::watcher::{self, Event},
 };
-use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
+use tokio::sync::watch;
 
 use super::{
-    Context, Error, clients,
-    clock::Clock,
-    events::Events,
+    Context, clients,
+    clock::Wall,
+    controller::{Feed, informer},
     experiments, lease,
     net::{self, Net, Sockets},
+    port::{self, Token},
     ready,
-    reconcile::reconcile,
-    registry::{Registry, Run},
+    run::{self, events::Events, registry::Registry},
     watched::watched,
-    webhook,
 };
 use crate::{
-    api::{SafetyLever, names},
+    api::{Experiment, SafetyLever, names},
     config::Config,
-    core::ledger,
 };
-
-/// What was listed and is watched, and what keeps it up to date.
-pub type Stored<K> = (Store<K>, Writer<K>);
 
 /// What an operator needs to run.
 pub struct Options {
@@ -66,14 +51,14 @@ pub enum StartError {
     /// There is no way to the alert sources.
     #[error(transparent)]
     Net(#[from] net::SetupError),
-    /// The webhook's address cannot be listened on.
-    #[error("cannot listen for notifications on {0}: {1}")]
+    /// The port cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
     /// The port by which it tells that it is ready cannot be listened on.
     #[error("cannot tell on port {0} that the operator is ready: {1}")]
     Ready(u16, std::io::Error),
-    /// The webhook's token cannot be read.
-    #[error("cannot read the webhook's token {0}: {1}")]
+    /// The port's token cannot be read.
+    #[error("cannot read the port's token {0}: {1}")]
     Token(PathBuf, std::io::Error),
 }
 
@@ -87,7 +72,7 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let net = Sockets::new(&sources(&options.config))?;
     let clients = clients::pair(&options.cluster)?;
-    run_with(clients, Arc::new(net), options, Clock::start(), shutdown).await
+    run_with(clients, Arc::new(net), options, Wall::machine(), shutdown).await
 }
 
 fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
@@ -95,7 +80,7 @@ fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
     config.prometheus.iter().cloned().chain(alertmanager).collect()
 }
 
-/// Runs with these clients (reads, writes), this network and this clock; for simulations too.
+/// Runs with these clients (reads, writes), this network and this wall clock; for simulations too.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -103,82 +88,78 @@ pub async fn run_with(
     (reads, writes): (Client, Client),
     net: Arc<dyn Net>,
     options: Options,
-    clock: Clock,
+    wall: Wall,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
-    let (triggers, triggered) = mpsc::unbounded_channel();
-    let (experiment_triggers, experiments_triggered) = mpsc::unbounded_channel();
+    let (runs, feed_of_runs) = informer();
+    let (experiments, feed_of_experiments) = informer();
     let (lever_sender, lever) = watch::channel(None);
     let context = Arc::new(Context {
         events: Events::new(writes.clone()),
         reads,
         writes,
         impersonates: options.impersonates,
-        clock,
+        wall: wall.clone(),
         config: Arc::new(options.config.clone()),
         net,
         registry: Registry::default(),
         lever: lever.clone(),
-        triggers,
-        experiment_triggers,
-        runs: OnceLock::new(),
+        runs,
+        experiments,
         own_namespace: options.own_namespace.clone(),
     });
-    let webhook = options.config.webhook.clone();
-    if let Some(webhook) = &webhook {
-        std::fs::read_to_string(&webhook.token_file)
-            .map_err(|error| StartError::Token(webhook.token_file.clone(), error))?;
-    }
-    let listening = async {
-        match webhook {
-            Some(webhook) => {
-                let address = webhook.listen;
-                let ended = webhook::serve(context.clone(), webhook, std::future::pending()).await;
-                ended.map_err(|error| StartError::Listen(address, error))
-            }
-            None => std::future::pending().await,
-        }
-    };
-    let (runs, experiments) = (reflector::store(), reflector::store());
-    let listed = listed(lever.clone(), runs.0.clone(), experiments.0.clone());
+    let listening = listen(context.clone())?;
+    let listed = listed(&context, lever.clone());
     let ended = tokio::select! {
         biased;
         () = shutdown => Ok(()),
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
-        () = control(context.clone(), &options, runs, triggered, lever) => Ok(()),
-        () = experiments_of(&options, context.clone(), experiments, experiments_triggered) => Ok(()),
+        () = run::control(context.clone(), feed_of_runs, options.only.as_ref(), lever) => Ok(()),
+        () = experiments_of(&options, context.clone(), feed_of_experiments) => Ok(()),
         ended = ready::tell(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
-        () = lease::renew(context.writes.clone(), clock, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
+        () = lease::renew(context.writes.clone(), wall, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();
     ended
 }
 
+/// Serves the port to those who show its token; without one configured nobody listens.
+fn listen(
+    context: Arc<Context>,
+) -> Result<impl Future<Output = Result<(), StartError>>, StartError> {
+    let config = context.config.webhook.clone();
+    let token = config.as_ref().map(|config| {
+        let unreadable = |error| StartError::Token(config.token_file.clone(), error);
+        Token::in_file(&config.token_file).map_err(unreadable)
+    });
+    let port = config.map(|config| config.listen).zip(token.transpose()?);
+    Ok(async move {
+        let Some((address, token)) = port else {
+            return std::future::pending().await;
+        };
+        let routes = run::notifications::routes(context.clone());
+        let routes = routes.merge(port::metrics::routes(context));
+        let ended = port::serve(address, token, routes).await;
+        ended.map_err(|error| StartError::Listen(address, error))
+    })
+}
+
 /// Resolves when the lever was heard of and every run and Experiment was listed.
-async fn listed(
-    mut lever: watch::Receiver<Option<SafetyLever>>,
-    runs: Store<Run>,
-    experiments: Store<experiments::Guarded>,
-) {
-    let lever = async { lever.changed().await.is_ok() };
-    let (lever, runs, experiments) =
-        futures::join!(lever, runs.wait_until_ready(), experiments.wait_until_ready());
-    if !lever || runs.is_err() || experiments.is_err() {
-        std::future::pending::<()>().await;
-    }
+async fn listed(context: &Context, mut lever: watch::Receiver<Option<SafetyLever>>) {
+    let lever = async {
+        if lever.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    futures::join!(lever, context.runs.listed(), context.experiments.listed());
 }
 
 /// An operator of one run leaves the Experiments to others.
-async fn experiments_of(
-    options: &Options,
-    context: Arc<Context>,
-    stored: Stored<experiments::Guarded>,
-    triggered: mpsc::UnboundedReceiver<ObjectRef<experiments::Guarded>>,
-) {
+async fn experiments_of(options: &Options, context: Arc<Context>, feed: Feed<Experiment>) {
     match options.only {
         Some(_) => std::future::pending().await,
-        None => experiments::control(context, stored, triggered).await,
+        None => experiments::control(context, feed).await,
     }
 }
 
@@ -196,51 +177,4 @@ async fn watch_lever(client: Client, heard: watch::Sender<Option<SafetyLever>>) 
             Event::Delete(_) => drop(heard.send_replace(None)),
         }
     }
-}
-
-/// Looks at every run when it changes, when something is seen, and when its time has come.
-async fn control(
-    context: Arc<Context>,
-    options: &Options,
-    (reader, writer): Stored<Run>,
-    triggered: mpsc::UnboundedReceiver<ObjectRef<Run>>,
-    lever: watch::Receiver<Option<SafetyLever>>,
-) {
-    let (api, config) = match &options.only {
-        Some((namespace, name)) => (
-            Api::<Run>::namespaced(context.reads.clone(), namespace),
-            watcher::Config::default().fields(&format!("metadata.name={name}")),
-        ),
-        None => (Api::<Run>::all(context.reads.clone()), watcher::Config::default()),
-    };
-    let slim = |run: &mut Run| {
-        if let Ok(run) = &mut run.0 {
-            ledger::forget_details(run);
-        }
-    };
-    let runs = watched(api, config).map(Ok).modify(slim).reflect(writer).applied_objects();
-    let controller = Controller::for_stream(runs, reader);
-    context.runs.set(controller.store()).ok();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
-    controller
-        .reconcile_on(UnboundedReceiverStream::new(triggered))
-        .reconcile_all_on(WatchStream::from_changes(lever).map(drop))
-        .run(reconcile, again, context)
-        .for_each(|outcome| async {
-            match outcome {
-                Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
-                Err(controller::Error::ReconcilerFailed(error, run)) => {
-                    tracing::warn!(%run, %error, reason = error.reason(), "a run could not be looked at");
-                }
-                Err(error) => tracing::error!(%error, "the controller failed"),
-            }
-        })
-        .await;
-}
-
-/// After an error the run is looked at again soon; each look is bounded.
-#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
-fn again(run: Arc<Run>, error: &Error, _: Arc<Context>) -> Action {
-    tracing::debug!(run = run.name_any(), %error, "again in a second");
-    Action::requeue(Duration::from_secs(1))
 }

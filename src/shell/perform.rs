@@ -11,7 +11,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Context, Error, call, clients, objects};
+use super::{Context, Error, call, clients, clock::Clock, objects};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
@@ -19,15 +19,15 @@ use crate::{
 };
 
 /// Sends the calls side by side, each as whom it is for, and waits for every answer.
-pub async fn send(context: &Context, namespace: &str, calls: &[Call]) -> Report {
+pub async fn send(context: &Context, clock: Clock, namespace: &str, calls: &[Call]) -> Report {
     let injector = context.injector(namespace);
-    let sent = context.clock.now();
+    let sent = clock.now();
     let answers = join_all(calls.iter().map(|call| {
         let client = if call.harms() { &injector } else { &context.writes };
         async { denial(one(client, namespace, call, names::FIELD_MANAGER).await, namespace) }
     }))
     .await;
-    let answered = context.clock.now();
+    let answered = clock.now();
     let outcomes =
         calls.iter().zip(answers).map(|(call, outcome)| (call.uid().to_owned(), outcome));
     Report { span: Span::new(sent, answered), outcomes: outcomes.collect() }

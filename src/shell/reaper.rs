@@ -20,7 +20,9 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use super::{Error, call, clients, clock::Clock, lease, objects, observe, perform, revisions};
+use super::{
+    Error, call, clients, clock::Wall, lease, list, objects, perform, revisions, run::observe,
+};
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{
@@ -70,12 +72,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> kube::Result<()> {
     let (reads, writes) = clients::pair(cluster)?;
-    let clock = Clock::start();
-    let reaper = Reaper::new(reads, writes.clone(), clock, names::REAPER);
+    let wall = Wall::machine();
+    let reaper = Reaper::new(reads, writes.clone(), wall.clone(), names::REAPER);
     tokio::select! {
         () = shutdown => {}
         () = reaper.sweep_on() => {}
-        () = lease::renew(writes, clock, namespace, names::REAPER) => {}
+        () = lease::renew(writes, wall, namespace, names::REAPER) => {}
     }
     Ok(())
 }
@@ -84,7 +86,8 @@ pub async fn run(
 pub struct Reaper {
     reads: Client,
     writes: Client,
-    clock: Clock,
+    /// Deadlines were written by other processes, and this one may be months old.
+    wall: Wall,
     /// As which field manager it writes.
     manager: &'static str,
     /// By UID of the object, the last revocation after which nothing is left behind, or somebody is at it.
@@ -95,8 +98,8 @@ impl Reaper {
     /// One that reads and writes by these clients, of which the second never retries by itself, as that field
     /// manager.
     #[must_use]
-    pub fn new(reads: Client, writes: Client, clock: Clock, manager: &'static str) -> Self {
-        Self { reads, writes, clock, manager, tidied: Mutex::default() }
+    pub fn new(reads: Client, writes: Client, wall: Wall, manager: &'static str) -> Self {
+        Self { reads, writes, wall, manager, tidied: Mutex::default() }
     }
 
     /// A sweep that waits for a controller holds up no other: what it has disarmed is not due again.
@@ -127,7 +130,7 @@ impl Reaper {
                             Some(mark) if mark.armed => {
                                 swept.armed += 1;
                                 let due = || {
-                                    let (lever, now) = (lever.as_ref(), self.clock.now());
+                                    let (lever, now) = (lever.as_ref(), self.wall.now());
                                     reaping::is_due(&object, &mark, (&runs, lever), now)
                                 };
                                 if which == Which::All || due() {
@@ -169,23 +172,13 @@ impl Reaper {
 
     /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.
     async fn runs(&self) -> Runs {
-        let runs: Api<ExperimentRun> = Api::all(self.reads.clone());
-        let mut params = ListParams::default().limit(500);
-        let mut uids = BTreeSet::new();
-        loop {
-            match call("list the runs", runs.list_metadata(&params)).await {
-                Ok(page) => {
-                    uids.extend(page.items.iter().filter_map(PartialObjectMeta::uid));
-                    match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                        Some(token) => params = params.continue_token(&token),
-                        None => return Runs::Known(uids),
-                    }
-                }
-                Err(error) if error.code() == Some(404) => return Runs::Known(BTreeSet::new()),
-                Err(error) => {
-                    tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
-                    return Runs::Unknown;
-                }
+        let runs: Api<PartialObjectMeta<ExperimentRun>> = Api::all(self.reads.clone());
+        match list::all("list the runs", &runs, ListParams::default()).await {
+            Ok(runs) => Runs::Known(runs.iter().filter_map(ResourceExt::uid).collect()),
+            Err(error) if error.code() == Some(404) => Runs::Known(BTreeSet::new()),
+            Err(error) => {
+                tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
+                Runs::Unknown
             }
         }
     }
@@ -199,7 +192,7 @@ impl Reaper {
     /// Disarms an object, and removes what the rollout leaves behind once its controller has left it.
     async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
         let fields = self.fields(object).await?;
-        let patch = arming::disarm(object, mark, &fields, self.clock.now());
+        let patch = arming::disarm(object, mark, &fields, self.wall.now());
         let call = Call::Disarm(Change::of(object, patch));
         match perform::one(&self.writes, object.namespace(), &call, self.manager).await {
             // Somebody else is at it; the next sweep looks again.
@@ -294,7 +287,7 @@ impl Reaper {
             .annotation(names::REVOKED_AT)
             .or_else(|| object.value["metadata"]["creationTimestamp"].as_str())
             .and_then(|text| serde_json::from_value::<Moment>(text.into()).ok());
-        if since.is_none_or(|since| Duration::between(since, self.clock.now()) < TOMBSTONE) {
+        if since.is_none_or(|since| Duration::between(since, self.wall.now()) < TOMBSTONE) {
             return;
         }
         let params = kube::api::DeleteParams {

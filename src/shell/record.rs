@@ -1,96 +1,157 @@
-//! Writes a run's status and finalizer; every write carries the version that it is based on.
+//! Writes what we keep on an object, its status and our finalizer; every write carries the version that it
+//! is based on.
 
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams},
+    core::object::HasStatus,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-use super::{Context, Error, call};
-use crate::api::{
-    ExperimentRun,
-    names::{FIELD_MANAGER, FINALIZER, GROUP},
-    run::ExperimentRunStatus,
-};
+use super::{Error, Namespaced, call};
+use crate::api::names::{FIELD_MANAGER, FINALIZER};
 
-fn api(context: &Context, run: &ExperimentRun) -> Api<ExperimentRun> {
-    Api::namespaced(context.writes.clone(), &run.namespace().unwrap_or_default())
+fn api<K: Namespaced>(client: &Client, object: &K) -> Api<K> {
+    Api::namespaced(client.clone(), &object.namespace().unwrap_or_default())
 }
 
-/// Writes the whole status and gives the run as the API server has it then.
+/// Writes the whole status and gives the object as the API server has it then.
 ///
 /// # Errors
-/// [`Error::Conflict`] when the run has changed since it was read; what the API server says otherwise.
-pub async fn status(
-    context: &Context,
-    run: &ExperimentRun,
-    status: &ExperimentRunStatus,
-) -> Result<ExperimentRun, Error> {
+/// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
+pub async fn apply_status<K>(
+    what: &'static str,
+    client: &Client,
+    object: &K,
+    status: &K::Status,
+) -> Result<K, Error>
+where
+    K: Namespaced + HasStatus<Status: Serialize>,
+{
     let body = json!({
-        "apiVersion": format!("{GROUP}/v1alpha1"),
-        "kind": "ExperimentRun",
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "metadata": {
-            "name": run.name_any(),
-            "uid": run.uid(),
-            "resourceVersion": run.resource_version(),
+            "name": object.name_any(),
+            "uid": object.uid(),
+            "resourceVersion": object.resource_version(),
         },
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
-    let (runs, name, patch) = (api(context, run), run.name_any(), Patch::Apply(&body));
-    let written = runs.patch_status(&name, &params, &patch);
-    conflict(call("write the run's status", written).await)
+    let (objects, name, patch) = (api(client, object), object.name_any(), Patch::Apply(&body));
+    conflict(call(what, objects.patch_status(&name, &params, &patch)).await)
 }
 
-/// Puts our finalizer on the run.
+/// Puts our finalizer on the object.
 ///
 /// # Errors
-/// [`Error::Conflict`] when the run has changed since it was read; what the API server says otherwise.
-pub async fn add_finalizer(context: &Context, run: &ExperimentRun) -> Result<ExperimentRun, Error> {
-    let mut finalizers = run.finalizers().to_vec();
-    finalizers.push(FINALIZER.to_owned());
-    finalizers_are(context, run, json!(finalizers)).await
+/// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
+pub async fn add_finalizer<K: Namespaced>(
+    what: &'static str,
+    client: &Client,
+    object: &K,
+    manager: &str,
+) -> Result<K, Error> {
+    let mut finalizers: Vec<_> = object.finalizers().iter().map(String::as_str).collect();
+    finalizers.push(FINALIZER);
+    finalizers_are(what, client, object, manager, &finalizers).await
 }
 
-/// Takes our finalizer off the run, and no other.
+/// Takes our finalizer off the object, and no other.
 ///
 /// # Errors
-/// [`Error::Conflict`] when the run has changed since it was read; what the API server says otherwise.
-pub async fn release_finalizer(
-    context: &Context,
-    run: &ExperimentRun,
-) -> Result<ExperimentRun, Error> {
-    let others: Vec<_> = run.finalizers().iter().filter(|name| *name != FINALIZER).collect();
-    finalizers_are(context, run, json!(others)).await
+/// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
+pub async fn remove_finalizer<K: Namespaced>(
+    what: &'static str,
+    client: &Client,
+    object: &K,
+    manager: &str,
+) -> Result<K, Error> {
+    let others = object.finalizers().iter().map(String::as_str);
+    let others: Vec<_> = others.filter(|name| *name != FINALIZER).collect();
+    finalizers_are(what, client, object, manager, &others).await
 }
 
-async fn finalizers_are(
-    context: &Context,
-    run: &ExperimentRun,
-    finalizers: Value,
-) -> Result<ExperimentRun, Error> {
+async fn finalizers_are<K: Namespaced>(
+    what: &'static str,
+    client: &Client,
+    object: &K,
+    manager: &str,
+    finalizers: &[&str],
+) -> Result<K, Error> {
     let body = json!({"metadata": {
-        "uid": run.uid(),
-        "resourceVersion": run.resource_version(),
+        "uid": object.uid(),
+        "resourceVersion": object.resource_version(),
         "finalizers": finalizers,
     }});
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let (runs, name, patch) = (api(context, run), run.name_any(), Patch::Merge(&body));
-    let written = runs.patch(&name, &params, &patch);
-    conflict(call("write the run's finalizers", written).await)
-}
-
-/// Reads the run live.
-///
-/// # Errors
-/// What the API server says; a run that is gone is no error.
-pub async fn read(context: &Context, run: &ExperimentRun) -> Result<Option<ExperimentRun>, Error> {
-    let runs: Api<ExperimentRun> =
-        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    call("read the run", runs.get_opt(&run.name_any())).await
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let (objects, name, patch) = (api(client, object), object.name_any(), Patch::Merge(&body));
+    conflict(call(what, objects.patch(&name, &params, &patch)).await)
 }
 
 fn conflict<T>(answer: Result<T, Error>) -> Result<T, Error> {
     answer.map_err(|error| if error.code() == Some(409) { Error::Conflict } else { error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::api::ExperimentRun;
+
+    /// A client of a server that answers that, and what it was sent.
+    fn server(status: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Value>>>) {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let received = sent.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (received, answer) = (received.clone(), answer.clone());
+            async move {
+                let body = request.into_body().collect_bytes().await.unwrap();
+                received.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                let answer = Body::from(answer.to_string().into_bytes());
+                Ok::<_, kube::Error>(Response::builder().status(status).body(answer).unwrap())
+            }
+        });
+        (Client::new(service, "shop"), sent)
+    }
+
+    fn run() -> ExperimentRun {
+        serde_json::from_value(json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
+            "metadata": {"name": "r", "namespace": "shop", "uid": "u", "resourceVersion": "7",
+                "finalizers": ["a.example/first", FINALIZER, "b.example/last"]},
+            "spec": {"experiment": "e"},
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn our_finalizer_alone_is_taken_off_and_only_of_what_was_read() {
+        let (client, sent) = server(200, json!(run()));
+        remove_finalizer("free the run", &client, &run(), "m").await.unwrap();
+        let others = ["a.example/first", "b.example/last"];
+        let expected =
+            json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": others}});
+        assert_eq!(*sent.lock().unwrap(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn a_status_is_written_on_the_version_that_was_read_or_not_at_all() {
+        let status = crate::api::run::ExperimentRunStatus::default();
+        let (client, sent) = server(200, json!(run()));
+        apply_status("write the status", &client, &run(), &status).await.unwrap();
+        let metadata = json!({"name": "r", "uid": "u", "resourceVersion": "7"});
+        assert_eq!(sent.lock().unwrap()[0]["metadata"], metadata);
+        let refusal = json!({"kind": "Status", "status": "Failure", "message": "", "reason": "Conflict", "code": 409});
+        let (client, _) = server(409, refusal);
+        let written = apply_status("write the status", &client, &run(), &status).await;
+        assert!(matches!(written, Err(Error::Conflict)), "{written:?}");
+    }
 }

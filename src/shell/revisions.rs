@@ -2,17 +2,11 @@
 //! `ControllerRevisions` of a StatefulSet or a DaemonSet. Their controllers copy the workload's
 //! annotations onto them, so those that a fault made are known.
 
-use std::fmt::Debug;
-
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::apps::v1::{ControllerRevision, ReplicaSet},
-};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Error, call, objects};
+use super::{Error, Namespaced, call, objects};
 use crate::{
     api::{names, run::FieldChange},
     core::leftovers::Revision,
@@ -84,13 +78,7 @@ fn marked_by<K: Resource>(kind: Kind, found: &K, value: Value) -> Marked {
     }
 }
 
-async fn owned<K>(client: &Client, object: &Object) -> Result<Vec<K>, Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned,
-{
+async fn owned<K: Namespaced>(client: &Client, object: &Object) -> Result<Vec<K>, Error> {
     let params = ListParams::default().labels(&objects::pod_selector(object));
     let revisions: Api<K> = Api::namespaced(client.clone(), object.namespace());
     let listed = call("list the revisions", revisions.list(&params)).await?;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Context, observe};
+use super::{Context, run::observe};
 use crate::{
     api::run::Warning,
     config::{Alertmanager, Endpoint},
@@ -91,7 +91,7 @@ fn unreachable(name: &str, key: &str, error: &str) -> Warning {
 }
 
 async fn reaper(context: &Context) -> Option<Warning> {
-    let now = context.clock.now();
+    let now = context.wall.now();
     let seen = observe::reaper_seen(context).await;
     guards::no_reaper(seen, now).map(|message| Warning { about: "reaper".to_owned(), message })
 }

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use firedrill::{
     config::{Config, Endpoint},
-    shell::operator::{self, Options},
+    shell::{
+        clock::Wall,
+        operator::{self, Options},
+    },
 };
 
 use super::{
@@ -58,8 +61,9 @@ async fn operate(world: Shared, caller: Caller, stopped: tokio::sync::oneshot::R
     let clients = (client(&world, caller), client(&world, caller));
     let net = Arc::new(Network { world: world.clone(), caller });
     let clock = lock(&world).clock;
+    let wall = Wall::of(move || clock.now());
     let shutdown = async { drop(stopped.await) };
-    let operator = operator::run_with(clients, net, options(), clock, shutdown);
+    let operator = operator::run_with(clients, net, options(), wall, shutdown);
     let ended = tokio::spawn(operator).await;
     lock(&world).ended(caller, &format!("{ended:?}"));
 }

@@ -11,7 +11,7 @@ use kube::{
 use super::{Check, Cluster, Failure};
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, run::Warning},
-    cli::{follow, read},
+    cli::follow,
     shell::call,
 };
 
@@ -61,7 +61,7 @@ fn unknown(operator: Result<String, String>, why: &str) -> Vec<Check> {
 
 /// Asks by a dry run, and takes it away again.
 async fn ask(cluster: &Cluster) -> Result<Option<Vec<Warning>>, Failure> {
-    let spec = ExperimentRunSpec { dry_run: true, ..read::of(NAME) };
+    let spec = ExperimentRunSpec { dry_run: true, ..ExperimentRunSpec::of(NAME) };
     let mut run = ExperimentRun::new("", spec);
     run.metadata.name = None;
     run.metadata.generate_name = Some(format!("{NAME}-"));

@@ -24,7 +24,7 @@ use crate::{
         experiment::ExperimentSpec,
         fault::{Fault, KillMethod},
         names,
-        run::{ExperimentRun, FactName, TargetRef, Workload},
+        run::{ExperimentRun, TargetRef, Workload},
     },
     core::{
         pods::Pod,
@@ -71,13 +71,13 @@ impl Scope {
     }
 }
 
-/// Reads everything that guards look at; the other runs are read by [`rivals`].
+/// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`].
 pub async fn world(
     context: &Context,
     run: &ExperimentRun,
     spec: &ExperimentSpec,
+    read_at: Moment,
 ) -> (World, Option<Scope>) {
-    let read_at = context.clock.now();
     let namespace = run.namespace().unwrap_or_default();
     let ((target, mut scope), lever, state, scene) = futures::join!(
         target(context, &namespace, &spec.target),
@@ -300,21 +300,5 @@ pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Er
     // Finished runs are kept, and grow in number.
     let under_way = ListParams::default().fields("status.completionTime=");
     let listed = call("list the runs", runs.list(&under_way)).await?;
-    Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(rival).collect())
-}
-
-/// The run as a rival, if it has journaled and is not over.
-#[must_use]
-pub fn rival(run: &ExperimentRun) -> Option<Rival> {
-    let status = run.status.as_ref()?;
-    let seen = |name| status.fact(name).is_some();
-    let rival = seen(FactName::Journaled) && !seen(FactName::Completed);
-    let plan = status.plan.as_ref().filter(|_| rival)?;
-    Some(Rival {
-        namespace: run.namespace().unwrap_or_default(),
-        name: run.name_any(),
-        uid: run.uid().to_owned(),
-        injected: seen(FactName::Injected),
-        workloads: plan.workloads.iter().map(|workload| workload.uid.clone()).collect(),
-    })
+    Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(Rival::of).collect())
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Context, call, registry::Lookout};
+use super::registry::Lookout;
 use crate::{
     api::{
         Duration, ExperimentRun,
@@ -18,6 +18,7 @@ use crate::{
         series::{Sample, Series},
         sight::default_timeout,
     },
+    shell::{Context, call},
 };
 
 /// Samples one probe until its task is aborted; `index` is its place among the sampled ones of the
@@ -36,7 +37,7 @@ pub async fn sample(
         Err(Unknown::Now("not looked up yet".to_owned()));
     loop {
         ticks.tick().await;
-        let started = context.clock.now();
+        let started = lookout.clock.now();
         if address.is_err() {
             address = aim.address(&context, &lookout.run.0).await;
         }
@@ -44,7 +45,7 @@ pub async fn sample(
             Ok(address) => aim.try_once(&context, *address, &lookout.run.0).await,
             Err(unknown) => Err(unknown.words().to_owned()),
         };
-        let ended = context.clock.now();
+        let ended = lookout.clock.now();
         let good = outcome.is_ok();
         let detail = outcome.err().unwrap_or_default();
         let (flipped, _) = lookout.see(|sight| {

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use super::{
-    Context, Error, call, lookout, observe, perform, record,
+    lookout, observe,
     registry::{Entry, Lookout, Memory, Run},
-    surroundings, turns, warnings,
+    surroundings, turns,
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment,
-        run::{ExperimentRunStatus, FactName},
+        Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
     },
     core::{
         decide::{self, Decision, Effect, Need, Observed, Report, Subject},
+        pace,
         plan::Plan,
         sight::Sight,
-        stage::{self, Stage},
-        world::{Lever, Target, World},
+        world::{Lever, Rival, Target, World},
     },
     faults::{Call, Outcome},
+    shell::{Context, Error, call, clock::Clock, debrief, perform, record, warnings},
 };
 
 /// No run needs more steps than this in one go.
@@ -46,7 +46,7 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
         match step(&context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
             Ok(Step::Until(until)) => {
-                let wait = Duration::between(context.clock.now(), until).std();
+                let wait = Duration::between(entry.lookout.clock.now(), until).std();
                 return Ok(Action::requeue(wait.max(std::time::Duration::from_millis(20))));
             }
             Ok(Step::Over) => {
@@ -56,7 +56,7 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
                 }
                 return Ok(Action::await_change());
             }
-            Err(Error::Conflict) => match record::read(&context, run).await? {
+            Err(Error::Conflict) => match read(&context, run).await? {
                 Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
                 _ => {
                     context.registry.forget(run.uid());
@@ -69,6 +69,13 @@ pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, E
     Err(Error::TooManySteps(STEPS_MAX))
 }
 
+/// Reads the run live; one that is gone is no error.
+async fn read(context: &Context, run: &ExperimentRun) -> Result<Option<ExperimentRun>, Error> {
+    let runs: Api<ExperimentRun> =
+        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
+    call("read the run", runs.get_opt(&run.name_any())).await
+}
+
 enum Step {
     Again,
     Until(Moment),
@@ -78,11 +85,11 @@ enum Step {
 /// What is kept about the run; `None` when it is over and nothing is left to do.
 async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry>>, Error> {
     let status = run.status.clone().unwrap_or_default();
-    let over = stage::of(&status) == Stage::Complete;
-    if over && !run.is_held() {
+    if run.is_released() {
         context.registry.forget(run.uid());
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
-        context.trigger_experiment(run);
+        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+        context.experiments.request(namespace, &run.spec.experiment);
         return Ok(None);
     }
     if let Some(entry) = context.registry.get(run.uid()) {
@@ -93,20 +100,15 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let warnings = if may_wait(run, &status, plan.as_ref()) {
+    let warnings = if pace::leaves_time(run, plan.as_ref()) {
         warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
     } else {
         Vec::new()
     };
-    let mut sight = begin(context.clock.now(), &status, plan.as_ref());
+    let clock = context.wall.clock();
+    let mut sight = begin(clock.now(), &status, plan.as_ref());
     sight.warnings = warnings;
-    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run), subject)))
-}
-
-/// Whether there is time to ask for warnings: nothing holds up a run that is under way, or is to begin at once.
-fn may_wait(run: &ExperimentRun, status: &ExperimentRunStatus, plan: Option<&Plan>) -> bool {
-    let at_once = plan.is_some_and(|plan| plan.spec.guards.steady_for == Duration::ZERO);
-    status.fact(FactName::Accepted).is_none() && (run.spec.dry_run || !at_once)
+    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run, clock), subject)))
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -136,7 +138,8 @@ async fn step(
         return Ok(Step::Over);
     };
     if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
-        memory.counts = arm(context, entry, status);
+        let now = entry.lookout.clock.now();
+        (memory.counts, _) = entry.lookout.see(|sight| sight.count_if_journaled(status, now));
     }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
@@ -148,15 +151,16 @@ async fn step(
     }
     match decision {
         Decision::Record(status) => {
-            let written = record::status(context, &run, &status).await?;
+            let what = "write the run's status";
+            let written = record::apply_status(what, &context.writes, &run, &status).await?;
             memory.report = None;
             turns::tell(Some(&run), &written);
-            context.events.tell(Some(&run), &written, context.clock.now()).await;
+            context.events.tell(Some(&run), &written, entry.lookout.clock.now()).await;
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
-            if let Some(until) = paused(context, memory, &run, need) {
+            if let Some(until) = memory.pace.pause(need, &run, entry.lookout.clock.now()) {
                 return Ok(Step::Until(until));
             }
             let looked = look(context, entry, memory, &run, need).await;
@@ -174,39 +178,6 @@ async fn step(
     Ok(Step::Again)
 }
 
-/// Until when nothing is read for what would break something. Whatever ends a fault is never held up.
-fn paused(
-    context: &Context,
-    memory: &mut Memory,
-    run: &ExperimentRun,
-    need: Need,
-) -> Option<Moment> {
-    let stage = run.status.as_ref().map_or(Stage::Waiting, stage::of);
-    match stage {
-        Stage::Waiting | Stage::Intended | Stage::Injected => {
-            memory.pace.look(need, context.clock.now(), run.uid()).err()
-        }
-        Stage::Reverting | Stage::Aftermath | Stage::Measured | Stage::Complete => None,
-    }
-}
-
-/// Once the intent is written down, by whichever operator, everything counts.
-fn arm(context: &Context, entry: &Entry, status: &ExperimentRunStatus) -> bool {
-    let Some(journaled) = status.fact(FactName::Journaled) else {
-        return false;
-    };
-    let now = context.clock.now();
-    entry.lookout.see(|sight| {
-        sight.book.forget();
-        sight.alerts_since = journaled.at;
-        if let Some(journal) = &status.plan {
-            let injected = status.fact(FactName::Injected).map(|fact| fact.at);
-            sight.start_counting(journal, injected, now);
-        }
-    });
-    true
-}
-
 fn consider(
     context: &Context,
     entry: &Entry,
@@ -221,7 +192,7 @@ fn consider(
         .map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     entry.lookout.read(|sight| {
         decide::decide(&Observed {
-            now: context.clock.now(),
+            now: entry.lookout.clock.now(),
             run,
             subject: &entry.subject,
             config: &context.config,
@@ -243,22 +214,27 @@ async fn act(
     run: &ExperimentRun,
     effect: Effect,
 ) -> Result<(), Error> {
+    let finalizers = "write the run's finalizers";
     match effect {
-        Effect::AddFinalizer => memory.latest = Some(record::add_finalizer(context, run).await?),
+        Effect::AddFinalizer => {
+            let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            memory.latest = Some(held.await?);
+        }
         Effect::ReleaseFinalizer => {
-            memory.latest = Some(record::release_finalizer(context, run).await?);
+            let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            memory.latest = Some(free.await?);
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
-            let report = perform::send(context, namespace, &calls).await;
+            let report = perform::send(context, entry.lookout.clock, namespace, &calls).await;
             if is_revoked(&calls, &report) {
                 entry.lookout.see(|sight| *sight.revoked.get_or_insert(report.span));
             }
             memory.report = Some(report);
         }
         Effect::OpenDebrief => {
-            let since = *memory.debrief_since.get_or_insert_with(|| context.clock.now());
-            memory.debrief = Some(open_debrief(context, run, since).await?);
+            let since = *memory.debrief_since.get_or_insert_with(|| entry.lookout.clock.now());
+            memory.debrief = Some(open_debrief(context, run, since, entry.lookout.clock).await?);
         }
     }
     Ok(())
@@ -278,9 +254,10 @@ async fn open_debrief(
     context: &Context,
     run: &ExperimentRun,
     since: Moment,
+    clock: Clock,
 ) -> Result<String, Error> {
-    match super::debrief::record(context, run).await {
-        Err(error) if Duration::between(since, context.clock.now()) >= DEBRIEF_WITHIN => {
+    match debrief::record(context, run).await {
+        Err(error) if Duration::between(since, clock.now()) >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
             Ok(String::new())
         }
@@ -299,15 +276,13 @@ async fn look(
     let Some(plan) = &entry.lookout.plan else {
         return Ok(());
     };
-    let namespace = run.namespace().unwrap_or_default();
+    let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
     match (need, &mut memory.world) {
         (Need::Rivals, Some(world)) => {
-            let now = context.clock.now();
             world.rivals = observe::rivals(context, &namespace).await?;
             world.rivals_read_at = Some(now);
         }
         (Need::Target, Some(world)) => {
-            let now = context.clock.now();
             let (target, _) = observe::target(context, &namespace, &plan.spec.target).await;
             if !matches!(&target, Target::Found { desired: -1, .. }) {
                 world.target = target;
@@ -315,8 +290,8 @@ async fn look(
             world.target_read_at = now;
         }
         _ => {
-            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec)).await;
-            world.rivals = context.known_rivals();
+            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec, now)).await;
+            world.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
             if let Some(scope) = scope.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, scope, &world);
                 surroundings::watch(context, entry, run, &plan.spec);

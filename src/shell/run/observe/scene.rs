@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     api::{
-        coordination::v1::Lease,
         core::v1::{Pod, Service},
         discovery::v1::EndpointSlice,
         networking::v1::NetworkPolicy,
@@ -35,7 +34,7 @@ use crate::{
         self, Kind, Object,
         isolation::{self, Blocked},
     },
-    shell::{Context, Error, call, objects, revisions},
+    shell::{Context, Error, call, lease, objects, revisions},
 };
 
 /// What the fault of `spec` looks at; absent for one that takes pods away.
@@ -212,8 +211,6 @@ async fn ready_endpoints(
 
 /// When a reaper last renewed its lease.
 pub async fn reaper_seen(context: &Context) -> Option<Moment> {
-    let leases: Api<Lease> =
-        Api::namespaced(context.reads.clone(), &context.config.reaper_namespace);
-    let lease = call("read the reaper's lease", leases.get_opt(names::REAPER)).await.ok()??;
-    lease.spec?.renew_time.map(|time| Moment::new(time.0))
+    let namespace = &context.config.reaper_namespace;
+    lease::renewed_at(&context.reads, namespace, names::REAPER).await.ok()?
 }

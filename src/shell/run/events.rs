@@ -16,14 +16,14 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use super::call;
 use crate::{
     api::{
         ExperimentRun, Moment,
         fault::{DependencyOutage, Egress, Fault},
-        run::{ExperimentRunStatus, FactName, Journal, Verdict},
+        run::{ExperimentRunStatus, FactName, Journal},
     },
     core::{hash, span::crop},
+    shell::call,
 };
 
 const REPORTER: &str = "firedrill.dev/operator";
@@ -142,7 +142,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
         about: broken().into_iter().chain([run.object_ref(&())]).collect(),
     });
     let ended = is_new(FactName::Completed).zip(status.verdict).map(|(fact, verdict)| News {
-        warns: verdict != Verdict::Passed,
+        warns: !verdict.is_passed(),
         reason: verdict.to_string(),
         action: "Measure",
         note: status.summary.clone().unwrap_or_default(),

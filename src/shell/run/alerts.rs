@@ -6,12 +6,13 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Context, registry::Lookout};
+use super::registry::Lookout;
 use crate::{
     api::{Duration, ExperimentRun, Moment},
     config::Endpoint,
     core::alarms::{Channel, Sighting},
     detectors::{alertmanager, prometheus},
+    shell::Context,
 };
 
 /// How often a source is asked; the stamps in its answers are exact, so this is for those who look on.
@@ -52,7 +53,7 @@ async fn poll_prometheus((context, lookout, run): Shared, endpoint: Endpoint) {
             let rules = context.net.get_json(&endpoint, prometheus::RULES, &parameters).await;
             intervals = rules.map(|rules| prometheus::read_intervals(&rules)).unwrap_or_default();
         }
-        let asked = context.clock.now();
+        let asked = lookout.clock.now();
         let since = lookout.read(|sight| sight.alerts_since).0;
         let query = prometheus::query(Duration::between(since, asked));
         let parameters = [("query", query)];
@@ -69,7 +70,7 @@ async fn poll_alertmanager((context, lookout, run): Shared, endpoint: Endpoint) 
     let mut ticks = ticks();
     loop {
         ticks.tick().await;
-        let asked = context.clock.now();
+        let asked = lookout.clock.now();
         let answer: Result<Value, String> =
             context.net.get_json(&endpoint, alertmanager::ALERTS, &[]).await;
         let seen = answer.and_then(|answer| {

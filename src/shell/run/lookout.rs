@@ -73,7 +73,7 @@ pub async fn watch_pods(
     let mut events = pin!(first.chain(again));
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
-        let now = context.clock.now();
+        let now = lookout.clock.now();
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(pod) => listed.extend(scope.owns(&pod).then(|| read_pod(&pod))),

@@ -70,7 +70,7 @@ impl Stirs {
     async fn of_object(self, api: Api<DynamicObject>, config: watcher::Config, kind: Kind) {
         let mut events = watched(api, config);
         while let Some(event) = events.next().await {
-            let now = self.context.clock.now();
+            let now = self.lookout.clock.now();
             if let Event::InitApply(found) | Event::Apply(found) = event {
                 let object = objects::object(kind, &found);
                 self.lookout.see(|sight| {
@@ -90,7 +90,7 @@ impl Stirs {
         while let Some(event) = events.next().await {
             // A new list may lack what was deleted while nobody watched.
             if let Event::InitDone | Event::Apply(_) | Event::Delete(_) = event {
-                let now = self.context.clock.now();
+                let now = self.lookout.clock.now();
                 self.lookout.see(|sight| sight.stirred_at = Some(now));
                 self.context.trigger(&self.run);
             }

@@ -19,6 +19,7 @@ use crate::{
         sight::Sight,
         world::World,
     },
+    shell::clock::Clock,
 };
 
 /// A run as it is watched: one that cannot be read must not stop the others.
@@ -65,6 +66,8 @@ pub struct Lookout {
     sight: Mutex<(Sight, u64)>,
     /// The version of the sight up to which everything that deserves it is in the run's status.
     pub persisted: watch::Sender<u64>,
+    /// By which everything about the run is measured.
+    pub clock: Clock,
     /// The plan, by which alerts are judged.
     pub plan: Option<Plan>,
     /// Namespace and name of the run.
@@ -74,11 +77,12 @@ pub struct Lookout {
 impl Lookout {
     /// Begins with what `sight` has seen so far.
     #[must_use]
-    pub fn new(sight: Sight, plan: Option<Plan>, run: &ExperimentRun) -> Self {
+    pub fn new(sight: Sight, plan: Option<Plan>, run: &ExperimentRun, clock: Clock) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             sight: Mutex::new((sight, 0)),
             persisted: watch::Sender::new(0),
+            clock,
             plan,
             run: (text(&run.metadata.namespace), text(&run.metadata.name)),
         }

@@ -1,0 +1,50 @@
+//! The token that senders, and whoever reads, must show.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use subtle::ConstantTimeEq;
+
+/// A bearer token in a file; it is read anew for each request, so that it can be rotated.
+pub struct Token(PathBuf);
+
+impl Token {
+    /// The token in that file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn in_file(file: &Path) -> io::Result<Self> {
+        std::fs::read_to_string(file).map(|_| Self(file.to_owned()))
+    }
+
+    fn is_shown(&self, headers: &HeaderMap) -> bool {
+        let Ok(expected) = std::fs::read_to_string(&self.0) else {
+            return false;
+        };
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let expected = expected.trim();
+        !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
+    }
+}
+
+/// Passes on what shows the token; of anything else not even the body is read.
+pub(super) async fn let_in(
+    State(token): State<Arc<Token>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if token.is_shown(request.headers()) {
+        return next.run(request).await;
+    }
+    (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n").into_response()
+}

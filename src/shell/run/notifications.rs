@@ -1,0 +1,73 @@
+//! Receives Alertmanager's notifications: an answer of 200 means that every run which is concerned has it in its
+//! status; 503 asks the sender to try again.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    routing::post,
+};
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::registry::Lookout;
+use crate::{core::alarms::Sighting, detectors::alertmanager::Notification, shell::Context};
+
+/// The largest notification that is read.
+const BODY_MAX: usize = 4 << 20;
+/// How long a sender waits for the runs' statuses; Alertmanager itself waits longer.
+const PERSIST_WITHIN: Duration = Duration::from_secs(8);
+
+/// `/v1/alertmanager`.
+pub fn routes(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/v1/alertmanager", post(receive))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(context)
+}
+
+async fn receive(State(context): State<Arc<Context>>, body: Bytes) -> (StatusCode, String) {
+    let notification = match Notification::read(&body) {
+        Ok(notification) => notification,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
+    };
+    if persist(&context, &notification).await {
+        (StatusCode::OK, String::new())
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a run's status could not be written in time\n".to_owned(),
+        )
+    }
+}
+
+/// Hands the alerts to the runs that they concern and waits until they are written down.
+async fn persist(context: &Context, notification: &Notification) -> bool {
+    let began = Instant::now();
+    let label = context.config.namespace_label();
+    let lookouts = context.registry.lookouts();
+    let concerned = lookouts.iter().filter_map(|lookout| {
+        let watcher = lookout.watcher(label)?;
+        let mut told = notification.sightings(lookout.clock.now());
+        told.retain(|sighting| watcher.concerns(sighting));
+        (!told.is_empty()).then(|| hand_over(context, lookout, told))
+    });
+    let written = join_all(concerned).await;
+    tracing::debug!(runs = written.len(), waited = ?began.elapsed(), "notification");
+    written.into_iter().all(|written| written)
+}
+
+async fn hand_over(context: &Context, lookout: &Lookout, alerts: Vec<Sighting>) -> bool {
+    let ((), version) = lookout.see(|sight| {
+        for alert in alerts {
+            sight.book.report(alert);
+        }
+    });
+    context.runs.request(&lookout.run.0, &lookout.run.1);
+    let mut persisted = lookout.persisted.subscribe();
+    let reached = persisted.wait_for(|reached| *reached >= version);
+    matches!(tokio::time::timeout(PERSIST_WITHIN, reached).await, Ok(Ok(_)))
+}
