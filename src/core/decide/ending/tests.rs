@@ -281,3 +281,22 @@ fn where_nobody_saw_the_revert_the_answer_that_depends_on_it_is_open() {
     assert_eq!(unsure(30), (Answer::Inconclusive, Some("ObservationGap")));
     assert_eq!(unsure(2), (Answer::No, None));
 }
+
+#[test]
+fn facts_stand_in_the_order_of_their_instants_whenever_they_are_seen() {
+    let plan = within(3);
+    let sight = killed(&plan, "----+++++", 14.5);
+    let known = [&INJECTED[..], &[(FactName::Notified, 16.0)]].concat();
+    let over = ended(&plan, status(&plan, &known), &sight, 19.2).unwrap();
+    let names: Vec<_> = over.facts.iter().map(|fact| fact.name).collect();
+    let found = [
+        FactName::Restored,
+        FactName::Notified,
+        FactName::Mitigated,
+        FactName::Recovered,
+        FactName::RevertStarted,
+        FactName::Reverted,
+    ];
+    assert_eq!(names[..4], INJECTED.map(|(name, _)| name));
+    assert_eq!(names[4..], found);
+}
