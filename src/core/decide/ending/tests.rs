@@ -282,6 +282,53 @@ fn where_nobody_saw_the_revert_the_answer_that_depends_on_it_is_open() {
     assert_eq!(unsure(2), (Answer::No, None));
 }
 
+/// When a kill that is injected at 10 is over by these facts and samples, with 5s to be back, proven by 2s; its pods
+/// are whole again from then on, if ever.
+fn over_at(
+    fault: &serde_json::Value,
+    facts: &[(FactName, f64)],
+    samples: &str,
+    whole: Option<f64>,
+) -> Option<String> {
+    let mut plan = within(5);
+    plan.spec.fault = serde_json::from_value(json!({ "podKill": fault })).unwrap();
+    let facts = [&INJECTED[..3], facts].concat();
+    let status =
+        journaled(&plan, Journal { deadline: Some(at(30.0)), ..Journal::default() }, &facts);
+    let mut sight = killed(&plan, samples, whole.unwrap_or(11.0));
+    if whole.is_none() {
+        sight.pods.remove("uid-2", at(11.0));
+    }
+    let mut instants = (0..400).map(|tenths| 11.0 + f64::from(tenths) / 10.0);
+    let over = instants.find(|&now| ended(&plan, status.clone(), &sight, now).is_some())?;
+    Some(format!("{over:.1}"))
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_kill_is_over_when_it_is_proven_back_or_when_that_is_too_late() {
+    let once = json!({"count": 1});
+    let again = json!({"count": 1, "every": "1m"});
+    let impact = &[(FactName::ImpactStarted, 11.0)][..];
+    for (fault, facts, samples, whole, over) in [
+        // One sample after the first good one; the target is a probe too, so that its pods may be the last.
+        (&once, impact, "----+++++", Some(14.5), "19.1"),
+        (&once, impact, "-++++++++++", Some(17.0), "21.0"),
+        // Twice the time allowed, whether the probes or the pods are not as before.
+        (&once, impact, "-----------", Some(14.5), "20.0"),
+        (&once, impact, "-++++++++++", None, "20.0"),
+        // Without an impact the pods alone are waited for, and once only.
+        (&once, &[], "++++++", Some(14.5), "16.5"),
+        (&once, &[], "++++++", None, "15.0"),
+        // One that repeats lasts for its duration.
+        (&again, impact, "----++++++++++++++++", Some(14.5), "30.0"),
+        (&again, &[], "++++++++++++++++++++", Some(14.5), "30.0"),
+    ] {
+        let told = format!("{fault} {facts:?} {samples} {whole:?}");
+        assert_eq!(over_at(fault, facts, samples, whole).as_deref(), Some(over), "{told}");
+    }
+}
+
 #[test]
 fn facts_stand_in_the_order_of_their_instants_whenever_they_are_seen() {
     let plan = within(3);
