@@ -173,32 +173,24 @@ type Case<'a> = (&'a [Seen], Option<RecoveredBy>, bool, Answer, Option<&'a str>)
 #[test]
 fn whether_it_was_back_in_time() {
     use RecoveredBy::{Automatic, FaultEnded, Rollback};
-    let late: &[Seen] = &[IMPACT, (Reverted, 40.0, 40.0), (Recovered, 50.0, 51.0)];
+    let in_time: &[Seen] = &[IMPACT, (Recovered, 28.0, 29.0)];
+    let doubtful: &[Seen] = &[IMPACT, (Recovered, 29.0, 31.0)];
+    let late: &[Seen] = &[IMPACT, (Recovered, 31.0, 32.0)];
+    let soon_ended: &[Seen] = &[IMPACT, (Reverted, 5.0, 5.0), (Recovered, 9.0, 10.0)];
+    let late_ended: &[Seen] = &[IMPACT, (Reverted, 40.0, 40.0), (Recovered, 50.0, 51.0)];
     let cases: &[Case] = &[
-        (&[IMPACT, (Recovered, 28.0, 29.0)], Some(Automatic), false, Yes, None),
-        (&[IMPACT, (Recovered, 28.0, 29.0)], Some(Rollback), false, Yes, None),
-        (&[IMPACT, (Recovered, 28.0, 29.0)], None, false, Yes, None),
-        (
-            &[IMPACT, (Recovered, 29.0, 31.0)],
-            Some(Automatic),
-            false,
-            Inconclusive,
-            Some("WithinError"),
-        ),
-        (&[IMPACT, (Recovered, 31.0, 32.0)], Some(Automatic), false, No, None),
+        (in_time, Some(Automatic), false, Yes, None),
+        (in_time, Some(Rollback), false, Yes, None),
+        (in_time, None, false, Yes, None),
+        (doubtful, Some(Automatic), false, Inconclusive, Some("WithinError")),
+        (late, Some(Automatic), false, No, None),
         (&[IMPACT], None, false, No, None),
         (&[], None, false, NotExercised, None),
         // What ends with the fault is no recovery, however soon; where it counts, it is timed from the revert.
-        (
-            &[IMPACT, (Reverted, 5.0, 5.0), (Recovered, 9.0, 10.0)],
-            Some(FaultEnded),
-            false,
-            No,
-            None,
-        ),
-        (late, Some(FaultEnded), false, No, None),
-        (late, Some(FaultEnded), true, Yes, None),
-        (late, Some(Automatic), true, No, None),
+        (soon_ended, Some(FaultEnded), false, No, None),
+        (late_ended, Some(FaultEnded), false, No, None),
+        (late_ended, Some(FaultEnded), true, Yes, None),
+        (late_ended, Some(Automatic), true, No, None),
     ];
     for (seen, by, count_fault_ended, answer, reason) in cases {
         let (mut spec, status) = run(seen);
