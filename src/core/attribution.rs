@@ -95,7 +95,8 @@ fn by_somebody(ending: &Ending) -> (RecoveredBy, String) {
         (false, _) => RecoveredBy::Manual,
     };
     let how = if ending.restored { "set back" } else { "set to something new" };
-    (by, format!("{fields} was {how} by {}", ending.by))
+    let was = if ending.fields.len() == 1 { "was" } else { "were" };
+    (by, format!("{fields} {was} {how} by {}", ending.by))
 }
 
 /// The revert, where the service was back only after it.
@@ -134,6 +135,61 @@ mod tests {
         api::run::{Journal, PreImage},
         core::{pods::tests::at, world::tests::world},
     };
+
+    /// The target as it was: two replicas were wanted.
+    fn before() -> TargetRef {
+        TargetRef {
+            uid: "u".to_owned(),
+            generation: Some(3),
+            template_hash: Some("a".to_owned()),
+            ..TargetRef::default()
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_changed_on_the_target_after_a_kill_tells_who_brought_it_back() {
+        use RecoveredBy::{Automatic, Manual, Restart, Rollback, Scale};
+        let changed = || TargetRef { generation: Some(4), ..before() };
+        let text = |text: &str| Some(text.to_owned());
+        for (after, desired, by, shown) in [
+            (before(), 2, Automatic, "the target's spec did not change"),
+            (TargetRef { template_hash: text("b"), ..changed() }, 2, Rollback, "its pod template was changed, generation 3 → 4"),
+            (changed(), 3, Scale, "its replicas were changed, generation 3 → 4"),
+            // A restart is written into the template too.
+            (TargetRef { restarted_at: text("now"), template_hash: text("b"), ..changed() }, 2, Restart, "restarted, generation 3 → 4"),
+            (TargetRef { template_hash: text("b"), ..changed() }, 3, Rollback, "its pod template was changed, generation 3 → 4"),
+            (changed(), 2, Manual, "its spec was changed, generation 3 → 4"),
+            (TargetRef { uid: "v".to_owned(), ..before() }, 2, Manual, "the target was created anew"),
+        ] {
+            let plan = Journal { target: Some(before()), count: Some(2), ..Journal::default() };
+            let status = ExperimentRunStatus { plan: Some(plan), ..ExperimentRunStatus::default() };
+            let target = Target::Found { reference: after, desired, rollout: None };
+            let found = of(&status, &World { target, ..world() });
+            assert_eq!((found.by, found.evidence.as_str()), (Some(by), shown));
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn whoever_set_the_faulted_fields_brought_it_back() {
+        use RecoveredBy::{Manual, Rollback, Scale};
+        for (fields, restored, by, shown) in [
+            (&["image"][..], true, Rollback, "image was set back by kubectl-rollout"),
+            (&["image"], false, Manual, "image was set to something new by kubectl-rollout"),
+            (&["image", "command"], true, Rollback, "image and command were set back by kubectl-rollout"),
+            (&["replicas"], true, Scale, "replicas was set back by kubectl-rollout"),
+            (&["replicas"], false, Scale, "replicas was set to something new by kubectl-rollout"),
+        ] {
+            let fields = fields.iter().map(|&field| field.to_owned()).collect();
+            let by_whom = "kubectl-rollout".to_owned();
+            let ending = Ending { not_before: at(1.0), at: at(2.0), fields, restored, by: by_whom };
+            let impact = Impact { ended_by: Some(ending), ..Impact::default() };
+            let status = ExperimentRunStatus { impact: Some(impact), ..ExperimentRunStatus::default() };
+            let found = of(&status, &world());
+            assert_eq!((found.by, found.evidence.as_str()), (Some(by), shown));
+        }
+    }
 
     #[test]
     fn of_a_target_that_cannot_be_read_nobody_is_said_to_have_changed_it() {

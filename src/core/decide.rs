@@ -193,7 +193,10 @@ impl<'a> Observed<'a> {
         if self.now < again { Decision::WaitUntil(again) } else { Decision::Look(Need::World) }
     }
 
+    /// Writes that status with its facts in the order of their instants: one that is seen late stands where it
+    /// belongs.
     fn record(&self, mut status: ExperimentRunStatus) -> Decision {
+        status.facts.sort_by_key(|fact| (fact.at, fact.name));
         super::conditions::update(&mut status, None, self.generation(), self.now);
         Decision::Record(Box::new(status))
     }

@@ -319,6 +319,9 @@ fn round(duration: Duration) -> Duration {
 }
 
 #[cfg(test)]
+mod examples;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::{

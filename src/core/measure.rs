@@ -238,21 +238,4 @@ pub fn counted_alert(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_inside_the_bounds_is_inconclusive() {
-        let took = |min, max| Took { min: Duration::seconds(min), max: Duration::seconds(max) };
-        let limit = Duration::seconds(20);
-        assert_eq!(within(took(10, 20), limit), Answer::Yes);
-        assert_eq!(within(took(21, 22), limit), Answer::No);
-        assert_eq!(within(took(20, 21), limit), Answer::Inconclusive);
-    }
-
-    #[test]
-    fn a_headline_is_never_shorter_than_the_measurement() {
-        assert_eq!(tenths(Duration::micros(35_000_001)).to_string(), "35.1s");
-        assert_eq!(tenths(Duration::seconds(35)).to_string(), "35s");
-    }
-}
+mod tests;

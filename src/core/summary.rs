@@ -104,3 +104,120 @@ fn explain(reason: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::run::{Gap, Impact},
+        core::{
+            abort::tests::plan,
+            attribution::Attribution,
+            measure::{self, Basis},
+            pods::tests::at,
+            span::Span,
+        },
+    };
+    use FactName::{Firing, ImpactStarted, Injected, Mitigated, Recovered, RevertStarted};
+
+    const IMPACT: (FactName, f64) = (ImpactStarted, 1.0);
+    const NOTICED: (FactName, f64) = (Firing, 9.02);
+    const BACK: (FactName, f64) = (Recovered, 20.0);
+
+    /// The status of a run with these facts, in seconds after the injection, that may take 5m to notice and 1h
+    /// to be back, as it is measured.
+    fn measured(
+        facts: &[(FactName, f64)],
+        by: Option<RecoveredBy>,
+    ) -> (ExperimentSpec, ExperimentRunStatus) {
+        let spec = plan(&json!({})).spec;
+        let fact = |&(name, second): &(FactName, f64)| {
+            let detail = if name == Firing { "{alertname=\"Down\"}" } else { "" };
+            Span::new(at(second), at(second)).fact(name, "x", detail)
+        };
+        let facts = [(Injected, 0.0)].iter().chain(facts).map(fact).collect();
+        let mut status = ExperimentRunStatus { facts, ..ExperimentRunStatus::default() };
+        let basis = Basis {
+            spec: &spec,
+            status: &status,
+            covered: true,
+            watched_until: at(300.0),
+            alert: None,
+            also_fired: Vec::new(),
+        };
+        let attributed = Attribution { by, evidence: String::new(), may_be_fault_ended: false };
+        let results = (measure::detection(&basis).0, measure::recovery(&basis, Some(attributed)).0);
+        (status.detection, status.recovery) = (Some(results.0), Some(results.1));
+        (spec, status)
+    }
+
+    #[track_caller]
+    fn check(
+        facts: &[(FactName, f64)],
+        by: Option<RecoveredBy>,
+        (verdict, reason): (Verdict, &str),
+        sentence: &str,
+    ) {
+        let (spec, status) = measured(facts, by);
+        assert_eq!(of(&spec, &status, verdict, reason), sentence);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn the_sentence_says_how_it_was_noticed_and_how_it_came_back() {
+        use RecoveredBy::{Automatic, FaultEnded, Manual, Restart, Rollback, Scale};
+        let met = (Verdict::Passed, "ObjectivesMet");
+        let missed = (Verdict::ObjectiveMissed, "DetectionMissed");
+        check(&[IMPACT, NOTICED, BACK], Some(Automatic), met, "noticed after 9.1s (objective 5m, by Down), back by itself after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Rollback), met, "noticed after 9.1s (objective 5m, by Down), back by a rollback after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Scale), met, "noticed after 9.1s (objective 5m, by Down), back by scaling after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Restart), met, "noticed after 9.1s (objective 5m, by Down), back by a restart after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Manual), met, "noticed after 9.1s (objective 5m, by Down), back by hand after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(FaultEnded), met, "noticed after 9.1s (objective 5m, by Down), back when the fault ended after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], None, met, "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)");
+        check(&[IMPACT, (Mitigated, 20.0), BACK], Some(Automatic), met, "over before anybody had to notice (objective 5m), back by itself after 20s (objective 1h)");
+        check(&[IMPACT], None, missed, "not noticed (objective 5m), not back (objective 1h)");
+        check(&[], None, (Verdict::Passed, "Tolerated"), "no visible impact");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_was_not_measured_is_said_first() {
+        let because = |reason| (Verdict::Inconclusive, reason);
+        let back = "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)";
+        check(&[], None, because("NoImpact"), "the fault had no visible impact, so nothing was exercised");
+        check(&[], None, because("FaultNotObserved"), "no sign of the fault was seen on the target");
+        check(&[], None, because("ObservationGap"), "the probes were not sampled all the time");
+        check(&[IMPACT, NOTICED, BACK], None, because("FaultPartial"), &format!("some victims were refused, {back}"));
+        check(&[IMPACT, NOTICED, BACK], None, because("WithinError"), &format!("an objective lies within the error of the measurement, {back}"));
+        check(&[IMPACT, NOTICED, BACK], None, because("SourceLost"), &format!("no alert source could be asked, so silence proves nothing, {back}"));
+        check(&[], None, (Verdict::Aborted, "Lever"), "ended early (Lever)");
+        check(&[IMPACT, NOTICED, BACK], None, (Verdict::Aborted, "Stopped"), &format!("ended early (Stopped), {back}"));
+    }
+
+    #[test]
+    fn an_early_end_has_the_words_that_were_written_down_at_the_revert_where_they_are_about_it() {
+        let (spec, mut status) = measured(&[(RevertStarted, 5.0)], None);
+        for (detail, told) in [
+            ("Guard: the namespace has opted out", "Guard: the namespace has opted out"),
+            ("Duration", "Guard"),
+        ] {
+            detail.clone_into(&mut status.facts[1].detail);
+            let sentence = of(&spec, &status, Verdict::Aborted, "Guard");
+            assert_eq!(sentence, format!("ended early ({told})"));
+        }
+    }
+
+    #[test]
+    fn a_fault_that_was_over_too_soon_is_told_with_its_gap() {
+        let (spec, mut status) = measured(&[], None);
+        let gap = Gap { from: at(3.0), to: at(8.52), of: Gap::FAULT.to_owned() };
+        status.impact = Some(Impact { gaps: vec![gap], ..Impact::default() });
+        assert_eq!(
+            of(&spec, &status, Verdict::Inconclusive, "FaultNotObserved"),
+            "the fault was not there from 3s to 8.6s after the injection, although nobody had ended it"
+        );
+    }
+}

@@ -135,6 +135,36 @@ mod tests {
     }
 
     #[test]
+    fn an_impact_alone_does_not_show_that_a_change_of_fields_took_effect() {
+        let unseen = Case { effect_observed: false, ..HEALTHY };
+        check(unseen, Verdict::Passed, "ObjectivesMet");
+        check(Case { changes: true, ..unseen }, Verdict::Inconclusive, "FaultNotObserved");
+        check(Case { changes: true, ..HEALTHY }, Verdict::Passed, "ObjectivesMet");
+    }
+
+    #[test]
+    fn what_ended_the_run_outweighs_what_it_measured() {
+        let bad = Case { back: false, detection: Some((No, None)), ..HEALTHY };
+        check(bad, Verdict::NotRecovered, "StillBroken");
+        check(Case { tolerates: true, ..bad }, Verdict::NotRecovered, "StillBroken");
+        let unseen = Case { effect_observed: false, changes: true, ..bad };
+        check(unseen, Verdict::Inconclusive, "FaultNotObserved");
+        let partial = Case { partial: true, ..unseen };
+        check(partial, Verdict::Inconclusive, "FaultPartial");
+        check(Case { aborted: Some("Guard"), ..partial }, Verdict::Aborted, "Guard");
+    }
+
+    #[test]
+    fn a_doubt_outweighs_every_yes_and_the_first_one_is_the_reason() {
+        let doubt = |reason| Some((Inconclusive, Some(reason)));
+        let detection = Case { detection: doubt("SourceLost"), ..HEALTHY };
+        let both = Case { recovery: doubt("WithinError"), ..detection };
+        check(both, Verdict::Inconclusive, "SourceLost");
+        let healed = Case { detection: Some((NotExercised, None)), ..both };
+        check(healed, Verdict::Inconclusive, "WithinError");
+    }
+
+    #[test]
     fn a_no_outweighs_a_doubt() {
         let case = Case {
             recovery: Some((Inconclusive, Some("WithinError"))),

@@ -17,14 +17,27 @@ const fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
-/// The text as it is, for prose and cells; what would become a link or a mention is quoted as code.
+/// The text as it is, for prose and cells; a word that would become a link or a mention is quoted as code.
 pub fn text(text: &str) -> String {
-    let plain = plain(text);
-    if ["://", "www.", "@"].iter().any(|mark| plain.contains(mark)) {
-        return code(&plain);
+    plain(text).split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Punctuation around a link that is none of it.
+const AROUND: [char; 10] = ['.', ',', ';', ':', '!', '?', '(', ')', '"', '\''];
+
+/// One word of plain text: no link and no mention goes on behind a space.
+fn word(word: &str) -> String {
+    if !["://", "www.", "@"].iter().any(|mark| word.contains(mark)) {
+        return escaped(word);
     }
-    let mut escaped = String::with_capacity(plain.len());
-    let chars: Vec<char> = plain.chars().collect();
+    let link = word.trim_matches(AROUND);
+    let (before, after) = word.split_once(link).unwrap_or_default();
+    format!("{before}{}{after}", code(link))
+}
+
+fn escaped(word: &str) -> String {
+    let mut escaped = String::with_capacity(word.len());
+    let chars: Vec<char> = word.chars().collect();
     for (index, &c) in chars.iter().enumerate() {
         let beside = |other: Option<&char>| other.is_some_and(|c| c.is_alphanumeric());
         let inside =
@@ -145,8 +158,18 @@ mod tests {
             ("one\ntwo\r\n# three", r"one two  \# three"),
             ("\u{1b}[31mred\u{202e}", r"\[31mred"),
             ("&lt;b&gt;", r"\&lt;b\&gt;"),
-            ("see https://evil.example", "`see https://evil.example`"),
-            ("mail me@evil.example", "`mail me@evil.example`"),
+            ("see https://evil.example", "see `https://evil.example`"),
+            ("mail me@evil.example", "mail `me@evil.example`"),
+            (
+                "**See** (https://evil.example/a_b), <b> and @team: why?",
+                r"\*\*See\*\* (`https://evil.example/a_b`), \<b\> and `@team`: why?",
+            ),
+            (
+                "[go](http://evil.example) ![i](www.evil.example)",
+                "`[go](http://evil.example`) !`[i](www.evil.example`)",
+            ),
+            ("http:/\u{200b}/evil.example www.", "`http://evil.example` `www`."),
+            ("`a` `@b` `", r"\`a\` `` `@b` `` \`"),
         ] {
             assert_eq!(text(raw), escaped, "{raw:?}");
         }

@@ -90,6 +90,17 @@ pub fn count(number: impl Into<i64>, noun: &str) -> String {
     }
 }
 
+/// The share in whole percent, in tenths near nothing and near all: `0 %` is none at all, `100 %` is all.
+pub fn percent(part: i64, whole: i64) -> String {
+    let round = |units: i64| (part * units + whole / 2) / whole;
+    match round(1_000) {
+        0 if part > 0 => "less than 0.1 %".to_owned(),
+        1_000 if part < whole => "more than 99.9 %".to_owned(),
+        tenths @ (1..10 | 991..1_000) => format!("{}.{} %", tenths / 10, tenths % 10),
+        _ => format!("{} %", round(100)),
+    }
+}
+
 /// The fact of that name, if it was seen.
 pub fn fact(evidence: &Evidence, name: FactName) -> Option<&Fact> {
     evidence.facts.iter().find(|fact| fact.name == name)
@@ -129,6 +140,23 @@ mod tests {
         let bounds = |min, max| Took { min: Duration::millis(min), max: Duration::millis(max) };
         assert_eq!(took(bounds(34_580, 35_060)), "35.1s (at least 34.5s)");
         assert_eq!(took(bounds(2_000, 2_000)), "2s");
+    }
+
+    #[test]
+    fn a_share_is_nothing_or_all_only_where_it_is() {
+        for (part, whole, told) in [
+            (0, 300, "0 %"),
+            (1, 100_000, "less than 0.1 %"),
+            (1, 300, "0.3 %"),
+            (3, 300, "1 %"),
+            (41, 102, "40 %"),
+            (297, 300, "99 %"),
+            (299, 300, "99.7 %"),
+            (99_999, 100_000, "more than 99.9 %"),
+            (300, 300, "100 %"),
+        ] {
+            assert_eq!(percent(part, whole), told, "{part} of {whole}");
+        }
     }
 
     #[test]

@@ -69,12 +69,7 @@ fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
 
 fn expected(evidence: &Evidence) -> String {
     let (owner, hypothesis) = (text(&evidence.owner), text(&evidence.hypothesis));
-    let mut parts = vec![paragraph(&format!("**Expected** by {owner}: {hypothesis}"))];
-    if !evidence.summary.is_empty() {
-        let summary = text(evidence.summary.trim_end_matches('.'));
-        parts.push(paragraph(&format!("**Measured**: {summary}.")));
-    }
-    parts.join("\n\n")
+    paragraph(&format!("**Expected** by {owner}: {hypothesis}"))
 }
 
 fn injected(evidence: &Evidence) -> Option<Moment> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::runs::{lead_up, not_tolerated, slow_alert, with};
 
-/// What holds a link is quoted as a whole, so there is one text with and one without.
+/// A word that holds a link is quoted, so there is one text with and one without.
 const HOSTILE: [&str; 2] = [
     "<script>x</script> [go](http://evil.example) | a |\n# fake\r\n\u{1b}[31m `x` \u{202e}\u{200b} ![i](j) **b**",
     "<script>x</script> [go](evil) | a |\n# fake\r\n\u{1b}[31m `x` \u{202e}\u{200b} ![i](j) **b**",
@@ -137,5 +137,9 @@ fn a_title_and_a_summary_line_stay_one_line() {
     let mut debrief = debrief::open(&run, LeadUp::default(), 1).unwrap();
     debrief.spec.title = HOSTILE[0].to_owned();
     assert!(!debrief::summary_line(&debrief).contains(['\n', '\r', '\u{1b}']));
-    assert!(debrief::render(&debrief).lines().next().unwrap().starts_with("# ``<script>"));
+    let page = debrief::render(&debrief);
+    assert!(
+        page.starts_with(r"# \<script\>x\</script\> `[go](http://evil.example`) \| a \|"),
+        "{page}"
+    );
 }

@@ -156,8 +156,9 @@ async fn met_objectives_are_0_with_one_line_per_fact_where_there_is_no_terminal(
     let (code, text) = waited(&ground, "zero", json!({}));
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains('\x1b'), "no escape codes without a terminal: {text:?}");
-    let run = only(&ground).await;
-    for fact in &run.status.unwrap().facts {
+    let facts = only(&ground).await.status.unwrap().facts;
+    assert!(facts.is_sorted_by_key(|fact| fact.at), "not in the order of instants: {facts:#?}");
+    for fact in &facts {
         let line = view::line(fact);
         assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{line} in\n{text}");
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use regex::Regex;
 
 use super::{line, waiting};
-use crate::api::ExperimentRun;
+use crate::api::{ExperimentRun, run::FactName};
 
 /// How long something has lasted, which grows from look to look.
 static LASTED: LazyLock<Option<Regex>> =
@@ -14,21 +14,21 @@ static LASTED: LazyLock<Option<Regex>> =
 /// What was told of a run so far.
 #[derive(Debug, Default)]
 pub struct Log {
-    facts: usize,
+    facts: BTreeSet<FactName>,
     reasons: BTreeSet<String>,
 }
 
 impl Log {
-    /// The lines that are new with this version of the run. A reason to wait is told again only when it
-    /// has other words or numbers; two that alternate are told once each.
+    /// The lines that are new with this version of the run: its facts in the order of their instants, although
+    /// one that is seen late comes after what was told already. A reason to wait is told again only when it has
+    /// other words or numbers; two that alternate are told once each.
     pub fn lines(&mut self, run: &ExperimentRun) -> Vec<String> {
         let Some(status) = &run.status else {
             return Vec::new();
         };
         let reason = waiting(status).filter(|reason| self.reasons.insert(lasting(reason)));
         let mut lines = Vec::from_iter(reason.map(|reason| format!("waiting for {reason}")));
-        lines.extend(status.facts.iter().skip(self.facts).map(line));
-        self.facts = status.facts.len();
+        lines.extend(status.facts.iter().filter(|fact| self.facts.insert(fact.name)).map(line));
         lines
     }
 }
@@ -103,6 +103,35 @@ mod tests {
                 "waiting for AlertsQuiet: Gateway is already pending",
                 "waiting for AlertsQuiet: Gateway is already firing",
             ],
+        );
+    }
+
+    #[test]
+    fn a_fact_that_is_seen_late_is_told_once_and_none_is_lost() {
+        let seen = |facts: &[(&str, &str)]| {
+            let facts: Vec<_> = facts.iter().map(|(name, second)| (*name, *second, "")).collect();
+            run(&facts)
+        };
+        let first = seen(&[("injected", "31.204000"), ("notified", "37.461000")]);
+        let second = seen(&[
+            ("injected", "31.204000"),
+            ("restored", "31.204000"),
+            ("conditionTrue", "36.310000"),
+            ("notified", "37.461000"),
+            ("mitigated", "52.920000"),
+        ]);
+        let mut log = Log::default();
+        let told: Vec<_> = [&first, &second, &second].map(|run| log.lines(run)).concat();
+        let told: Vec<_> = told.iter().map(|line| line.trim_end()).collect();
+        assert_eq!(
+            told,
+            [
+                "10:40:31.204  injected",
+                "10:40:37.461  notified",
+                "10:40:31.204  restored",
+                "10:40:36.310  condition true",
+                "10:40:52.920  mitigated",
+            ]
         );
     }
 

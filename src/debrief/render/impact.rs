@@ -2,7 +2,7 @@
 
 use super::super::{
     markdown::{code, text},
-    phrase::{count, instant, took},
+    phrase::{count, instant, percent, took},
 };
 use crate::api::{Duration, debrief::Evidence, run::ProbeCounts};
 
@@ -39,14 +39,14 @@ fn probes(probes: &ProbeCounts) -> Option<String> {
     if probes.total == 0 {
         return None;
     }
-    let percent = probes.failed * 100 / probes.total;
+    let percent = percent(probes.failed, probes.total);
     let during = probes.first_failure_at.zip(probes.last_failure_at).map(|(first, last)| {
         format!(", from {} to {}", instant(first, first), instant(last, first))
     });
     let words = probes.last_failure.as_ref();
     let words = words.map(|words| format!("; the last one said {}", code(words)));
     Some(format!(
-        "- {} of {} probes failed ({percent} %){}{}.",
+        "- {} of {} probes failed ({percent}){}{}.",
         probes.failed,
         probes.total,
         during.unwrap_or_default(),
