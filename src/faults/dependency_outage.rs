@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, Kind, Object, field::find};
+use super::{Arming, Behaviour, Kind, Means, Object, field::find};
 use crate::api::{
     experiment::Target,
     fault::{DependencyOutage, Egress, Scalable},
@@ -16,7 +16,11 @@ const BLACKHOLE: &str = "/spec/selector/firedrill.dev~1blackhole";
 /// The key that keeps a created policy from selecting anything.
 const INERT: &str = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
 
-impl Change for DependencyOutage {
+pub(super) fn behaviour(outage: &DependencyOutage) -> Behaviour<'_> {
+    Behaviour { means: Means::Arm(outage) }
+}
+
+impl Arming for DependencyOutage {
     fn object(&self, target: &Target) -> (Kind, String) {
         match (&self.blackhole, &self.external_name, &self.scale_to_zero) {
             (Some(dependency), _, _) | (_, Some(dependency), _) => {

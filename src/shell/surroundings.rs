@@ -29,11 +29,11 @@ use crate::{
 
 /// Starts the watches that the fault of `spec` needs; none for one that takes pods away.
 pub fn watch(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
-    let Some(change) = faults::of(&spec.fault).change() else {
+    let Some(arming) = faults::of(&spec.fault).means.arming() else {
         return;
     };
     let namespace = entry.lookout.run.0.clone();
-    let (kind, name) = change.object(&spec.target);
+    let (kind, name) = arming.object(&spec.target);
     let run = Arc::new(run.clone());
     let stirs = Stirs { context: context.clone(), lookout: entry.lookout.clone(), run };
     let named = watcher::Config::default().fields(&format!("metadata.name={name}"));

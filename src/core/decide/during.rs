@@ -7,7 +7,6 @@ use super::{
 use crate::{
     api::{
         Moment,
-        fault::Fault,
         run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Since, Victim},
     },
     core::{
@@ -18,7 +17,7 @@ use crate::{
         span::Span,
         world::{Namespace, Target, World},
     },
-    faults::{self, Means, Outcome, pod_kill},
+    faults::{self, Means, Outcome, Taking},
 };
 
 /// The intent is written down, the fault not known to be there.
@@ -81,9 +80,9 @@ fn strike(
             Decision::WaitUntil(observed.now + AGAIN)
         };
     }
-    match faults::of(&plan.spec.fault) {
-        Means::Kill(_) => send(observed, status, &journal.victims, world),
-        Means::Change(_) => arming::strike(observed, status, journal, world),
+    match faults::of(&plan.spec.fault).means {
+        Means::Take(taking) => send(observed, status, (taking, &journal.victims), world),
+        Means::Arm(_) => arming::strike(observed, status, journal, world),
     }
 }
 
@@ -91,13 +90,9 @@ fn strike(
 pub(super) fn send(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    victims: &[Victim],
+    (taking, victims): (Taking, &[Victim]),
     world: &World,
 ) -> Decision {
-    let fault = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()).map(|spec| &spec.fault);
-    let Some(Fault::PodKill(kill)) = fault else {
-        return Decision::Rest;
-    };
     let alive =
         |victim: &Victim| world.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending);
     let pending: Vec<(&Victim, &Pod)> =
@@ -109,7 +104,7 @@ pub(super) fn send(
         return journal_again(observed, status, &pending);
     }
     let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
-    Decision::Act(Effect::Send(pod_kill::inject(kill, &pending)))
+    Decision::Act(Effect::Send(taking.inject(&pending)))
 }
 
 /// Every victim is gone although no answer is recorded: an earlier process sent the calls.
@@ -191,7 +186,7 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
     let mut status = status.clone();
     let of = report.outcomes.len();
     let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
+    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
     let mut detail = format!("{accepted} of {of} × {verb} accepted");
     if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
         detail = format!("{PARTIAL}{detail}; {refusal}");

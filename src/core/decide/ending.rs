@@ -16,6 +16,7 @@ use crate::{
         summary, verdict,
         world::World,
     },
+    faults,
 };
 
 /// How long to wait for an alert source that is alive but has not spoken of the whole time yet.
@@ -87,7 +88,7 @@ fn changes(status: &ExperimentRunStatus) -> bool {
 fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     let plan = status.plan.as_ref()?;
     let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
-    let repeated = matches!(&spec.fault, Fault::PodKill(kill) if kill.every.is_some());
+    let repeated = faults::of(&spec.fault).means.every().is_some();
     let earliest = if repeated { plan.deadline? } else { injected.at };
     let stable = spec.recovery.stable_for;
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);

@@ -40,9 +40,9 @@ use crate::{
 
 /// What the fault of `spec` looks at; absent for one that takes pods away.
 pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec) -> Option<Scene> {
-    let change = faults::of(&spec.fault).change()?;
+    let arming = faults::of(&spec.fault).means.arming()?;
     let namespace = run.namespace().unwrap_or_default();
-    let (kind, name) = change.object(&spec.target);
+    let (kind, name) = arming.object(&spec.target);
     let seen = |fact| run.status.as_ref().is_some_and(|status| status.fact(fact).is_some());
     let client = &context.reads;
     let object = match objects::read(client, kind, &namespace, &name).await {
