@@ -26,6 +26,8 @@ use crate::api::{Duration, fault::Fault};
 pub struct Behaviour<'a> {
     /// How it breaks the target.
     pub means: Means<'a>,
+    /// Whom it harms.
+    pub harm: Harm<'a>,
 }
 
 /// How a fault breaks the target: each way has its own protocol in `core::decide`.
@@ -35,6 +37,22 @@ pub enum Means<'a> {
     Take(Taking),
     /// Fields of one object are changed, and restored in the end.
     Arm(&'a dyn Arming),
+}
+
+/// Whom a fault harms: whose state must be as before for it to be over, and what people call it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm<'a> {
+    /// Pods of the target.
+    Pods,
+    /// The target itself: what happens to it, such as `a broken rollout`.
+    Target(&'static str),
+    /// Something that the target depends on.
+    Dependency {
+        /// Its name, or a range of addresses.
+        name: &'a str,
+        /// Its kind; absent for addresses.
+        kind: Option<Kind>,
+    },
 }
 
 /// What the fault of a spec says of itself.

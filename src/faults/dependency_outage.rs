@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Arming, Behaviour, Kind, Means, Object, field::find};
+use super::{Arming, Behaviour, Harm, Kind, Means, Object, field::find};
 use crate::api::{
     experiment::Target,
     fault::{DependencyOutage, Egress, Scalable},
@@ -17,17 +17,14 @@ const BLACKHOLE: &str = "/spec/selector/firedrill.dev~1blackhole";
 const INERT: &str = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
 
 pub(super) fn behaviour(outage: &DependencyOutage) -> Behaviour<'_> {
-    Behaviour { means: Means::Arm(outage) }
+    let (name, kind) = outage.dependency();
+    Behaviour { means: Means::Arm(outage), harm: Harm::Dependency { name, kind } }
 }
 
 impl Arming for DependencyOutage {
     fn object(&self, target: &Target) -> (Kind, String) {
-        match (&self.blackhole, &self.external_name, &self.scale_to_zero) {
-            (Some(dependency), _, _) | (_, Some(dependency), _) => {
-                (Kind::Service, dependency.service.to_string())
-            }
-            (_, _, Some(Scalable::Deployment(name))) => (Kind::Deployment, name.to_string()),
-            (_, _, Some(Scalable::StatefulSet(name))) => (Kind::StatefulSet, name.to_string()),
+        match (self.dependency(), &self.egress) {
+            ((name, Some(kind)), None) => (kind, name.to_owned()),
             _ => {
                 let (kind, name) = target.parts();
                 (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
@@ -80,6 +77,19 @@ impl Arming for DependencyOutage {
 }
 
 impl DependencyOutage {
+    /// What becomes unreachable: its name, or the range of addresses, and its kind.
+    fn dependency(&self) -> (&str, Option<Kind>) {
+        let service = self.blackhole.as_ref().or(self.external_name.as_ref());
+        match (service, &self.scale_to_zero, &self.egress) {
+            (Some(service), _, _) => (&service.service, Some(Kind::Service)),
+            (_, Some(Scalable::Deployment(name)), _) => (name, Some(Kind::Deployment)),
+            (_, Some(Scalable::StatefulSet(name)), _) => (name, Some(Kind::StatefulSet)),
+            (_, _, Some(Egress::Service(name))) => (name, Some(Kind::Service)),
+            (_, _, Some(Egress::Cidr(range))) => (&range.0, None),
+            (None, None, None) => ("", None),
+        }
+    }
+
     /// The Service whose endpoints tell whether the outage is real.
     #[must_use]
     pub fn service(&self) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! `podKill`: chosen pods of the target are evicted or deleted.
 
-use super::{Behaviour, Means, Taking, taking::Amount};
+use super::{Behaviour, Harm, Means, Taking, taking::Amount};
 use crate::api::fault::PodKill;
 
 pub(super) fn behaviour(kill: &PodKill) -> Behaviour<'_> {
@@ -16,5 +16,6 @@ pub(super) fn behaviour(kill: &PodKill) -> Behaviour<'_> {
             grace_period: kill.grace_period,
             every: kill.every,
         }),
+        harm: Harm::Pods,
     }
 }

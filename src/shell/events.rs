@@ -20,10 +20,10 @@ use super::call;
 use crate::{
     api::{
         ExperimentRun, Moment,
-        fault::{DependencyOutage, Egress, Fault},
         run::{ExperimentRunStatus, FactName, Journal, Verdict},
     },
     core::{hash, span::crop},
+    faults::{self, Harm},
 };
 
 const REPORTER: &str = "firedrill.dev/operator";
@@ -170,26 +170,20 @@ fn broken(run: &ExperimentRun, journal: Option<&Journal>) -> Vec<ObjectReference
     let Some(journal) = journal else { return Vec::new() };
     let target = journal.target.as_ref();
     let target = target.map(|target| reference(run, &target.kind, &target.name, Some(&target.uid)));
-    let dependency = match journal.spec.as_ref().map(|spec| &spec.fault) {
-        Some(Fault::DependencyOutage(outage)) => dependency(run, journal, outage),
+    let harm = journal.spec.as_ref().map(|spec| faults::of(&spec.fault).harm);
+    let dependency = match harm {
+        Some(Harm::Dependency { name, kind: Some(kind) }) => {
+            Some(dependency(run, journal, &kind.to_string(), name))
+        }
         _ => None,
     };
     target.into_iter().chain(dependency).collect()
 }
 
-fn dependency(
-    run: &ExperimentRun,
-    journal: &Journal,
-    outage: &DependencyOutage,
-) -> Option<ObjectReference> {
-    match &outage.egress {
-        Some(Egress::Service(name)) => Some(reference(run, "Service", name, None)),
-        Some(Egress::Cidr(_)) => None,
-        None => {
-            let victim = journal.victims.first()?;
-            Some(reference(run, &victim.kind, &victim.name, Some(&victim.uid)))
-        }
-    }
+/// With its UID where it is what was changed.
+fn dependency(run: &ExperimentRun, journal: &Journal, kind: &str, name: &str) -> ObjectReference {
+    let changed = journal.victims.iter().find(|victim| victim.kind == kind && victim.name == name);
+    reference(run, kind, name, changed.map(|victim| victim.uid.as_str()))
 }
 
 fn reference(run: &ExperimentRun, kind: &str, name: &str, uid: Option<&str>) -> ObjectReference {

@@ -4,7 +4,6 @@ use super::{AGAIN, Cause, Decision, Effect, Need, Observed, arming, during};
 use crate::{
     api::{
         Duration, Moment,
-        fault::Fault,
         run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
     },
     core::{
@@ -16,7 +15,7 @@ use crate::{
         summary, verdict,
         world::World,
     },
-    faults,
+    faults::{self, Harm},
 };
 
 /// How long to wait for an alert source that is alive but has not spoken of the whole time yet.
@@ -119,16 +118,16 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     })
 }
 
-/// Since when the target's desired state is as it was. The pods alone tell after a kill; after a bad
-/// rollout the template must be as it was too; a dependency's state does not count.
+/// Since when the target's desired state is as it was. The pods alone tell where some were taken; where the
+/// target itself was changed, that must be over too; a dependency's state does not count.
 fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Span) -> Option<Span> {
     let whole = observed.sight.pods.whole_since()?;
     let spec = status.plan.as_ref()?.spec.as_ref()?;
-    match spec.fault {
-        Fault::PodKill(_) => (whole.at > injected.not_before)
+    match faults::of(&spec.fault).harm {
+        Harm::Pods => (whole.at > injected.not_before)
             .then(|| Span::new(whole.not_before.max(injected.not_before), whole.at)),
-        Fault::DependencyOutage(_) => Some(whole.later(injected)),
-        Fault::BadRollout(_) => {
+        Harm::Dependency { .. } => Some(whole.later(injected)),
+        Harm::Target(_) => {
             let ended = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref());
             let ended = ended.map(|ending| Span::new(ending.not_before, ending.at));
             let reverted = status.fact(FactName::Reverted).map(Span::from);
