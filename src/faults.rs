@@ -19,7 +19,7 @@ pub use call::{Call, Outcome};
 pub use object::{Kind, Object};
 pub use taking::Taking;
 
-use crate::api::{Duration, fault::Fault};
+use crate::api::{Duration, experiment::Probe, fault::Fault};
 
 /// What a fault says of itself.
 #[derive(Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Behaviour<'a> {
     pub means: Means<'a>,
     /// Whom it harms.
     pub harm: Harm<'a>,
+    /// What shows that it took effect; nothing where only a probe could and none is named.
+    pub sign: Option<Sign<'a>>,
 }
 
 /// How a fault breaks the target: each way has its own protocol in `core::decide`.
@@ -53,6 +55,21 @@ pub enum Harm<'a> {
         /// Its kind; absent for addresses.
         kind: Option<Kind>,
     },
+}
+
+/// What shows that a fault took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign<'a> {
+    /// A victim is ending.
+    PodEnding,
+    /// There is a pod of a revision that the target did not have before.
+    NewRevision,
+    /// This probe fails.
+    ProbeFails(&'a Probe),
+    /// The Service of this name has no ready endpoint.
+    NoEndpoints(&'a str),
+    /// The object that is changed reports no ready replica.
+    NoReplicas,
 }
 
 /// What the fault of a spec says of itself.

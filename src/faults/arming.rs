@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     field::{self, Place, escape},
+    isolation::Cut,
     object::{Kind, Object},
 };
 use crate::api::{Moment, experiment::Target, mark::Mark, names, run::FieldChange};
@@ -28,6 +29,27 @@ pub trait Arming {
 
     /// The injection in a few words, such as `patch of replicas to 0`.
     fn verb(&self) -> &'static str;
+
+    /// To what the target's connections are cut, where the object is a `NetworkPolicy` of ours.
+    fn cut(&self) -> Option<Cut<'_>> {
+        None
+    }
+
+    /// What is looked at again beside the object when it changes.
+    fn related(&self) -> Vec<Related<'_>> {
+        Vec::new()
+    }
+}
+
+/// What a live read depends on beside the object that is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Related<'a> {
+    /// The endpoints of the Service of this name.
+    Endpoints(&'a str),
+    /// Every `NetworkPolicy` of the namespace.
+    NetworkPolicies,
+    /// Every pod of the namespace.
+    Pods,
 }
 
 /// Why an object cannot be armed as it was journaled.

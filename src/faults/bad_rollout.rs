@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Arming, Behaviour, Harm, Kind, Means, Object, field::escape};
+use super::{Arming, Behaviour, Harm, Kind, Means, Object, Sign, field::escape};
 use crate::api::{
     experiment::Target,
     fault::{BadRollout, EnvChange},
@@ -15,7 +15,11 @@ const CLOSED_PORT: i32 = 1;
 const NO_RESOURCE: &str = "firedrill.dev/none";
 
 pub(super) fn behaviour(rollout: &BadRollout) -> Behaviour<'_> {
-    Behaviour { means: Means::Arm(rollout), harm: Harm::Target("a broken rollout") }
+    Behaviour {
+        means: Means::Arm(rollout),
+        harm: Harm::Target("a broken rollout"),
+        sign: Some(Sign::NewRevision),
+    }
 }
 
 impl Arming for BadRollout {

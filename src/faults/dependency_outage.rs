@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Arming, Behaviour, Harm, Kind, Means, Object, field::find};
+use super::{
+    Arming, Behaviour, Harm, Kind, Means, Object, Sign, arming::Related, field::find,
+    isolation::Cut,
+};
 use crate::api::{
     experiment::Target,
     fault::{DependencyOutage, Egress, Scalable},
@@ -18,7 +21,11 @@ const INERT: &str = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
 
 pub(super) fn behaviour(outage: &DependencyOutage) -> Behaviour<'_> {
     let (name, kind) = outage.dependency();
-    Behaviour { means: Means::Arm(outage), harm: Harm::Dependency { name, kind } }
+    Behaviour {
+        means: Means::Arm(outage),
+        harm: Harm::Dependency { name, kind },
+        sign: outage.sign(),
+    }
 }
 
 impl Arming for DependencyOutage {
@@ -74,6 +81,22 @@ impl Arming for DependencyOutage {
             _ => "patch of replicas to 0",
         }
     }
+
+    fn cut(&self) -> Option<Cut<'_>> {
+        Some(match self.egress.as_ref()? {
+            Egress::Service(name) => Cut::Service(name),
+            Egress::Cidr(range) => Cut::Range(&range.0),
+        })
+    }
+
+    fn related(&self) -> Vec<Related<'_>> {
+        match (&self.egress, &self.blackhole) {
+            (Some(Egress::Service(_)), _) => vec![Related::NetworkPolicies, Related::Pods],
+            (Some(Egress::Cidr(_)), _) => vec![Related::NetworkPolicies],
+            (None, Some(dependency)) => vec![Related::Endpoints(&dependency.service)],
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 impl DependencyOutage {
@@ -90,13 +113,13 @@ impl DependencyOutage {
         }
     }
 
-    /// The Service whose endpoints tell whether the outage is real.
-    #[must_use]
-    pub fn service(&self) -> Option<&str> {
-        match (&self.egress, &self.blackhole) {
-            (Some(Egress::Service(name)), _) => Some(name),
-            (_, Some(dependency)) => Some(&dependency.service),
-            _ => None,
+    fn sign(&self) -> Option<Sign<'_>> {
+        match (&self.observe, &self.scale_to_zero) {
+            (Some(probe), _) => Some(Sign::ProbeFails(probe)),
+            (None, Some(_)) => Some(Sign::NoReplicas),
+            (None, None) => {
+                self.blackhole.as_ref().map(|dependency| Sign::NoEndpoints(&dependency.service))
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `podKill`: chosen pods of the target are evicted or deleted.
 
-use super::{Behaviour, Harm, Means, Taking, taking::Amount};
+use super::{Behaviour, Harm, Means, Sign, Taking, taking::Amount};
 use crate::api::fault::PodKill;
 
 pub(super) fn behaviour(kill: &PodKill) -> Behaviour<'_> {
@@ -17,5 +17,6 @@ pub(super) fn behaviour(kill: &PodKill) -> Behaviour<'_> {
             every: kill.every,
         }),
         harm: Harm::Pods,
+        sign: Some(Sign::PodEnding),
     }
 }

@@ -10,14 +10,15 @@ use crate::{
         run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Since, Victim},
     },
     core::{
+        absence,
         alarms::{Sighting, Watcher},
-        guards, matcher, outage,
+        guards, matcher,
         plan::Plan,
         pods::Pod,
         span::Span,
         world::{Namespace, Target, World},
     },
-    faults::{self, Means, Outcome, Taking},
+    faults::{self, Means, Outcome, Sign, Taking},
 };
 
 /// The intent is written down, the fault not known to be there.
@@ -299,7 +300,7 @@ fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
     old.facts.len() != new.facts.len()
         || !is_same(window(old), window(new))
         || ended(old) != ended(new)
-        || outage::recorded(old).len() != outage::recorded(new).len()
+        || absence::recorded(old).len() != absence::recorded(new).len()
 }
 
 /// Whether both may be the same instant, as two operators see it.
@@ -321,8 +322,10 @@ pub(super) fn see(
         return status;
     };
     let sight = observed.sight;
-    let victims = status.plan.iter().flat_map(|plan| &plan.victims);
-    let victims: Vec<Victim> = victims.filter(|victim| victim.kind == "Pod").cloned().collect();
+    let spec = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+    let takes_pods = spec.and_then(|spec| faults::of(&spec.fault).sign) == Some(Sign::PodEnding);
+    let victims = status.plan.iter().filter(|_| takes_pods).flat_map(|plan| plan.victims.clone());
+    let victims: Vec<Victim> = victims.collect();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
     if let Some(gone) = sight.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
         note(
@@ -353,7 +356,7 @@ pub(super) fn see(
     }
     let mut impact = sight.impact(observed.now);
     impact.ended_by = ended_by(&status, observed);
-    impact.gaps.extend(outage::gaps(observed, &status));
+    impact.gaps.extend(absence::gaps(observed, &status));
     let started = status.fact(FactName::ImpactStarted);
     impact.good_since =
         started.and_then(|started| sight.good_after(started.into())).map(Since::from);

@@ -7,10 +7,10 @@ use crate::{
         run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
     },
     core::{
+        absence,
         alarms::Watcher,
         attribution, changes,
         measure::{self, Basis},
-        outage,
         span::{Span, crop},
         summary, verdict,
         world::World,
@@ -181,7 +181,7 @@ fn measured(
         aborted: None,
         partial: is_partial(status),
         effect_observed: status.fact(FactName::EffectObserved).is_some()
-            && outage::recorded(status).is_empty(),
+            && absence::recorded(status).is_empty(),
         changes: changes(status),
         impact,
         blind: blind(&observed.sight.gaps(), injected),
