@@ -73,7 +73,7 @@ fn at_object(
         Changeable::Found(object) => object,
         Changeable::Unreadable(error) => return fail(format!("{label} cannot be read: {error}")),
         // A policy is created once every guard is open.
-        Changeable::Missing if kind == Kind::NetworkPolicy => {
+        Changeable::Missing if arming.cut().is_some() => {
             let victim = victim(kind, &name, None);
             return Aim { victims: vec![victim], left: ready, ..Aim::default() };
         }

@@ -30,13 +30,11 @@ pub(super) fn behaviour(outage: &DependencyOutage) -> Behaviour<'_> {
 
 impl Arming for DependencyOutage {
     fn object(&self, target: &Target) -> (Kind, String) {
-        match (self.dependency(), &self.egress) {
-            ((name, Some(kind)), None) => (kind, name.to_owned()),
-            _ => {
-                let (kind, name) = target.parts();
-                (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
-            }
+        if let ((name, Some(kind)), None) = (self.dependency(), &self.egress) {
+            return (kind, name.to_owned());
         }
+        let (kind, name) = target.parts();
+        (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
     }
 
     fn fields(&self, object: &Object, run: &str) -> Result<Vec<FieldChange>, String> {

@@ -152,7 +152,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
     [injected, problem, reverted, ended].into_iter().flatten().collect()
 }
 
-/// The fault and what it breaks: `dependencyOutage, selector of Service checkout`.
+/// The fault's key and what it breaks, such as `selector of Service checkout`.
 fn what(status: &ExperimentRunStatus) -> String {
     let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
     let broken = status.fact(FactName::Journaled).map(|fact| fact.detail.as_str());
