@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number or talks to anybody.
 
 pub mod abort;
+pub mod absence;
 pub mod aim;
 pub mod alarms;
 pub mod attribution;
@@ -18,7 +19,6 @@ pub mod leftovers;
 pub mod matcher;
 pub mod measure;
 pub mod nearest;
-pub mod outage;
 pub mod pace;
 pub mod plan;
 pub mod pods;

@@ -1,60 +1,84 @@
 //! The faults: what to send to break a target, and what to send to end that.
 //!
 //! A fault returns calls as data and sends nothing; sending them twice must equal sending them once.
+//! Whatever differs from one fault to another is in its [`Behaviour`]: nobody else asks which fault it is.
 
 pub mod arming;
-pub mod bad_rollout;
+mod bad_rollout;
 pub mod call;
-pub mod dependency_outage;
+mod dependency_outage;
 pub mod field;
 pub mod isolation;
 pub mod object;
-pub mod pod_kill;
+mod pod_kill;
 pub mod rights;
+pub mod taking;
 
+pub use arming::Arming;
 pub use call::{Call, Outcome};
 pub use object::{Kind, Object};
+pub use taking::Taking;
 
-use crate::api::{
-    experiment::Target,
-    fault::{Fault, PodKill},
-    run::FieldChange,
-};
+use crate::api::{Duration, experiment::Probe, fault::Fault};
 
-/// How a fault works: it takes pods away, or it changes fields of one object.
+/// What a fault says of itself.
+#[derive(Clone, Copy)]
+pub struct Behaviour<'a> {
+    /// How it breaks the target.
+    pub means: Means<'a>,
+    /// Whom it harms.
+    pub harm: Harm<'a>,
+    /// What shows that it took effect; nothing where only a probe could and none is named.
+    pub sign: Option<Sign<'a>>,
+}
+
+/// How a fault breaks the target: each way has its own protocol in `core::decide`.
 #[derive(Clone, Copy)]
 pub enum Means<'a> {
-    /// Pods are evicted or deleted; nothing is left to restore.
-    Kill(&'a PodKill),
-    /// Fields are changed and restored.
-    Change(&'a dyn Change),
+    /// Pods are taken away; nothing is left to restore.
+    Take(Taking),
+    /// Fields of one object are changed, and restored in the end.
+    Arm(&'a dyn Arming),
 }
 
-/// A fault that changes fields of one object.
-pub trait Change {
-    /// The object that is changed, where `target` is the experiment's.
-    fn object(&self, target: &Target) -> (Kind, String);
-
-    /// The fields that are changed on `object` by the run of that UID.
-    ///
-    /// # Errors
-    /// In words for people, when the object has nothing to break in that way.
-    fn fields(&self, object: &Object, run: &str) -> Result<Vec<FieldChange>, String>;
-
-    /// How many of the target's `desired` pods Kubernetes itself would keep, and why.
-    fn keeps(&self, object: &Object, desired: usize) -> (usize, String);
-
-    /// The injection in a few words, such as `patch deployment`.
-    fn verb(&self) -> &'static str;
+/// Whom a fault harms: whose state must be as before for it to be over, and what people call it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm<'a> {
+    /// Pods of the target.
+    Pods,
+    /// The target itself: what happens to it, such as `a broken rollout`.
+    Target(&'static str),
+    /// Something that the target depends on.
+    Dependency {
+        /// Its name, or a range of addresses.
+        name: &'a str,
+        /// Its kind; absent for addresses.
+        kind: Option<Kind>,
+    },
 }
 
-/// How the fault of a spec works.
+/// What shows that a fault took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign<'a> {
+    /// A victim is ending.
+    PodEnding,
+    /// There is a pod of a revision that the target did not have before.
+    NewRevision,
+    /// This probe fails.
+    ProbeFails(&'a Probe),
+    /// The Service of this name has no ready endpoint.
+    NoEndpoints(&'a str),
+    /// The object that is changed reports no ready replica.
+    NoReplicas,
+}
+
+/// What the fault of a spec says of itself.
 #[must_use]
-pub fn of(fault: &Fault) -> Means<'_> {
+pub fn of(fault: &Fault) -> Behaviour<'_> {
     match fault {
-        Fault::PodKill(kill) => Means::Kill(kill),
-        Fault::BadRollout(rollout) => Means::Change(rollout),
-        Fault::DependencyOutage(outage) => Means::Change(outage),
+        Fault::PodKill(kill) => pod_kill::behaviour(kill),
+        Fault::BadRollout(rollout) => bad_rollout::behaviour(rollout),
+        Fault::DependencyOutage(outage) => dependency_outage::behaviour(outage),
     }
 }
 
@@ -63,8 +87,8 @@ impl<'a> Means<'a> {
     #[must_use]
     pub fn verb(self) -> &'static str {
         match self {
-            Self::Kill(kill) => pod_kill::verb(kill),
-            Self::Change(change) => change.verb(),
+            Self::Take(taking) => taking.verb(),
+            Self::Arm(arming) => arming.verb(),
         }
     }
 
@@ -72,17 +96,32 @@ impl<'a> Means<'a> {
     #[must_use]
     pub const fn revert_note(self) -> &'static str {
         match self {
-            Self::Kill(_) => "nothing to restore",
-            Self::Change(_) => "the fields are restored where they still hold our value",
+            Self::Take(_) => "nothing to restore",
+            Self::Arm(_) => "the fields are restored where they still hold our value",
         }
     }
 
-    /// The change, for a fault that arms an object.
+    /// After how long it is injected again, if it is.
     #[must_use]
-    pub const fn change(self) -> Option<&'a dyn Change> {
+    pub fn every(self) -> Option<Duration> {
+        self.taking()?.every
+    }
+
+    /// How pods are taken away, for a fault that does that.
+    #[must_use]
+    pub const fn taking(self) -> Option<Taking> {
         match self {
-            Self::Kill(_) => None,
-            Self::Change(change) => Some(change),
+            Self::Take(taking) => Some(taking),
+            Self::Arm(_) => None,
+        }
+    }
+
+    /// What is changed, for a fault that arms an object.
+    #[must_use]
+    pub const fn arming(self) -> Option<&'a dyn Arming> {
+        match self {
+            Self::Take(_) => None,
+            Self::Arm(arming) => Some(arming),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -58,6 +59,75 @@ fn resources_faults_detectors_and_debriefs_are_values() {
     for folder in ["api", "faults", "detectors", "debrief"] {
         never(folder, &CLIENTS);
     }
+}
+
+/// Every name by which code could ask which fault it is: what `api/fault.rs` declares but `Fault` itself,
+/// and of each variant the key in YAML and the module.
+fn names_of_faults() -> BTreeSet<String> {
+    let declared = files("api").into_iter().find(|(path, _)| path.ends_with("api/fault.rs"));
+    let (_, text) = declared.unwrap();
+    let name = |rest: &str| words(rest).next().unwrap().to_owned();
+    let types = text.lines().filter_map(|line| {
+        line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum ")).map(name)
+    });
+    let (_, variants) = text.split_once("pub enum Fault {").unwrap();
+    let (variants, _) = variants.split_once("\n}").unwrap();
+    let variants = variants.lines().filter_map(|line| line.trim().split_once('('));
+    let spelled = variants.flat_map(|(variant, _)| {
+        let (first, rest) = variant.split_at(1);
+        let module = variant.chars().map(|c| {
+            if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() }
+        });
+        let module = module.collect::<String>().trim_start_matches('_').to_owned();
+        [variant.to_owned(), format!("{}{rest}", first.to_lowercase()), module]
+    });
+    types.filter(|name| name != "Fault").chain(spelled).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// What is built into the product: a test of a rule needs a spec, and so a fault.
+fn without_tests(text: &str) -> &str {
+    let ends = ["#[cfg(test)]\nmod tests", "#[cfg(test)]\npub(crate) mod tests"];
+    ends.iter().filter_map(|end| text.find(end)).min().map_or(text, |end| &text[..end])
+}
+
+fn named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    words(without_tests(text)).filter(|word| names.contains(*word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_fault_is_named_only_where_it_is_declared_and_where_it_answers_for_itself() {
+    let names = names_of_faults();
+    let own = [files("api"), files("faults")].concat();
+    for (path, text) in files("") {
+        if own.iter().any(|(known, _)| *known == path) || path.ends_with("tests.rs") {
+            continue;
+        }
+        let found = named_in(&text, &names);
+        assert!(found.is_empty(), "{} names {found:?}: ask the fault", path.display());
+    }
+}
+
+#[test]
+fn whoever_asks_which_fault_it_is_is_found() {
+    let names = names_of_faults();
+    for planted in [
+        "if let Fault::PodKill(kill) = &spec.fault {",
+        "use crate::api::fault::DependencyOutage;",
+        "Some(Egress::Cidr(range)) => block(range),",
+        "faults::bad_rollout::behaviour(rollout)",
+        "if run.fault_kind == \"podKill\" {",
+    ] {
+        assert_eq!(named_in(planted, &names).len(), if planted.contains("Cidr") { 2 } else { 1 });
+    }
+    for asked in ["faults::of(&spec.fault).harm", "/// A pod is killed, a rollout or an outage."] {
+        assert!(named_in(asked, &names).is_empty(), "{asked}");
+    }
+    let test = "fn rule() {}\n#[cfg(test)]\nmod tests {\n    const KIND: &str = \"podKill\";\n}";
+    assert!(named_in(test, &names).is_empty());
 }
 
 #[test]

@@ -140,6 +140,10 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub dependency: Option<String>,
+    /// What happened to the target itself, where the fault was that, such as `a broken rollout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub change: Option<String>,
     /// The target as `kind/name`.
     pub target: String,
     /// Revision and images of the target when the run began, as far as they are known.

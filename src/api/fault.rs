@@ -171,21 +171,6 @@ pub struct DependencyOutage {
     pub observe: Option<Probe>,
 }
 
-impl DependencyOutage {
-    /// What becomes unreachable: its name, or the range of addresses.
-    #[must_use]
-    pub fn dependency(&self) -> &str {
-        let service = self.blackhole.as_ref().or(self.external_name.as_ref());
-        match (service, &self.scale_to_zero, &self.egress) {
-            (Some(service), _, _) => &service.service,
-            (_, Some(Scalable::Deployment(name) | Scalable::StatefulSet(name)), _)
-            | (_, _, Some(Egress::Service(name))) => name,
-            (_, _, Some(Egress::Cidr(range))) => &range.0,
-            (None, None, None) => "",
-        }
-    }
-}
-
 /// What connections are blocked to: exactly one of service, cidr.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

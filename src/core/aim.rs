@@ -12,7 +12,7 @@ use crate::{
         ExperimentSpec,
         run::{FieldChange, Victim},
     },
-    faults::{self, Change, Kind, Means, Object},
+    faults::{self, Arming, Kind, Means, Object},
 };
 
 /// What a fault would break.
@@ -35,16 +35,16 @@ pub struct Aim {
 /// Takes aim in `world`, for `round` of the run of that UID.
 #[must_use]
 pub fn take(spec: &ExperimentSpec, world: &World, run: &str, round: i32) -> Aim {
-    match faults::of(&spec.fault) {
-        Means::Kill(kill) => {
-            let taken = selection::wanted(kill, world.pods.len());
+    match faults::of(&spec.fault).means {
+        Means::Take(taking) => {
+            let taken = selection::wanted(taking.amount, world.pods.len());
             let seed = selection::seed(run);
-            let victims = selection::choose(kill, &world.pods, &seed, round, taken);
+            let victims = selection::choose(taking.order, &world.pods, &seed, round, taken);
             let left = ready(world, &victims);
             Aim { victims, taken, left, ..Aim::default() }
         }
-        Means::Change(change) => match &world.scene {
-            Some(scene) => at_object(change, spec, world, scene, run),
+        Means::Arm(arming) => match &world.scene {
+            Some(scene) => at_object(arming, spec, world, scene, run),
             None => Aim { problem: Some("it was not looked at".to_owned()), ..Aim::default() },
         },
     }
@@ -56,13 +56,13 @@ fn ready(world: &World, victims: &[Victim]) -> usize {
 }
 
 fn at_object(
-    change: &dyn Change,
+    arming: &dyn Arming,
     spec: &ExperimentSpec,
     world: &World,
     scene: &Scene,
     run: &str,
 ) -> Aim {
-    let (kind, name) = change.object(&spec.target);
+    let (kind, name) = arming.object(&spec.target);
     let label = format!("{} {name}", kind.to_string().to_lowercase());
     let fail = |problem: String| Aim { problem: Some(problem), ..Aim::default() };
     if let Some(Err(problem)) = &scene.policy {
@@ -73,13 +73,13 @@ fn at_object(
         Changeable::Found(object) => object,
         Changeable::Unreadable(error) => return fail(format!("{label} cannot be read: {error}")),
         // A policy is created once every guard is open.
-        Changeable::Missing if kind == Kind::NetworkPolicy => {
+        Changeable::Missing if arming.cut().is_some() => {
             let victim = victim(kind, &name, None);
             return Aim { victims: vec![victim], left: ready, ..Aim::default() };
         }
         Changeable::Missing => return fail(format!("there is no {label} in this namespace")),
     };
-    let fields = match change.fields(object, run) {
+    let fields = match arming.fields(object, run) {
         Ok(fields) => fields,
         Err(problem) => return fail(format!("{label}: {problem}")),
     };
@@ -93,7 +93,7 @@ fn at_object(
         Target::Found { desired, .. } => usize::try_from(*desired).unwrap_or(0),
         Target::Missing | Target::Unreadable(_) => 0,
     };
-    let (kept, why) = change.keeps(object, desired);
+    let (kept, why) = arming.keeps(object, desired);
     let left = kept.min(ready);
     Aim {
         victims: vec![victim(kind, &name, Some(object))],

@@ -12,10 +12,13 @@ use super::{
 use crate::{
     api::{
         Duration, Moment,
-        fault::{Fault, KillMethod},
         run::{Guard, GuardResult},
     },
     config::Config,
+    faults::{
+        self, Means,
+        taking::{Amount, Method},
+    },
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -136,9 +139,10 @@ fn caps(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let (caps, spec) = (&scene.config.caps, &scene.watcher.plan.spec);
     let count = usize::try_from(caps.count).unwrap_or(0);
     let wanted = aim.taken;
-    let percent = match &spec.fault {
-        Fault::PodKill(kill) => kill.percent.unwrap_or(0),
-        Fault::BadRollout(_) | Fault::DependencyOutage(_) => percent_of(wanted, desired(scene)),
+    let percent = match faults::of(&spec.fault).means.taking().map(|taking| taking.amount) {
+        Some(Amount::Percent(percent)) => percent,
+        Some(Amount::Count(_)) => 0,
+        None => percent_of(wanted, desired(scene)),
     };
     let refusal = if wanted > count {
         Some(format!("{wanted} pods, the operator allows {count} (caps.count)"))
@@ -167,7 +171,6 @@ fn desired(scene: &Scene<'_>) -> usize {
 }
 
 fn target_found(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let kills = matches!(scene.watcher.plan.spec.fault, Fault::PodKill(_));
     let wanted = aim.taken;
     let target = &scene.watcher.plan.spec.target;
     let pods = scene.world.pods.iter().filter(|pod| !pod.ending).count();
@@ -178,7 +181,7 @@ fn target_found(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
         Target::Unreadable(error) => Some(format!("{target} cannot be read: {error}")),
         Target::Found { .. } if pods == 0 => Some(format!("{target} has no running pods")),
         Target::Found { .. } if aim.problem.is_some() => aim.problem.clone(),
-        Target::Found { .. } if kills && wanted == 0 => Some(format!(
+        Target::Found { .. } if aim.victims.is_empty() && wanted == 0 => Some(format!(
             "the percentage of {pods} pods rounds down to 0; choose a larger one or a count"
         )),
         Target::Found { .. } if wanted > pods => {
@@ -220,9 +223,9 @@ fn max_unavailable(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
 }
 
 fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let method = match &scene.watcher.plan.spec.fault {
-        Fault::PodKill(kill) => kill.method,
-        Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
+    let method = match faults::of(&scene.watcher.plan.spec.fault).means {
+        Means::Take(taking) => taking.method,
+        Means::Arm(_) => {
             let said = || "a change of fields asks no disruption budget".to_owned();
             return result(Guard::DisruptionBudget, None, said);
         }
@@ -237,18 +240,18 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let refusal = found.iter().find_map(|budget| {
         let taken = aim.victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
         let allowed = usize::try_from(budget.allowed).unwrap_or(0);
-        (method == KillMethod::Evict && taken > allowed).then(|| {
+        (method == Method::Evict && taken > allowed).then(|| {
             format!("budget {} allows {allowed} evictions now, {taken} are needed", budget.name)
         })
     });
     let budgets = found.iter().filter(|budget| !budget.pods.is_empty()).count();
     result(Guard::DisruptionBudget, refusal, || match (method, budgets) {
-        (KillMethod::Delete, _) => "method Delete asks no disruption budget".to_owned(),
-        (KillMethod::Evict, 0) if aim.victims.len() == 1 => {
+        (Method::Delete, _) => "method Delete asks no disruption budget".to_owned(),
+        (Method::Evict, 0) if aim.victims.len() == 1 => {
             "the API server asks the disruption budgets at the eviction".to_owned()
         }
-        (KillMethod::Evict, 0) => "no disruption budget protects the target".to_owned(),
-        (KillMethod::Evict, _) => format!("{budgets} disruption budgets allow it"),
+        (Method::Evict, 0) => "no disruption budget protects the target".to_owned(),
+        (Method::Evict, _) => format!("{budgets} disruption budgets allow it"),
     })
 }
 

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::api::{
     Duration, ExperimentSpec,
-    fault::Fault,
     run::{ExperimentRef, Warning},
 };
+use crate::faults::{self, Means};
 
 /// An experiment after "parse, don't validate".
 #[derive(Clone, Debug)]
@@ -101,12 +101,10 @@ impl Plan {
 
 /// From when on a run that is not back is watched, after the injection, and for how many times the objective.
 fn watch(spec: &ExperimentSpec) -> (Duration, u32) {
-    match &spec.fault {
-        Fault::PodKill(_) => (Duration::ZERO, 2),
+    match faults::of(&spec.fault).means {
+        Means::Take(_) => (Duration::ZERO, 2),
         // Once more after the revert, twice where what ends with the fault counts.
-        Fault::BadRollout(_) | Fault::DependencyOutage(_) => {
-            (spec.duration, if spec.recovery.count_fault_ended { 2 } else { 1 })
-        }
+        Means::Arm(_) => (spec.duration, if spec.recovery.count_fault_ended { 2 } else { 1 }),
     }
 }
 
@@ -115,10 +113,8 @@ fn watch(spec: &ExperimentSpec) -> (Duration, u32) {
 pub fn followed_for(spec: &ExperimentSpec) -> Duration {
     let (begins, times) = watch(spec);
     let ends: Duration = (begins.std() + spec.recovery.within.std() * times).into();
-    match &spec.fault {
-        Fault::PodKill(kill) if kill.every.is_some() => ends.max(spec.duration),
-        _ => ends,
-    }
+    let repeats = faults::of(&spec.fault).means.every().is_some();
+    if repeats { ends.max(spec.duration) } else { ends }
 }
 
 /// Reads every text of a list; what is wrong is added to `problems`.

@@ -17,7 +17,7 @@ use super::{
 pub struct Problem {
     /// What kind of problem it is.
     pub title: String,
-    /// The field, such as `spec.fault.podKill.count`.
+    /// The field, such as `spec.guards.minReady`.
     pub path: String,
     /// Where it stands.
     pub place: Place,

@@ -3,9 +3,9 @@
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 
 use super::{hash, pods::Pod};
-use crate::api::{
-    fault::{KillOrder, PodKill},
-    run::Victim,
+use crate::{
+    api::run::Victim,
+    faults::taking::{Amount, Order},
 };
 
 /// The seed of a run, from its UID: 16 hexadecimal digits, recorded in the journal.
@@ -14,14 +14,13 @@ pub fn seed(run_uid: &str) -> String {
     hash::digest(run_uid.as_bytes())
 }
 
-/// How many of `pods` the fault takes: the count, or the percentage rounded down.
+/// How many of `pods` are taken: the count, or the percentage rounded down.
 #[must_use]
-pub fn wanted(fault: &PodKill, pods: usize) -> usize {
-    let of = |value: i32| usize::try_from(value).unwrap_or(0);
-    match (fault.count, fault.percent) {
-        (Some(count), _) => of(count),
-        (None, Some(percent)) => pods * of(percent) / 100,
-        (None, None) => 0,
+pub fn wanted(amount: Amount, pods: usize) -> usize {
+    let number = |value: i32| usize::try_from(value).unwrap_or(0);
+    match amount {
+        Amount::Count(count) => number(count),
+        Amount::Percent(percent) => pods * number(percent) / 100,
     }
 }
 
@@ -30,13 +29,13 @@ pub fn wanted(fault: &PodKill, pods: usize) -> usize {
 /// Only pods that are not already ending are candidates; fewer than wanted are chosen when there
 /// are fewer.
 #[must_use]
-pub fn choose(fault: &PodKill, pods: &[Pod], seed: &str, round: i32, wanted: usize) -> Vec<Victim> {
+pub fn choose(order: Order, pods: &[Pod], seed: &str, round: i32, wanted: usize) -> Vec<Victim> {
     let mut candidates: Vec<&Pod> = pods.iter().filter(|pod| !pod.ending).collect();
     candidates.sort_by(|a, b| (a.created_at, &a.uid).cmp(&(b.created_at, &b.uid)));
-    match fault.order {
-        KillOrder::Oldest => {}
-        KillOrder::Newest => candidates.reverse(),
-        KillOrder::Random => {
+    match order {
+        Order::Oldest => {}
+        Order::Newest => candidates.reverse(),
+        Order::Random => {
             let number = u64::from_str_radix(seed, 16).unwrap_or_default();
             let stream = u64::try_from(round).unwrap_or_default();
             let mut random = ChaCha8Rng::seed_from_u64(number.wrapping_add(stream));
@@ -51,31 +50,20 @@ mod tests {
     use super::*;
     use crate::core::pods::tests::pod;
 
-    fn kill(order: KillOrder) -> PodKill {
-        PodKill {
-            count: Some(2),
-            percent: None,
-            method: crate::api::fault::KillMethod::Evict,
-            grace_period: None,
-            order,
-            every: None,
-        }
-    }
-
-    fn names(order: KillOrder, seed: &str) -> Vec<String> {
+    fn names(order: Order, seed: &str) -> Vec<String> {
         let pods: Vec<Pod> = (0..6).map(|age| pod(age, true)).collect();
-        choose(&kill(order), &pods, seed, 1, 2).into_iter().map(|victim| victim.name).collect()
+        choose(order, &pods, seed, 1, 2).into_iter().map(|victim| victim.name).collect()
     }
 
     #[test]
     fn oldest_and_newest_go_by_age() {
-        assert_eq!(names(KillOrder::Oldest, "0"), ["pod-0", "pod-1"]);
-        assert_eq!(names(KillOrder::Newest, "0"), ["pod-5", "pod-4"]);
+        assert_eq!(names(Order::Oldest, "0"), ["pod-0", "pod-1"]);
+        assert_eq!(names(Order::Newest, "0"), ["pod-5", "pod-4"]);
     }
 
     #[test]
     fn the_same_seed_chooses_the_same_pods_and_another_one_others() {
-        let chosen = |seed: &str| names(KillOrder::Random, seed);
+        let chosen = |seed: &str| names(Order::Random, seed);
         assert_eq!(chosen("7f3a"), chosen("7f3a"));
         assert!((0..20).any(|n| chosen(&format!("{n:x}")) != chosen("7f3a")));
     }
@@ -84,12 +72,11 @@ mod tests {
     fn a_pod_that_is_ending_is_no_candidate() {
         let mut pods = vec![pod(0, true), pod(1, true)];
         pods[0].ending = true;
-        assert_eq!(choose(&kill(KillOrder::Oldest), &pods, "0", 1, 2).len(), 1);
+        assert_eq!(choose(Order::Oldest, &pods, "0", 1, 2).len(), 1);
     }
 
     #[test]
     fn a_percentage_rounds_down() {
-        let half = PodKill { count: None, percent: Some(50), ..kill(KillOrder::Random) };
-        assert_eq!([1, 3, 4].map(|pods| wanted(&half, pods)), [0, 1, 2]);
+        assert_eq!([1, 3, 4].map(|pods| wanted(Amount::Percent(50), pods)), [0, 1, 2]);
     }
 }

@@ -4,9 +4,9 @@ use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::Probe,
-    fault::Fault,
     run::{ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Warning},
 };
+use crate::faults::{self, Sign};
 
 /// Everything that was seen; filled by the shell, read by the rules.
 #[derive(Clone, Debug)]
@@ -52,8 +52,8 @@ impl Sight {
     #[must_use]
     pub fn new(spec: Option<&ExperimentSpec>, now: Moment) -> Self {
         let declared = spec.map_or(&[][..], |spec| &spec.steady_state);
-        let observe = match spec.map(|spec| &spec.fault) {
-            Some(Fault::DependencyOutage(outage)) => outage.observe.as_ref().and_then(series),
+        let observe = match spec.and_then(|spec| faults::of(&spec.fault).sign) {
+            Some(Sign::ProbeFails(probe)) => series(probe),
             _ => None,
         };
         Self {
@@ -98,7 +98,8 @@ impl Sight {
     fn start_counting(&mut self, journal: &Journal, injected: Option<Moment>, now: Moment) {
         self.pods.expect(usize::try_from(journal.count.unwrap_or(0)).unwrap_or(0), now);
         self.changes.expect(journal, injected);
-        if matches!(journal.spec.as_ref().map(|spec| &spec.fault), Some(Fault::BadRollout(_))) {
+        let sign = journal.spec.as_ref().and_then(|spec| faults::of(&spec.fault).sign);
+        if sign == Some(Sign::NewRevision) {
             self.pods.know(&journal.revisions);
         }
         self.probes.iter_mut().chain(&mut self.observe).for_each(Series::start_counting);

@@ -1,8 +1,8 @@
 //! One sentence with numbers that stands alone, for chats, lists and last lines.
 
 use super::{
+    absence,
     measure::{back_after, tenths},
-    outage,
 };
 use crate::api::{
     Duration, ExperimentSpec,
@@ -84,7 +84,7 @@ fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
 
 /// When the fault was over although nobody had ended it, if that was so.
 fn gone(status: &ExperimentRunStatus) -> Option<String> {
-    let gap = outage::recorded(status).into_iter().next()?;
+    let gap = absence::recorded(status).into_iter().next()?;
     let injected = status.fact(FactName::Injected)?.not_before;
     let after = |moment| tenths(Duration::between(injected, moment));
     let (from, to) = (after(gap.from), after(gap.to));

@@ -6,10 +6,10 @@ use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
         debrief::{Answers, Evidence, Measured, Objective, Objectives},
-        fault::Fault,
         run::{Answer, ExperimentRunStatus, FactName, Journal, Verdict},
     },
     core::span::Span,
+    faults::{self, Harm},
 };
 
 /// A run that missed an objective, with the parts that a debrief needs.
@@ -59,6 +59,7 @@ fn missed(status: &ExperimentRunStatus) -> Vec<Objective> {
 /// Everything that was measured, for the record; absent where the journal is not whole.
 pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
     let (status, spec, journal) = (miss.status, miss.spec, miss.journal);
+    let harm = faults::of(&spec.fault).harm;
     let (detection, recovery) = (status.detection.as_ref(), status.recovery.as_ref());
     Some(Evidence {
         missed: miss.missed.clone(),
@@ -67,9 +68,13 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
         hypothesis: spec.hypothesis.clone(),
         owner: spec.owner.clone(),
         fault_kind: spec.fault.name().to_owned(),
-        dependency: match &spec.fault {
-            Fault::DependencyOutage(outage) => Some(outage.dependency().to_owned()),
-            Fault::PodKill(_) | Fault::BadRollout(_) => None,
+        dependency: match harm {
+            Harm::Dependency { name, .. } => Some(name.to_owned()),
+            Harm::Pods | Harm::Target(_) => None,
+        },
+        change: match harm {
+            Harm::Target(change) => Some(change.to_owned()),
+            Harm::Pods | Harm::Dependency { .. } => None,
         },
         target: spec.target.to_string(),
         target_state: lead_up.target_state,

@@ -28,8 +28,8 @@ fn subject(evidence: &Evidence, name: &str) -> String {
     if let Some(dependency) = &evidence.dependency {
         return format!("Losing {dependency}, which {name} needs,");
     }
-    if !evidence.took_pods() {
-        return format!("A broken rollout of {name}");
+    if let Some(change) = &evidence.change {
+        return format!("{} of {name}", capitalized(change));
     }
     if evidence.victims.iter().any(|victim| victim.round > 1) {
         return format!("Losing {name} pods again and again");
@@ -41,6 +41,11 @@ fn subject(evidence: &Evidence, name: &str) -> String {
         (victims, pods) if victims == pods => format!("Losing all {pods} {name} pods"),
         (victims, pods) => format!("Losing {victims} of {pods} {name} pods"),
     }
+}
+
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 fn clause(evidence: &Evidence, missed: Objective) -> String {

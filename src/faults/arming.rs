@@ -8,9 +8,49 @@ use serde_json::{Value, json};
 
 use super::{
     field::{self, Place, escape},
+    isolation::Cut,
     object::{Kind, Object},
 };
-use crate::api::{Moment, mark::Mark, names, run::FieldChange};
+use crate::api::{Moment, experiment::Target, mark::Mark, names, run::FieldChange};
+
+/// What a fault says that changes fields of one object.
+pub trait Arming {
+    /// The object that is changed, where `target` is the experiment's.
+    fn object(&self, target: &Target) -> (Kind, String);
+
+    /// The fields that are changed on `object` by the run of that UID.
+    ///
+    /// # Errors
+    /// In words for people, when the object has nothing to break in that way.
+    fn fields(&self, object: &Object, run: &str) -> Result<Vec<FieldChange>, String>;
+
+    /// How many of the target's `desired` pods Kubernetes itself would keep, and why.
+    fn keeps(&self, object: &Object, desired: usize) -> (usize, String);
+
+    /// The injection in a few words, such as `patch of replicas to 0`.
+    fn verb(&self) -> &'static str;
+
+    /// To what the target's connections are cut, where the object is a `NetworkPolicy` of ours.
+    fn cut(&self) -> Option<Cut<'_>> {
+        None
+    }
+
+    /// What is looked at again beside the object when it changes.
+    fn related(&self) -> Vec<Related<'_>> {
+        Vec::new()
+    }
+}
+
+/// What a live read depends on beside the object that is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Related<'a> {
+    /// The endpoints of the Service of this name.
+    Endpoints(&'a str),
+    /// Every `NetworkPolicy` of the namespace.
+    NetworkPolicies,
+    /// Every pod of the namespace.
+    Pods,
+}
 
 /// Why an object cannot be armed as it was journaled.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, Kind, Object, field::escape};
+use super::{Arming, Behaviour, Harm, Kind, Means, Object, Sign, field::escape};
 use crate::api::{
     experiment::Target,
     fault::{BadRollout, EnvChange},
@@ -14,7 +14,15 @@ const CLOSED_PORT: i32 = 1;
 /// An extended resource that no node has.
 const NO_RESOURCE: &str = "firedrill.dev/none";
 
-impl Change for BadRollout {
+pub(super) fn behaviour(rollout: &BadRollout) -> Behaviour<'_> {
+    Behaviour {
+        means: Means::Arm(rollout),
+        harm: Harm::Target("a broken rollout"),
+        sign: Some(Sign::NewRevision),
+    }
+}
+
+impl Arming for BadRollout {
     fn object(&self, target: &Target) -> (Kind, String) {
         let kind = match target {
             Target::StatefulSet(_) => Kind::StatefulSet,

@@ -90,17 +90,29 @@ impl Call {
     /// Whether it breaks something or prepares that, and is therefore sent as the namespace's runner.
     #[must_use]
     pub const fn harms(&self) -> bool {
+        self.needs().is_some()
+    }
+
+    /// API group, resource and verb that the namespace's runner needs for it, where it breaks something or
+    /// prepares that.
+    #[must_use]
+    pub const fn needs(&self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
-            Self::EvictPod(_)
-            | Self::DeletePod(_)
-            | Self::CreatePolicy(_)
-            | Self::UpdatePolicy(_)
-            | Self::Arm(_) => true,
+            Self::EvictPod(_) => Some(("", "pods/eviction", "create")),
+            Self::DeletePod(_) => Some(("", "pods", "delete")),
+            Self::CreatePolicy(_) => {
+                let (group, _, policies) = Kind::NetworkPolicy.resource();
+                Some((group, policies, "create"))
+            }
+            Self::UpdatePolicy(change) | Self::Arm(change) => {
+                let (group, _, resource) = change.kind.resource();
+                Some((group, resource, "patch"))
+            }
             Self::MarkPod { .. }
             | Self::Disarm(_)
             | Self::DeleteReplicaSet(_)
             | Self::DeleteControllerRevision(_)
-            | Self::FreePod(_) => false,
+            | Self::FreePod(_) => None,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, Kind, Object, field::find};
+use super::{
+    Arming, Behaviour, Harm, Kind, Means, Object, Sign, arming::Related, field::find,
+    isolation::Cut,
+};
 use crate::api::{
     experiment::Target,
     fault::{DependencyOutage, Egress, Scalable},
@@ -16,19 +19,22 @@ const BLACKHOLE: &str = "/spec/selector/firedrill.dev~1blackhole";
 /// The key that keeps a created policy from selecting anything.
 const INERT: &str = "/spec/podSelector/matchLabels/firedrill.dev~1inert";
 
-impl Change for DependencyOutage {
+pub(super) fn behaviour(outage: &DependencyOutage) -> Behaviour<'_> {
+    let (name, kind) = outage.dependency();
+    Behaviour {
+        means: Means::Arm(outage),
+        harm: Harm::Dependency { name, kind },
+        sign: outage.sign(),
+    }
+}
+
+impl Arming for DependencyOutage {
     fn object(&self, target: &Target) -> (Kind, String) {
-        match (&self.blackhole, &self.external_name, &self.scale_to_zero) {
-            (Some(dependency), _, _) | (_, Some(dependency), _) => {
-                (Kind::Service, dependency.service.to_string())
-            }
-            (_, _, Some(Scalable::Deployment(name))) => (Kind::Deployment, name.to_string()),
-            (_, _, Some(Scalable::StatefulSet(name))) => (Kind::StatefulSet, name.to_string()),
-            _ => {
-                let (kind, name) = target.parts();
-                (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
-            }
+        if let ((name, Some(kind)), None) = (self.dependency(), &self.egress) {
+            return (kind, name.to_owned());
         }
+        let (kind, name) = target.parts();
+        (Kind::NetworkPolicy, format!("firedrill-{kind}-{name}"))
     }
 
     fn fields(&self, object: &Object, run: &str) -> Result<Vec<FieldChange>, String> {
@@ -73,16 +79,45 @@ impl Change for DependencyOutage {
             _ => "patch of replicas to 0",
         }
     }
+
+    fn cut(&self) -> Option<Cut<'_>> {
+        Some(match self.egress.as_ref()? {
+            Egress::Service(name) => Cut::Service(name),
+            Egress::Cidr(range) => Cut::Range(&range.0),
+        })
+    }
+
+    fn related(&self) -> Vec<Related<'_>> {
+        match (&self.egress, &self.blackhole) {
+            (Some(Egress::Service(_)), _) => vec![Related::NetworkPolicies, Related::Pods],
+            (Some(Egress::Cidr(_)), _) => vec![Related::NetworkPolicies],
+            (None, Some(dependency)) => vec![Related::Endpoints(&dependency.service)],
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 impl DependencyOutage {
-    /// The Service whose endpoints tell whether the outage is real.
-    #[must_use]
-    pub fn service(&self) -> Option<&str> {
-        match (&self.egress, &self.blackhole) {
-            (Some(Egress::Service(name)), _) => Some(name),
-            (_, Some(dependency)) => Some(&dependency.service),
-            _ => None,
+    /// What becomes unreachable: its name, or the range of addresses, and its kind.
+    fn dependency(&self) -> (&str, Option<Kind>) {
+        let service = self.blackhole.as_ref().or(self.external_name.as_ref());
+        match (service, &self.scale_to_zero, &self.egress) {
+            (Some(service), _, _) => (&service.service, Some(Kind::Service)),
+            (_, Some(Scalable::Deployment(name)), _) => (name, Some(Kind::Deployment)),
+            (_, Some(Scalable::StatefulSet(name)), _) => (name, Some(Kind::StatefulSet)),
+            (_, _, Some(Egress::Service(name))) => (name, Some(Kind::Service)),
+            (_, _, Some(Egress::Cidr(range))) => (&range.0, None),
+            (None, None, None) => ("", None),
+        }
+    }
+
+    fn sign(&self) -> Option<Sign<'_>> {
+        match (&self.observe, &self.scale_to_zero) {
+            (Some(probe), _) => Some(Sign::ProbeFails(probe)),
+            (None, Some(_)) => Some(Sign::NoReplicas),
+            (None, None) => {
+                self.blackhole.as_ref().map(|dependency| Sign::NoEndpoints(&dependency.service))
+            }
         }
     }
 }

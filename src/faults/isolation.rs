@@ -9,9 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::arming::{label_path, test};
-use crate::api::{mark::Mark, names};
+use crate::api::{experiment::Target, mark::Mark, names};
 
-/// What is to be blocked.
+/// To what the connections of a target are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut<'a> {
+    /// A Service of the namespace.
+    Service(&'a str),
+    /// A range of addresses.
+    Range(&'a str),
+}
+
+/// What is to be blocked: the same with all that it takes to name it in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocked {
     /// A Service of the namespace.
@@ -79,12 +88,26 @@ pub fn policy(name: &str, labels: &BTreeMap<String, String>, run: &str, spec: Va
     })
 }
 
-/// Why a policy of somebody else's bars this way of breaking, if it does: it restricts the egress of
-/// pods with these labels, and ours would open what it closes.
+/// Whether a policy restricts egress: where somebody else's does, ours would open what it closes.
 #[must_use]
 pub fn restricts(policy: &Value) -> bool {
     let types = policy["spec"]["policyTypes"].as_array().map(Vec::as_slice).unwrap_or_default();
     types.iter().any(|kind| kind == "Egress") || !policy["spec"]["egress"].is_null()
+}
+
+/// Why the policy of that name, which restricts the egress of `target`, bars this way of breaking.
+#[must_use]
+pub fn barred(policy: &str, target: &Target) -> String {
+    format!(
+        "NetworkPolicy {policy} restricts the egress of {target}; another one would open what it closes. Use \
+         blackhole or scaleToZero"
+    )
+}
+
+/// Why a Service without selector cannot be blocked.
+#[must_use]
+pub fn unselected(service: &str) -> String {
+    format!("Service {service} has no selector; use egress.cidr")
 }
 
 /// The patch that gives `object` this spec under the mark that it carries; absent when it has it. It

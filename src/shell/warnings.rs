@@ -30,7 +30,7 @@ pub async fn of_run(context: &Context, namespace: &str, subject: &Subject) -> Ve
 /// For an Experiment that is judged.
 pub async fn of_experiment(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
     let mut warnings = of_plan(context, namespace, plan).await;
-    if faults::of(&plan.spec.fault).change().is_some() {
+    if faults::of(&plan.spec.fault).means.arming().is_some() {
         warnings.extend(reaper(context).await);
     }
     warnings

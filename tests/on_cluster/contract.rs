@@ -7,15 +7,10 @@
 use std::collections::BTreeMap;
 
 use firedrill::{
-    api::{
-        Moment,
-        experiment::Target,
-        fault::{Fault, PodKill},
-        mark::Mark,
-        names,
-        run::Victim,
+    api::{Moment, experiment::Target, fault::Fault, mark::Mark, names, run::Victim},
+    faults::{
+        self, Call, Kind, Means, Object, Outcome, Taking, arming, call::Change, isolation, taking,
     },
-    faults::{self, Call, Kind, Means, Object, Outcome, arming, call::Change, isolation, pod_kill},
     shell::{objects, perform},
 };
 use k8s_openapi::api::{core::v1::Pod, networking::v1::NetworkPolicy};
@@ -57,7 +52,7 @@ impl Contract<'_> {
 
     /// Says what is not kept.
     async fn holds(&self) -> Result<(), String> {
-        let change = faults::of(&self.fault).change().unwrap();
+        let change = faults::of(&self.fault).means.arming().unwrap();
         let now = Moment::new(jiff::Timestamp::now());
         let before = self.read().await;
         let fields = change.fields(&before, RUN)?;
@@ -123,12 +118,12 @@ async fn keep(target: &str) -> (usize, Vec<String>) {
 
 async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), String> {
     let fault: Fault = serde_json::from_value(variant.fault.clone()).unwrap();
-    let aimed: Target = serde_json::from_value(json!({target: "web"})).unwrap();
-    let change = match faults::of(&fault) {
-        Means::Kill(kill) => return kill_holds(ground, kill).await,
-        Means::Change(change) => change,
+    let target: Target = serde_json::from_value(json!({target: "web"})).unwrap();
+    let armed = match faults::of(&fault).means {
+        Means::Take(taking) => return taking_holds(ground, taking).await,
+        Means::Arm(arming) => arming,
     };
-    let (kind, name) = change.object(&aimed);
+    let (kind, name) = armed.object(&target);
     if kind == Kind::NetworkPolicy
         && objects::read(&ground.client, kind, &ground.namespace, &name).await.unwrap().is_none()
     {
@@ -141,8 +136,8 @@ async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), Str
     Contract { ground, kind, name, fault }.holds().await
 }
 
-/// Says what a kill does not keep.
-async fn kill_holds(ground: &Ground, kill: &PodKill) -> Result<(), String> {
+/// Says what a fault that takes pods does not keep.
+async fn taking_holds(ground: &Ground, takes: Taking) -> Result<(), String> {
     let sends = async |calls: Vec<Call>| {
         let outcomes = calls.iter().map(|call| {
             perform::one(&ground.client, &ground.namespace, call, names::FIELD_MANAGER)
@@ -151,20 +146,20 @@ async fn kill_holds(ground: &Ground, kill: &PodKill) -> Result<(), String> {
     };
     let late = victim(ground).await;
     let mark = Mark::armed(RUN, 1).revocation().to_string();
-    require(sends(pod_kill::revoke(&[&late], &mark)).await, "a revocation is accepted")?;
-    require(!sends(pod_kill::inject(kill, &[&late])).await, "what kills it late is refused")?;
+    require(sends(taking::revoke(&[&late], &mark)).await, "a revocation is accepted")?;
+    require(!sends(takes.inject(&[&late])).await, "what kills it late is refused")?;
     let first = present(ground).await.ok_or("not so: what is revoked is still there")?;
     require(first.uid == late.uid, "what is revoked is the same")?;
 
-    require(sends(pod_kill::inject(kill, &[&first])).await, "it is killed")?;
+    require(sends(takes.inject(&[&first])).await, "it is killed")?;
     require(present(ground).await.is_none(), "it is gone")?;
-    require(!sends(pod_kill::inject(kill, &[&first])).await, "killed again it is refused")?;
+    require(!sends(takes.inject(&[&first])).await, "killed again it is refused")?;
     let namesake = victim(ground).await;
-    require(!sends(pod_kill::inject(kill, &[&first])).await, "its namesake is not killed")?;
-    require(!sends(pod_kill::revoke(&[&first], &mark)).await, "its namesake is not marked")?;
+    require(!sends(takes.inject(&[&first])).await, "its namesake is not killed")?;
+    require(!sends(taking::revoke(&[&first], &mark)).await, "its namesake is not marked")?;
     let left = present(ground).await.ok_or("not so: its namesake is still there")?;
     require(left == namesake, "its namesake is untouched")?;
-    require(sends(pod_kill::inject(kill, &[&left])).await, "the namesake can be killed as itself")
+    require(sends(takes.inject(&[&left])).await, "the namesake can be killed as itself")
 }
 
 /// A new pod that no node is good enough for.

@@ -6,7 +6,7 @@ use crate::{
         Duration, ExperimentRun, Moment,
         run::{FieldChange, GuardResult, Journal, Victim},
     },
-    faults,
+    faults::{self, Means},
 };
 
 /// The screen for a dry run that is over, at `now`.
@@ -30,17 +30,17 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
         ));
         lines.push(format!("  {}", clean(&spec.hypothesis)));
         lines.push(String::new());
-        let fault = faults::of(&spec.fault);
-        lines.extend(match fault.change() {
-            Some(_) => changes(plan, style),
-            None => victims(plan, now),
+        let means = faults::of(&spec.fault).means;
+        lines.extend(match means {
+            Means::Take(_) => victims(plan, now),
+            Means::Arm(_) => changes(plan, style),
         });
         let times = style.symbol("×", "x");
         lines.push(format!(
             "  calls     {} {times} {}, nothing else. Revert: {}",
             plan.victims.len(),
-            fault.verb(),
-            fault.revert_note()
+            means.verb(),
+            means.revert_note()
         ));
     }
     for (index, guard) in plan.guards.iter().enumerate() {

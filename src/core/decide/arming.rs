@@ -67,8 +67,8 @@ pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, world: &World) -> Pr
 
 /// By the experiment itself: the run may not have written down yet what it executes.
 fn policy_name(plan: &Plan) -> String {
-    let change = faults::of(&plan.spec.fault).change();
-    change.map(|change| change.object(&plan.spec.target).1).unwrap_or_default()
+    let arming = faults::of(&plan.spec.fault).means.arming();
+    arming.map(|arming| arming.object(&plan.spec.target).1).unwrap_or_default()
 }
 
 fn labels(observed: &Observed<'_>) -> std::collections::BTreeMap<String, String> {

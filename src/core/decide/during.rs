@@ -7,18 +7,18 @@ use super::{
 use crate::{
     api::{
         Moment,
-        fault::Fault,
         run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Since, Victim},
     },
     core::{
+        absence,
         alarms::{Sighting, Watcher},
-        guards, matcher, outage,
+        guards, matcher,
         plan::Plan,
         pods::Pod,
         span::Span,
         world::{Namespace, Target, World},
     },
-    faults::{self, Means, Outcome, pod_kill},
+    faults::{self, Means, Outcome, Sign, Taking},
 };
 
 /// The intent is written down, the fault not known to be there.
@@ -81,9 +81,9 @@ fn strike(
             Decision::WaitUntil(observed.now + AGAIN)
         };
     }
-    match faults::of(&plan.spec.fault) {
-        Means::Kill(_) => send(observed, status, &journal.victims, world),
-        Means::Change(_) => arming::strike(observed, status, journal, world),
+    match faults::of(&plan.spec.fault).means {
+        Means::Take(taking) => send(observed, status, (taking, &journal.victims), world),
+        Means::Arm(_) => arming::strike(observed, status, journal, world),
     }
 }
 
@@ -91,13 +91,9 @@ fn strike(
 pub(super) fn send(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    victims: &[Victim],
+    (taking, victims): (Taking, &[Victim]),
     world: &World,
 ) -> Decision {
-    let fault = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()).map(|spec| &spec.fault);
-    let Some(Fault::PodKill(kill)) = fault else {
-        return Decision::Rest;
-    };
     let alive =
         |victim: &Victim| world.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending);
     let pending: Vec<(&Victim, &Pod)> =
@@ -109,7 +105,7 @@ pub(super) fn send(
         return journal_again(observed, status, &pending);
     }
     let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
-    Decision::Act(Effect::Send(pod_kill::inject(kill, &pending)))
+    Decision::Act(Effect::Send(taking.inject(&pending)))
 }
 
 /// Every victim is gone although no answer is recorded: an earlier process sent the calls.
@@ -191,7 +187,7 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
     let mut status = status.clone();
     let of = report.outcomes.len();
     let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).verb());
+    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
     let mut detail = format!("{accepted} of {of} × {verb} accepted");
     if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
         detail = format!("{PARTIAL}{detail}; {refusal}");
@@ -304,7 +300,7 @@ fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
     old.facts.len() != new.facts.len()
         || !is_same(window(old), window(new))
         || ended(old) != ended(new)
-        || outage::recorded(old).len() != outage::recorded(new).len()
+        || absence::recorded(old).len() != absence::recorded(new).len()
 }
 
 /// Whether both may be the same instant, as two operators see it.
@@ -326,8 +322,10 @@ pub(super) fn see(
         return status;
     };
     let sight = observed.sight;
-    let victims = status.plan.iter().flat_map(|plan| &plan.victims);
-    let victims: Vec<Victim> = victims.filter(|victim| victim.kind == "Pod").cloned().collect();
+    let spec = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+    let takes_pods = spec.and_then(|spec| faults::of(&spec.fault).sign) == Some(Sign::PodEnding);
+    let victims = status.plan.iter().filter(|_| takes_pods).flat_map(|plan| plan.victims.clone());
+    let victims: Vec<Victim> = victims.collect();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
     if let Some(gone) = sight.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
         note(
@@ -358,7 +356,7 @@ pub(super) fn see(
     }
     let mut impact = sight.impact(observed.now);
     impact.ended_by = ended_by(&status, observed);
-    impact.gaps.extend(outage::gaps(observed, &status));
+    impact.gaps.extend(absence::gaps(observed, &status));
     let started = status.fact(FactName::ImpactStarted);
     impact.good_since =
         started.and_then(|started| sight.good_after(started.into())).map(Since::from);

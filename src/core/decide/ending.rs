@@ -4,18 +4,18 @@ use super::{AGAIN, Cause, Decision, Effect, Need, Observed, arming, during};
 use crate::{
     api::{
         Duration, Moment,
-        fault::Fault,
         run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
     },
     core::{
+        absence,
         alarms::Watcher,
         attribution, changes,
         measure::{self, Basis},
-        outage,
         span::{Span, crop},
         summary, verdict,
         world::World,
     },
+    faults::{self, Harm},
 };
 
 /// How long to wait for an alert source that is alive but has not spoken of the whole time yet.
@@ -87,7 +87,7 @@ fn changes(status: &ExperimentRunStatus) -> bool {
 fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     let plan = status.plan.as_ref()?;
     let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
-    let repeated = matches!(&spec.fault, Fault::PodKill(kill) if kill.every.is_some());
+    let repeated = faults::of(&spec.fault).means.every().is_some();
     let earliest = if repeated { plan.deadline? } else { injected.at };
     let stable = spec.recovery.stable_for;
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
@@ -118,16 +118,16 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
     })
 }
 
-/// Since when the target's desired state is as it was. The pods alone tell after a kill; after a bad
-/// rollout the template must be as it was too; a dependency's state does not count.
+/// Since when the target's desired state is as it was. The pods alone tell where some were taken; where the
+/// target itself was changed, that must be over too; a dependency's state does not count.
 fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Span) -> Option<Span> {
     let whole = observed.sight.pods.whole_since()?;
     let spec = status.plan.as_ref()?.spec.as_ref()?;
-    match spec.fault {
-        Fault::PodKill(_) => (whole.at > injected.not_before)
+    match faults::of(&spec.fault).harm {
+        Harm::Pods => (whole.at > injected.not_before)
             .then(|| Span::new(whole.not_before.max(injected.not_before), whole.at)),
-        Fault::DependencyOutage(_) => Some(whole.later(injected)),
-        Fault::BadRollout(_) => {
+        Harm::Dependency { .. } => Some(whole.later(injected)),
+        Harm::Target(_) => {
             let ended = status.impact.as_ref().and_then(|impact| impact.ended_by.as_ref());
             let ended = ended.map(|ending| Span::new(ending.not_before, ending.at));
             let reverted = status.fact(FactName::Reverted).map(Span::from);
@@ -181,7 +181,7 @@ fn measured(
         aborted: None,
         partial: is_partial(status),
         effect_observed: status.fact(FactName::EffectObserved).is_some()
-            && outage::recorded(status).is_empty(),
+            && absence::recorded(status).is_empty(),
         changes: changes(status),
         impact,
         blind: blind(&observed.sight.gaps(), injected),

@@ -8,7 +8,7 @@ use crate::{
         run::{ExperimentRunStatus, FactName, Victim},
     },
     core::{pods::Pod, world::World},
-    faults::{self, Means, pod_kill},
+    faults::{self, taking},
 };
 
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
@@ -19,8 +19,8 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let Some(world) = observed.world.filter(|world| world.read_at > started.at) else {
         return Decision::Look(Need::World);
     };
-    let changes = journal.spec.as_ref().map(|spec| faults::of(&spec.fault));
-    if let Some(Means::Change(_)) = changes {
+    let means = journal.spec.as_ref().map(|spec| faults::of(&spec.fault).means);
+    if means.is_some_and(|means| means.arming().is_some()) {
         return arming::revert(observed, status, (journal, started), world);
     }
     if world.is_unreadable() {
@@ -30,7 +30,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let survivors = unmarked(&journal.victims, world, &mark);
     match journal.spec.as_ref() {
         Some(_) if !survivors.is_empty() && observed.report.is_none() => {
-            Decision::Act(Effect::Send(pod_kill::revoke(&survivors, &mark)))
+            Decision::Act(Effect::Send(taking::revoke(&survivors, &mark)))
         }
         // Read back what the revocation left, until nothing unmarked is there.
         Some(_) if !survivors.is_empty() => Decision::Look(Need::World),

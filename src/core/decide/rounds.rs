@@ -2,11 +2,9 @@
 
 use super::{AGAIN, Decision, Need, Observed, before, during};
 use crate::{
-    api::{
-        fault::Fault,
-        run::{ExperimentRunStatus, FactName, Victim},
-    },
+    api::run::{ExperimentRunStatus, FactName, Victim},
     core::{guards, plan::Plan, world::World},
+    faults::{self, Taking},
 };
 
 /// What the next round needs now; `None` when there is none, or it is not time.
@@ -15,10 +13,8 @@ pub(super) fn decide(
     status: &ExperimentRunStatus,
     plan: &Plan,
 ) -> Option<Decision> {
-    let Fault::PodKill(kill) = &plan.spec.fault else {
-        return None;
-    };
-    let (every, journal) = (kill.every?, status.plan.as_ref()?);
+    let taking = faults::of(&plan.spec.fault).means.taking()?;
+    let (every, journal) = (taking.every?, status.plan.as_ref()?);
     let injected = status.fact(FactName::Injected)?;
     if journal.deadline.is_none_or(|deadline| observed.now >= deadline) {
         return None;
@@ -28,7 +24,7 @@ pub(super) fn decide(
         journal.victims.iter().filter(|victim| victim.round == round).cloned().collect();
     let alive = |victim: &Victim| observed.sight.pods.is_alive(&victim.uid);
     if round > 1 && latest.iter().any(alive) {
-        return Some(strike(observed, status, &latest));
+        return Some(strike(observed, status, (taking, &latest)));
     }
     let due = (0..round).fold(injected.at, |at, _| at + every);
     if observed.now < due {
@@ -38,7 +34,11 @@ pub(super) fn decide(
 }
 
 /// Sends the calls of a journaled round, once a second until its victims are ending.
-fn strike(observed: &Observed<'_>, status: &ExperimentRunStatus, victims: &[Victim]) -> Decision {
+fn strike(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    broken: (Taking, &[Victim]),
+) -> Decision {
     if let Some(report) = observed.report.filter(|report| report.span.at + AGAIN > observed.now) {
         return Decision::WaitUntil(report.span.at + AGAIN);
     }
@@ -48,7 +48,7 @@ fn strike(observed: &Observed<'_>, status: &ExperimentRunStatus, victims: &[Vict
     };
     match during::closed_since(observed, world) {
         Some((cause, detail)) => during::start_revert(observed, status, cause, &detail),
-        None => during::send(observed, status, victims, world),
+        None => during::send(observed, status, broken, world),
     }
 }
 

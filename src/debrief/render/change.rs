@@ -232,10 +232,10 @@ fn tolerance(evidence: &Evidence) -> Lesson {
     let lasted = evidence.measured.impact_duration;
     let lasted = lasted.map(|lasted| format!(" for {}", took(lasted))).unwrap_or_default();
     let (victims, pods) = (evidence.victims.len(), evidence.pods);
-    let fault = match &evidence.dependency {
-        Some(dependency) => format!("while {} is out of its reach", code(dependency)),
-        None if evidence.took_pods() => format!("while it loses {victims} of its {pods} pods"),
-        None => "while a broken rollout is under way".to_owned(),
+    let fault = match (&evidence.dependency, &evidence.change) {
+        (Some(dependency), _) => format!("while {} is out of its reach", code(dependency)),
+        (None, Some(change)) => format!("while {} is under way", text(change)),
+        (None, None) => format!("while it loses {victims} of its {pods} pods"),
     };
     Lesson {
         found: format!(

@@ -19,10 +19,10 @@ use kube::{
 use crate::{
     api::{
         ExperimentRun, Moment,
-        fault::{DependencyOutage, Egress, Fault},
         run::{ExperimentRunStatus, FactName, Journal},
     },
     core::{hash, span::crop},
+    faults::{self, Harm},
     shell::call,
 };
 
@@ -152,7 +152,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
     [injected, problem, reverted, ended].into_iter().flatten().collect()
 }
 
-/// The fault and what it breaks: `dependencyOutage, selector of Service checkout`.
+/// The fault's key and what it breaks, such as `selector of Service checkout`.
 fn what(status: &ExperimentRunStatus) -> String {
     let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
     let broken = status.fact(FactName::Journaled).map(|fact| fact.detail.as_str());
@@ -170,26 +170,20 @@ fn broken(run: &ExperimentRun, journal: Option<&Journal>) -> Vec<ObjectReference
     let Some(journal) = journal else { return Vec::new() };
     let target = journal.target.as_ref();
     let target = target.map(|target| reference(run, &target.kind, &target.name, Some(&target.uid)));
-    let dependency = match journal.spec.as_ref().map(|spec| &spec.fault) {
-        Some(Fault::DependencyOutage(outage)) => dependency(run, journal, outage),
+    let harm = journal.spec.as_ref().map(|spec| faults::of(&spec.fault).harm);
+    let dependency = match harm {
+        Some(Harm::Dependency { name, kind: Some(kind) }) => {
+            Some(dependency(run, journal, &kind.to_string(), name))
+        }
         _ => None,
     };
     target.into_iter().chain(dependency).collect()
 }
 
-fn dependency(
-    run: &ExperimentRun,
-    journal: &Journal,
-    outage: &DependencyOutage,
-) -> Option<ObjectReference> {
-    match &outage.egress {
-        Some(Egress::Service(name)) => Some(reference(run, "Service", name, None)),
-        Some(Egress::Cidr(_)) => None,
-        None => {
-            let victim = journal.victims.first()?;
-            Some(reference(run, &victim.kind, &victim.name, Some(&victim.uid)))
-        }
-    }
+/// With its UID where it is what was changed.
+fn dependency(run: &ExperimentRun, journal: &Journal, kind: &str, name: &str) -> ObjectReference {
+    let changed = journal.victims.iter().find(|victim| victim.kind == kind && victim.name == name);
+    reference(run, kind, name, changed.map(|victim| victim.uid.as_str()))
 }
 
 fn reference(run: &ExperimentRun, kind: &str, name: &str, uid: Option<&str>) -> ObjectReference {

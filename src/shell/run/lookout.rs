@@ -17,9 +17,9 @@ use super::{
     registry::{Entry, Lookout},
     watched::{WATCH_SECONDS, watched},
 };
-use crate::api::{
-    ExperimentRun, ExperimentSpec,
-    fault::{DependencyOutage, Fault},
+use crate::{
+    api::{ExperimentRun, ExperimentSpec},
+    faults::{self, Sign},
 };
 
 /// Starts the tasks that look, once per run and process.
@@ -36,7 +36,7 @@ pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &
         );
         entry.keep(tokio::spawn(task).abort_handle());
     }
-    if let Fault::DependencyOutage(DependencyOutage { observe: Some(probe), .. }) = &spec.fault {
+    if let Some(Sign::ProbeFails(probe)) = faults::of(&spec.fault).sign {
         let (lookout, probe) = (entry.lookout.clone(), probe.clone());
         let task = probes::sample(context.clone(), lookout, run.clone(), probe, None);
         entry.keep(tokio::spawn(task).abort_handle());

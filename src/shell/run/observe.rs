@@ -22,13 +22,16 @@ use crate::{
     api::{
         Moment, SafetyLever,
         experiment::ExperimentSpec,
-        fault::{Fault, KillMethod},
         names,
         run::{ExperimentRun, TargetRef, Workload},
     },
     core::{
         pods::Pod,
         world::{Budget, Lever, Namespace, Rival, Target, World},
+    },
+    faults::{
+        self,
+        taking::{Amount, Method},
     },
 };
 
@@ -229,10 +232,11 @@ async fn budgets(
     run: &ExperimentRun,
     spec: &ExperimentSpec,
 ) -> Result<Vec<PodDisruptionBudget>, Error> {
-    let Fault::PodKill(kill) = &spec.fault else {
+    let Some(taking) = faults::of(&spec.fault).means.taking() else {
         return Ok(Vec::new());
     };
-    if kill.method == KillMethod::Delete || (kill.count == Some(1) && !run.spec.dry_run) {
+    let alone = taking.amount == Amount::Count(1) && !run.spec.dry_run;
+    if taking.method == Method::Delete || alone {
         return Ok(Vec::new());
     }
     let budgets: Api<PodDisruptionBudget> = Api::namespaced(context.reads.clone(), namespace);

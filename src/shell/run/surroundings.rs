@@ -20,41 +20,41 @@ use super::{
     watched::watched,
 };
 use crate::{
-    api::{
-        ExperimentRun, ExperimentSpec,
-        fault::{Egress, Fault},
-    },
-    faults::{self, Kind},
+    api::{ExperimentRun, ExperimentSpec},
+    faults::{self, Kind, arming::Related},
 };
 
 /// Starts the watches that the fault of `spec` needs; none for one that takes pods away.
 pub fn watch(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
-    let Some(change) = faults::of(&spec.fault).change() else {
+    let Some(arming) = faults::of(&spec.fault).means.arming() else {
         return;
     };
     let namespace = entry.lookout.run.0.clone();
-    let (kind, name) = change.object(&spec.target);
+    let (kind, name) = arming.object(&spec.target);
     let run = Arc::new(run.clone());
     let stirs = Stirs { context: context.clone(), lookout: entry.lookout.clone(), run };
     let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let object = objects::api(&context.reads, kind, Some(&namespace));
+    let reads = &context.reads;
+    let object = objects::api(reads, kind, Some(&namespace));
     entry.keep(tokio::spawn(stirs.clone().of_object(object, named, kind)).abort_handle());
-    let Fault::DependencyOutage(outage) = &spec.fault else {
-        return;
-    };
-    if outage.egress.is_some() {
-        let policies: Api<NetworkPolicy> = Api::namespaced(context.reads.clone(), &namespace);
-        let all = watcher::Config::default();
-        entry.keep(tokio::spawn(stirs.clone().of(policies, all.clone())).abort_handle());
-        if matches!(outage.egress, Some(Egress::Service(_))) {
-            let pods: Api<Pod> = Api::namespaced(context.reads.clone(), &namespace);
-            entry.keep(tokio::spawn(stirs.of(pods, all)).abort_handle());
-        }
-    } else if let Some(service) = outage.service() {
-        let slices: Api<EndpointSlice> = Api::namespaced(context.reads.clone(), &namespace);
-        let label = format!("kubernetes.io/service-name={service}");
-        let labelled = watcher::Config::default().labels(&label);
-        entry.keep(tokio::spawn(stirs.of(slices, labelled)).abort_handle());
+    for related in arming.related() {
+        let (stirs, all) = (stirs.clone(), watcher::Config::default());
+        let task = match related {
+            Related::NetworkPolicies => {
+                let policies: Api<NetworkPolicy> = Api::namespaced(reads.clone(), &namespace);
+                tokio::spawn(stirs.of(policies, all))
+            }
+            Related::Pods => {
+                let pods: Api<Pod> = Api::namespaced(reads.clone(), &namespace);
+                tokio::spawn(stirs.of(pods, all))
+            }
+            Related::Endpoints(service) => {
+                let slices: Api<EndpointSlice> = Api::namespaced(reads.clone(), &namespace);
+                let label = format!("kubernetes.io/service-name={service}");
+                tokio::spawn(stirs.of(slices, all.labels(&label)))
+            }
+        };
+        entry.keep(task.abort_handle());
     }
 }
 

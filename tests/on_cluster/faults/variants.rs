@@ -1,7 +1,10 @@
 //! Every way to break something, on every kind of target that takes it: read off the schema of the
 //! CRD, so that a new one without a case fails.
 
-use firedrill::api::Experiment;
+use firedrill::{
+    api::{Experiment, fault::Fault},
+    faults,
+};
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +23,8 @@ pub struct Variant {
 impl Variant {
     /// Whether it is there until it is reverted.
     pub fn lasts(&self) -> bool {
-        self.fault.get("podKill").is_none()
+        let fault: Fault = serde_json::from_value(self.fault.clone()).unwrap();
+        faults::of(&fault).means.arming().is_some()
     }
 }
 

@@ -19,29 +19,24 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    api::{
-        ExperimentRun, ExperimentSpec, Moment,
-        experiment::Target,
-        fault::{DependencyOutage, Egress, Fault},
-        names,
-        run::FactName,
-    },
+    api::{ExperimentRun, ExperimentSpec, Moment, experiment::Target, names, run::FactName},
     core::{
         leftovers::Revision,
         world::{Changeable, Scene},
     },
     faults::{
-        self, Kind, Object,
-        isolation::{self, Blocked},
+        self, Kind, Object, Sign,
+        isolation::{self, Blocked, Cut},
     },
     shell::{Context, Error, call, lease, objects, revisions},
 };
 
 /// What the fault of `spec` looks at; absent for one that takes pods away.
 pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec) -> Option<Scene> {
-    let change = faults::of(&spec.fault).change()?;
+    let faults::Behaviour { means, sign, .. } = faults::of(&spec.fault);
+    let arming = means.arming()?;
     let namespace = run.namespace().unwrap_or_default();
-    let (kind, name) = change.object(&spec.target);
+    let ((kind, name), cut) = (arming.object(&spec.target), arming.cut());
     let seen = |fact| run.status.as_ref().is_some_and(|status| status.fact(fact).is_some());
     let client = &context.reads;
     let object = match objects::read(client, kind, &namespace, &name).await {
@@ -60,18 +55,12 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         Ok(revisions) => (object, revisions),
         Err(error) => (Changeable::Unreadable(error.to_string()), None),
     };
-    let outage = match &spec.fault {
-        Fault::DependencyOutage(outage) => Some(outage),
-        Fault::PodKill(_) | Fault::BadRollout(_) => None,
-    };
-    let blocks =
-        outage.and_then(|outage| outage.egress.as_ref()).filter(|_| !seen(FactName::RevertStarted));
-    let policy = match blocks {
-        Some(egress) => Some(policy(client, &namespace, &name, (&spec.target, egress)).await),
+    let policy = match cut.filter(|_| !seen(FactName::RevertStarted)) {
+        Some(cut) => Some(policy(client, &namespace, &name, (&spec.target, cut)).await),
         None => None,
     };
-    let dependency_ready = match outage.filter(|_| seen(FactName::Injected)) {
-        Some(outage) => ready_endpoints(client, &namespace, outage, &object).await,
+    let dependency_ready = match sign.filter(|_| seen(FactName::Injected)) {
+        Some(sign) => ready(client, &namespace, sign, &object).await,
         None => None,
     };
     let reaper_seen = if seen(FactName::Journaled) { None } else { reaper_seen(context).await };
@@ -96,18 +85,15 @@ async fn policy(
     client: &Client,
     namespace: &str,
     own: &str,
-    (target, egress): (&Target, &Egress),
+    (target, cut): (&Target, Cut<'_>),
 ) -> Result<Value, String> {
     let selector = target_selector(client, namespace, target).await?;
     if let Some(name) = restricting(client, namespace, own, &selector).await? {
-        return Err(format!(
-            "NetworkPolicy {name} restricts the egress of {target}; another one would open what it \
-             closes. Use blackhole or scaleToZero"
-        ));
+        return Err(isolation::barred(&name, target));
     }
-    let blocked = match egress {
-        Egress::Cidr(range) => Blocked::Range(range.0.clone()),
-        Egress::Service(name) => blocked_service(client, namespace, name).await?,
+    let blocked = match cut {
+        Cut::Range(range) => Blocked::Range(range.to_owned()),
+        Cut::Service(name) => blocked_service(client, namespace, name).await?,
     };
     Ok(isolation::armed(&json!(selector), namespace, &blocked))
 }
@@ -161,7 +147,7 @@ async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result
     let service = service.ok_or_else(|| format!("there is no Service {name} to be blocked"))?;
     let selector = service.selector.unwrap_or_default();
     if selector.is_empty() {
-        return Err(format!("Service {name} has no selector; use egress.cidr"));
+        return Err(isolation::unselected(name));
     }
     let pairs: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
@@ -179,25 +165,32 @@ async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result
     Ok(Blocked::Service { selector, addresses })
 }
 
-/// How many ready pods the dependency has, by its endpoints or its own count.
-async fn ready_endpoints(
+/// How many ready pods there are, where their absence is the sign of the fault.
+async fn ready(
     client: &Client,
     namespace: &str,
-    outage: &DependencyOutage,
+    sign: Sign<'_>,
     object: &Changeable,
 ) -> Option<usize> {
-    if outage.observe.is_some() {
-        return None;
+    match sign {
+        Sign::NoEndpoints(service) => ready_endpoints(client, namespace, service).await,
+        Sign::NoReplicas => ready_replicas(object),
+        Sign::PodEnding | Sign::NewRevision | Sign::ProbeFails(_) => None,
     }
-    if outage.scale_to_zero.is_some() {
-        let Changeable::Found(object) = object else { return None };
-        let (status, metadata) = (&object.value["status"], &object.value["metadata"]);
-        let current = status["observedGeneration"] == metadata["generation"];
-        let ready = status["readyReplicas"].as_u64().unwrap_or(0);
-        return current.then_some(usize::try_from(ready).ok()).flatten();
-    }
+}
+
+/// As its controller counts them, once it has seen the present spec.
+fn ready_replicas(object: &Changeable) -> Option<usize> {
+    let Changeable::Found(object) = object else { return None };
+    let (status, metadata) = (&object.value["status"], &object.value["metadata"]);
+    let current = status["observedGeneration"] == metadata["generation"];
+    let ready = status["readyReplicas"].as_u64().unwrap_or(0);
+    current.then_some(usize::try_from(ready).ok()).flatten()
+}
+
+async fn ready_endpoints(client: &Client, namespace: &str, service: &str) -> Option<usize> {
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-    let label = format!("kubernetes.io/service-name={}", outage.service()?);
+    let label = format!("kubernetes.io/service-name={service}");
     let params = ListParams::default().labels(&label);
     let listed = call("list the endpoints", slices.list(&params)).await.ok()?;
     let ready = |slice: &EndpointSlice| {

@@ -1,10 +1,9 @@
-//! Whether an outage stayed for as long as nobody ended it. One that was over early proves nothing
-//! about whoever should have noticed it.
+//! Whether a fault that could be seen stayed for as long as nobody ended it. One that was over early proves
+//! nothing about whoever should have noticed it.
 
 use super::{decide::Observed, span::Span};
 use crate::api::{
     Duration,
-    fault::Fault,
     run::{ExperimentRunStatus, Fact, FactName, Gap},
 };
 
@@ -36,13 +35,13 @@ pub fn recorded(status: &ExperimentRunStatus) -> Vec<Gap> {
     gaps.filter(|gap| gap.is_of_fault()).cloned().collect()
 }
 
-/// Since when the outage is over although neither we nor anybody else ended it.
+/// Since when the sign of the fault is gone although neither we nor anybody else ended it.
 fn gone_since(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Span> {
     let effect = status.fact(FactName::EffectObserved)?;
     let ended =
         status.fact(FactName::RevertStarted).is_some() || observed.sight.changes.ended().is_some();
     let spec = status.plan.as_ref()?.spec.as_ref()?;
-    if ended || !matches!(spec.fault, Fault::DependencyOutage(_)) {
+    if ended {
         return None;
     }
     let gone = match &observed.sight.observe {
