@@ -322,7 +322,7 @@ fn round(duration: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod examples;
+mod tests;
 
 #[cfg(test)]
 mod tests {
