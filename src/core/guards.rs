@@ -322,7 +322,7 @@ fn round(duration: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+mod examples;
 
 #[cfg(test)]
 mod tests {
