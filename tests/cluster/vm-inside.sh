@@ -58,8 +58,8 @@ say "$machine"
 [ $cgroup = v1 ] || say "the root hands down: $(cat /sys/fs/cgroup/cgroup.subtree_control)"
 for file in 1-heals-by-itself 2-noticed-in-time; do
   # The same experiments, with objectives and pauses that this machine can keep.
-  sed -E "s/(within|duration|stableFor|steadyFor): ([0-9]+)s/\1: \2xs/g" "$ROOT/experiments/demo/$file.yaml" |
-    perl -pe "s/(\d+)xs/(\$1 * $SLOW) . 's'/ge" >"$work/$file.yaml"
+  SLOW=$SLOW perl -pe 's/(within|duration|stableFor|steadyFor): (\d+)s/"$1: " . $2 * $ENV{SLOW} . "s"/ge;
+    s/interval: (\d+)ms/"interval: " . $1 * $ENV{SLOW} . "ms, timeout: 2s"/e' "$ROOT/experiments/demo/$file.yaml" >"$work/$file.yaml"
 done
 
 "$HERE/trace.sh" look "$work/before"
