@@ -12,7 +12,8 @@ if [ ! -f "$archive" ]; then
   trap 'rm -rf "$root"' EXIT
   install -s "$binary" "$root/firedrill"
   # A debug build has libraries, which go where it looks for them.
-  { ldd "$binary" 2>/dev/null || true; } | grep -o '/[^ ]*' | xargs -r cp --parents -L -t "$root"
+  libraries=$(ldd "$binary" 2>/dev/null | grep -o '/[^ ]*' || true)
+  [ -z "$libraries" ] || xargs cp --parents -L -t "$root" <<<"$libraries"
   python3 "$HERE/mkoci.py" "$archive.new" "registry.local/firedrill:$tag" "$root" --entrypoint '["/firedrill"]' --user 65532 >/dev/null
   mv "$archive.new" "$archive"
 fi
