@@ -43,7 +43,7 @@ not_enabled() {
 }
 # A group of our own at the top, as in a container: it holds a process, so it hands nothing down.
 in_container() {
-  unshare -m -C bash -c 'mount -t cgroup2 none /sys/fs/cgroup && "$1/preflight.sh"' bash "$HERE"
+  unshare -m -C bash -c 'umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && "$1/preflight.sh"' bash "$HERE"
 }
 refused_in_container() {
   local said
