@@ -462,6 +462,12 @@ impl ExperimentRunStatus {
     pub fn fact(&self, name: FactName) -> Option<&Fact> {
         self.facts.iter().find(|fact| fact.name == name)
     }
+
+    /// The fact of that name, if it was seen and is not in the `earlier` status.
+    #[must_use]
+    pub fn new_fact(&self, earlier: Option<&Self>, name: FactName) -> Option<&Fact> {
+        self.fact(name).filter(|_| earlier.is_none_or(|earlier| earlier.fact(name).is_none()))
+    }
 }
 
 impl Detection {

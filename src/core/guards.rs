@@ -283,8 +283,8 @@ fn target_free(scene: &Scene<'_>) -> GuardResult {
     result(Guard::TargetFree, refusal, || "no other run has this target".to_owned())
 }
 
-/// How recently a reaper must have been heard of.
-const REAPER_ALIVE: Duration = Duration::seconds(30);
+/// How long a process counts as alive after it renewed its Lease.
+pub const ALIVE: Duration = Duration::seconds(30);
 
 /// A fault that must be reverted needs somebody who would do that if the operator could not.
 fn reaper(world: &World) -> Option<GuardResult> {
@@ -300,7 +300,7 @@ fn reaper(world: &World) -> Option<GuardResult> {
 pub fn no_reaper(seen: Option<Moment>, now: Moment) -> Option<String> {
     let why = match seen.map(|seen| Duration::between(seen, now)) {
         None => "no reaper was ever seen here".to_owned(),
-        Some(age) if age > REAPER_ALIVE => format!("the reaper was last seen {} ago", round(age)),
+        Some(age) if age > ALIVE => format!("the reaper was last seen {} ago", round(age)),
         Some(_) => return None,
     };
     Some(format!("{why}: start one with `firedrill reaper`; the chart installs it"))

@@ -9,11 +9,12 @@ use kube::{
 use serde_json::json;
 
 use super::{Error, call, clock::Wall, list};
-use crate::api::{Duration, Moment, names::FIELD_MANAGER};
+use crate::{
+    api::{Duration, Moment, names::FIELD_MANAGER},
+    core::guards::ALIVE,
+};
 
 const RENEW_EVERY: Duration = Duration::seconds(10);
-/// How long a process counts as alive after it renewed its Lease.
-const ALIVE: Duration = Duration::seconds(30);
 
 /// The namespace of a process that is alive by its Lease of that name. It is looked for in every namespace,
 /// because nobody but its administrator knows where it is installed.

@@ -107,9 +107,7 @@ fn event(run: &str, news: &News, about: ObjectReference) -> Event {
 fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec<News> {
     let Some(status) = &run.status else { return Vec::new() };
     let earlier = before.and_then(|before| before.status.as_ref());
-    let is_new = |name| {
-        status.fact(name).filter(|_| earlier.is_none_or(|earlier| earlier.fact(name).is_none()))
-    };
+    let is_new = |name| status.new_fact(earlier, name);
     let name = run.metadata.name.as_deref().unwrap_or_default();
     let broken = || broken(run, status.plan.as_ref());
     let injected = is_new(FactName::Injected).map(|fact| News {

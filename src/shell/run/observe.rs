@@ -17,7 +17,7 @@ use kube::{
     core::{Selector, SelectorExt},
 };
 
-use super::{Context, Error, call, registry::Run};
+use super::{Context, Error, call, controller::Guarded};
 use crate::{
     api::{
         Moment, SafetyLever,
@@ -300,7 +300,7 @@ async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) ->
 /// # Errors
 /// When they cannot be listed.
 pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Error> {
-    let runs: Api<Run> = Api::namespaced(context.reads.clone(), namespace);
+    let runs: Api<Guarded<ExperimentRun>> = Api::namespaced(context.reads.clone(), namespace);
     // Finished runs are kept, and grow in number.
     let under_way = ListParams::default().fields("status.completionTime=");
     let listed = call("list the runs", runs.list(&under_way)).await?;

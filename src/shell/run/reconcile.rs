@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use super::{
     lookout, observe,
-    registry::{Entry, Lookout, Memory, Run},
+    registry::{Entry, Lookout, Memory},
     surroundings, turns,
 };
 use crate::{
@@ -21,7 +21,9 @@ use crate::{
         world::{Lever, Rival, Target, World},
     },
     faults::{Call, Outcome},
-    shell::{Context, Error, call, clock::Clock, debrief, perform, record, warnings},
+    shell::{
+        Context, Error, call, clock::Clock, controller::Guarded, debrief, perform, record, warnings,
+    },
 };
 
 /// No run needs more steps than this in one go.
@@ -31,7 +33,10 @@ pub const STEPS_MAX: usize = 16;
 ///
 /// # Errors
 /// When the API server refuses or does not answer; the run is looked at again later.
-pub async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile(
+    run: Arc<Guarded<ExperimentRun>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
     // A run that cannot be read cannot be judged; the API server's schema keeps such ones out.
     let Ok(run) = &run.0 else {
         return Ok(Action::await_change());

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kube::core::DeserializeGuard;
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
@@ -21,9 +20,6 @@ use crate::{
     },
     shell::clock::Clock,
 };
-
-/// A run as it is watched: one that cannot be read must not stop the others.
-pub type Run = DeserializeGuard<ExperimentRun>;
 
 /// What is kept per run, by UID.
 #[derive(Default)]

@@ -23,9 +23,7 @@ const TURNS: [(FactName, &str); 5] = [
 pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
     let Some(status) = &run.status else { return };
     let earlier = before.and_then(|before| before.status.as_ref());
-    let is_new = |name| {
-        status.fact(name).filter(|_| earlier.is_none_or(|earlier| earlier.fact(name).is_none()))
-    };
+    let is_new = |name| status.new_fact(earlier, name);
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let (namespace, name) = (text(&run.metadata.namespace), text(&run.metadata.name));
     let experiment = run.spec.experiment.to_string();
