@@ -23,7 +23,7 @@ matrix: ## Kill the operator at each of its writes, take away what a revert need
 faults: ## Run every fault in every variant on the real cluster, and show that nothing is left behind
 	@tests/faults.sh
 
-vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm (20 minutes)
+vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm
 	@tests/cluster/vm-check.sh $(or $(SUITE),trixie) $(KERNEL)
 
 bench: ## Print how fast and how small the operator is, beside the bare chain of the same API calls

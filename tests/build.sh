@@ -1,18 +1,15 @@
 #!/bin/bash
-# Builds firedrill and prints the binary's path.
-#
-# usage: build.sh [debug]
-#   the release is linked statically, so that its image needs nothing else;
-#   debug is there several times sooner, and what FIREDRILL_BUILD=debug makes other scripts use
+# Builds firedrill and prints the binary's path. The release is linked statically, so that its image needs
+# nothing else; with FIREDRILL_BUILD=debug it is a debug build, which is there several times sooner.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 folder=${CARGO_TARGET_DIR:-target}
-if [ "${1:-${FIREDRILL_BUILD:-}}" = debug ]; then
+if [ "${FIREDRILL_BUILD:-}" = debug ]; then
   quietly "building firedrill (debug)" "$ROOT/target/log/build-debug.log" cargo build --locked --bin firedrill --example netpol
   binary=$(realpath "$folder/debug/firedrill")
 else
-  target=$(rustc -vV | sed -n 's/^host: //p')
+  target=$(rust_host)
   RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$folder \
     quietly "building firedrill (release)" "$ROOT/target/log/build-release.log" cargo build --release --locked --target "$target"
   binary=$(realpath "$folder/$target/release/firedrill")

@@ -37,21 +37,6 @@ firedrill() {
   tests/build.sh >/dev/null
   tests/cluster/shop.sh image >/dev/null
 }
-part "The cluster's programs" programs
-part "firedrill ($build), and the shop" firedrill
-part "The cluster" tests/cluster/up.sh
-part "Operator and reaper, each with its own rights" tests/cluster/operator.sh
-number=$((number + 1))
-say "[$number/5] The shop (storefront, checkout, payments) and three experiments"
-experiments_began=$SECONDS
-# The others warm up while the first experiment runs; theirs wait until they are steady.
-tests/cluster/shop.sh payments
-# An earlier demo that was interrupted may have left runs under way.
-for run in $(kubectl -n shop get experimentruns -o name); do
-  kubectl -n shop delete "$run" --wait=false >/dev/null
-done
-kubectl -n shop wait --for=delete experimentruns --all --timeout=60s >/dev/null 2>&1 || true
-
 in_cluster=(tests/cluster/shell.sh env "KUBECONFIG=$KUBECONFIG")
 unexpected=()
 experiment() { # FILE EXPECTED-EXIT TITLE
@@ -64,9 +49,23 @@ experiment() { # FILE EXPECTED-EXIT TITLE
       -o jsonpath='{.items[-1:].metadata.name} {.items[-1:].status.verdict} {.items[-1:].status.reason} {.items[-1:].status.message}')")
   fi
 }
-experiment 1-heals-by-itself.yaml 0 "1. It heals by itself"
-experiment 2-noticed-in-time.yaml 0 "2. It is noticed in time"
-experiment 3-alert-waits-too-long.yaml 1 "3. The alert waits too long"
+experiments() {
+  # The others warm up while the first experiment runs; theirs wait until they are steady.
+  tests/cluster/shop.sh payments
+  # An earlier demo that was interrupted may have left runs under way.
+  for run in $(kubectl -n shop get experimentruns -o name); do
+    kubectl -n shop delete "$run" --wait=false >/dev/null
+  done
+  kubectl -n shop wait --for=delete experimentruns --all --timeout=60s >/dev/null 2>&1 || true
+  experiment 1-heals-by-itself.yaml 0 "1. It heals by itself"
+  experiment 2-noticed-in-time.yaml 0 "2. It is noticed in time"
+  experiment 3-alert-waits-too-long.yaml 1 "3. The alert waits too long"
+}
+part "The cluster's programs" programs
+part "firedrill ($build), and the shop" firedrill
+part "The cluster" tests/cluster/up.sh
+part "Operator and reaper, each with its own rights" tests/cluster/operator.sh
+part "The shop (storefront, checkout, payments) and three experiments" experiments
 
 debrief=$(kubectl -n shop get debriefs -l firedrill.dev/experiment=storefront-alert-is-late -o jsonpath='{.items[*].metadata.name}')
 if [ -z "$debrief" ]; then
@@ -84,7 +83,6 @@ cat <<MESSAGE
   kubectl describe experimentrun -n shop       every instant of every run
   make cluster-down                            removes everything without a trace
 MESSAGE
-took "= The shop and three experiments" $((SECONDS - experiments_began))
 say "How long it took"
 awk -F '\t' '
   function time(s) { return s < 60 ? s " s" : int(s / 60) " min " s % 60 " s" }

@@ -28,6 +28,16 @@ inside() { nsenter --net="$(netns "$1")" "${@:2}"; }               # inside cp C
 kubectl() { inside cp "$BIN/kubectl" "$@"; }
 ctr() { "$BIN/ctr" -a "$STATE/$1/containerd.sock" -n k8s.io "${@:2}"; } # ctr n1 images ls
 
+# What a cluster changes on the machine itself: machine.sh notes it and puts it back, trace.sh compares it.
+export CLUSTERS=/run/firedrill-clusters # a file for each cluster that is up
+machine_sysctls() { # the kubelet changes the first three
+  sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances fs.inotify.max_user_watches
+}
+machine_modules() { awk '{print $1}' /proc/modules 2>/dev/null | sort || true; }
+
+# For which target Rust builds a program for this machine.
+rust_host() { rustc -vV | sed -n 's/^host: //p'; }
+
 # Says which part of a long script begins, and when.
 step() { printf '\n== %s  %s\n' "$(date +%T)" "$1"; }
 

@@ -5,28 +5,24 @@
 # usage: machine.sh prepare|restore
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
-clusters=/run/firedrill-clusters # a file for each cluster that is up
-noted=/run/firedrill-machine     # how the machine was before the first one
+noted=/run/firedrill-machine # how the machine was before the first cluster
 root=/sys/fs/cgroup
 folders=(/run/netns /run/containerd) # made by iproute2 and by the container runtime, for the whole machine
 # What the kernel loads for network namespaces, bridges, kube-proxy, NetworkPolicies and images.
 modules='br_netfilter|bridge|stp|llc|veth|overlay|dummy|nfnetlink.*|nf_.*|nft_.*|xt_.*|x_tables|ip6?_tables|ip6?table_.*|ip_set.*|ip_vs.*|libcrc32c|crc32c_generic|inet_diag|tcp_diag|netlink_diag'
-loaded() { awk '{print $1}' /proc/modules 2>/dev/null | sort || true; }
 exec 8</run
 flock 8 # two clusters may start, or go, at the same time
 
 prepare() {
   if [ ! -d "$noted" ]; then
     mkdir "$noted"
-    # The kubelet changes three of these.
-    sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops \
-      fs.inotify.max_user_instances fs.inotify.max_user_watches >"$noted/sysctls"
-    loaded >"$noted/modules"
+    machine_sysctls >"$noted/sysctls"
+    machine_modules >"$noted/modules"
     for folder in "${folders[@]}"; do [ -d "$folder" ] || echo "$folder"; done >"$noted/missing-folders"
     [ ! -f $root/cgroup.subtree_control ] || cp $root/cgroup.subtree_control "$noted/controllers"
   fi
-  mkdir -p "$clusters"
-  touch "$clusters/$ID"
+  mkdir -p "$CLUSTERS"
+  touch "$CLUSTERS/$ID"
   sysctl -qw fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=1048576
   if [ ! -d /proc/sys/net/bridge ]; then
     modprobe br_netfilter
@@ -43,7 +39,7 @@ unload() {
   local module end=$((SECONDS + 5 * SLOW)) left
   while :; do
     left=0
-    for module in $(loaded | comm -13 "$noted/modules" - | grep -xE "$modules"); do
+    for module in $(machine_modules | comm -13 "$noted/modules" - | grep -xE "$modules"); do
       rmmod "$module" 2>/dev/null || left=1
     done
     [ $left = 1 ] && [ $SECONDS -lt $end ] || return 0
@@ -63,8 +59,8 @@ tidy() {
 }
 
 restore() {
-  rm -f "$clusters/$ID"
-  [ ! -d "$clusters" ] || rmdir "$clusters" 2>/dev/null || return 0
+  rm -f "$CLUSTERS/$ID"
+  [ ! -d "$CLUSTERS" ] || rmdir "$CLUSTERS" 2>/dev/null || return 0
   [ -d "$noted" ] || return 0
   sed 's/ = /=/' "$noted/sysctls" | xargs sysctl -qw
   if [ -f "$noted/controllers" ]; then

@@ -84,7 +84,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 1
 fi
 [ -n "$built" ] || cat <<MESSAGE
-The first start builds Kubernetes from source, about ten minutes on two cores. It will
+The first start builds Kubernetes from source, ten to fifteen minutes on two cores. It will
   - install Debian packages (runc, nftables, Alertmanager and others; no service is started or enabled),
   - keep what it builds in $CACHE (about 1 GB, and Go's build cache),
   - use network namespaces and cgroups named $ID-*,

@@ -10,7 +10,7 @@ stamp=$(cat "$source/Cargo.toml" "$source/Cargo.lock" "$source/src/main.rs" "$HE
 archive=$CACHE/shop/$stamp.tar
 if [ ! -f "$archive" ]; then
   mkdir -p "$CACHE/shop"
-  target=$(rustc -vV | sed -n 's/^host: //p')
+  target=$(rust_host)
   RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$CACHE/shop/target \
     cargo build -q --release --locked --target "$target" --manifest-path "$source/Cargo.toml"
   root=$(mktemp -d)

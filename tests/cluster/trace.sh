@@ -18,12 +18,12 @@ look() { # FOLDER
   find /sys/fs/cgroup -maxdepth 2 -name "$ID*" | sort >"$1/cgroups"
   # On cgroup v1 every controller has a tree of its own and nothing is handed down.
   cat /sys/fs/cgroup/cgroup.subtree_control >"$1/controllers" 2>/dev/null || true
-  awk '{print $1}' /proc/modules 2>/dev/null | sort >"$1/modules" || true
+  machine_modules >"$1/modules"
   # What starts with the machine, by systemd's links and by those of an init of the old kind.
   find /etc/systemd/system /etc/rc?.d -type l 2>/dev/null | sort >"$1/units" || true
-  sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops fs.inotify.max_user_instances fs.inotify.max_user_watches >"$1/sysctls"
+  machine_sysctls >"$1/sysctls"
   find /var/tmp /run -maxdepth 1 \( -name '*firedrill*' -o -name containerd -o -name netns \) | grep -vE "/$others$" | sort >"$1/files" || true
-  find /run/firedrill-clusters -name "$ID*" >>"$1/files" 2>/dev/null || true
+  find "$CLUSTERS" -name "$ID*" >>"$1/files" 2>/dev/null || true
 }
 
 compare() { # BEFORE AFTER

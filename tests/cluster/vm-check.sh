@@ -1,7 +1,7 @@
 #!/bin/bash
 # Brings a cluster up in a virtual machine with a stock Debian, which has cgroup v2 and systemd, runs two
 # experiments there, kills everything, brings it up again and removes it without a trace. The machine is
-# emulated, so that it needs no hardware virtualization, and is many times slower for it: about 20 minutes.
+# emulated, so that it needs no hardware virtualization, and is many times slower for it.
 #
 # usage: vm-check.sh [SUITE] [KERNEL-PARAMETER...]    trixie or bookworm; default trixie
 #   vm-check.sh bookworm systemd.unified_cgroup_hierarchy=0    the same with cgroup v1
@@ -56,7 +56,7 @@ fi
 
 # A second disk with this checkout and what was built for it. There is no compiler in the machine.
 disk=$work/disk
-host=$(rustc -vV | sed -n 's/^host: //p')
+host=$(rust_host)
 mkdir -p "$disk"/cache/{operator,shop} "$disk/bin" "$disk/firedrill/target/$host/release"
 git -C "$ROOT" ls-files -z | (cd "$ROOT" && xargs -0 cp --parents -t "$disk/firedrill")
 cp -r "$CACHE"/{bin,images,stamp} "$disk/cache/"
