@@ -1,7 +1,7 @@
 //! Whether a fault that could be seen stayed for as long as nobody ended it. One that was over early proves
 //! nothing about whoever should have noticed it.
 
-use super::{decide::Observed, span::Span};
+use super::{decide::observed::Observed, span::Span};
 use crate::api::{
     Duration,
     run::{ExperimentRunStatus, Fact, FactName, Gap},

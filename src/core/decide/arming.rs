@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Report, during, ending};
+use super::{
+    concluding,
+    observed::{AGAIN, Cause, Decision, Effect, Need, Observed, Report},
+    seen::tells_of_effect,
+    writing::start_revert,
+};
 use crate::{
     api::{
         Duration, Moment,
@@ -81,13 +86,13 @@ fn labels(observed: &Observed<'_>) -> std::collections::BTreeMap<String, String>
 }
 
 /// Arms the object exactly as it was journaled.
-pub(super) fn strike(
+pub(super) fn arm(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     journal: &Journal,
     world: &World,
 ) -> Decision {
-    let give_up = |cause, detail: &str| during::start_revert(observed, status, cause, detail);
+    let give_up = |cause, detail: &str| start_revert(observed, status, cause, detail);
     let (Some(victim), Some(deadline)) = (journal.victims.first(), journal.deadline) else {
         return give_up(Cause::Guard, "the journal names no object");
     };
@@ -95,7 +100,7 @@ pub(super) fn strike(
         let detail = format!("{} {} is gone or was created anew", victim.kind, victim.name);
         return give_up(Cause::Guard, &detail);
     };
-    let mark = mark(observed, journal);
+    let mark = observed.mark(journal);
     match object.mark() {
         Some(found) if found == mark => return found_armed(observed, status),
         Some(found) if found == mark.revocation() => {
@@ -114,11 +119,6 @@ pub(super) fn strike(
             give_up(Cause::Guard, &format!("{name} was changed since it was written down"))
         }
     }
-}
-
-/// The mark of this run's fault.
-pub(super) fn mark(observed: &Observed<'_>, journal: &Journal) -> Mark {
-    Mark::armed(observed.run.uid(), journal.epoch.unwrap_or(1))
 }
 
 fn fields(journal: &Journal) -> &[FieldChange] {
@@ -141,7 +141,7 @@ pub(super) fn ended_elsewhere(
     status: &ExperimentRunStatus,
 ) -> Option<Decision> {
     let (journal, injected) = (status.plan.as_ref()?, status.fact(FactName::Injected)?);
-    let revocation = changes::revocation(observed.world?.object()?, &mark(observed, journal))?;
+    let revocation = changes::revocation(observed.world?.object()?, &observed.mark(journal))?;
     let (from, to) = (revocation.span.not_before.max(injected.at), revocation.span.at);
     let is_due = journal.deadline.is_some_and(|deadline| to >= deadline);
     let cause = if is_due { Cause::Duration } else { Cause::Stopped };
@@ -175,10 +175,10 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
         });
     }
     if let Some(Err(problem)) = &scene.policy {
-        return Some(during::start_revert(observed, status, Cause::Guard, problem));
+        return Some(start_revert(observed, status, Cause::Guard, problem));
     }
     let spec = scene.policy.as_ref()?.as_ref().ok()?;
-    let is_on = |object: &&Object| is_on(object, &mark(observed, journal), fields(journal));
+    let is_on = |object: &&Object| is_on(object, &observed.mark(journal), fields(journal));
     let object = world.object().filter(is_on)?;
     let patch = isolation::update(object, spec)?;
     Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
@@ -190,36 +190,6 @@ fn is_on(object: &Object, mark: &Mark, fields: &[FieldChange]) -> bool {
     object.mark().as_ref() == Some(mark)
         && arming::holds_any(object, fields)
         && changes::is_ours(object, "/spec/egress")
-}
-
-/// Only a look that begins after the injection tells of its effect.
-fn tells_of_effect(world: &World, injected: Moment) -> bool {
-    world.read_at >= injected
-}
-
-/// The first sign that the fault is real.
-pub(super) fn effect(
-    observed: &Observed<'_>,
-    status: &ExperimentRunStatus,
-    injected: Span,
-) -> Option<Fact> {
-    let name = FactName::EffectObserved;
-    let after = |span: Span| span.at > injected.not_before;
-    let sight = observed.sight;
-    if let Some(span) = sight.pods.newcomer().filter(|span| after(*span)) {
-        return Some(span.fact(name, "watch", "a pod with the broken template"));
-    }
-    let observe = sight.observe.as_ref().and_then(crate::core::series::Series::impact_since);
-    if let Some(span) = observe.filter(|span| after(*span)) {
-        let said = sight.observe.as_ref().and_then(|series| series.last()).map(|last| &last.detail);
-        return Some(span.fact(name, "probe", said.cloned().unwrap_or_default()));
-    }
-    let world = observed.world.filter(|world| tells_of_effect(world, injected.at))?;
-    let silent = world.scene.as_ref()?.dependency_ready == Some(0) && sight.observe.is_none();
-    let before = status.fact(FactName::Injected).map_or(world.read_at, |fact| fact.not_before);
-    silent.then(|| {
-        Span::new(before, world.read_at).fact(name, "api", "the dependency has no ready endpoint")
-    })
 }
 
 /// Takes back what is left of the fault, reads back, records.
@@ -239,13 +209,13 @@ pub(super) fn revert(
         Some(Changeable::Unreadable(error)) => {
             return trouble(observed, status, (started.at, world.read_at), error);
         }
-        Some(Changeable::Missing) | None => return ending::reverted(observed, status, cause),
+        Some(Changeable::Missing) | None => return concluding::reverted(observed, status, cause),
     };
     let is_ours = journal.victims.first().is_some_and(|victim| victim.uid == object.uid());
     if !is_ours || object.is_ending() {
-        return ending::reverted(observed, status, cause);
+        return concluding::reverted(observed, status, cause);
     }
-    let mark = mark(observed, journal);
+    let mark = observed.mark(journal);
     if needs_revocation(object, &mark, journal) {
         let patch = arming::disarm(object, &mark, fields(journal), observed.now);
         return Decision::Act(Effect::Send(vec![Call::Disarm(Change::of(object, patch))]));
@@ -256,7 +226,7 @@ pub(super) fn revert(
         return Decision::Look(Need::World);
     };
     match leftovers::of(object, faulty, &world.pods) {
-        Leftovers::None => ending::reverted(observed, status, cause),
+        Leftovers::None => concluding::reverted(observed, status, cause),
         Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
         Leftovers::Settling if observed.now < world.read_at + AGAIN => {
             Decision::WaitUntil(world.read_at + AGAIN)

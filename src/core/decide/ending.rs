@@ -1,18 +1,22 @@
 //! The end of a run: when it is over, what the answers are, and the debrief before the last write.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, arming, during};
+use super::{
+    concluding::{complete_unless_debrief, conclude},
+    observed::{AGAIN, Cause, Decision, Need, Observed},
+    writing::{PARTIAL, note, start_revert},
+};
 use crate::{
     api::{
         Duration, Moment,
-        run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
+        run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult},
     },
     core::{
         absence,
         alarms::Watcher,
-        attribution, changes,
+        attribution,
         measure::{self, Basis},
-        span::{Span, crop},
-        summary, verdict,
+        span::Span,
+        verdict,
         world::World,
     },
     faults::{self, Harm},
@@ -34,7 +38,7 @@ pub(super) fn decide(
         return if observed.now < deadline {
             Decision::WaitUntil(deadline.min(observed.now + AGAIN))
         } else {
-            during::start_revert(observed, status, Cause::Duration, "")
+            start_revert(observed, status, Cause::Duration, "")
         };
     }
     if observed.now < over.at {
@@ -54,12 +58,12 @@ pub(super) fn decide(
     }
     let mut status = status.clone();
     if let Some((mitigated, restored)) = over.recovered {
-        during::note(&mut status, mitigated.fact(FactName::Mitigated, "probe", ""));
-        during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
+        note(&mut status, mitigated.fact(FactName::Mitigated, "probe", ""));
+        note(&mut status, restored.fact(FactName::Restored, "watch", ""));
         let recovered = mitigated.later(restored);
-        during::note(&mut status, recovered.fact(FactName::Recovered, "operator", ""));
+        note(&mut status, recovered.fact(FactName::Recovered, "operator", ""));
     } else if let Some(restored) = over.restored {
-        during::note(&mut status, restored.fact(FactName::Restored, "watch", ""));
+        note(&mut status, restored.fact(FactName::Restored, "watch", ""));
     }
     measured(observed, &mut status, watcher, world);
     end(observed, status)
@@ -198,16 +202,8 @@ fn measured(
     conclude(status, verdict, reason);
 }
 
-fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
-    status.verdict = Some(verdict);
-    status.reason = Some(reason.to_owned());
-    let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
-    let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
-    status.summary = sentence.map(|sentence| crop(sentence, 1024));
-}
-
 fn is_partial(status: &ExperimentRunStatus) -> bool {
-    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(during::PARTIAL))
+    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(PARTIAL))
 }
 
 fn blind(gaps: &[Gap], injected: Moment) -> bool {
@@ -228,88 +224,6 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     }
     status.facts.push(observed.now_fact(FactName::Reverted, "nothing to restore"));
     complete_unless_debrief(observed, status)
-}
-
-/// The revert was read back.
-pub(super) fn reverted(
-    observed: &Observed<'_>,
-    status: &ExperimentRunStatus,
-    cause: Cause,
-) -> Decision {
-    let mut status = status.clone();
-    let reverted = revoked(observed, &status);
-    status.facts.push(reverted.fact(FactName::Reverted, "api", "read back, nothing is left"));
-    status.revert_problem = None;
-    if cause == Cause::Duration {
-        return observed.record(status);
-    }
-    if status.verdict.is_none() {
-        let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
-        conclude(&mut status, verdict, cause.reason());
-        if status.fact(FactName::Injected).is_none() {
-            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
-            status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
-        }
-    }
-    complete_unless_debrief(observed, status)
-}
-
-/// When the API server accepted the revert: as this process was answered, else as it stands on the object;
-/// where neither tells, some time since the revert began.
-fn revoked(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Span {
-    let started = status.fact(FactName::RevertStarted).map_or(observed.now, |fact| fact.not_before);
-    let mark = status.plan.as_ref().map(|journal| arming::mark(observed, journal));
-    let object = observed.world.and_then(World::object);
-    let on_object = || Some(changes::revocation(object?, &mark?)?.span);
-    match observed.sight.revoked.or_else(on_object) {
-        Some(span) => {
-            Span::new(span.not_before.max(started), span.at.max(started).min(observed.now))
-        }
-        None => Span::new(started, observed.now),
-    }
-}
-
-fn complete_unless_debrief(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
-    if !opens_debrief(&status) {
-        status.facts.push(observed.now_fact(FactName::Completed, ""));
-    }
-    observed.record(status)
-}
-
-/// Whether the outcome opens a debrief.
-fn opens_debrief(status: &ExperimentRunStatus) -> bool {
-    matches!(status.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
-}
-
-/// A missed objective without a record is at least said in the run itself.
-fn say_no_debrief(status: &mut ExperimentRunStatus) {
-    let summary = status.summary.take().unwrap_or_default();
-    let said = format!("{summary}; no debrief could be opened, see the operator's log");
-    status.summary = Some(crop(said, 1024));
-}
-
-/// The end of a run whose fault is reverted already and that is not measured to its end.
-pub(super) fn cut_short(
-    observed: &Observed<'_>,
-    status: &ExperimentRunStatus,
-    cause: Cause,
-) -> Decision {
-    let mut status = status.clone();
-    conclude(&mut status, Verdict::Aborted, cause.reason());
-    complete_unless_debrief(observed, status)
-}
-
-/// Reverted and measured: the debrief first, so that its name is in the last write.
-pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let mut status = status.clone();
-    match observed.debrief {
-        None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
-        None => {}
-        Some("") => say_no_debrief(&mut status),
-        Some(name) => status.debrief = Some(name.to_owned()),
-    }
-    status.facts.push(observed.now_fact(FactName::Completed, ""));
-    observed.record(status)
 }
 
 #[cfg(test)]

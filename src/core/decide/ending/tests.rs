@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     api::{
         mark::Mark,
-        run::{FieldChange, Journal, PreImage, RecoveredBy},
+        run::{FieldChange, Journal, PreImage, RecoveredBy, Verdict},
     },
     core::{
         abort::tests::{plan, sample},

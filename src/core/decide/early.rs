@@ -1,6 +1,10 @@
 //! The experiment's own conditions for an early end, from the journal to our revert.
 
-use super::{Cause, Decision, Observed, during};
+use super::{
+    observed::{Cause, Decision, Observed},
+    seen::see,
+    writing::start_revert,
+};
 use crate::{
     api::{
         Moment,
@@ -24,8 +28,8 @@ pub(super) fn unless_due(
     match due {
         None => go_on(),
         Some(due) if due.at <= observed.now => {
-            let seen = during::see(observed, status, &watcher);
-            during::start_revert(observed, &seen, Cause::Guard, &due.why)
+            let seen = see(observed, status, &watcher);
+            start_revert(observed, &seen, Cause::Guard, &due.why)
         }
         Some(due) => no_later_than(go_on(), due.at),
     }

@@ -1,0 +1,27 @@
+//! The fault is reverted, and what it broke may not be back yet.
+
+use super::{
+    concluding, ending,
+    observed::{Cause, Decision, Need, Observed, Subject},
+    seen::{see, worth_writing},
+};
+use crate::api::run::ExperimentRunStatus;
+
+/// The fault is reverted, what it broke may not be back yet: write down what is seen, until the end.
+pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    if let Some(cause) = observed.stop() {
+        return concluding::cut_short(observed, status, cause);
+    }
+    let Subject::Valid { plan, .. } = observed.subject else {
+        return concluding::cut_short(observed, status, Cause::Guard);
+    };
+    if observed.world.is_none() {
+        return Decision::Look(Need::World);
+    }
+    let watcher = observed.watcher(plan);
+    let seen = see(observed, status, &watcher);
+    if worth_writing(status, &seen) {
+        return observed.record(seen);
+    }
+    ending::decide(observed, &seen, &watcher)
+}

@@ -1,0 +1,105 @@
+//! The last writes of a run: its verdict, the revert that was read back, the debrief.
+
+use super::observed::{Cause, Decision, Effect, Observed};
+use crate::{
+    api::run::{ExperimentRunStatus, FactName, Verdict},
+    core::{
+        changes,
+        span::{Span, crop},
+        summary,
+        world::World,
+    },
+};
+
+pub(super) fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
+    status.verdict = Some(verdict);
+    status.reason = Some(reason.to_owned());
+    let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
+    let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
+    status.summary = sentence.map(|sentence| crop(sentence, 1024));
+}
+
+/// The revert was read back.
+pub(super) fn reverted(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    cause: Cause,
+) -> Decision {
+    let mut status = status.clone();
+    let reverted = revoked(observed, &status);
+    status.facts.push(reverted.fact(FactName::Reverted, "api", "read back, nothing is left"));
+    status.revert_problem = None;
+    if cause == Cause::Duration {
+        return observed.record(status);
+    }
+    if status.verdict.is_none() {
+        let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
+        conclude(&mut status, verdict, cause.reason());
+        if status.fact(FactName::Injected).is_none() {
+            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
+            status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
+        }
+    }
+    complete_unless_debrief(observed, status)
+}
+
+/// When the API server accepted the revert: as this process was answered, else as it stands on the object;
+/// where neither tells, some time since the revert began.
+fn revoked(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Span {
+    let started = status.fact(FactName::RevertStarted).map_or(observed.now, |fact| fact.not_before);
+    let mark = status.plan.as_ref().map(|journal| observed.mark(journal));
+    let object = observed.world.and_then(World::object);
+    let on_object = || Some(changes::revocation(object?, &mark?)?.span);
+    match observed.sight.revoked.or_else(on_object) {
+        Some(span) => {
+            Span::new(span.not_before.max(started), span.at.max(started).min(observed.now))
+        }
+        None => Span::new(started, observed.now),
+    }
+}
+
+pub(super) fn complete_unless_debrief(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+) -> Decision {
+    if !opens_debrief(&status) {
+        status.facts.push(observed.now_fact(FactName::Completed, ""));
+    }
+    observed.record(status)
+}
+
+/// Whether the outcome opens a debrief.
+fn opens_debrief(status: &ExperimentRunStatus) -> bool {
+    matches!(status.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
+}
+
+/// A missed objective without a record is at least said in the run itself.
+fn say_no_debrief(status: &mut ExperimentRunStatus) {
+    let summary = status.summary.take().unwrap_or_default();
+    let said = format!("{summary}; no debrief could be opened, see the operator's log");
+    status.summary = Some(crop(said, 1024));
+}
+
+/// The end of a run whose fault is reverted already and that is not measured to its end.
+pub(super) fn cut_short(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    cause: Cause,
+) -> Decision {
+    let mut status = status.clone();
+    conclude(&mut status, Verdict::Aborted, cause.reason());
+    complete_unless_debrief(observed, status)
+}
+
+/// Reverted and measured: the debrief first, so that its name is in the last write.
+pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let mut status = status.clone();
+    match observed.debrief {
+        None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
+        None => {}
+        Some("") => say_no_debrief(&mut status),
+        Some(name) => status.debrief = Some(name.to_owned()),
+    }
+    status.facts.push(observed.now_fact(FactName::Completed, ""));
+    observed.record(status)
+}

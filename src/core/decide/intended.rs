@@ -1,0 +1,149 @@
+//! The intent is written down, the fault not known to be there: inject exactly what was journaled.
+
+use super::{
+    arming, early,
+    live::{closed_since, scene},
+    observed::{AGAIN, Cause, Decision, Need, Observed, Report, Subject},
+    taking,
+    writing::{PARTIAL, start_revert},
+};
+use crate::{
+    api::{
+        Moment,
+        run::{ExperimentRunStatus, Fact, FactName, Journal},
+    },
+    core::{guards, plan::Plan, span::Span},
+    faults::{self, Means, Outcome},
+};
+
+/// The intent is written down, the fault not known to be there.
+pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+    let Some((journaled, journal)) = status.fact(FactName::Journaled).zip(status.plan.as_ref())
+    else {
+        return Decision::Rest;
+    };
+    if let Some(cause) = observed.stop() {
+        // What was accepted is said also where the run must end.
+        let broken = observed.report.and_then(|report| accepted(status, report));
+        return broken.map_or_else(
+            || start_revert(observed, status, cause, ""),
+            |status| observed.record(status),
+        );
+    }
+    if let Some(report) = observed.report {
+        return read_report(observed, status, report);
+    }
+    if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
+        return start_revert(observed, status, Cause::DeadlinePassed, "");
+    }
+    let Subject::Valid { plan, .. } = observed.subject else {
+        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+    };
+    early::unless_due(observed, status, plan, || {
+        inject(observed, status, plan, (journaled, journal))
+    })
+}
+
+/// Sends what was journaled once nobody and nothing stands in the way.
+fn inject(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    plan: &Plan,
+    (journaled, journal): (&Fact, &Journal),
+) -> Decision {
+    if early::is_blind(observed, plan) {
+        return Decision::WaitUntil(observed.now + AGAIN);
+    }
+    let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
+        return Decision::Look(Need::World);
+    };
+    if world.is_unreadable() {
+        return observed.look_again(world);
+    }
+    if world.rivals_read_at.is_none_or(|read_at| read_at <= journaled.at) {
+        return Decision::Look(Need::Rivals);
+    }
+    if let Some((cause, detail)) = closed_since(observed, world) {
+        return start_revert(observed, status, cause, &detail);
+    }
+    let scene = scene(observed, plan, world, 1);
+    if let Some(rival) = guards::holders(&scene).first() {
+        // Both have journaled: the one with the higher UID gives way, the other waits for that.
+        return if rival.injected || rival.uid.as_str() < observed.run.uid() {
+            let detail = format!("run {} has the same target", rival.name);
+            start_revert(observed, status, Cause::TargetFree, &detail)
+        } else {
+            Decision::WaitUntil(observed.now + AGAIN)
+        };
+    }
+    match faults::of(&plan.spec.fault).means {
+        Means::Take(taking) => taking::send(observed, status, (taking, &journal.victims), world),
+        Means::Arm(_) => arming::arm(observed, status, journal, world),
+    }
+}
+
+/// What became of the injection.
+fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &Report) -> Decision {
+    // What became of these is read anew: one that has changed may be ending by the same call of another operator.
+    let is_open = |(_, outcome): &(String, Outcome)| {
+        matches!(outcome, Outcome::Unknown(_) | Outcome::Changed)
+    };
+    let settled = !report.outcomes.iter().any(is_open);
+    if let Some(broken) = accepted(status, report).filter(|_| settled) {
+        return observed.record(broken);
+    }
+    let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
+        Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
+            Some((Cause::DisruptionBudget, words))
+        }
+        _ => None,
+    });
+    match denied {
+        Some((cause, words)) => start_revert(observed, status, cause, words),
+        None => Decision::Look(Need::World),
+    }
+}
+
+/// The status with the injection, where a call of it was accepted.
+fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentRunStatus> {
+    let outcomes = report.outcomes.iter().map(|(_, outcome)| outcome);
+    let accepted = outcomes.filter(|outcome| matches!(outcome, Outcome::Accepted)).count();
+    if accepted == 0 {
+        return None;
+    }
+    let mut status = status.clone();
+    let of = report.outcomes.len();
+    let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
+    let mut detail = format!("{accepted} of {of} × {verb} accepted");
+    if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
+        detail = format!("{PARTIAL}{detail}; {refusal}");
+    }
+    let span = injection(&status, report.span, accepted);
+    status.facts.push(span.fact(FactName::Injected, "api", detail));
+    Some(status)
+}
+
+/// From the first call to the last answer: victims that these calls did not take were taken by
+/// earlier ones, of this operator or of another.
+fn injection(status: &ExperimentRunStatus, answered: Span, accepted: usize) -> Span {
+    let victims = status.plan.as_ref().map_or(0, |plan| plan.victims.len());
+    match status.fact(FactName::Journaled) {
+        Some(journaled) if accepted < victims => Span::new(journaled.at, answered.at),
+        _ => answered,
+    }
+}
+
+/// Why a victim is still there; one that is gone is broken, whoever did it.
+fn words(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Refused(words) | Outcome::Denied(words) => Some(words),
+        Outcome::Accepted | Outcome::Gone | Outcome::Changed | Outcome::Unknown(_) => None,
+    }
+}
+
+fn start_deadline(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Moment {
+    let accepted = status.fact(FactName::Accepted).map_or(observed.now, |fact| fact.at);
+    accepted + observed.run.spec.start_within
+}

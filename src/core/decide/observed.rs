@@ -1,0 +1,241 @@
+//! What a decision about a run may depend on, and what it can be.
+
+use crate::{
+    api::{
+        Duration, Moment,
+        mark::Mark,
+        run::{ExperimentRun, ExperimentRunStatus, Journal},
+    },
+    config::Config,
+    core::{
+        alarms::Watcher,
+        plan::{Plan, Problem},
+        sight::Sight,
+        span::Span,
+        world::{Lever, World},
+    },
+    faults::{Call, Outcome},
+};
+
+/// Everything that a decision may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The present instant.
+    pub now: Moment,
+    /// The run as last read or written.
+    pub run: &'a ExperimentRun,
+    /// The experiment that runs, or what is wrong with it; see [`Subject`].
+    pub subject: &'a Subject,
+    /// The operator's configuration.
+    pub config: &'a Config,
+    /// Whether the namespace is the operator's own, which is always protected.
+    pub own_namespace: bool,
+    /// Whether the operator runs inside the cluster, where Services can be reached.
+    pub inside: bool,
+    /// The lever as last heard by watch.
+    pub lever: &'a Lever,
+    /// Live reads, once they were asked for.
+    pub world: Option<&'a World>,
+    /// What was seen so far.
+    pub sight: &'a Sight,
+    /// What became of the calls that this process sent last.
+    pub report: Option<&'a Report>,
+    /// Name of the debrief, once it was opened or joined.
+    pub debrief: Option<&'a str>,
+}
+
+/// The experiment that a run executes.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// It is valid.
+    Valid {
+        /// The experiment.
+        plan: Box<Plan>,
+        /// Generation of the Experiment; absent for a template.
+        generation: Option<i64>,
+    },
+    /// There is no Experiment of that name.
+    Missing(String),
+    /// It is not valid.
+    Invalid(Vec<Problem>),
+}
+
+/// What became of the calls that were sent together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// From the first call sent to the last one answered.
+    pub span: Span,
+    /// By UID of the object.
+    pub outcomes: Vec<(String, Outcome)>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Write the status.
+    Record(Box<ExperimentRunStatus>),
+    /// Do something to the cluster.
+    Act(Effect),
+    /// Read something anew.
+    Look(Need),
+    /// Nothing to do before that instant, unless something is seen.
+    WaitUntil(Moment),
+    /// Nothing to do at all.
+    Rest,
+}
+
+impl Decision {
+    /// Its kind in a word, for logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Record(_) => "record",
+            Self::Act(Effect::AddFinalizer) => "add finalizer",
+            Self::Act(Effect::Send(_)) => "send calls",
+            Self::Act(Effect::OpenDebrief) => "open debrief",
+            Self::Act(Effect::ReleaseFinalizer) => "release finalizer",
+            Self::Look(_) => "look",
+            Self::WaitUntil(_) => "wait",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// What a live read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Everything that guards look at.
+    World,
+    /// The other runs of the namespace.
+    Rivals,
+    /// The target alone.
+    Target,
+}
+
+/// Something done to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Put our finalizer on the run.
+    AddFinalizer,
+    /// Send the calls of the fault.
+    Send(Vec<Call>),
+    /// Open or join the debrief.
+    OpenDebrief,
+    /// Take our finalizer off the run.
+    ReleaseFinalizer,
+}
+
+/// How soon to look again where only time or somebody else can change something.
+pub(super) const AGAIN: Duration = Duration::seconds(1);
+
+impl<'a> Observed<'a> {
+    pub(super) fn namespace(&self) -> &'a str {
+        self.run.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn watcher(&self, plan: &'a Plan) -> Watcher<'a> {
+        Watcher {
+            plan,
+            namespace: self.namespace(),
+            namespace_label: self.config.namespace_label(),
+        }
+    }
+
+    pub(super) fn generation(&self) -> Option<i64> {
+        self.run.metadata.generation
+    }
+
+    /// Why the run must end now, if it must: deletion, `spec.stop` and the lever are one input.
+    pub(super) fn stop(&self) -> Option<Cause> {
+        if self.run.metadata.deletion_timestamp.is_some() {
+            Some(Cause::Deleted)
+        } else if self.run.spec.stop {
+            Some(Cause::Stopped)
+        } else if self.lever.refusal().is_some() {
+            Some(Cause::Lever)
+        } else {
+            None
+        }
+    }
+
+    /// Reads once more, a little later, what could not be read: its absence proves nothing.
+    pub(super) fn look_again(&self, world: &World) -> Decision {
+        let again = world.read_at + AGAIN;
+        if self.now < again { Decision::WaitUntil(again) } else { Decision::Look(Need::World) }
+    }
+
+    /// The mark of this run's fault.
+    pub(super) fn mark(&self, journal: &Journal) -> Mark {
+        Mark::armed(self.run.uid(), journal.epoch.unwrap_or(1))
+    }
+}
+
+/// Why a run is reverted; written as the detail of `revertStarted` and read back from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The run is over.
+    Ended,
+    /// The duration of the fault is over; what it broke is still measured.
+    Duration,
+    /// `spec.stop` was set.
+    Stopped,
+    /// The run was deleted.
+    Deleted,
+    /// The safety lever was engaged.
+    Lever,
+    /// A guard closed after the journal.
+    Guard,
+    /// Another run was first.
+    TargetFree,
+    /// The disruption budgets refused every eviction until the start deadline.
+    DisruptionBudget,
+    /// The API server refused the injection for good.
+    InjectionDenied,
+    /// The deadline passed before anything was injected.
+    DeadlinePassed,
+}
+
+impl Cause {
+    const ALL: [Self; 10] = [
+        Self::Ended,
+        Self::Duration,
+        Self::Stopped,
+        Self::Deleted,
+        Self::Lever,
+        Self::Guard,
+        Self::TargetFree,
+        Self::DisruptionBudget,
+        Self::InjectionDenied,
+        Self::DeadlinePassed,
+    ];
+
+    /// The cause as a CamelCase reason.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Ended => "Ended",
+            Self::Duration => "Duration",
+            Self::Stopped => "Stopped",
+            Self::Deleted => "Deleted",
+            Self::Lever => "Lever",
+            Self::Guard => "Guard",
+            Self::TargetFree => "TargetFree",
+            Self::DisruptionBudget => "DisruptionBudget",
+            Self::InjectionDenied => "InjectionDenied",
+            Self::DeadlinePassed => "DeadlinePassed",
+        }
+    }
+
+    /// Reads the cause from the start of a recorded detail.
+    #[must_use]
+    pub fn read(detail: &str) -> Self {
+        let word = detail.split(':').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|cause| cause.reason() == word).unwrap_or(Self::Stopped)
+    }
+
+    /// Whether the run was ended early by somebody or something outside the experiment.
+    #[must_use]
+    pub const fn aborts(self) -> bool {
+        matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
+    }
+}
