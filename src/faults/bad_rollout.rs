@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Arming, Behaviour, Harm, Kind, Means, Object, Sign, field::escape};
+use super::{
+    arming::Arming,
+    behaviour::{Behaviour, Harm, Means, Sign},
+    field::{self, escape},
+    object::{Kind, Object},
+};
 use crate::api::{
     experiment::Target,
     fault::{BadRollout, EnvChange},
@@ -132,7 +137,7 @@ impl<'a> Container<'a> {
     /// A change of the field at `path` below this container to `set`.
     fn change(&self, name: &str, path: &str, set: &Value) -> Result<FieldChange, String> {
         let at = format!("/spec/template/spec/containers/name={}{path}", escape(self.name));
-        let place = super::field::find(&self.object.value, &at);
+        let place = field::find(&self.object.value, &at);
         let was = place.and_then(|place| place.value).unwrap_or(&Value::Null);
         if was == set {
             return Err(format!("{name} of container {} has that value already", self.name));

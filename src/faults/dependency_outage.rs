@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Arming, Behaviour, Harm, Kind, Means, Object, Sign, arming::Related, field::find,
+    arming::{Arming, Related},
+    behaviour::{Behaviour, Harm, Means, Sign},
+    field::find,
     isolation::Cut,
+    object::{Kind, Object},
 };
 use crate::api::{
     experiment::Target,

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::arming::{label_path, test};
+use super::{
+    arming::{label_path, test},
+    object::Object,
+};
 use crate::api::{experiment::Target, mark::Mark, names};
 
 /// To what the connections of a target are cut.
@@ -113,7 +116,7 @@ pub fn unselected(service: &str) -> String {
 /// The patch that gives `object` this spec under the mark that it carries; absent when it has it. It
 /// fails where somebody has changed the policy meanwhile.
 #[must_use]
-pub fn update(object: &super::Object, spec: &Value) -> Option<Vec<Value>> {
+pub fn update(object: &Object, spec: &Value) -> Option<Vec<Value>> {
     let same = |key: &str| object.value["spec"][key] == spec[key];
     if same("egress") && same("podSelector") {
         return None;

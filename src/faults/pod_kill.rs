@@ -1,6 +1,9 @@
 //! `podKill`: chosen pods of the target are evicted or deleted.
 
-use super::{Behaviour, Harm, Means, Sign, Taking, taking::Amount};
+use super::{
+    behaviour::{Behaviour, Harm, Means, Sign},
+    taking::{Amount, Taking},
+};
 use crate::api::fault::PodKill;
 
 pub(super) fn behaviour(kill: &PodKill) -> Behaviour<'_> {

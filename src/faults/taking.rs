@@ -1,6 +1,6 @@
 //! Takes pods away, each by its UID and version, and keeps a late call from taking one that survived.
 
-use super::{Call, call::Exact};
+use super::call::{Call, Exact};
 use crate::api::{Duration, run::Victim};
 
 pub use crate::api::fault::{KillMethod as Method, KillOrder as Order};
