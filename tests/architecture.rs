@@ -2,75 +2,161 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "architecture/source.rs"]
+mod source;
+
 use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
 };
 
-fn files(folder: &str) -> Vec<(PathBuf, String)> {
-    fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push((path.clone(), fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let folder = root.join(folder);
-    if folder.is_dir() {
-        walk(&folder, &mut found);
-    }
-    let module = folder.with_extension("rs");
-    if module.is_file() {
-        found.push((module.clone(), fs::read_to_string(&module).unwrap()));
-    }
-    found
+use source::{File, circles, files, imports, parse};
+
+/// What each folder may import of the others; `cli` may import everything.
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("api", &[]),
+    ("config", &["api"]),
+    ("faults", &["api"]),
+    ("core", &["api", "config", "faults"]),
+    ("detectors", &["api", "core"]),
+    ("debrief", &["api", "core", "faults"]),
+    ("metrics", &["api"]),
+    ("shell", &["api", "config", "core", "debrief", "detectors", "faults", "metrics"]),
+];
+
+/// The first part of a module or path.
+fn folder(module: &str) -> &str {
+    module.split("::").next().unwrap_or_default()
 }
 
-#[track_caller]
-fn never(folder: &str, words: &[&str]) {
-    let files = files(folder);
-    assert!(!files.is_empty(), "there is no src/{folder}");
-    for (path, text) in files {
-        for word in words {
-            assert!(!text.contains(word), "{} contains {word:?}", path.display());
+/// The paths of a file that break a rule of its folder, each with what it breaks.
+fn wrong_names(file: &File) -> Vec<String> {
+    let own = folder(&file.module);
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == own) else {
+        return Vec::new();
+    };
+    let is_pure = own != "shell";
+    let outside = |name: &&String| match name.strip_prefix("crate::").map(folder) {
+        Some(other) => other != own && !allowed.contains(&other),
+        None => {
+            let parts: Vec<&str> = name.split("::").collect();
+            let talks = matches!(parts[0], "tokio" | "reqwest" | "hyper")
+                || parts.contains(&"Client")
+                || name.starts_with("kube::Api")
+                || name.starts_with("kube::runtime");
+            let is_ambient = own == "core"
+                && (["Instant::now", "Timestamp::now", "Zoned::now", "SystemTime", "SysRng"]
+                    .iter()
+                    .any(|read| name.contains(read))
+                    || matches!(parts[0], "kube" | "tracing"));
+            is_pure && (talks || is_ambient) || parts[0] == "println"
         }
+    };
+    let mut wrong: Vec<String> = file.names.iter().filter(outside).cloned().collect();
+    if is_pure && file.is_async {
+        wrong.push("async fn".to_owned());
     }
+    wrong
 }
 
-const CLIENTS: [&str; 4] = ["Client", "kube::Api", "async fn", "tokio"];
+/// A file of that module with that code.
+fn planted(module: &str, code: &str) -> File {
+    parse(module.to_owned(), PathBuf::from("planted.rs"), code.to_owned())
+}
 
 #[test]
-fn the_rules_read_no_clock_and_talk_to_nobody() {
-    never(
-        "core",
-        &["kube::", "Instant::now", "Timestamp::now", "SystemTime", "rand::rng", "tracing"],
-    );
-    never("core", &CLIENTS);
+fn every_folder_imports_only_what_its_arrow_points_at() {
+    for file in files("src") {
+        let wrong = wrong_names(&file);
+        assert!(wrong.is_empty(), "{} names {wrong:?}", file.path.display());
+    }
 }
 
 #[test]
-fn resources_faults_detectors_and_debriefs_are_values() {
-    for folder in ["api", "faults", "detectors", "debrief"] {
-        never(folder, &CLIENTS);
+fn an_import_against_the_arrows_is_found() {
+    for (module, code) in [
+        ("core::decide", "use kube::{Api, Client};"),
+        ("core::decide", "fn now() -> jiff::Timestamp { jiff::Timestamp::now() }"),
+        ("core::decide", "use crate::{api::names, shell::call};"),
+        ("core::decide", "fn told() { tracing::info!(\"told\"); }"),
+        ("core::guards::alerts", "use super::super::super::cli::view;"),
+        ("faults::call", "async fn send() {}"),
+        ("faults::call", "fn send() { vec![crate::core::span::Span::default()]; }"),
+        ("debrief", "use kube::Client;"),
+        ("shell::run", "fn show() { println!(\"shown\"); }"),
+        ("shell::run", "use crate::cli;"),
+    ] {
+        assert!(!wrong_names(&planted(module, code)).is_empty(), "{code}");
     }
+    let test = "#[cfg(test)]\nmod tests {\n    use kube::Client;\n}";
+    assert!(wrong_names(&planted("core::decide", test)).is_empty());
+}
+
+#[test]
+fn no_more_than_five_files_import_each_other_in_a_circle() {
+    let files = files("src");
+    for circle in circles(&imports(&files)) {
+        assert!(circle.len() <= 5, "a circle of {} files: {}", circle.len(), circle.join(", "));
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let next = |number: usize| (number + 1) % 6;
+    let file = |number| {
+        let code = format!("use super::room{}::Thing;", next(number));
+        planted(&format!("core::room{number}"), &code)
+    };
+    let files: Vec<File> = (0..6).map(file).collect();
+    assert_eq!(circles(&imports(&files)).iter().map(Vec::len).collect::<Vec<_>>(), [6]);
+    assert!(circles(&imports(&files[..5])).is_empty());
+}
+
+/// What is public in `product` and named by no other file of it or of `others`; of a type, a constant or a
+/// trait it is enough that its own file names it.
+fn unused(product: &[File], others: &[File]) -> Vec<String> {
+    let mut total: BTreeMap<&str, usize> = BTreeMap::new();
+    for (word, count) in product.iter().chain(others).flat_map(|file| &file.words) {
+        *total.entry(word).or_default() += count;
+    }
+    let of = |file: &File| {
+        let is_unused = |(name, is_function): &&(String, bool)| {
+            let declared = file.public.iter().filter(|(other, _)| other == name).count();
+            let own = if *is_function { file.words[name] } else { declared };
+            total[name.as_str()] <= own
+        };
+        let unused = file.public.iter().filter(is_unused);
+        unused.map(|(name, _)| format!("{}::{name}", file.module)).collect::<Vec<_>>()
+    };
+    product.iter().flat_map(of).collect()
+}
+
+#[test]
+fn nothing_is_public_that_nobody_uses() {
+    let unused = unused(&files("src"), &files("tests"));
+    assert!(unused.is_empty(), "{unused:#?}");
+}
+
+#[test]
+fn what_is_public_and_unused_is_found() {
+    let one =
+        "pub fn used() {}\npub fn own() { helped() }\npub fn helped() {}\npub const KEPT: u8 = 1;";
+    let product =
+        [planted("core::one", one), planted("core::two", "fn go() { super::one::used() }")];
+    let found = unused(&product, &[]);
+    assert_eq!(found, ["core::one::own", "core::one::helped", "core::one::KEPT"]);
+    let test = [planted("it", "fn it() { own(); helped(KEPT); }")];
+    assert!(unused(&product, &test).is_empty());
 }
 
 /// Every name by which code could ask which fault it is: what `api/fault.rs` declares but `Fault` itself,
 /// and of each variant the key in YAML and the module.
 fn names_of_faults() -> BTreeSet<String> {
-    let declared = files("api").into_iter().find(|(path, _)| path.ends_with("api/fault.rs"));
-    let (_, text) = declared.unwrap();
-    let name = |rest: &str| words(rest).next().unwrap().to_owned();
-    let types = text.lines().filter_map(|line| {
-        line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum ")).map(name)
-    });
-    let (_, variants) = text.split_once("pub enum Fault {").unwrap();
+    let files = files("src");
+    let declared = files.iter().find(|file| file.module == "api::fault").unwrap();
+    let types =
+        declared.public.iter().filter(|(name, is_function)| name != "Fault" && !is_function);
+    let (_, variants) = declared.text.split_once("pub enum Fault {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
     let variants = variants.lines().filter_map(|line| line.trim().split_once('('));
     let spelled = variants.flat_map(|(variant, _)| {
@@ -81,7 +167,7 @@ fn names_of_faults() -> BTreeSet<String> {
         let module = module.collect::<String>().trim_start_matches('_').to_owned();
         [variant.to_owned(), format!("{}{rest}", first.to_lowercase()), module]
     });
-    types.filter(|name| name != "Fault").chain(spelled).collect()
+    types.map(|(name, _)| name.clone()).chain(spelled).collect()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -101,14 +187,12 @@ fn named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
 #[test]
 fn a_fault_is_named_only_where_it_is_declared_and_where_it_answers_for_itself() {
     let names = names_of_faults();
-    let own = [files("api"), files("faults")].concat();
-    for (path, text) in files("") {
-        let is_test = path.ends_with("tests.rs") || path.ends_with("examples.rs");
-        if own.iter().any(|(known, _)| *known == path) || is_test {
+    for file in files("src") {
+        if matches!(folder(&file.module), "api" | "faults") {
             continue;
         }
-        let found = named_in(&text, &names);
-        assert!(found.is_empty(), "{} names {found:?}: ask the fault", path.display());
+        let found = named_in(&file.text, &names);
+        assert!(found.is_empty(), "{} names {found:?}: ask the fault", file.path.display());
     }
 }
 
@@ -131,34 +215,47 @@ fn whoever_asks_which_fault_it_is_is_found() {
     assert!(named_in(test, &names).is_empty());
 }
 
-#[test]
-fn only_the_command_line_knows_the_command_line() {
-    for folder in ["api", "core", "faults", "detectors", "debrief", "shell"] {
-        never(folder, &["crate::cli", "println!"]);
-    }
+/// The paths by which a file asks where a run stands, why it ends, or how it went.
+fn judged(file: &File) -> Vec<String> {
+    // These two tell people what is new about a run.
+    let tells = ["shell::run::events", "shell::run::turns"].contains(&file.module.as_str());
+    let asks = |name: &&String| {
+        name.split("::").any(|part| {
+            matches!(part, "Stage" | "stage" | "Verdict" | "Answer" | "Cause")
+                || part == "FactName" && !tells
+        })
+    };
+    file.names.iter().filter(asks).cloned().collect()
 }
 
 #[test]
 fn the_shell_does_not_decide_by_where_a_run_stands() {
-    let words = ["Stage::", "stage::of", "status.stage", "Verdict::", "Answer::"];
-    for (path, text) in files("shell") {
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        for word in words {
-            assert!(!text.contains(word), "{} contains {word:?}", path.display());
-        }
+    for file in files("src").iter().filter(|file| folder(&file.module) == "shell") {
+        let found = judged(file);
+        assert!(found.is_empty(), "{} asks {found:?}: that is for core", file.path.display());
+        assert!(!file.text.contains("status.stage"), "{}", file.path.display());
+    }
+}
+
+#[test]
+fn a_shell_that_decides_by_where_a_run_stands_is_found() {
+    for code in [
+        "fn is_over(status: &S) -> bool { crate::core::stage::of(status) == Stage::Complete }",
+        "fn is_on(status: &S) -> bool { status.fact(FactName::Injected).is_some() }",
+        "fn ends(run: &R) -> bool { matches!(run.verdict, Some(Verdict::Passed)) }",
+        "use crate::{api::run, core::decide::{Cause, Decision}};",
+    ] {
+        assert!(!judged(&planted("shell::run::observe", code)).is_empty(), "{code}");
     }
 }
 
 #[test]
 fn no_file_is_longer_than_people_read() {
-    for (path, text) in files("") {
+    for file in files("src") {
         // The resources are lists of described fields.
-        let limit = if path.ends_with("api/run.rs") || path.ends_with("api/experiment.rs") {
-            700
-        } else {
-            400
-        };
-        let lines = text.lines().count();
-        assert!(lines <= limit, "{} has {lines} lines", path.display());
+        let limit =
+            if matches!(file.module.as_str(), "api::run" | "api::experiment") { 700 } else { 400 };
+        let lines = file.text.lines().count();
+        assert!(lines <= limit, "{} has {lines} lines", file.path.display());
     }
 }

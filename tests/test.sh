@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 began=$SECONDS
 log=$(mktemp)
+FIREDRILL_TOOK=$(mktemp) # not exported: the scripts that are called keep no summary of their own
 declare -A beside # what runs beside the tests: by name, the group of processes
 gives_way=()      # names of those that the tests go before
 logs=target/log   # of what runs beside them; bringing the cluster up removes those of one that was killed
@@ -16,7 +17,7 @@ cleanup() {
     kill -CONT -- "-$group" 2>/dev/null || true
   done
   wait
-  rm -f "$log"
+  rm -f "$log" "$FIREDRILL_TOOK"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -31,7 +32,7 @@ yielding() { # NAME NICENESS COMMAND...: with what the tests leave of the proces
 }
 finished() { # NAME: waits for it and shows what it says
   local code=0
-  counted tail -n +1 -f --pid="${beside[$1]}" "$logs/$1.log"
+  part "waiting for $1" tail -n +1 -f --pid="${beside[$1]}" "$logs/$1.log"
   wait "${beside[$1]}" || code=$?
   unset "beside[$1]"
   [ $code = 0 ] || { echo "$1 failed" >&2; exit 1; }
@@ -43,16 +44,20 @@ stopped() { # NAME...
     unset "beside[$name]"
   done
 }
-counted() { "$@" 2>&1 | tee -a "$log"; }
+part() { # NAME COMMAND...: whose results are counted and whose time is noted
+  local name=$1 from=$SECONDS
+  "${@:2}" 2>&1 | tee -a "$log"
+  took "$name" $((SECONDS - from))
+}
 
 tests/cluster/preflight.sh
 tests/cluster/packages.sh
-counted tests/cluster/refusals.sh
+part "refusals" tests/cluster/refusals.sh
 mkdir -p "$logs"
 yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
 yielding licences-and-simulation 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
 beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
-counted tests/check.sh
+part "what needs no cluster" tests/check.sh
 step "build"
 # Its path, as cargo would wait for what else is being built.
 on_cluster=$(cargo test --locked --no-run --test on_cluster --message-format=json-render-diagnostics |
@@ -62,10 +67,10 @@ print(*(line["executable"] for line in lines if line.get("executable") and line[
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 finished programs
-tests/cluster/up.sh
-tests/cluster/chart.sh
+part "cluster" tests/cluster/up.sh
+part "chart" tests/cluster/chart.sh
 on_cluster() { # SUITE THREADS
-  counted tests/cluster/shell.sh env STATE="$STATE" "$on_cluster" "$1::" --test-threads="$2"
+  part "suite $1" tests/cluster/shell.sh env STATE="$STATE" "$on_cluster" "$1::" --test-threads="$2"
 }
 signal() { # SIGNAL: to what gives way and is not finished
   local name
@@ -80,7 +85,7 @@ undisturbed() { # COMMAND...
   signal CONT
 }
 step "facts about the API server"
-KUBECTL="tests/cluster/shell.sh kubectl" counted tests/cluster/shell.sh tests/cluster/api-facts.sh
+KUBECTL="tests/cluster/shell.sh kubectl" part "facts" tests/cluster/shell.sh tests/cluster/api-facts.sh
 step "the server and the command line agree"
 on_cluster validation 1
 step "the contract of every fault, where no reaper ends it"
@@ -107,19 +112,19 @@ on_cluster alone 5
 step "who may do what"
 on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"
-counted tests/matrix.sh --sample
+part "matrix, a sample" tests/matrix.sh --sample
 step "monitoring that comes and goes, while the commands of the README run on another cluster"
 finished release
 beside readme tests/readme.sh
-tests/cluster/shop.sh
+part "shop" tests/cluster/shop.sh
 on_cluster monitoring 1
 finished readme
 step "the demo, interrupted and called again"
-undisturbed counted tests/demo-again.sh
+undisturbed part "demo, again" tests/demo-again.sh
 step "the hard days of another cluster"
-counted tests/cluster/no-trace.sh
+part "no trace" tests/cluster/no-trace.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"
-counted tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
+part "rights" tests/cluster/shell.sh python3 tests/cluster/rights.py "$AUDIT_LOG"
 finished licences-and-simulation
 
 # Suites are chosen by name, so each of their results says how many others were filtered out.
@@ -128,5 +133,7 @@ listed=$("$on_cluster" --list | grep -c ': test$')
 [ "$ran" = "$listed" ] || { echo "of $listed tests on the cluster $ran ran" >&2; exit 1; }
 passed=$(awk '/^test result:/ {sum += $4} END {print sum + 0}' "$log")
 skipped=$(awk '/^test result:/ {sum += $8} END {print sum + 0}' "$log")
+printf '\nThe ten slowest parts:\n'
+sort -t$'\t' -k2,2nr "$FIREDRILL_TOOK" | head -10 | awk -F'\t' '{printf "%5d s  %s\n", $2, $1}'
 printf '\n%s passed, 0 failed, %s skipped\n' "$passed" "$skipped"
 printf 'retried: %s, took: %s min\n' "$(grep -c 'begun anew' "$log" || true)" "$(((SECONDS - began + 59) / 60))"

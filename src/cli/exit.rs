@@ -48,7 +48,7 @@ pub fn of(run: &ExperimentRun) -> Exit {
 
 /// How the program ends for this verdict and reason.
 #[must_use]
-pub fn of_verdict(verdict: Verdict, reason: &str) -> Exit {
+fn of_verdict(verdict: Verdict, reason: &str) -> Exit {
     match verdict {
         Verdict::Passed => Exit::Met,
         Verdict::ObjectiveMissed | Verdict::NotRecovered => Exit::Missed,

@@ -79,7 +79,7 @@ pub fn keyed(schema: &Value, node: &Node) -> Option<String> {
 
 /// Names joined for people: `count or percent`, `image, command or env`.
 #[must_use]
-pub fn either(names: &[&str]) -> String {
+fn either(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),

@@ -6,7 +6,7 @@ use super::{leftovers::Revision, pods::Pod};
 use crate::{
     api::{
         Duration, Moment,
-        run::{ExperimentRun, FactName, TargetRef, Workload},
+        run::{ExperimentRun, ExperimentRunStatus, FactName, TargetRef, Workload},
     },
     faults::Object,
 };
@@ -52,6 +52,33 @@ pub struct Scene {
     pub dependency_ready: Option<usize>,
     /// When a reaper was last heard of.
     pub reaper_seen: Option<Moment>,
+}
+
+/// What is read for a fault that changes fields, beside its object, by where the run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// The revisions that hold the fault: from our revert on, which removes them.
+    pub faulty_revisions: bool,
+    /// The policy that blocks an egress: until our revert.
+    pub policy: bool,
+    /// What shows the effect: once the fault is known to be there.
+    pub sign: bool,
+    /// When a reaper was last heard of: until the journal, which a guard holds up without one.
+    pub reaper: bool,
+}
+
+impl Reads {
+    /// What is read for a run of that status.
+    #[must_use]
+    pub fn of(status: Option<&ExperimentRunStatus>) -> Self {
+        let seen = |fact| status.is_some_and(|status| status.fact(fact).is_some());
+        Self {
+            faulty_revisions: seen(FactName::RevertStarted),
+            policy: !seen(FactName::RevertStarted),
+            sign: seen(FactName::Injected),
+            reaper: !seen(FactName::Journaled),
+        }
+    }
 }
 
 /// An object that is to be changed.

@@ -95,8 +95,7 @@ impl Call {
 
     /// API group, resource and verb that the namespace's runner needs for it, where it breaks something or
     /// prepares that.
-    #[must_use]
-    pub const fn needs(&self) -> Option<(&'static str, &'static str, &'static str)> {
+    pub(super) const fn needs(&self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Self::EvictPod(_) => Some(("", "pods/eviction", "create")),
             Self::DeletePod(_) => Some(("", "pods", "delete")),

@@ -19,10 +19,10 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    api::{ExperimentRun, ExperimentSpec, Moment, experiment::Target, names, run::FactName},
+    api::{ExperimentRun, ExperimentSpec, Moment, experiment::Target, names},
     core::{
         leftovers::Revision,
-        world::{Changeable, Scene},
+        world::{Changeable, Reads, Scene},
     },
     faults::{
         self, Kind, Object, Sign,
@@ -37,7 +37,7 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
     let arming = means.arming()?;
     let namespace = run.namespace().unwrap_or_default();
     let ((kind, name), cut) = (arming.object(&spec.target), arming.cut());
-    let seen = |fact| run.status.as_ref().is_some_and(|status| status.fact(fact).is_some());
+    let reads = Reads::of(run.status.as_ref());
     let client = &context.reads;
     let object = match objects::read(client, kind, &namespace, &name).await {
         Ok(Some(object)) => Changeable::Found(object),
@@ -45,7 +45,7 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         Err(error) => Changeable::Unreadable(error.to_string()),
     };
     let faulty = match &object {
-        Changeable::Found(object) if seen(FactName::RevertStarted) => {
+        Changeable::Found(object) if reads.faulty_revisions => {
             faulty_revisions(client, run, object).await.map(Some)
         }
         _ => Ok(None),
@@ -55,15 +55,15 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         Ok(revisions) => (object, revisions),
         Err(error) => (Changeable::Unreadable(error.to_string()), None),
     };
-    let policy = match cut.filter(|_| !seen(FactName::RevertStarted)) {
+    let policy = match cut.filter(|_| reads.policy) {
         Some(cut) => Some(policy(client, &namespace, &name, (&spec.target, cut)).await),
         None => None,
     };
-    let dependency_ready = match sign.filter(|_| seen(FactName::Injected)) {
+    let dependency_ready = match sign.filter(|_| reads.sign) {
         Some(sign) => ready(client, &namespace, sign, &object).await,
         None => None,
     };
-    let reaper_seen = if seen(FactName::Journaled) { None } else { reaper_seen(context).await };
+    let reaper_seen = if reads.reaper { reaper_seen(context).await } else { None };
     Some(Scene { object, faulty_revisions, policy, dependency_ready, reaper_seen })
 }
 
