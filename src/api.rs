@@ -8,6 +8,7 @@
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;
+pub mod facts;
 pub mod fault;
 pub mod impact;
 pub mod journal;
