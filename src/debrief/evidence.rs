@@ -1,7 +1,7 @@
 //! What a debrief takes over from its run: a copy of facts and numbers, nothing computed anew but
 //! differences between two facts.
 
-use super::LeadUp;
+use super::leadup::LeadUp;
 use crate::{
     api::{
         ExperimentRun, ExperimentSpec,

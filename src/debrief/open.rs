@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kube::api::ObjectMeta;
 
 use super::{
-    LeadUp,
     evidence::{Miss, evidence, measured},
+    leadup::LeadUp,
     stage,
     title::title,
 };

@@ -126,7 +126,7 @@ pub fn summary_line(debrief: &Debrief) -> String {
         parts.push(format!("repeated {}", count(status.repeats, "time")));
     }
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
-    super::plain(&format!("{name} ({}): {}", parts.join(", "), debrief.spec.title))
+    super::markdown::plain(&format!("{name} ({}): {}", parts.join(", "), debrief.spec.title))
 }
 
 #[cfg(test)]
