@@ -15,6 +15,7 @@ pub mod lever;
 pub mod mark;
 pub mod names;
 pub mod pattern;
+pub mod reason;
 pub mod run;
 pub mod value;
 

@@ -1,10 +1,10 @@
 //! The experiment's own conditions for an early end, from the journal to our revert.
 
-use super::{Cause, Decision, Observed, during};
+use super::{Decision, Observed, during};
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, FactName},
+        run::{ExperimentRunStatus, FactName, Reason},
     },
     core::{abort::Watch, plan::Plan},
 };
@@ -25,7 +25,7 @@ pub(super) fn unless_due(
         None => go_on(),
         Some(due) if due.at <= observed.now => {
             let seen = during::see(observed, status, &watcher);
-            during::start_revert(observed, &seen, Cause::Guard, &due.why)
+            during::start_revert(observed, &seen, Reason::Guard, &due.why)
         }
         Some(due) => no_later_than(go_on(), due.at),
     }
@@ -57,6 +57,7 @@ mod tests {
             Need,
             tests::{self, status},
         },
+        fact,
         pods::tests::at,
         sight::Sight,
     };
@@ -70,10 +71,10 @@ mod tests {
     const INTENDED: [FactName; 1] = [FactName::Journaled];
     const INJECTED: [FactName; 2] = [FactName::Journaled, FactName::Injected];
 
-    /// The facts that the decision adds, by name and detail.
+    /// The facts that the decision adds, by name and words.
     fn added(decision: Decision, known: usize) -> Vec<(FactName, String)> {
         let Decision::Record(status) = decision else { panic!("{decision:?}") };
-        status.facts.into_iter().skip(known).map(|fact| (fact.name, fact.detail)).collect()
+        status.facts.iter().skip(known).map(|fact| (fact.name, fact::words(fact))).collect()
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Before the journal: guards, refusals, and the journal itself.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject, arming, waiting};
+use super::{AGAIN, Decision, Effect, Need, Observed, Subject, arming, waiting};
 use crate::{
     api::{
         Duration, Moment,
         run::{
-            ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, PreImage, Verdict,
+            ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Journal, PreImage, Reason,
+            Verdict,
         },
     },
     core::{
@@ -22,9 +23,9 @@ use crate::{
 };
 
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    if let Some(cause) = observed.stop().filter(|cause| *cause != Cause::Lever) {
-        let summary = format!("ended before anything was broken ({})", cause.reason());
-        return finish(observed, status, (Verdict::Aborted, cause.reason()), summary);
+    if let Some(cause) = observed.stop().filter(|cause| *cause != Reason::Lever) {
+        let summary = format!("ended before anything was broken ({cause})");
+        return finish(observed, status, (Verdict::Aborted, cause), summary);
     }
     let (plan, generation) = match observed.subject {
         Subject::Valid { plan, generation } => (plan, *generation),
@@ -33,10 +34,15 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             // What the operator sees of the alert sources and the reaper is told all the same: `doctor` asks so.
             let mut status = status.clone();
             status.plan.get_or_insert_default().warnings.clone_from(&observed.sight.warnings);
-            return finish(observed, &status, (Verdict::Error, "ExperimentNotFound"), summary);
+            return finish(
+                observed,
+                &status,
+                (Verdict::Error, Reason::ExperimentNotFound),
+                summary,
+            );
         }
         Subject::Invalid(problems) => {
-            return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
+            return finish(observed, status, (Verdict::Error, Reason::InvalidSpec), list(problems));
         }
     };
     if !observed.run.spec.dry_run && !observed.run.is_held() {
@@ -58,7 +64,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             arming::Preparation::Needs(decision) => decision,
             arming::Preparation::Denied(words) => {
                 let summary = format!("refused by the API server: {words}");
-                finish(observed, &accepted, (Verdict::Error, "InjectionDenied"), summary)
+                finish(observed, &accepted, (Verdict::Error, Reason::InjectionDenied), summary)
             }
         },
         Some(closed) if closed.name.opens_with_time() => {
@@ -94,7 +100,7 @@ fn stale(
         "refused: what the guards look at was {age} old once it was read, and may be {FRESH}; waited {}",
         observed.run.spec.start_within
     );
-    finish(observed, &accepted, (Verdict::Error, "ReadsTooSlow"), summary)
+    finish(observed, &accepted, (Verdict::Error, Reason::ReadsTooSlow), summary)
 }
 
 /// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
@@ -130,27 +136,6 @@ fn list(problems: &[Problem]) -> String {
 
 fn refusal(closed: &GuardResult) -> String {
     format!("refused by guard {}: {}", closed.name, closed.detail)
-}
-
-fn guard_reason(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Enabled => "Enabled",
-        Guard::NotProtected => "NotProtected",
-        Guard::Lever => "Lever",
-        Guard::Caps => "Caps",
-        Guard::TargetFound => "TargetFound",
-        Guard::ServicesFound => "ServicesFound",
-        Guard::MinReady => "MinReady",
-        Guard::MaxUnavailable => "MaxUnavailable",
-        Guard::DisruptionBudget => "DisruptionBudget",
-        Guard::NoRollout => "NoRollout",
-        Guard::Steady => "BaselineNotSteady",
-        Guard::AlertsQuiet => "AlertAlreadyFiring",
-        Guard::TargetFree => "TargetFree",
-        Guard::Concurrency => "Concurrency",
-        Guard::Reaper => "Reaper",
-        Guard::AbortConditions => "AbortConditions",
-    }
 }
 
 fn put_guards(status: &mut ExperimentRunStatus, results: &[GuardResult]) {
@@ -227,7 +212,7 @@ fn refuse(
         refusal
     };
     put_guards(&mut status, results);
-    finish(observed, &status, (verdict, guard_reason(closed.name)), summary)
+    finish(observed, &status, (verdict, closed.name.into()), summary)
 }
 
 /// Until when guards that time can open are waited for. A plan waits only as long as its steady
@@ -311,9 +296,9 @@ fn plan_only(
     if let Some(world) = observed.world {
         put_journal(observed, &mut status, world, aim);
     }
-    status.reason = Some("DryRun".to_owned());
+    status.reason = Some(Reason::DryRun);
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, "DryRun"));
+    status.facts.push(observed.now_fact(FactName::Completed, "").because(Reason::DryRun));
     observed.record(status)
 }
 
@@ -321,14 +306,14 @@ fn plan_only(
 fn finish(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    (verdict, reason): (Verdict, &str),
+    (verdict, reason): (Verdict, Reason),
     summary: String,
 ) -> Decision {
     let mut status = status.clone();
     status.verdict = Some(verdict);
-    status.reason = Some(reason.to_owned());
+    status.reason = Some(reason);
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, reason));
+    status.facts.push(observed.now_fact(FactName::Completed, "").because(reason));
     observed.record(status)
 }
 
@@ -365,7 +350,7 @@ mod tests {
         let Decision::Record(status) = decided(Some(0.0), healthy(), 600.0, 603.2) else {
             panic!("it is given up")
         };
-        assert_eq!(status.reason.as_deref(), Some("ReadsTooSlow"));
+        assert_eq!(status.reason, Some(Reason::ReadsTooSlow));
         let summary = status.summary.unwrap();
         assert!(summary.contains("3.2s old") && summary.contains("may be 1s"), "{summary}");
     }
@@ -377,7 +362,7 @@ mod tests {
         let Decision::Record(status) = decided(Some(0.0), empty, 600.0, 603.2) else {
             panic!("it is given up")
         };
-        assert_eq!(status.reason.as_deref(), Some("TargetFound"));
+        assert_eq!(status.reason, Some(Reason::TargetFound));
         let results = status.plan.unwrap().guards;
         let closed = guards::first_closed(&results).map(|result| result.name);
         assert_eq!(closed, Some(Guard::TargetFound));

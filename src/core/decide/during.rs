@@ -1,18 +1,21 @@
 //! From the journal to the end: inject exactly what was journaled, then observe.
 
 use super::{
-    AGAIN, Cause, Decision, Effect, Need, Observed, Report, Subject, aborting, arming, before,
-    ending, rounds,
+    AGAIN, Decision, Effect, Need, Observed, Report, Subject, aborting, arming, before, ending,
+    rounds,
 };
 use crate::{
     api::{
         Moment,
-        run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Since, Victim},
+        run::{
+            Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Journal, Reason, Since,
+            Victim,
+        },
     },
     core::{
         absence,
         alarms::{Sighting, Watcher},
-        guards, matcher,
+        guards,
         plan::Plan,
         pods::Pod,
         span::Span,
@@ -39,10 +42,10 @@ pub(super) fn intended(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return read_report(observed, status, report);
     }
     if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
-        return start_revert(observed, status, Cause::DeadlinePassed, "");
+        return start_revert(observed, status, Reason::DeadlinePassed, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
     };
     aborting::unless_due(observed, status, plan, || {
         strike(observed, status, plan, (journaled, journal))
@@ -76,7 +79,7 @@ fn strike(
         // Both have journaled: the one with the higher UID gives way, the other waits for that.
         return if rival.injected || rival.uid.as_str() < observed.run.uid() {
             let detail = format!("run {} has the same target", rival.name);
-            start_revert(observed, status, Cause::TargetFree, &detail)
+            start_revert(observed, status, Reason::TargetFree, &detail)
         } else {
             Decision::WaitUntil(observed.now + AGAIN)
         };
@@ -133,22 +136,22 @@ fn journal_again(
 }
 
 /// The guards that are read live before each batch of harmful calls.
-pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Cause, String)> {
+pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Reason, String)> {
     if let Some(why) = world.lever.refusal() {
-        return Some((Cause::Lever, why));
+        return Some((Reason::Lever, why));
     }
     match &world.namespace {
         Namespace::Found { terminating: true, .. } => {
-            Some((Cause::Deleted, "the namespace is being deleted".to_owned()))
+            Some((Reason::Deleted, "the namespace is being deleted".to_owned()))
         }
         Namespace::Found { enabled: false, .. } if observed.config.opt_in => {
-            Some((Cause::Guard, "the namespace has opted out".to_owned()))
+            Some((Reason::Guard, "the namespace has opted out".to_owned()))
         }
         Namespace::Found { protected: true, .. } => {
-            Some((Cause::Guard, "the namespace is protected".to_owned()))
+            Some((Reason::Guard, "the namespace is protected".to_owned()))
         }
         Namespace::Unreadable(error) => {
-            Some((Cause::Guard, format!("the namespace cannot be read: {error}")))
+            Some((Reason::Guard, format!("the namespace cannot be read: {error}")))
         }
         Namespace::Found { .. } => None,
     }
@@ -165,9 +168,9 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         return observed.record(broken);
     }
     let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
-        Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
+        Outcome::Denied(words) => Some((Reason::InjectionDenied, words)),
         Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
-            Some((Cause::DisruptionBudget, words))
+            Some((Reason::DisruptionBudget, words))
         }
         _ => None,
     });
@@ -188,12 +191,11 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
     let of = report.outcomes.len();
     let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
     let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
-    let mut detail = format!("{accepted} of {of} × {verb} accepted");
-    if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
-        detail = format!("{PARTIAL}{detail}; {refusal}");
-    }
-    let span = injection(&status, report.span, accepted);
-    status.facts.push(span.fact(FactName::Injected, "api", detail));
+    let refusal = report.outcomes.iter().find_map(|(_, outcome)| words(outcome));
+    let refused = refusal.map(|words| format!("; {words}")).unwrap_or_default();
+    let detail = format!("{accepted} of {of} × {verb} accepted{refused}");
+    let fact = injection(&status, report.span, accepted).fact(FactName::Injected, "api", detail);
+    status.facts.push(Fact { partial: refusal.is_some(), ..fact });
     Some(status)
 }
 
@@ -206,9 +208,6 @@ fn injection(status: &ExperimentRunStatus, answered: Span, accepted: usize) -> S
         _ => answered,
     }
 }
-
-/// How the detail of `injected` begins when some victims were refused.
-pub(super) const PARTIAL: &str = "partial: ";
 
 /// Why a victim is still there; one that is gone is broken, whoever did it.
 fn words(outcome: &Outcome) -> Option<&str> {
@@ -226,15 +225,11 @@ fn start_deadline(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Mome
 pub(super) fn start_revert(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
     detail: &str,
 ) -> Decision {
     let mut status = status.clone();
-    let detail = match detail {
-        "" => cause.reason().to_owned(),
-        detail => format!("{}: {detail}", cause.reason()),
-    };
-    status.facts.push(observed.now_fact(FactName::RevertStarted, detail));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, detail).because(cause));
     observed.record(status)
 }
 
@@ -244,7 +239,7 @@ pub(super) fn injected(observed: &Observed<'_>, status: &ExperimentRunStatus) ->
         return start_revert(observed, status, cause, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
     };
     aborting::unless_due(observed, status, plan, || follow(observed, status, plan))
 }
@@ -277,7 +272,7 @@ pub(super) fn aftermath(observed: &Observed<'_>, status: &ExperimentRunStatus) -
         return ending::cut_short(observed, status, cause);
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return ending::cut_short(observed, status, Cause::Guard);
+        return ending::cut_short(observed, status, Reason::Guard);
     };
     if observed.world.is_none() {
         return Decision::Look(Need::World);
@@ -342,7 +337,8 @@ pub(super) fn see(
     }
     let book = &sight.book;
     let alert = |(span, sighting): (Span, &Sighting), name| {
-        after(span).fact(name, sighting.channel.name(), matcher::print(&sighting.labels))
+        let fact = after(span).fact(name, sighting.channel.name(), "");
+        Fact { labels: sighting.labels.clone(), ..fact }
     };
     if let Some(seen) = book.condition_true(watcher, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));

@@ -1,15 +1,15 @@
 //! The end of a run: when it is over, what the answers are, and the debrief before the last write.
 
-use super::{AGAIN, Cause, Decision, Effect, Need, Observed, arming, during};
+use super::{AGAIN, Debriefing, Decision, Effect, Need, Observed, arming, during};
 use crate::{
     api::{
         Duration, Moment,
-        run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult, Verdict},
+        run::{Answer, ExperimentRunStatus, FactName, Gap, Reason, ToleranceResult, Verdict},
     },
     core::{
         absence,
         alarms::Watcher,
-        attribution, changes,
+        attribution, changes, fact,
         measure::{self, Basis},
         span::{Span, crop},
         summary, verdict,
@@ -34,7 +34,7 @@ pub(super) fn decide(
         return if observed.now < deadline {
             Decision::WaitUntil(deadline.min(observed.now + AGAIN))
         } else {
-            during::start_revert(observed, status, Cause::Duration, "")
+            during::start_revert(observed, status, Reason::Duration, "")
         };
     }
     if observed.now < over.at {
@@ -198,16 +198,16 @@ fn measured(
     conclude(status, verdict, reason);
 }
 
-fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
+fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: Reason) {
     status.verdict = Some(verdict);
-    status.reason = Some(reason.to_owned());
+    status.reason = Some(reason);
     let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
     let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
     status.summary = sentence.map(|sentence| crop(sentence, 1024));
 }
 
 fn is_partial(status: &ExperimentRunStatus) -> bool {
-    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(during::PARTIAL))
+    status.fact(FactName::Injected).is_some_and(|fact| fact.partial)
 }
 
 fn blind(gaps: &[Gap], injected: Moment) -> bool {
@@ -222,7 +222,7 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     let all_gone = status.plan.as_ref().is_some_and(|plan| {
         plan.victims.iter().all(|victim| observed.sight.pods.is_gone(&victim.uid))
     });
-    status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, "").because(Reason::Ended));
     if !all_gone || changes(&status) {
         return observed.record(status);
     }
@@ -234,21 +234,21 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
 pub(super) fn reverted(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
 ) -> Decision {
     let mut status = status.clone();
     let reverted = revoked(observed, &status);
     status.facts.push(reverted.fact(FactName::Reverted, "api", "read back, nothing is left"));
     status.revert_problem = None;
-    if cause == Cause::Duration {
+    if cause == Reason::Duration {
         return observed.record(status);
     }
     if status.verdict.is_none() {
         let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
-        conclude(&mut status, verdict, cause.reason());
+        conclude(&mut status, verdict, cause);
         if status.fact(FactName::Injected).is_none() {
-            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
-            status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
+            let why = status.fact(FactName::RevertStarted).map(fact::words).unwrap_or_default();
+            status.summary = Some(crop(format!("nothing was broken ({why})"), 1024));
         }
     }
     complete_unless_debrief(observed, status)
@@ -292,10 +292,10 @@ fn say_no_debrief(status: &mut ExperimentRunStatus) {
 pub(super) fn cut_short(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
 ) -> Decision {
     let mut status = status.clone();
-    conclude(&mut status, Verdict::Aborted, cause.reason());
+    conclude(&mut status, Verdict::Aborted, cause);
     complete_unless_debrief(observed, status)
 }
 
@@ -305,8 +305,8 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
     match observed.debrief {
         None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
         None => {}
-        Some("") => say_no_debrief(&mut status),
-        Some(name) => status.debrief = Some(name.to_owned()),
+        Some(Debriefing::Failed) => say_no_debrief(&mut status),
+        Some(Debriefing::Recorded(name)) => status.debrief = Some(name.clone()),
     }
     status.facts.push(observed.now_fact(FactName::Completed, ""));
     observed.record(status)

@@ -1,6 +1,6 @@
 //! The revert: revoke what may still be on its way, read back, record.
 
-use super::{Cause, Decision, Effect, Need, Observed, arming, ending};
+use super::{Decision, Effect, Need, Observed, arming, ending};
 use crate::{
     api::{
         mark::Mark,
@@ -34,7 +34,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         }
         // Read back what the revocation left, until nothing unmarked is there.
         Some(_) if !survivors.is_empty() => Decision::Look(Need::World),
-        _ => ending::reverted(observed, status, Cause::read(&started.detail)),
+        _ => ending::reverted(observed, status, super::cause(started)),
     }
 }
 
