@@ -3,8 +3,6 @@
 //! The schema is the one place where an input is judged: the API server, the CLI and the tests all
 //! read the same rules. Nothing here talks to a cluster.
 
-#![expect(clippy::duplicated_attributes, reason = "each printer column repeats its keys")]
-
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;
@@ -16,6 +14,7 @@ pub mod lever;
 pub mod mark;
 pub mod names;
 pub mod pattern;
+pub mod reason;
 pub mod run;
 pub mod value;
 

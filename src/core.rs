@@ -11,6 +11,7 @@ pub mod changes;
 pub mod conditions;
 pub mod decide;
 pub mod document;
+pub mod fact;
 pub mod guards;
 pub mod hash;
 pub mod hint;

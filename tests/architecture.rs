@@ -8,9 +8,13 @@ mod source;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::LazyLock,
 };
 
 use source::{File, circles, files, imports, parse};
+
+/// Every file of the product.
+static PRODUCT: LazyLock<Vec<File>> = LazyLock::new(|| files("src"));
 
 /// What each folder may import of the others; `cli` may import everything.
 const ARROWS: [(&str, &[&str]); 8] = [
@@ -36,9 +40,10 @@ fn wrong_names(file: &File) -> Vec<String> {
         return Vec::new();
     };
     let is_pure = own != "shell";
-    let outside = |name: &&String| match name.strip_prefix("crate::").map(folder) {
-        Some(other) => other != own && !allowed.contains(&other),
-        None => {
+    let outside = |name: &&String| {
+        if let Some(other) = name.strip_prefix("crate::").map(folder) {
+            other != own && !allowed.contains(&other)
+        } else {
             let parts: Vec<&str> = name.split("::").collect();
             let talks = matches!(parts[0], "tokio" | "reqwest" | "hyper")
                 || parts.contains(&"Client")
@@ -66,8 +71,8 @@ fn planted(module: &str, code: &str) -> File {
 
 #[test]
 fn every_folder_imports_only_what_its_arrow_points_at() {
-    for file in files("src") {
-        let wrong = wrong_names(&file);
+    for file in PRODUCT.iter() {
+        let wrong = wrong_names(file);
         assert!(wrong.is_empty(), "{} names {wrong:?}", file.path.display());
     }
 }
@@ -94,8 +99,7 @@ fn an_import_against_the_arrows_is_found() {
 
 #[test]
 fn no_more_than_five_files_import_each_other_in_a_circle() {
-    let files = files("src");
-    for circle in circles(&imports(&files)) {
+    for circle in circles(&imports(&PRODUCT)) {
         assert!(circle.len() <= 5, "a circle of {} files: {}", circle.len(), circle.join(", "));
     }
 }
@@ -133,7 +137,7 @@ fn unused(product: &[File], others: &[File]) -> Vec<String> {
 
 #[test]
 fn nothing_is_public_that_nobody_uses() {
-    let unused = unused(&files("src"), &files("tests"));
+    let unused = unused(&PRODUCT, &files("tests"));
     assert!(unused.is_empty(), "{unused:#?}");
 }
 
@@ -152,8 +156,7 @@ fn what_is_public_and_unused_is_found() {
 /// Every name by which code could ask which fault it is: what `api/fault.rs` declares but `Fault` itself,
 /// and of each variant the key in YAML and the module.
 fn names_of_faults() -> BTreeSet<String> {
-    let files = files("src");
-    let declared = files.iter().find(|file| file.module == "api::fault").unwrap();
+    let declared = PRODUCT.iter().find(|file| file.module == "api::fault").unwrap();
     let types =
         declared.public.iter().filter(|(name, is_function)| name != "Fault" && !is_function);
     let (_, variants) = declared.text.split_once("pub enum Fault {").unwrap();
@@ -187,7 +190,7 @@ fn named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
 #[test]
 fn a_fault_is_named_only_where_it_is_declared_and_where_it_answers_for_itself() {
     let names = names_of_faults();
-    for file in files("src") {
+    for file in PRODUCT.iter() {
         if matches!(folder(&file.module), "api" | "faults") {
             continue;
         }
@@ -230,7 +233,7 @@ fn judged(file: &File) -> Vec<String> {
 
 #[test]
 fn the_shell_does_not_decide_by_where_a_run_stands() {
-    for file in files("src").iter().filter(|file| folder(&file.module) == "shell") {
+    for file in PRODUCT.iter().filter(|file| folder(&file.module) == "shell") {
         let found = judged(file);
         assert!(found.is_empty(), "{} asks {found:?}: that is for core", file.path.display());
         assert!(!file.text.contains("status.stage"), "{}", file.path.display());
@@ -251,7 +254,7 @@ fn a_shell_that_decides_by_where_a_run_stands_is_found() {
 
 #[test]
 fn no_file_is_longer_than_people_read() {
-    for file in files("src") {
+    for file in PRODUCT.iter() {
         // The resources are lists of described fields.
         let limit =
             if matches!(file.module.as_str(), "api::run" | "api::experiment") { 700 } else { 400 };

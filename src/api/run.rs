@@ -1,5 +1,7 @@
 //! `ExperimentRun`: one execution; its status is the journal and the measurement.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
-    facts, names,
+    facts, names, reason,
     value::{Duration, Moment, Name},
 };
 
@@ -17,6 +19,7 @@ pub use super::{
         ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef, Victim,
         Warning, Workload,
     },
+    reason::Reason,
 };
 
 /// One execution of an experiment, never resumed and never reused.
@@ -112,9 +115,9 @@ pub struct ExperimentRunStatus {
     /// The outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// Why, in one CamelCase word.
+    /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<reason::Reason>,
     /// One sentence with numbers that stands alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
@@ -132,8 +135,9 @@ pub struct ExperimentRunStatus {
 }
 
 /// An instant that was seen: the truth lies in `[notBefore, at]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.name != 'revertStarted' || has(self.reason)").message("the fact revertStarted has its reason"))]
 pub struct Fact {
     /// What was seen.
     pub name: FactName,
@@ -144,7 +148,16 @@ pub struct Fact {
     /// Who saw it: `operator, api, probe, watch, prometheus, alertmanager, webhook`.
     #[schemars(length(max = 63))]
     pub source: String,
-    /// What it was, in a few words.
+    /// Why: of a revert, and of the end of a run that broke nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<reason::Reason>,
+    /// Whether some victims were refused while others were taken; of `injected`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// The labels of the alert that this is about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What else is known of it, in a few words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 512))]
     pub detail: String,
@@ -257,7 +270,7 @@ pub enum DetectionTier {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertRef {
     /// Its labels.
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
     /// Alertmanager's fingerprint, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
@@ -452,6 +465,14 @@ impl ExperimentRun {
             .and_then(|status| status.plan.as_ref()?.spec.as_ref())
             .or(self.spec.template.as_ref())
             .or_else(|| experiment.map(|experiment| &experiment.spec))
+    }
+}
+
+impl Fact {
+    /// The same, with its reason.
+    #[must_use]
+    pub fn because(self, reason: Reason) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 }
 

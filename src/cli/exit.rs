@@ -7,7 +7,7 @@ use kube::client::AuthError;
 use super::rights;
 use crate::api::{
     ExperimentRun,
-    run::{Guard, Verdict},
+    run::{Reason, Verdict},
 };
 
 /// How the program ends.
@@ -39,7 +39,7 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn of(run: &ExperimentRun) -> Exit {
     let status = run.status.as_ref();
-    let reason = status.and_then(|status| status.reason.as_deref()).unwrap_or_default();
+    let reason = status.and_then(|status| status.reason);
     let Some(verdict) = status.and_then(|status| status.verdict) else {
         return Exit::Infrastructure;
     };
@@ -48,21 +48,15 @@ pub fn of(run: &ExperimentRun) -> Exit {
 
 /// How the program ends for this verdict and reason.
 #[must_use]
-fn of_verdict(verdict: Verdict, reason: &str) -> Exit {
+fn of_verdict(verdict: Verdict, reason: Option<Reason>) -> Exit {
     match verdict {
         Verdict::Passed => Exit::Met,
         Verdict::ObjectiveMissed | Verdict::NotRecovered => Exit::Missed,
         Verdict::Aborted | Verdict::Inconclusive => Exit::Undecided,
-        Verdict::Error if reason == "InvalidSpec" => Exit::Invalid,
-        Verdict::Error if is_guard(reason) => Exit::Undecided,
+        Verdict::Error if reason == Some(Reason::InvalidSpec) => Exit::Invalid,
+        Verdict::Error if reason.is_some_and(Reason::names_guard) => Exit::Undecided,
         Verdict::Error => Exit::Infrastructure,
     }
-}
-
-/// Whether the reason of a run is the guard that refused it.
-#[must_use]
-pub fn is_guard(reason: &str) -> bool {
-    serde_json::from_value::<Guard>(reason.into()).is_ok()
 }
 
 /// What went wrong, in a sentence that says what to do, and how the program ends.
@@ -149,14 +143,14 @@ mod tests {
 
     #[test]
     fn every_verdict_has_its_code() {
-        let code = |verdict, reason| of_verdict(verdict, reason) as u8;
-        assert_eq!(code(Verdict::Passed, "ObjectivesMet"), 0);
-        assert_eq!(code(Verdict::ObjectiveMissed, "DetectionMissed"), 1);
-        assert_eq!(code(Verdict::NotRecovered, "StillBroken"), 1);
-        assert_eq!(code(Verdict::Error, "InvalidSpec"), 2);
-        assert_eq!(code(Verdict::Inconclusive, "NoImpact"), 3);
-        assert_eq!(code(Verdict::Aborted, "Stopped"), 3);
-        assert_eq!(code(Verdict::Error, "MinReady"), 3);
-        assert_eq!(code(Verdict::Error, "InjectionDenied"), 4);
+        let code = |verdict, reason| of_verdict(verdict, Some(reason)) as u8;
+        assert_eq!(code(Verdict::Passed, Reason::ObjectivesMet), 0);
+        assert_eq!(code(Verdict::ObjectiveMissed, Reason::DetectionMissed), 1);
+        assert_eq!(code(Verdict::NotRecovered, Reason::StillBroken), 1);
+        assert_eq!(code(Verdict::Error, Reason::InvalidSpec), 2);
+        assert_eq!(code(Verdict::Inconclusive, Reason::NoImpact), 3);
+        assert_eq!(code(Verdict::Aborted, Reason::Stopped), 3);
+        assert_eq!(code(Verdict::Error, Reason::MinReady), 3);
+        assert_eq!(code(Verdict::Error, Reason::InjectionDenied), 4);
     }
 }

@@ -14,13 +14,12 @@ pub use ending::ending;
 pub use log::Log;
 pub use planned::planned;
 
-use super::exit::is_guard;
 use crate::{
     api::{
         Duration, ExperimentRun, Moment,
-        run::{ExperimentRunStatus, Fact, FactName},
+        run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
-    core::conditions::waited_for,
+    core::{conditions::waited_for, fact::words},
 };
 
 /// How much a terminal can show.
@@ -82,17 +81,17 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// One fact as a line: time of day, name, detail.
+/// One fact as a line: time of day, name, words.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
     // The guard's name alone says what would have let the run start.
-    let refused = fact.name == FactName::Completed && is_guard(&fact.detail);
-    let detail = match clean(&fact.detail) {
-        detail if detail.is_empty() => detail,
+    let refused = fact.name == FactName::Completed && fact.reason.is_some_and(Reason::names_guard);
+    let words = match clean(&words(fact)) {
+        words if words.is_empty() => words,
         guard if refused => format!("  refused by guard {guard}"),
-        detail => format!("  {detail}"),
+        words => format!("  {words}"),
     };
-    format!("{}  {:<14}{detail}", fact.at.time_of_day(), name(fact.name))
+    format!("{}  {:<14}{words}", fact.at.time_of_day(), name(fact.name))
 }
 
 /// A fact's name in words.

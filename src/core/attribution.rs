@@ -60,9 +60,12 @@ pub fn is_unseen(status: &ExperimentRunStatus, span: Span) -> bool {
     gaps(status).any(|gap| gap.from < span.at && gap.to > span.not_before)
 }
 
-/// Who ended the fault, as it was written down with the cause.
+/// Who ended the fault, as it was written down.
 fn who_ended(revert: &Fact) -> &str {
-    revert.detail.split_once(": ").map_or("the fault was reverted", |(_, words)| words)
+    match revert.detail.as_str() {
+        "" => "the fault was reverted",
+        words => words,
+    }
 }
 
 fn known(status: &ExperimentRunStatus, world: &World) -> Option<(RecoveredBy, String)> {
@@ -132,7 +135,7 @@ fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy,
 mod tests {
     use super::*;
     use crate::{
-        api::run::{Journal, PreImage},
+        api::run::{Journal, PreImage, Reason},
         core::{pods::tests::at, world::tests::world},
     };
 
@@ -224,7 +227,8 @@ mod tests {
             let gap = Gap { from: at(gap.0), to: at(gap.1), of: "probes".to_owned() };
             let status = ExperimentRunStatus {
                 facts: vec![
-                    fact(FactName::RevertStarted, 44.0, 45.0, "Duration: the reaper ended it"),
+                    fact(FactName::RevertStarted, 44.0, 45.0, "the reaper ended it")
+                        .because(Reason::Duration),
                     fact(FactName::Recovered, back.0, back.1, ""),
                 ],
                 impact: Some(Impact { gaps: vec![gap], ..Impact::default() }),

@@ -1,6 +1,6 @@
 //! A run's conditions, read off its facts and answers.
 
-use super::stage;
+use super::{fact, stage};
 use crate::api::{
     Moment,
     conditions::{Status, get, set},
@@ -19,7 +19,8 @@ pub fn update(
     let mut put = |type_, value| set(&mut conditions, type_, value, generation, now);
     put(condition::ACCEPTED, (Status::True, "Accepted", "the run was taken up"));
     let guard = waiting.map(|guard| (guard.name.to_string(), guard.detail.clone()));
-    put(condition::INJECTED, injected(status, guard.as_ref()));
+    let accepted = status.fact(FactName::Injected).map(fact::words);
+    put(condition::INJECTED, injected(status, accepted.as_deref(), guard.as_ref()));
     let detected =
         status.detection.as_ref().map(|detection| (detection.answer, &detection.headline));
     put(condition::DETECTED, answer(detected));
@@ -32,7 +33,8 @@ pub fn update(
     );
     put(condition::OBJECTIVES_MET, objectives(status, verdict.as_deref(), &summary));
     let completed = status.fact(FactName::Completed).map(|fact| fact.at);
-    let reason = verdict.as_deref().or(status.reason.as_deref()).unwrap_or("UnderWay");
+    let ended = status.reason.map(|reason| reason.to_string());
+    let reason = verdict.as_deref().or(ended.as_deref()).unwrap_or("UnderWay");
     put(
         condition::COMPLETE,
         if completed.is_some() {
@@ -64,11 +66,12 @@ pub fn waited_for(status: &ExperimentRunStatus) -> Option<(&str, &str)> {
 }
 
 fn injected<'a>(
-    status: &'a ExperimentRunStatus,
+    status: &ExperimentRunStatus,
+    accepted: Option<&'a str>,
     guard: Option<&'a (String, String)>,
 ) -> (Status, &'a str, &'a str) {
-    match (status.fact(FactName::Injected), guard) {
-        (Some(fact), _) => (Status::True, "Accepted", &fact.detail),
+    match (accepted, guard) {
+        (Some(words), _) => (Status::True, "Accepted", words),
         (None, Some((name, detail))) => (Status::False, name, detail),
         (None, None) if status.fact(FactName::Completed).is_some() => {
             (Status::False, "NotInjected", "nothing was broken")

@@ -20,7 +20,7 @@ mod taking;
 mod waiting;
 mod writing;
 
-pub use observed::{Cause, Decision, Effect, Need, Observed, Report, Subject};
+pub use observed::{Debriefing, Decision, Effect, Need, Observed, Report, Subject};
 
 use super::stage::{self, Stage};
 use crate::api::run::ExperimentRunStatus;

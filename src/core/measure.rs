@@ -3,7 +3,6 @@
 use super::{
     alarms::Watcher,
     attribution::{Attribution, is_unseen},
-    matcher::Matchers,
     span::Span,
 };
 use crate::api::{
@@ -11,7 +10,7 @@ use crate::api::{
     experiment::DetectionFrom,
     run::{
         AlertRef, Answer, Chain, DetectionResult, DetectionTier, ExperimentRunStatus, FactName,
-        RecoveredBy, RecoveryResult, RecoveryTier, Took,
+        Reason, RecoveredBy, RecoveryResult, RecoveryTier, Took,
     },
 };
 
@@ -63,7 +62,7 @@ pub fn window(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<(Mo
 
 /// The answer to "was it noticed in time?" with its reason where it is `Inconclusive`.
 #[must_use]
-pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<&'static str>) {
+pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<Reason>) {
     let spec = &basis.spec.detection;
     let injected = basis.span(FactName::Injected);
     let impact = basis.span(FactName::ImpactStarted);
@@ -75,14 +74,16 @@ pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<&'static str>) {
     let over_before = over_before_objective(basis, start);
     let (answer, reason) = match took.map(|took| within(took, spec.within)) {
         Some(Answer::Yes) => (Answer::Yes, None),
-        Some(Answer::Inconclusive) => (Answer::Inconclusive, Some("WithinError")),
+        Some(Answer::Inconclusive) => (Answer::Inconclusive, Some(Reason::WithinError)),
         _ if impact.is_none() => (Answer::NotExercised, None),
         late => match over_before {
             Answer::Yes => (Answer::NotExercised, None),
             Answer::Inconclusive => (Answer::Inconclusive, Some(doubt(basis, FactName::Mitigated))),
-            _ if late.is_none() && !basis.covered => (Answer::Inconclusive, Some("SourceLost")),
+            _ if late.is_none() && !basis.covered => {
+                (Answer::Inconclusive, Some(Reason::SourceLost))
+            }
             _ if late.is_none() && ends_before_objective(basis) => {
-                (Answer::Inconclusive, Some("ObservationGap"))
+                (Answer::Inconclusive, Some(Reason::ObservationGap))
             }
             _ => (Answer::No, None),
         },
@@ -113,17 +114,17 @@ fn ends_before_objective(basis: &Basis<'_>) -> bool {
 }
 
 /// Why a limit lies within the bounds of that fact: nobody looked then, or it is not known better.
-fn doubt(basis: &Basis<'_>, name: FactName) -> &'static str {
+fn doubt(basis: &Basis<'_>, name: FactName) -> Reason {
     match basis.span(name) {
-        Some(span) if is_unseen(basis.status, span) => "ObservationGap",
-        _ => "WithinError",
+        Some(span) if is_unseen(basis.status, span) => Reason::ObservationGap,
+        _ => Reason::WithinError,
     }
 }
 
 fn recorded_alert(status: &ExperimentRunStatus) -> Option<AlertRef> {
     let fact = status.fact(FactName::Firing)?;
-    let labels = Matchers::parse(&fact.detail).ok()?.labels();
-    Some(AlertRef { labels, fingerprint: None, source: fact.source.clone(), note: None })
+    let (labels, source) = (fact.labels.clone(), fact.source.clone());
+    (!labels.is_empty()).then_some(AlertRef { labels, fingerprint: None, source, note: None })
 }
 
 fn chain(basis: &Basis<'_>, injected: Span) -> Option<Chain> {
@@ -150,7 +151,7 @@ fn detection_tier(took: Option<Took>) -> DetectionTier {
 pub fn recovery(
     basis: &Basis<'_>,
     attributed: Option<Attribution>,
-) -> (RecoveryResult, Option<&'static str>) {
+) -> (RecoveryResult, Option<Reason>) {
     let spec = &basis.spec.recovery;
     let by = attributed.as_ref().and_then(|attributed| attributed.by);
     let fault_ended = by == Some(RecoveredBy::FaultEnded);
@@ -168,7 +169,7 @@ pub fn recovery(
         _ if basis.span(FactName::ImpactStarted).is_none() => (Answer::NotExercised, None),
         Some(_) if fault_ended && !spec.count_fault_ended => (Answer::No, None),
         Some(answer) if unsure && answer == other_answer => {
-            (Answer::Inconclusive, Some("ObservationGap"))
+            (Answer::Inconclusive, Some(Reason::ObservationGap))
         }
         Some(Answer::Inconclusive) => {
             (Answer::Inconclusive, Some(doubt(basis, FactName::Recovered)))

@@ -44,6 +44,9 @@ impl Span {
             at: self.at,
             not_before: self.not_before,
             source: source.to_owned(),
+            reason: None,
+            partial: false,
+            labels: std::collections::BTreeMap::new(),
             detail: crop(detail.into(), 512),
         }
     }

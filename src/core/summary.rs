@@ -1,12 +1,12 @@
 //! One sentence with numbers that stands alone, for chats, lists and last lines.
 
 use super::{
-    absence,
+    absence, fact,
     measure::{back_after, tenths},
 };
 use crate::api::{
     Duration, ExperimentSpec,
-    run::{Answer, ExperimentRunStatus, FactName, RecoveredBy, Verdict},
+    run::{Answer, ExperimentRunStatus, FactName, Reason, RecoveredBy, Verdict},
 };
 
 /// The sentence for a run that was injected.
@@ -15,14 +15,14 @@ pub fn of(
     spec: &ExperimentSpec,
     status: &ExperimentRunStatus,
     verdict: Verdict,
-    reason: &str,
+    reason: Reason,
 ) -> String {
     let mut parts = Vec::new();
     match verdict {
         Verdict::Aborted => parts.push(format!("ended early ({})", why(status, reason))),
         Verdict::Inconclusive => {
-            let over = gone(status).filter(|_| reason == "FaultNotObserved");
-            parts.push(over.unwrap_or_else(|| explain(reason).to_owned()));
+            let over = gone(status).filter(|_| reason == Reason::FaultNotObserved);
+            parts.push(over.unwrap_or_else(|| explain(reason)));
         }
         _ => {}
     }
@@ -38,9 +38,9 @@ pub fn of(
 }
 
 /// The reason, with what was written down at the revert where that was for it.
-fn why<'a>(status: &'a ExperimentRunStatus, reason: &'a str) -> &'a str {
-    let detail = status.fact(FactName::RevertStarted).map(|fact| fact.detail.as_str());
-    detail.filter(|detail| detail.starts_with(reason)).unwrap_or(reason)
+fn why(status: &ExperimentRunStatus, reason: Reason) -> String {
+    let revert = status.fact(FactName::RevertStarted).filter(|fact| fact.reason == Some(reason));
+    revert.map_or_else(|| reason.to_string(), fact::words)
 }
 
 fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
@@ -93,16 +93,17 @@ fn gone(status: &ExperimentRunStatus) -> Option<String> {
     ))
 }
 
-fn explain(reason: &str) -> &str {
-    match reason {
-        "NoImpact" => "the fault had no visible impact, so nothing was exercised",
-        "FaultNotObserved" => "no sign of the fault was seen on the target",
-        "FaultPartial" => "some victims were refused",
-        "SourceLost" => "no alert source could be asked, so silence proves nothing",
-        "ObservationGap" => "the probes were not sampled all the time",
-        "WithinError" => "an objective lies within the error of the measurement",
-        other => other,
-    }
+fn explain(reason: Reason) -> String {
+    let words = match reason {
+        Reason::NoImpact => "the fault had no visible impact, so nothing was exercised",
+        Reason::FaultNotObserved => "no sign of the fault was seen on the target",
+        Reason::FaultPartial => "some victims were refused",
+        Reason::SourceLost => "no alert source could be asked, so silence proves nothing",
+        Reason::ObservationGap => "the probes were not sampled all the time",
+        Reason::WithinError => "an objective lies within the error of the measurement",
+        other => return other.to_string(),
+    };
+    words.to_owned()
 }
 
 #[cfg(test)]
@@ -111,7 +112,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{Gap, Impact},
+        api::run::{Fact, Gap, Impact},
         core::{
             abort::tests::plan,
             attribution::Attribution,
@@ -134,8 +135,9 @@ mod tests {
     ) -> (ExperimentSpec, ExperimentRunStatus) {
         let spec = plan(&json!({})).spec;
         let fact = |&(name, second): &(FactName, f64)| {
-            let detail = if name == Firing { "{alertname=\"Down\"}" } else { "" };
-            Span::new(at(second), at(second)).fact(name, "x", detail)
+            let fact = Span::new(at(second), at(second)).fact(name, "x", "");
+            let down = ("alertname".to_owned(), "Down".to_owned());
+            Fact { labels: (name == Firing).then_some(down).into_iter().collect(), ..fact }
         };
         let facts = [(Injected, 0.0)].iter().chain(facts).map(fact).collect();
         let mut status = ExperimentRunStatus { facts, ..ExperimentRunStatus::default() };
@@ -157,7 +159,7 @@ mod tests {
     fn check(
         facts: &[(FactName, f64)],
         by: Option<RecoveredBy>,
-        (verdict, reason): (Verdict, &str),
+        (verdict, reason): (Verdict, Reason),
         sentence: &str,
     ) {
         let (spec, status) = measured(facts, by);
@@ -168,8 +170,8 @@ mod tests {
     #[rustfmt::skip]
     fn the_sentence_says_how_it_was_noticed_and_how_it_came_back() {
         use RecoveredBy::{Automatic, FaultEnded, Manual, Restart, Rollback, Scale};
-        let met = (Verdict::Passed, "ObjectivesMet");
-        let missed = (Verdict::ObjectiveMissed, "DetectionMissed");
+        let met = (Verdict::Passed, Reason::ObjectivesMet);
+        let missed = (Verdict::ObjectiveMissed, Reason::DetectionMissed);
         check(&[IMPACT, NOTICED, BACK], Some(Automatic), met, "noticed after 9.1s (objective 5m, by Down), back by itself after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Rollback), met, "noticed after 9.1s (objective 5m, by Down), back by a rollback after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Scale), met, "noticed after 9.1s (objective 5m, by Down), back by scaling after 20s (objective 1h)");
@@ -179,7 +181,7 @@ mod tests {
         check(&[IMPACT, NOTICED, BACK], None, met, "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)");
         check(&[IMPACT, (Mitigated, 20.0), BACK], Some(Automatic), met, "over before anybody had to notice (objective 5m), back by itself after 20s (objective 1h)");
         check(&[IMPACT], None, missed, "not noticed (objective 5m), not back (objective 1h)");
-        check(&[], None, (Verdict::Passed, "Tolerated"), "no visible impact");
+        check(&[], None, (Verdict::Passed, Reason::Tolerated), "no visible impact");
     }
 
     #[test]
@@ -187,25 +189,26 @@ mod tests {
     fn what_was_not_measured_is_said_first() {
         let because = |reason| (Verdict::Inconclusive, reason);
         let back = "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)";
-        check(&[], None, because("NoImpact"), "the fault had no visible impact, so nothing was exercised");
-        check(&[], None, because("FaultNotObserved"), "no sign of the fault was seen on the target");
-        check(&[], None, because("ObservationGap"), "the probes were not sampled all the time");
-        check(&[IMPACT, NOTICED, BACK], None, because("FaultPartial"), &format!("some victims were refused, {back}"));
-        check(&[IMPACT, NOTICED, BACK], None, because("WithinError"), &format!("an objective lies within the error of the measurement, {back}"));
-        check(&[IMPACT, NOTICED, BACK], None, because("SourceLost"), &format!("no alert source could be asked, so silence proves nothing, {back}"));
-        check(&[], None, (Verdict::Aborted, "Lever"), "ended early (Lever)");
-        check(&[IMPACT, NOTICED, BACK], None, (Verdict::Aborted, "Stopped"), &format!("ended early (Stopped), {back}"));
+        check(&[], None, because(Reason::NoImpact), "the fault had no visible impact, so nothing was exercised");
+        check(&[], None, because(Reason::FaultNotObserved), "no sign of the fault was seen on the target");
+        check(&[], None, because(Reason::ObservationGap), "the probes were not sampled all the time");
+        check(&[IMPACT, NOTICED, BACK], None, because(Reason::FaultPartial), &format!("some victims were refused, {back}"));
+        check(&[IMPACT, NOTICED, BACK], None, because(Reason::WithinError), &format!("an objective lies within the error of the measurement, {back}"));
+        check(&[IMPACT, NOTICED, BACK], None, because(Reason::SourceLost), &format!("no alert source could be asked, so silence proves nothing, {back}"));
+        check(&[], None, (Verdict::Aborted, Reason::Lever), "ended early (Lever)");
+        check(&[IMPACT, NOTICED, BACK], None, (Verdict::Aborted, Reason::Stopped), &format!("ended early (Stopped), {back}"));
     }
 
     #[test]
     fn an_early_end_has_the_words_that_were_written_down_at_the_revert_where_they_are_about_it() {
         let (spec, mut status) = measured(&[(RevertStarted, 5.0)], None);
-        for (detail, told) in [
-            ("Guard: the namespace has opted out", "Guard: the namespace has opted out"),
-            ("Duration", "Guard"),
+        for (reason, detail, told) in [
+            (Reason::Guard, "the namespace has opted out", "Guard: the namespace has opted out"),
+            (Reason::Duration, "", "Guard"),
         ] {
-            detail.clone_into(&mut status.facts[1].detail);
-            let sentence = of(&spec, &status, Verdict::Aborted, "Guard");
+            status.facts[1] =
+                Fact { detail: detail.to_owned(), ..status.facts[1].clone() }.because(reason);
+            let sentence = of(&spec, &status, Verdict::Aborted, Reason::Guard);
             assert_eq!(sentence, format!("ended early ({told})"));
         }
     }
@@ -216,7 +219,7 @@ mod tests {
         let gap = Gap { from: at(3.0), to: at(8.52), of: Gap::FAULT.to_owned() };
         status.impact = Some(Impact { gaps: vec![gap], ..Impact::default() });
         assert_eq!(
-            of(&spec, &status, Verdict::Inconclusive, "FaultNotObserved"),
+            of(&spec, &status, Verdict::Inconclusive, Reason::FaultNotObserved),
             "the fault was not there from 3s to 8.6s after the injection, although nobody had ended it"
         );
     }

@@ -57,10 +57,8 @@ pub struct Scene {
 /// What is read for a fault that changes fields, beside its object, by where the run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads {
-    /// The revisions that hold the fault: from our revert on, which removes them.
+    /// The revisions that hold the fault, which our revert removes; until then the policy that blocks an egress.
     pub faulty_revisions: bool,
-    /// The policy that blocks an egress: until our revert.
-    pub policy: bool,
     /// What shows the effect: once the fault is known to be there.
     pub sign: bool,
     /// When a reaper was last heard of: until the journal, which a guard holds up without one.
@@ -74,7 +72,6 @@ impl Reads {
         let seen = |fact| status.is_some_and(|status| status.fact(fact).is_some());
         Self {
             faulty_revisions: seen(FactName::RevertStarted),
-            policy: !seen(FactName::RevertStarted),
             sign: seen(FactName::Injected),
             reaper: !seen(FactName::Journaled),
         }

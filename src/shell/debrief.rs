@@ -14,13 +14,13 @@ use crate::{
     debrief::{self, leadup::Period},
 };
 
-/// Opens or joins the debrief of `run` and gives its name; empty where there is none: the run opens
+/// Opens or joins the debrief of `run` and gives its name; none where the run opens
 /// none, or its namespace is being deleted and takes nothing new.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
-pub async fn record(context: &Context, run: &ExperimentRun) -> Result<String, Error> {
-    Ok(record_with(&context.reads, &context.writes, run).await?.unwrap_or_default())
+pub async fn record(context: &Context, run: &ExperimentRun) -> Result<Option<String>, Error> {
+    record_with(&context.reads, &context.writes, run).await
 }
 
 /// As [`record`], with a client for reads and one for writes that never retries by itself.

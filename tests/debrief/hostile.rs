@@ -25,6 +25,7 @@ fn hostile_run(run: &ExperimentRun, hostile: &str) -> ExperimentRun {
         "/status/plan/victims/0/node",
         "/status/facts/2/detail",
         "/status/facts/2/source",
+        "/status/facts/5/labels/alertname",
         "/status/detection/alert/labels/alertname",
         "/status/detection/alert/labels/severity",
         "/status/detection/alsoFired/0/labels/alertname",

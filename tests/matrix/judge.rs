@@ -44,7 +44,7 @@ pub enum Oracle {
     Exposure,
     /// Every write says on what it is based.
     Fenced,
-    /// Every fact that was ever written is still there, unchanged.
+    /// Every fact that was ever written is still there, unchanged, and nobody tried to change one.
     Facts,
     /// Objects are as before.
     Objects,
@@ -330,7 +330,17 @@ fn lost_facts(evidence: &Evidence) -> Vec<String> {
         }
         known.extend(now);
     }
+    let refused = evidence.writes().filter(|event| is_invalid_status(event));
+    lost.extend(
+        refused
+            .map(|event| format!("the API server refused {}", event.request()["status"]["facts"])),
+    );
     lost
+}
+
+/// A status that breaks a rule of the definition, so that facts would have changed had it not been for that.
+fn is_invalid_status(event: &Event) -> bool {
+    event.is("patch", "experimentruns/status") && event.code() == 422
 }
 
 fn elsewhere(evidence: &Evidence) -> Vec<String> {

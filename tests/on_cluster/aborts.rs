@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::{Ground, Web, verdict};
 use firedrill::api::{
     ExperimentRun, Moment,
-    run::{Fact, FactName, Verdict},
+    run::{Fact, FactName, Reason, Verdict},
 };
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service};
 use kube::Api;
@@ -44,7 +44,7 @@ fn harm(ground: &Ground, since: Option<Moment>) -> Vec<Value> {
 /// start of the revert and its end.
 async fn aborted(ground: &Ground, run: &ExperimentRun, says: &str) -> (Fact, Fact) {
     let run = ground.finished(run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Guard"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Guard)));
     let status = run.status.unwrap();
     let fact = |name| status.fact(name).cloned().unwrap();
     let (started, reverted) = (fact(FactName::RevertStarted), fact(FactName::Reverted));
@@ -151,7 +151,7 @@ async fn an_alert_that_fires_before_keeps_the_run_from_starting() {
     let abort = guards(json!({"abortOn": ["{alertname=\"TooMuch\"}"]}));
     let run = ground.run(json!({"startWithin": "4s", "template": {"guards": abort}})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "AlertAlreadyFiring"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::AlertAlreadyFiring)));
     let summary = run.status.unwrap().summary.unwrap();
     assert!(summary.contains("TooMuch is already firing (guards.abortOn)"), "{summary}");
     assert_eq!(ground.pod_uids().await, before);

@@ -13,7 +13,7 @@ use crate::support::{
 };
 use firedrill::api::{
     ExperimentRun,
-    run::{FactName, Verdict},
+    run::{FactName, Reason, Verdict},
 };
 use futures::future::join;
 use kube::{
@@ -64,7 +64,7 @@ async fn run_local_works_alone_with_the_writes_of_an_operator() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let run = runs(&alone).await.remove(0);
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "HealedBeforeObjective"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::HealedBeforeObjective)));
     assert!(run.finalizers().is_empty(), "nothing is left that only an operator could release");
 
     let _operator = Operator::start(POLLING);
@@ -89,7 +89,7 @@ async fn ctrl_c_reverts_a_local_run_and_waits() {
     let (code, screen) = terminal.ended();
     assert_eq!(code, 130, "{screen}");
     let run = runs(&ground).await.remove(0);
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Stopped)));
     assert!(run.status.unwrap().fact(FactName::Reverted).is_some());
 }
 
@@ -116,7 +116,10 @@ async fn a_second_ctrl_c_leaves_and_says_what_goes_on() {
     assert!(screen.contains(&goes_on), "{screen}");
     assert_eq!(code, 130);
     operator.restart();
-    assert_eq!(verdict(&ground.finished(&run).await), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(
+        verdict(&ground.finished(&run).await),
+        (Some(Verdict::Aborted), Some(Reason::Stopped))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +131,7 @@ async fn a_run_that_is_over_without_its_revert_is_5() {
     let fact = |name| json!({"name": name, "at": at, "notBefore": at, "source": "operator"});
     let status = json!({"status": {
         "facts": [fact("journaled"), fact("injected"), fact("completed")],
-        "verdict": "Error", "reason": "Unknown", "summary": "the journal was lost",
+        "verdict": "Error", "reason": "InjectionDenied", "summary": "the journal was lost",
         "conditions": [{"type": "Complete", "status": "True", "reason": "Error", "message": "", "lastTransitionTime": at}],
     }});
     let runs = ground.api::<ExperimentRun>();

@@ -8,7 +8,10 @@ use crate::support::{
     verdict,
 };
 use firedrill::{
-    api::{Experiment, ExperimentRun, conditions, names, run::Verdict},
+    api::{
+        Experiment, ExperimentRun, conditions, names,
+        run::{Reason, Verdict},
+    },
     cli::{
         grants::Grants,
         manifest,
@@ -110,7 +113,7 @@ async fn ctrl_c_reverts_and_waits() {
     assert!(screen.contains("waiting until everything is reverted"), "{screen}");
     assert!(screen.contains("Aborted (Stopped)"), "{screen}");
     assert_eq!(code, 130);
-    assert_eq!(verdict(&only(&ground).await), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&only(&ground).await), (Some(Verdict::Aborted), Some(Reason::Stopped)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

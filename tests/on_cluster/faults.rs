@@ -22,7 +22,7 @@ use client::Host;
 use firedrill::{
     api::{
         ExperimentRun,
-        run::{FactName, RecoveredBy, Verdict},
+        run::{FactName, Reason, RecoveredBy, Verdict},
     },
     faults::Kind,
 };
@@ -116,7 +116,7 @@ impl Lane {
         ground.stop(&run).await;
         let run = ground.finished(&run).await;
         let seen = seen.map_err(|problem| format!("{problem} ({})", outcome(&run)))?;
-        if verdict(&run) != (Some(Verdict::Aborted), "Stopped") {
+        if verdict(&run) != (Some(Verdict::Aborted), Some(Reason::Stopped)) {
             return Err(format!("it was not stopped: {}", outcome(&run)));
         }
         stage::all_settled(ground, &self.target).await;
@@ -303,7 +303,7 @@ async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
     });
     create::<EndpointSlice>(&ground, slice).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "FaultNotObserved"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::FaultNotObserved)));
     let status = run.status.unwrap();
     let gaps = status.impact.unwrap().gaps;
     let gap = gaps.iter().find(|gap| gap.of == "fault").expect("the gap is written down");
@@ -323,7 +323,7 @@ async fn an_egress_that_somebody_else_restricts_is_refused_by_name() {
     let fault = outage(&json!({"egress": {"service": "db"}, "observe": variants::observe("db")}));
     let run = start(&ground, "deployment", &fault, json!({})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Error), "TargetFound"));
+    assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::TargetFound)));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(summary.contains("NetworkPolicy closed"), "{summary}");
 }
@@ -383,7 +383,7 @@ async fn a_crash_that_kubernetes_would_not_hold_back_needs_min_ready_zero() {
     let change = json!({"template": {"guards": {"minReady": 1}}});
     let run = start(&ground, "deployment", &fault, change).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Error), "MinReady"));
+    assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::MinReady)));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(
         summary.contains("minReadySeconds") && summary.contains("guards.minReady: 0"),

@@ -1,13 +1,13 @@
 //! Each guard refuses alone, says so with numbers, and nothing is touched.
 
 use crate::support::{Ground, Web, verdict};
-use firedrill::api::run::{Guard, GuardResult, Verdict};
+use firedrill::api::run::{Guard, GuardResult, Reason, Verdict};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service, policy::v1::PodDisruptionBudget};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 /// Runs with `change` and expects that guard alone to refuse, with words that contain `says`.
-async fn refused(ground: &Ground, change: Value, guard: Guard, reason: &str, says: &str) {
+async fn refused(ground: &Ground, change: Value, guard: Guard, reason: Reason, says: &str) {
     let before = ground.pod_uids().await;
     // A refusal for good comes before the steady state could be seen: do not ask for one.
     let mut spec = json!({"template": {"guards": {"steadyFor": "0s"}}});
@@ -18,7 +18,7 @@ async fn refused(ground: &Ground, change: Value, guard: Guard, reason: &str, say
         Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
         _ => Verdict::Error,
     };
-    assert_eq!(verdict(&run), (Some(expected), reason));
+    assert_eq!(verdict(&run), (Some(expected), Some(reason)));
     let status = run.status.unwrap();
     let plan = status.plan.unwrap();
     // A refusal for good comes before those that wait have been asked.
@@ -40,7 +40,7 @@ fn soon() -> Value {
 async fn a_namespace_that_has_not_opted_in() {
     let ground = Ground::bare("optin", json!({})).await;
     ground.deploy(&Web::default()).await;
-    refused(&ground, json!({}), Guard::Enabled, "Enabled", "firedrill enable").await;
+    refused(&ground, json!({}), Guard::Enabled, Reason::Enabled, "firedrill enable").await;
 }
 
 #[tokio::test]
@@ -48,15 +48,21 @@ async fn a_protected_namespace() {
     let labels = json!({"firedrill.dev/enabled": "true", "firedrill.dev/protected": "true"});
     let ground = Ground::bare("protected", labels).await;
     ground.deploy(&Web::default()).await;
-    refused(&ground, json!({}), Guard::NotProtected, "NotProtected", "firedrill.dev/protected")
-        .await;
+    refused(
+        &ground,
+        json!({}),
+        Guard::NotProtected,
+        Reason::NotProtected,
+        "firedrill.dev/protected",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn more_pods_than_the_operator_allows() {
     let ground = Ground::with("caps", &Web { replicas: 11, warm_up: 0, probe: false }).await;
     let change = json!({"template": {"fault": {"podKill": {"count": 11}}}});
-    refused(&ground, change, Guard::Caps, "Caps", "the operator allows 10").await;
+    refused(&ground, change, Guard::Caps, Reason::Caps, "the operator allows 10").await;
 }
 
 #[tokio::test]
@@ -64,7 +70,8 @@ async fn a_target_that_is_not_there() {
     let ground = Ground::bare("absent", json!({"firedrill.dev/enabled": "true"})).await;
     let workload = json!([{"name": "whole", "workload": {}}]);
     let change = json!({"template": {"steadyState": workload, "guards": {"steadyFor": "0s"}}});
-    refused(&ground, change, Guard::TargetFound, "TargetFound", "there is no deployment/web").await;
+    refused(&ground, change, Guard::TargetFound, Reason::TargetFound, "there is no deployment/web")
+        .await;
 }
 
 #[tokio::test]
@@ -72,21 +79,21 @@ async fn a_percentage_that_rounds_down_to_nothing() {
     let ground = Ground::new("percent").await;
     let kill = json!({"count": null, "percent": 10});
     let change = json!({"template": {"fault": {"podKill": kill}}});
-    refused(&ground, change, Guard::TargetFound, "TargetFound", "rounds down to 0").await;
+    refused(&ground, change, Guard::TargetFound, Reason::TargetFound, "rounds down to 0").await;
 }
 
 #[tokio::test]
 async fn too_few_ready_pods_would_be_left() {
     let ground = Ground::new("minready").await;
     let change = json!({"template": {"guards": {"minReady": 1}}});
-    refused(&ground, change, Guard::MinReady, "MinReady", "needs 1, would leave 0").await;
+    refused(&ground, change, Guard::MinReady, Reason::MinReady, "needs 1, would leave 0").await;
 }
 
 #[tokio::test]
 async fn too_many_pods_would_be_unavailable() {
     let ground = Ground::new("maxunavailable").await;
     let change = json!({"template": {"guards": {"maxUnavailable": "50%"}}});
-    refused(&ground, change, Guard::MaxUnavailable, "MaxUnavailable", "allows 1 of 2").await;
+    refused(&ground, change, Guard::MaxUnavailable, Reason::MaxUnavailable, "allows 1 of 2").await;
 }
 
 #[tokio::test]
@@ -94,8 +101,14 @@ async fn a_disruption_budget_that_allows_nothing() {
     let ground = Ground::new("budget").await;
     budget(&ground, 2).await;
     let change = soon();
-    refused(&ground, change, Guard::DisruptionBudget, "DisruptionBudget", "allows 0 evictions")
-        .await;
+    refused(
+        &ground,
+        change,
+        Guard::DisruptionBudget,
+        Reason::DisruptionBudget,
+        "allows 0 evictions",
+    )
+    .await;
 }
 
 async fn budget(ground: &Ground, min_available: i32) {
@@ -120,7 +133,7 @@ async fn a_single_eviction_that_the_api_server_refuses() {
     let change = json!({"startWithin": "2s", "template": {"fault": {"podKill": {"count": 1}}}});
     let run = ground.run(change).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Error), "DisruptionBudget"));
+    assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::DisruptionBudget)));
     assert!(run.status.unwrap().summary.unwrap().contains("needs 2 healthy pods and has 2"));
     assert_eq!(ground.pod_uids().await, before);
 }
@@ -137,7 +150,7 @@ async fn a_rollout_that_is_under_way() {
     })
     .await;
     let change = soon();
-    refused(&ground, change, Guard::NoRollout, "NoRollout", "a rollout is under way").await;
+    refused(&ground, change, Guard::NoRollout, Reason::NoRollout, "a rollout is under way").await;
 }
 
 #[tokio::test]
@@ -145,7 +158,7 @@ async fn a_service_that_is_not_healthy_before() {
     let ground = Ground::new("steady").await;
     let probe = json!([{"name": "answers", "http": {"service": "web", "port": 80, "path": "/missing", "interval": "200ms"}}]);
     let change = json!({"startWithin": "2s", "template": {"steadyState": probe, "guards": {"steadyFor": "1s"}}});
-    refused(&ground, change, Guard::Steady, "BaselineNotSteady", "HTTP 404").await;
+    refused(&ground, change, Guard::Steady, Reason::BaselineNotSteady, "HTTP 404").await;
 }
 
 #[tokio::test]
@@ -156,7 +169,7 @@ async fn a_service_that_the_operator_cannot_reach() {
     services.patch("web", &PatchParams::default(), &Patch::Merge(nobody)).await.unwrap();
     let change = json!({"startWithin": "3s", "template": {"guards": {"steadyFor": "1s"}}});
     let remedy = ":80; where the operator runs outside of the cluster's network";
-    refused(&ground, change, Guard::Steady, "BaselineNotSteady", remedy).await;
+    refused(&ground, change, Guard::Steady, Reason::BaselineNotSteady, remedy).await;
 }
 
 #[tokio::test]

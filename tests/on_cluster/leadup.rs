@@ -70,6 +70,8 @@ async fn kill(ground: &Ground) -> ExperimentRun {
     crate::support::merge(&mut spec, json!({"fault": {"podKill": {"count": 1}}}));
     let fact = |name: &str, not_before: Moment, at: Moment| json!({"name": name, "at": at, "notBefore": not_before, "source": "operator"});
     let end = now();
+    let mut reverting = fact("revertStarted", end, end);
+    reverting["reason"] = json!("Ended");
     let run = json!({
         "metadata": {"name": "kill-x", "namespace": ground.namespace, "uid": "the-run"},
         "spec": {"experiment": "kill"},
@@ -80,7 +82,7 @@ async fn kill(ground: &Ground) -> ExperimentRun {
                 "workloads": [{"kind": "Deployment", "name": "web", "uid": web.uid()}],
             },
             "facts": [
-                fact("injected", injected, accepted), fact("recovered", accepted, end), fact("revertStarted", end, end),
+                fact("injected", injected, accepted), fact("recovered", accepted, end), reverting,
             ],
             "detection": {"answer": "No", "tier": "None", "headline": "No"},
             "recovery": {"answer": "Yes", "tier": "Within1m", "automatic": true, "headline": "3s"},

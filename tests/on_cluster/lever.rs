@@ -7,7 +7,7 @@ use crate::support::{
 };
 use firedrill::api::{
     SafetyLever, names,
-    run::{FactName, Verdict},
+    run::{FactName, Reason, Verdict},
 };
 use futures::future::join_all;
 use kube::{
@@ -46,7 +46,7 @@ async fn the_lever_ends_a_fault_within_two_seconds_each_time_of_fifty() {
         levers.create(&PostParams::default(), &lever).await.unwrap();
         let over = join_all(each().map(|(ground, run)| ground.finished(run))).await;
         for run in over {
-            assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
+            assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Lever)));
         }
         delete(&levers, names::LEVER).await;
         let writes = audit.writes(Write::is_done);

@@ -13,7 +13,7 @@ use crate::support::{
 };
 use firedrill::api::{
     Experiment,
-    run::{FactName, Verdict},
+    run::{FactName, Reason, Verdict},
 };
 use kube::api::PostParams;
 use serde_json::json;
@@ -45,33 +45,32 @@ impl Drop for Stopped {
 }
 
 /// A run whose alert never fires, of which `parts` of the monitoring are stopped after the impact.
-async fn without(name: &str, parts: &'static [&'static str]) -> (Option<Verdict>, String) {
+async fn without(name: &str, parts: &'static [&'static str]) -> (Option<Verdict>, Option<Reason>) {
     let ground = Ground::with(name, &Web { warm_up: 8, ..Web::default() }).await;
     let _operator = Operator::start(POLLING);
     let run = ground.run(json!({"template": {"detection": {"within": "5s"}}})).await;
     ground.seen(&run, FactName::ImpactStarted).await;
     let _stopped = Stopped::now(parts);
     let run = ground.finished(&run).await;
-    let (verdict, reason) = verdict(&run);
-    (verdict, reason.to_owned())
+    verdict(&run)
 }
 
 #[tokio::test]
 async fn the_run_completes_when_prometheus_goes_midway_and_alertmanager_is_enough() {
     let ended = without("noprometheus", &["prometheus"]).await;
-    assert_eq!(ended, (Some(Verdict::ObjectiveMissed), "DetectionMissed".to_owned()));
+    assert_eq!(ended, (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
 }
 
 #[tokio::test]
 async fn the_run_completes_when_alertmanager_goes_midway_and_prometheus_is_enough() {
     let ended = without("noalertmanager", &["alertmanager"]).await;
-    assert_eq!(ended, (Some(Verdict::ObjectiveMissed), "DetectionMissed".to_owned()));
+    assert_eq!(ended, (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
 }
 
 #[tokio::test]
 async fn the_run_completes_when_both_go_midway_and_silence_proves_nothing() {
     let ended = without("neither", &["prometheus", "alertmanager"]).await;
-    assert_eq!(ended, (Some(Verdict::Inconclusive), "SourceLost".to_owned()));
+    assert_eq!(ended, (Some(Verdict::Inconclusive), Some(Reason::SourceLost)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use std::{
 use crate::support::{Ground, Operator, Reaper, Web, eventually, state, turn, verdict};
 use firedrill::api::{
     Debrief, Experiment, ExperimentRun,
-    run::{ExperimentRunStatus, FactName, Verdict},
+    run::{ExperimentRunStatus, FactName, Reason, Verdict},
 };
 use k8s_openapi::api::{apps::v1::Deployment, events::v1::Event};
 use kube::{
@@ -72,7 +72,7 @@ async fn two_operators_at_once_kill_once_and_open_one_debrief() {
     let _both = (Operator::start(POLLING), Operator::start(POLLING));
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
     assert_eq!(run.status.unwrap().plan.unwrap().victims.len(), 2);
     assert_eq!(debriefs(&ground).await, 1);
 }
@@ -89,7 +89,11 @@ async fn an_operator_that_is_killed_midway_is_continued_from_the_journal() {
         operator.restart();
         let run = ground.finished(&run).await;
         let (before, after) = (before.status.unwrap(), run.status.clone().unwrap());
-        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{name:?}");
+        assert_eq!(
+            verdict(&run),
+            (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)),
+            "{name:?}"
+        );
         assert!(before.facts.iter().all(|fact| after.facts.contains(fact)), "no fact is lost");
         // A victim that has changed is journaled again, but it is the same one.
         assert_eq!(victims(&before), victims(&after), "no second victim");
@@ -111,7 +115,7 @@ async fn an_operator_ends_within_a_second_and_reverts_nothing() {
     assert!(now.status.unwrap().fact(FactName::RevertStarted).is_none());
     operator.restart();
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
 }
 
 #[tokio::test]
@@ -123,7 +127,7 @@ async fn a_miss_proves_nothing_when_no_alert_source_answers() {
     );
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "SourceLost"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::SourceLost)));
     assert_eq!(debriefs(&ground).await, 0);
 }
 
@@ -139,7 +143,11 @@ async fn one_alert_source_alone_is_enough() {
         let _operator = Operator::start(config);
         let run = ground.run(missed()).await;
         let run = ground.finished(&run).await;
-        assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"), "{config}");
+        assert_eq!(
+            verdict(&run),
+            (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)),
+            "{config}"
+        );
     }
 }
 
@@ -150,7 +158,7 @@ async fn without_any_alert_source_a_miss_is_inconclusive() {
     let _operator = Operator::start("{}");
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "SourceLost"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::SourceLost)));
 }
 
 #[tokio::test]
@@ -163,7 +171,7 @@ async fn more_runs_than_the_operator_allows_wait_and_are_refused() {
     first.seen(&running, FactName::Injected).await;
     let waiting = second.run(json!({"startWithin": "2s"})).await;
     let refused = second.finished(&waiting).await;
-    assert_eq!(verdict(&refused), (Some(Verdict::Error), "Concurrency"));
+    assert_eq!(verdict(&refused), (Some(Verdict::Error), Some(Reason::Concurrency)));
     first.finished(&running).await;
 }
 
@@ -196,7 +204,7 @@ async fn a_notification_needs_the_token_and_is_answered_when_it_is_written_down(
     assert!(now.fact(FactName::Notified).is_some(), "a 200 means that it is written down");
     assert_eq!(now.fact(FactName::Firing).map(|fact| fact.source.as_str()), Some("webhook"));
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::ObjectivesMet)));
     std::fs::remove_file(token).ok();
 }
 
@@ -252,7 +260,7 @@ async fn a_revert_that_cannot_succeed_is_told_with_the_command_that_ends_it() {
     let (_, command) = problem.split_once("ends the fault by: ").unwrap();
     assert!(Command::new("bash").args(["-c", command]).status().unwrap().success(), "{command}");
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Stopped)));
     assert!(!metrics("a-secret").await.contains(&line));
     std::fs::remove_file(token).ok();
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 use firedrill::api::{
     ExperimentRun, names,
-    run::{FactName, Verdict},
+    run::{FactName, Reason, Verdict},
 };
 use futures::future::join_all;
 use k8s_openapi::api::{
@@ -192,7 +192,7 @@ async fn without_a_reaper_a_fault_that_needs_reverting_is_refused() {
     let _operator = Operator::start("{}");
     let run = ground.run(bad_image("5s")).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Error), "Reaper"));
+    assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::Reaper)));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(summary.contains("firedrill reaper"), "{summary}");
     assert!(web(&ground).await.labels().get(names::FAULT).is_none());

@@ -12,7 +12,7 @@ use crate::support::{
     terminal::{File, with_kubeconfig},
     verdict,
 };
-use firedrill::api::run::Verdict;
+use firedrill::api::run::{Reason, Verdict};
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
     core::v1::{Node, Service, ServiceAccount},
@@ -200,7 +200,7 @@ async fn a_service_that_cannot_be_probed_is_refused_at_once_with_its_remedy() {
             let run = ground.run(json!({"template": {"steadyState": [probe]}})).await;
             let run = ground.finished(&run).await;
             assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
-            assert_eq!(verdict(&run), (Some(Verdict::Error), "ServicesFound"));
+            assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::ServicesFound)));
             let says = format!("refused by guard ServicesFound: probe answers: {says}");
             assert_eq!(run.status.unwrap().summary, Some(says));
         }
@@ -249,7 +249,7 @@ async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
     let probe = json!([{"name": "answers", "http": {"service": "grpc", "port": 9090, "path": "/", "interval": "200ms"}}]);
     let change = json!({"startWithin": "4s", "template": {"steadyState": probe}});
     let run = ground.finished(&ground.run(change).await).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "BaselineNotSteady"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::BaselineNotSteady)));
     let says = format!(
         "refused by guard Steady: probe answers fails: the answer is not HTTP/1 at {address}:9090; a port that speaks gRPC, HTTP/2 or TLS is probed with tcp in place of http, waited 4s"
     );

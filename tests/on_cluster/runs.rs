@@ -3,9 +3,12 @@
 use std::process::Command;
 
 use crate::support::{Ground, Web, delete, eventually, verdict};
-use firedrill::api::{
-    ExperimentRun, SafetyLever,
-    run::{Answer, FactName, RecoveredBy, Verdict},
+use firedrill::{
+    api::{
+        ExperimentRun, SafetyLever,
+        run::{Answer, FactName, Reason, RecoveredBy, Verdict},
+    },
+    core::fact::words,
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -16,7 +19,7 @@ use kube::{
     Api, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_service_that_heals_by_itself_passes_and_everything_is_measured() {
@@ -24,7 +27,7 @@ async fn a_service_that_heals_by_itself_passes_and_everything_is_measured() {
     let before = ground.pod_uids().await;
     let run = ground.run(json!({})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "HealedBeforeObjective"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::HealedBeforeObjective)));
     let status = run.status.unwrap();
     for name in [
         FactName::Accepted,
@@ -65,7 +68,7 @@ async fn an_impact_that_outlasts_the_objective_unnoticed_is_missed_and_debriefed
     let change = json!({"template": {"detection": {"within": "2s"}}});
     let run = ground.run(change.clone()).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
     let debrief = run.status.unwrap().debrief.expect("a debrief is opened");
     ground.ready(2).await;
     let again = ground.run(change).await;
@@ -85,7 +88,7 @@ async fn an_alert_in_time_is_measured_by_its_firing() {
     ground.rule("WebDown", 0).await;
     let run = ground.run(json!({"template": {"detection": {"alerts": [alert]}}})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "ObjectivesMet"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::ObjectivesMet)));
     let detection = run.status.unwrap().detection.unwrap();
     let took = detection.took.unwrap();
     assert!(took.min <= took.max && took.max.as_secs_f64() < 8.0, "{took:?}");
@@ -100,7 +103,7 @@ async fn a_stop_ends_the_run_and_says_so() {
     ground.seen(&run, FactName::Injected).await;
     ground.stop(&run).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Stopped)));
 }
 
 #[tokio::test]
@@ -111,7 +114,7 @@ async fn a_run_that_is_stopped_while_it_waits_breaks_nothing() {
     ground.seen(&run, FactName::Accepted).await;
     ground.stop(&run).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Stopped)));
     assert_eq!(ground.pod_uids().await, before);
 }
 
@@ -139,7 +142,7 @@ async fn the_run_completes_when_its_target_goes_midway() {
     ground.seen(&run, FactName::ImpactStarted).await;
     delete(&ground.api::<Deployment>(), "web").await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::NotRecovered), "StillBroken"));
+    assert_eq!(verdict(&run), (Some(Verdict::NotRecovered), Some(Reason::StillBroken)));
 }
 
 #[tokio::test]
@@ -149,7 +152,7 @@ async fn the_run_completes_when_its_service_goes_midway() {
     ground.seen(&run, FactName::ImpactStarted).await;
     delete(&ground.api::<Service>(), "web").await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::NotRecovered), "StillBroken"));
+    assert_eq!(verdict(&run), (Some(Verdict::NotRecovered), Some(Reason::StillBroken)));
 }
 
 #[tokio::test]
@@ -172,7 +175,7 @@ async fn a_dry_run_names_guards_and_victims_and_touches_nothing() {
     let run = ground.run(json!({"dryRun": true})).await;
     let run = ground.finished(&run).await;
     let status = run.status.unwrap();
-    assert_eq!((status.verdict, status.reason.as_deref()), (None, Some("DryRun")));
+    assert_eq!((status.verdict, status.reason), (None, Some(Reason::DryRun)));
     let plan = status.plan.unwrap();
     assert_eq!((plan.victims.len(), plan.guards.len()), (2, 14));
     assert!(plan.guards.iter().all(|guard| guard.passed), "{:?}", plan.guards);
@@ -221,7 +224,7 @@ async fn a_tolerated_fault_passes_and_users_noticed_nothing() {
         .run(json!({"template": {"tolerates": true, "steadyState": probe, "fault": {"podKill": {"count": 1}}, "guards": {"minReady": 2}}}))
         .await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "Tolerated"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::Tolerated)));
 }
 
 /// The events about the object with that UID, each as `reason: note`, in the order of their names.
@@ -248,10 +251,10 @@ async fn each_run_has_events_of_its_own_on_the_target_and_on_itself() {
         let run = ground.run(json!({"template": {"fault": {"podKill": {"count": count}}}})).await;
         let run = ground.finished(&run).await;
         let status = run.status.as_ref().unwrap();
-        let detail = |name| status.fact(name).unwrap().detail.clone();
+        let said = |name| words(status.fact(name).unwrap());
         let what = format!("run {}: podKill, {count} of 2 pods", run.name_any());
-        due.push(format!("FaultInjected: {what} ({})", detail(FactName::Injected)));
-        due.push(format!("FaultReverted: {what} is over ({})", detail(FactName::RevertStarted)));
+        due.push(format!("FaultInjected: {what} ({})", said(FactName::Injected)));
+        due.push(format!("FaultReverted: {what} is over ({})", said(FactName::RevertStarted)));
         due.sort();
         let own = format!("{}: {}", status.verdict.unwrap(), status.summary.as_ref().unwrap());
         eventually("the events are there", 10, async || {
@@ -367,11 +370,11 @@ async fn an_engaged_lever_stops_a_run_within_two_seconds_and_refuses_the_next() 
     let refused = ground.finished(&refused).await;
     // Before anything is judged: a lever that is left engaged would halt whatever comes next.
     delete(&levers, "cluster").await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Lever"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Lever)));
     let reverted = run.status.unwrap().fact(FactName::Reverted).unwrap().at;
     let took = reverted.timestamp().duration_since(engaged).as_secs_f64();
     assert!(took < 2.0, "it took {took}s");
-    assert_eq!(verdict(&refused), (Some(Verdict::Error), "Lever"));
+    assert_eq!(verdict(&refused), (Some(Verdict::Error), Some(Reason::Lever)));
 }
 
 #[tokio::test]
@@ -380,14 +383,48 @@ async fn facts_cannot_be_changed_or_taken_away() {
     let run = ground.run(json!({"dryRun": true})).await;
     let run = ground.finished(&run).await;
     let runs: Api<ExperimentRun> = ground.api();
-    for facts in [
-        json!([]),
-        json!(null),
-        json!([{"name": "accepted", "at": "2020-01-01T00:00:00.000000Z", "notBefore": "2020-01-01T00:00:00.000000Z", "source": "nobody"}]),
-    ] {
+    let known = json!(run.status.as_ref().unwrap().facts);
+    let at = "2020-01-01T00:00:00.000000Z";
+    let refused = async |facts: &Value, says: &str| {
         let patch = Patch::Merge(json!({"status": {"facts": facts}}));
         let refused = runs.patch_status(&run.name_any(), &PatchParams::default(), &patch).await;
         let message = refused.expect_err("the API server refuses").to_string();
-        assert!(message.contains("facts are written once"), "{message}");
+        assert!(message.contains(says), "{facts}: {message}");
+    };
+    for facts in [
+        json!([]),
+        json!(null),
+        json!([{"name": "accepted", "at": at, "notBefore": at, "source": "nobody"}]),
+    ] {
+        refused(&facts, "facts are written once").await;
     }
+    for (field, value) in [
+        ("at", json!(at)),
+        ("notBefore", json!(at)),
+        ("source", json!("nobody")),
+        ("reason", json!("Stopped")),
+        ("partial", json!(true)),
+        ("labels", json!({"alertname": "Other"})),
+        ("detail", json!("as if")),
+    ] {
+        let mut facts = known.clone();
+        facts[0][field] = value;
+        refused(&facts, "facts are written once").await;
+    }
+    let mut facts = known.clone();
+    facts
+        .as_array_mut()
+        .unwrap()
+        .last_mut()
+        .unwrap()
+        .as_object_mut()
+        .unwrap()
+        .remove("reason")
+        .unwrap();
+    refused(&facts, "facts are written once").await;
+    let mut facts = known.clone();
+    let unexplained =
+        json!({"name": "revertStarted", "at": at, "notBefore": at, "source": "nobody"});
+    facts.as_array_mut().unwrap().push(unexplained);
+    refused(&facts, "the fact revertStarted has its reason").await;
 }

@@ -16,7 +16,7 @@ use std::{
 use firedrill::{
     api::{
         ExperimentRun, ExperimentRunSpec, names,
-        run::{FactName, Verdict},
+        run::{FactName, Reason, Verdict},
     },
     cli::grants::Grants,
 };
@@ -324,10 +324,9 @@ pub async fn within<T, F: Future<Output = Option<T>>>(
     }
 }
 
-pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, &str) {
+pub fn verdict(run: &ExperimentRun) -> (Option<Verdict>, Option<Reason>) {
     let status = run.status.as_ref();
-    let reason = status.and_then(|status| status.reason.as_deref());
-    (status.and_then(|status| status.verdict), reason.unwrap_or_default())
+    (status.and_then(|status| status.verdict), status.and_then(|status| status.reason))
 }
 
 /// Waits for one's turn: operators take up every run, and reapers end every fault, so of the tests that

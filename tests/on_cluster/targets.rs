@@ -4,7 +4,7 @@
 use crate::support::{Ground, Web, eventually, verdict};
 use firedrill::api::{
     ExperimentRun,
-    run::{FactName, RecoveredBy, Verdict},
+    run::{FactName, Reason, RecoveredBy, Verdict},
 };
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, StatefulSet},
@@ -16,7 +16,8 @@ use kube::api::PostParams;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const HEALED: (Option<Verdict>, &str) = (Some(Verdict::Passed), "HealedBeforeObjective");
+const HEALED: (Option<Verdict>, Option<Reason>) =
+    (Some(Verdict::Passed), Some(Reason::HealedBeforeObjective));
 
 async fn create<K>(ground: &Ground, object: Value)
 where
@@ -115,7 +116,7 @@ async fn a_disruption_budget_that_allows_one_lets_one_go() {
         "steadyState": [{"name": "answers", "http": {"service": "web", "port": 80, "path": "/index.html", "interval": "200ms", "failureThreshold": 5}}]});
     let run = ground.run(json!({"template": kill})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Passed), "Tolerated"));
+    assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::Tolerated)));
     let guards = run.status.unwrap().plan.unwrap().guards;
     let asked = "the API server asks the disruption budgets at the eviction";
     assert!(guards.iter().any(|guard| guard.detail == asked), "{guards:?}");

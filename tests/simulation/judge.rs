@@ -196,12 +196,9 @@ fn facts(run: &Value) -> impl Iterator<Item = &Value> {
     run["status"]["facts"].as_array().into_iter().flatten()
 }
 
-/// A fact that is there before and not after, or at another instant: what the rule of the definition
-/// refuses.
+/// A fact that is there before and not after, or another one: what the rule of the definition refuses.
 pub fn lost_fact(old: &Value, new: &Value) -> Option<String> {
-    let kept = |fact: &Value| {
-        facts(new).any(|other| other["name"] == fact["name"] && other["at"] == fact["at"])
-    };
+    let kept = |fact: &&Value| facts(new).any(|other| other == *fact);
     facts(old).find(|fact| !kept(fact)).map(|fact| fact["name"].to_string())
 }
 

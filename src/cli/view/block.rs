@@ -5,7 +5,7 @@ use crate::{
     api::{
         Duration, ExperimentRun, ExperimentSpec, Moment,
         experiment::DetectionFrom,
-        run::{ExperimentRunStatus, FactName},
+        run::{ExperimentRunStatus, Fact, FactName},
     },
     core::plan,
 };
@@ -86,19 +86,17 @@ fn noticed(
     };
     let seen = status.fact(spec.detection.until_fact());
     let note = match (seen, status.fact(FactName::ConditionTrue)) {
-        (Some(fact), _) => alert(&fact.detail),
-        (None, Some(fact)) => format!("{} is pending", alert(&fact.detail)),
+        (Some(fact), _) => alert(fact),
+        (None, Some(fact)) => format!("{} is pending", alert(fact)),
         (None, None) => "no alert yet".to_owned(),
     };
     let took = since(status, from, seen.map_or(now, |fact| fact.at));
     clock("noticed?", took, spec.detection.within, seen.is_some(), &note, style)
 }
 
-/// The name of an alert from its labels in matcher syntax.
-fn alert(labels: &str) -> String {
-    let matchers = crate::core::matcher::Matchers::parse(labels);
-    let name = matchers.ok().and_then(|matchers| matchers.labels().remove("alertname"));
-    clean(&name.unwrap_or_else(|| "an alert".to_owned()))
+/// The name of the alert that the fact is about.
+fn alert(fact: &Fact) -> String {
+    clean(fact.labels.get("alertname").map_or("an alert", String::as_str))
 }
 
 fn back(status: &ExperimentRunStatus, spec: &ExperimentSpec, now: Moment, style: Style) -> String {
@@ -163,11 +161,13 @@ mod tests {
 
     #[test]
     fn the_clocks_run_against_their_objectives() {
-        let run = run(&[
+        let mut run = run(&[
             ("injected", "31.204000", "2 of 2 × evict pod accepted"),
             ("impactStarted", "31.890000", "answers: connection refused"),
-            ("conditionTrue", "36.310000", "{alertname=\"CheckoutDown\"}"),
+            ("conditionTrue", "36.310000", ""),
         ]);
+        run.status.as_mut().unwrap().facts[2].labels =
+            [("alertname".to_owned(), "CheckoutDown".to_owned())].into();
         let now: Moment = serde_json::from_str("\"2026-11-24T10:40:58.204Z\"").unwrap();
         assert_eq!(
             block(&run, now, "Ctrl-C stops", PLAIN),

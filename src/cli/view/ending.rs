@@ -1,10 +1,10 @@
 //! The last lines of a run: the verdict in one sentence, how it was noticed, what it cost.
 
-use super::{Style, clean, is_guard};
+use super::{Style, clean};
 use crate::{
     api::{
         Duration, ExperimentRun,
-        run::{Chain, ExperimentRunStatus, FactName, Verdict},
+        run::{Chain, ExperimentRunStatus, FactName, Reason, Verdict},
     },
     core::measure::tenths,
 };
@@ -37,11 +37,11 @@ fn sentence(status: &ExperimentRunStatus, style: Style) -> String {
             style.bad(&format!("{} {verdict}", style.symbol("✗", "x")))
         }
         // The sentence names the guard; its name alone says what would have let the run start.
-        Verdict::Error if status.reason.as_deref().is_some_and(is_guard) => {
+        Verdict::Error if status.reason.is_some_and(Reason::names_guard) => {
             style.bad(&format!("{} {verdict}", style.symbol("◦", "-")))
         }
         Verdict::Aborted | Verdict::Inconclusive | Verdict::Error => {
-            let reason = status.reason.as_deref().unwrap_or_default();
+            let reason = status.reason.map(|reason| reason.to_string()).unwrap_or_default();
             style.bad(&format!("{} {verdict} ({reason})", style.symbol("◦", "-")))
         }
     };
@@ -91,11 +91,11 @@ mod tests {
     };
 
     #[track_caller]
-    fn check(verdict: &str, reason: &str, summary: &str, told: &str) {
+    fn check(verdict: &str, reason: Reason, summary: &str, told: &str) {
         let mut run = run(&[]);
         let status = run.status.get_or_insert_default();
         status.verdict = Some(serde_json::from_value(json!(verdict)).unwrap());
-        (status.reason, status.summary) = (Some(reason.to_owned()), Some(summary.to_owned()));
+        (status.reason, status.summary) = (Some(reason), Some(summary.to_owned()));
         assert_eq!(ending(&run, PLAIN), told);
     }
 
@@ -103,19 +103,19 @@ mod tests {
     fn a_refusal_names_its_guard_in_the_sentence_alone() {
         check(
             "Error",
-            "TargetFound",
+            Reason::TargetFound,
             "refused by guard TargetFound: there is no deployment/web in namespace shop",
             "- Error: refused by guard TargetFound: there is no deployment/web in namespace shop.",
         );
         check(
             "Inconclusive",
-            "AlertAlreadyFiring",
+            Reason::AlertAlreadyFiring,
             "refused by guard AlertsQuiet: X is already firing, waited 10m",
             "- Inconclusive (AlertAlreadyFiring): refused by guard AlertsQuiet: X is already firing, waited 10m.",
         );
         check(
             "Error",
-            "ExperimentNotFound",
+            Reason::ExperimentNotFound,
             "refused: there is no Experiment x in this namespace",
             "- Error (ExperimentNotFound): refused: there is no Experiment x in this namespace.",
         );

@@ -45,6 +45,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{super::tests::run, *};
+    use crate::api::run::Reason;
 
     fn waits(reason: &str, message: &str) -> ExperimentRun {
         conditioned(
@@ -137,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_run_that_is_over_waits_for_nothing() {
-        let over = run(&[("completed", "31.204000", "TargetFound")]);
+        let mut over = run(&[("completed", "31.204000", "")]);
+        over.status.as_mut().unwrap().facts[0].reason = Some(Reason::TargetFound);
         let injected = json!({"type": "Injected", "status": "False", "reason": "NotInjected", "message": "nothing was broken"});
         let lines = Log::default().lines(&conditioned(over, injected));
         assert_eq!(lines, ["10:40:31.204  completed       refused by guard TargetFound"]);

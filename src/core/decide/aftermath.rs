@@ -2,10 +2,10 @@
 
 use super::{
     concluding, ending,
-    observed::{Cause, Decision, Need, Observed, Subject},
+    observed::{Decision, Need, Observed, Subject},
     seen::{see, worth_writing},
 };
-use crate::api::run::ExperimentRunStatus;
+use crate::api::run::{ExperimentRunStatus, Reason};
 
 /// The fault is reverted, what it broke may not be back yet: write down what is seen, until the end.
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
@@ -13,7 +13,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         return concluding::cut_short(observed, status, cause);
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return concluding::cut_short(observed, status, Cause::Guard);
+        return concluding::cut_short(observed, status, Reason::Guard);
     };
     if observed.world.is_none() {
         return Decision::Look(Need::World);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     concluding,
-    observed::{AGAIN, Cause, Decision, Effect, Need, Observed, Report},
+    observed::{AGAIN, Decision, Effect, Need, Observed, Report, cause},
     seen::tells_of_effect,
     writing::start_revert,
 };
@@ -13,7 +13,7 @@ use crate::{
         Duration, Moment,
         mark::Mark,
         names,
-        run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal},
+        run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal, Reason},
     },
     core::{
         changes,
@@ -94,17 +94,17 @@ pub(super) fn arm(
 ) -> Decision {
     let give_up = |cause, detail: &str| start_revert(observed, status, cause, detail);
     let (Some(victim), Some(deadline)) = (journal.victims.first(), journal.deadline) else {
-        return give_up(Cause::Guard, "the journal names no object");
+        return give_up(Reason::Guard, "the journal names no object");
     };
     let Some(object) = world.object().filter(|object| object.uid() == victim.uid) else {
         let detail = format!("{} {} is gone or was created anew", victim.kind, victim.name);
-        return give_up(Cause::Guard, &detail);
+        return give_up(Reason::Guard, &detail);
     };
     let mark = observed.mark(journal);
     match object.mark() {
         Some(found) if found == mark => return found_armed(observed, status),
         Some(found) if found == mark.revocation() => {
-            return give_up(Cause::DeadlinePassed, "somebody has revoked it already");
+            return give_up(Reason::DeadlinePassed, "somebody has revoked it already");
         }
         _ => {}
     }
@@ -113,10 +113,10 @@ pub(super) fn arm(
         Ok(patch) => Decision::Act(Effect::Send(vec![Call::Arm(Change::of(object, patch))])),
         Err(Drift::Mark(other)) => {
             let other = other.unwrap_or_else(|| "no mark".to_owned());
-            give_up(Cause::TargetFree, &format!("the object carries {other} by now"))
+            give_up(Reason::TargetFree, &format!("the object carries {other} by now"))
         }
         Err(Drift::Field(name)) => {
-            give_up(Cause::Guard, &format!("{name} was changed since it was written down"))
+            give_up(Reason::Guard, &format!("{name} was changed since it was written down"))
         }
     }
 }
@@ -144,11 +144,11 @@ pub(super) fn ended_elsewhere(
     let revocation = changes::revocation(observed.world?.object()?, &observed.mark(journal))?;
     let (from, to) = (revocation.span.not_before.max(injected.at), revocation.span.at);
     let is_due = journal.deadline.is_some_and(|deadline| to >= deadline);
-    let cause = if is_due { Cause::Duration } else { Cause::Stopped };
-    let detail = format!("{}: {} ended it", cause.reason(), revocation.by);
+    let cause = if is_due { Reason::Duration } else { Reason::Stopped };
+    let detail = format!("{} ended it", revocation.by);
     let mut status = status.clone();
     let span = Span::new(from, to.max(from).min(observed.now));
-    status.facts.push(span.fact(FactName::RevertStarted, "api", detail));
+    status.facts.push(span.fact(FactName::RevertStarted, "api", detail).because(cause));
     Some(observed.record(status))
 }
 
@@ -175,7 +175,7 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
         });
     }
     if let Some(Err(problem)) = &scene.policy {
-        return Some(start_revert(observed, status, Cause::Guard, problem));
+        return Some(start_revert(observed, status, Reason::Guard, problem));
     }
     let spec = scene.policy.as_ref()?.as_ref().ok()?;
     let is_on = |object: &&Object| is_on(object, &observed.mark(journal), fields(journal));
@@ -203,7 +203,7 @@ pub(super) fn revert(
         let remedy = world.object().and_then(|object| by_hand(observed, object, fields(journal)));
         return after_report(observed, status, (started.at, remedy), report);
     }
-    let cause = Cause::read(&started.detail);
+    let cause = cause(started);
     let object = match world.scene.as_ref().map(|scene| &scene.object) {
         Some(Changeable::Found(object)) => object,
         Some(Changeable::Unreadable(error)) => {

@@ -1,19 +1,19 @@
 //! The last writes of a run: its verdict, the revert that was read back, the debrief.
 
-use super::observed::{Cause, Decision, Effect, Observed};
+use super::observed::{Debriefing, Decision, Effect, Observed};
 use crate::{
-    api::run::{ExperimentRunStatus, FactName, Verdict},
+    api::run::{ExperimentRunStatus, FactName, Reason, Verdict},
     core::{
-        changes,
+        changes, fact,
         span::{Span, crop},
         summary,
         world::World,
     },
 };
 
-pub(super) fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: &str) {
+pub(super) fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: Reason) {
     status.verdict = Some(verdict);
-    status.reason = Some(reason.to_owned());
+    status.reason = Some(reason);
     let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
     let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
     status.summary = sentence.map(|sentence| crop(sentence, 1024));
@@ -23,21 +23,21 @@ pub(super) fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reaso
 pub(super) fn reverted(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
 ) -> Decision {
     let mut status = status.clone();
     let reverted = revoked(observed, &status);
     status.facts.push(reverted.fact(FactName::Reverted, "api", "read back, nothing is left"));
     status.revert_problem = None;
-    if cause == Cause::Duration {
+    if cause == Reason::Duration {
         return observed.record(status);
     }
     if status.verdict.is_none() {
         let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
-        conclude(&mut status, verdict, cause.reason());
+        conclude(&mut status, verdict, cause);
         if status.fact(FactName::Injected).is_none() {
-            let detail = status.fact(FactName::RevertStarted).map_or("", |fact| &fact.detail);
-            status.summary = Some(crop(format!("nothing was broken ({detail})"), 1024));
+            let why = status.fact(FactName::RevertStarted).map(fact::words).unwrap_or_default();
+            status.summary = Some(crop(format!("nothing was broken ({why})"), 1024));
         }
     }
     complete_unless_debrief(observed, status)
@@ -84,10 +84,10 @@ fn say_no_debrief(status: &mut ExperimentRunStatus) {
 pub(super) fn cut_short(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
 ) -> Decision {
     let mut status = status.clone();
-    conclude(&mut status, Verdict::Aborted, cause.reason());
+    conclude(&mut status, Verdict::Aborted, cause);
     complete_unless_debrief(observed, status)
 }
 
@@ -97,8 +97,8 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
     match observed.debrief {
         None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
         None => {}
-        Some("") => say_no_debrief(&mut status),
-        Some(name) => status.debrief = Some(name.to_owned()),
+        Some(Debriefing::Failed) => say_no_debrief(&mut status),
+        Some(Debriefing::Recorded(name)) => status.debrief = Some(name.clone()),
     }
     status.facts.push(observed.now_fact(FactName::Completed, ""));
     observed.record(status)

@@ -1,14 +1,14 @@
 //! The experiment's own conditions for an early end, from the journal to our revert.
 
 use super::{
-    observed::{Cause, Decision, Observed},
+    observed::{Decision, Observed},
     seen::see,
     writing::start_revert,
 };
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, FactName},
+        run::{ExperimentRunStatus, FactName, Reason},
     },
     core::{abort::Watch, plan::Plan},
 };
@@ -29,7 +29,7 @@ pub(super) fn unless_due(
         None => go_on(),
         Some(due) if due.at <= observed.now => {
             let seen = see(observed, status, &watcher);
-            start_revert(observed, &seen, Cause::Guard, &due.why)
+            start_revert(observed, &seen, Reason::Guard, &due.why)
         }
         Some(due) => no_later_than(go_on(), due.at),
     }
@@ -61,6 +61,7 @@ mod tests {
             Need,
             tests::{self, status},
         },
+        fact,
         pods::tests::at,
         sight::Sight,
     };
@@ -74,10 +75,10 @@ mod tests {
     const INTENDED: [FactName; 1] = [FactName::Journaled];
     const INJECTED: [FactName; 2] = [FactName::Journaled, FactName::Injected];
 
-    /// The facts that the decision adds, by name and detail.
+    /// The facts that the decision adds, by name and words.
     fn added(decision: Decision, known: usize) -> Vec<(FactName, String)> {
         let Decision::Record(status) = decision else { panic!("{decision:?}") };
-        status.facts.into_iter().skip(known).map(|fact| (fact.name, fact.detail)).collect()
+        status.facts.iter().skip(known).map(|fact| (fact.name, fact::words(fact))).collect()
     }
 
     #[test]

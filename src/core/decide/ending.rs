@@ -2,13 +2,13 @@
 
 use super::{
     concluding::{complete_unless_debrief, conclude},
-    observed::{AGAIN, Cause, Decision, Need, Observed},
-    writing::{PARTIAL, note, start_revert},
+    observed::{AGAIN, Decision, Need, Observed},
+    writing::{note, start_revert},
 };
 use crate::{
     api::{
         Duration, Moment,
-        run::{Answer, ExperimentRunStatus, FactName, Gap, ToleranceResult},
+        run::{Answer, ExperimentRunStatus, FactName, Gap, Reason, ToleranceResult},
     },
     core::{
         absence,
@@ -38,7 +38,7 @@ pub(super) fn decide(
         return if observed.now < deadline {
             Decision::WaitUntil(deadline.min(observed.now + AGAIN))
         } else {
-            start_revert(observed, status, Cause::Duration, "")
+            start_revert(observed, status, Reason::Duration, "")
         };
     }
     if observed.now < over.at {
@@ -203,7 +203,7 @@ fn measured(
 }
 
 fn is_partial(status: &ExperimentRunStatus) -> bool {
-    status.fact(FactName::Injected).is_some_and(|fact| fact.detail.starts_with(PARTIAL))
+    status.fact(FactName::Injected).is_some_and(|fact| fact.partial)
 }
 
 fn blind(gaps: &[Gap], injected: Moment) -> bool {
@@ -218,7 +218,7 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     let all_gone = status.plan.as_ref().is_some_and(|plan| {
         plan.victims.iter().all(|victim| observed.sight.pods.is_gone(&victim.uid))
     });
-    status.facts.push(observed.now_fact(FactName::RevertStarted, Cause::Ended.reason()));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, "").because(Reason::Ended));
     if !all_gone || changes(&status) {
         return observed.record(status);
     }

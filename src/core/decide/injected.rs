@@ -2,12 +2,15 @@
 
 use super::{
     arming, early, ending,
-    observed::{Cause, Decision, Need, Observed, Subject},
+    observed::{Decision, Need, Observed, Subject},
     seen::{see, worth_writing},
     taking,
     writing::start_revert,
 };
-use crate::{api::run::ExperimentRunStatus, core::plan::Plan};
+use crate::{
+    api::run::{ExperimentRunStatus, Reason},
+    core::plan::Plan,
+};
 
 /// The fault was accepted: write down what is seen, until the run ends.
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
@@ -15,7 +18,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         return start_revert(observed, status, cause, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
     };
     early::unless_due(observed, status, plan, || follow(observed, status, plan))
 }

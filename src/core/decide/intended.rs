@@ -3,14 +3,14 @@
 use super::{
     arming, early,
     live::{closed_since, scene},
-    observed::{AGAIN, Cause, Decision, Need, Observed, Report, Subject},
+    observed::{AGAIN, Decision, Need, Observed, Report, Subject},
     taking,
-    writing::{PARTIAL, start_revert},
+    writing::start_revert,
 };
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, Fact, FactName, Journal},
+        run::{ExperimentRunStatus, Fact, FactName, Journal, Reason},
     },
     core::{guards, plan::Plan, span::Span},
     faults::{self, Means, Outcome},
@@ -34,10 +34,10 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         return read_report(observed, status, report);
     }
     if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
-        return start_revert(observed, status, Cause::DeadlinePassed, "");
+        return start_revert(observed, status, Reason::DeadlinePassed, "");
     }
     let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Cause::Guard, "the journaled spec cannot be read");
+        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
     };
     early::unless_due(observed, status, plan, || {
         inject(observed, status, plan, (journaled, journal))
@@ -71,7 +71,7 @@ fn inject(
         // Both have journaled: the one with the higher UID gives way, the other waits for that.
         return if rival.injected || rival.uid.as_str() < observed.run.uid() {
             let detail = format!("run {} has the same target", rival.name);
-            start_revert(observed, status, Cause::TargetFree, &detail)
+            start_revert(observed, status, Reason::TargetFree, &detail)
         } else {
             Decision::WaitUntil(observed.now + AGAIN)
         };
@@ -93,9 +93,9 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
         return observed.record(broken);
     }
     let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
-        Outcome::Denied(words) => Some((Cause::InjectionDenied, words)),
+        Outcome::Denied(words) => Some((Reason::InjectionDenied, words)),
         Outcome::Refused(words) if observed.now >= start_deadline(observed, status) => {
-            Some((Cause::DisruptionBudget, words))
+            Some((Reason::DisruptionBudget, words))
         }
         _ => None,
     });
@@ -116,12 +116,11 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
     let of = report.outcomes.len();
     let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
     let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
-    let mut detail = format!("{accepted} of {of} × {verb} accepted");
-    if let Some(refusal) = report.outcomes.iter().find_map(|(_, outcome)| words(outcome)) {
-        detail = format!("{PARTIAL}{detail}; {refusal}");
-    }
-    let span = injection(&status, report.span, accepted);
-    status.facts.push(span.fact(FactName::Injected, "api", detail));
+    let refusal = report.outcomes.iter().find_map(|(_, outcome)| words(outcome));
+    let refused = refusal.map(|words| format!("; {words}")).unwrap_or_default();
+    let detail = format!("{accepted} of {of} × {verb} accepted{refused}");
+    let fact = injection(&status, report.span, accepted).fact(FactName::Injected, "api", detail);
+    status.facts.push(Fact { partial: refusal.is_some(), ..fact });
     Some(status)
 }
 

@@ -2,7 +2,7 @@
 
 use super::observed::{Decision, Observed};
 use crate::{
-    api::run::{ExperimentRunStatus, FactName, GuardResult, Journal, PreImage},
+    api::run::{ExperimentRunStatus, FactName, GuardResult, Journal, PreImage, Reason},
     core::{
         aim::Aim,
         guards, hash,
@@ -110,9 +110,9 @@ pub(super) fn plan_only(
     if let Some(world) = observed.world {
         put_journal(observed, &mut status, world, aim);
     }
-    status.reason = Some("DryRun".to_owned());
+    status.reason = Some(Reason::DryRun);
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, "DryRun"));
+    status.facts.push(observed.now_fact(FactName::Completed, "").because(Reason::DryRun));
     observed.record(status)
 }
 

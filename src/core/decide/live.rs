@@ -1,10 +1,13 @@
 //! What is judged by live reads, before anything is broken.
 
-use super::observed::{Cause, Observed};
-use crate::core::{
-    guards::Scene,
-    plan::Plan,
-    world::{Namespace, World},
+use super::observed::Observed;
+use crate::{
+    api::run::Reason,
+    core::{
+        guards::Scene,
+        plan::Plan,
+        world::{Namespace, World},
+    },
 };
 
 /// The scene for the guards of this run.
@@ -28,22 +31,22 @@ pub(super) fn scene<'a>(
 }
 
 /// The guards that are read live before each batch of harmful calls.
-pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Cause, String)> {
+pub(super) fn closed_since(observed: &Observed<'_>, world: &World) -> Option<(Reason, String)> {
     if let Some(why) = world.lever.refusal() {
-        return Some((Cause::Lever, why));
+        return Some((Reason::Lever, why));
     }
     match &world.namespace {
         Namespace::Found { terminating: true, .. } => {
-            Some((Cause::Deleted, "the namespace is being deleted".to_owned()))
+            Some((Reason::Deleted, "the namespace is being deleted".to_owned()))
         }
         Namespace::Found { enabled: false, .. } if observed.config.opt_in => {
-            Some((Cause::Guard, "the namespace has opted out".to_owned()))
+            Some((Reason::Guard, "the namespace has opted out".to_owned()))
         }
         Namespace::Found { protected: true, .. } => {
-            Some((Cause::Guard, "the namespace is protected".to_owned()))
+            Some((Reason::Guard, "the namespace is protected".to_owned()))
         }
         Namespace::Unreadable(error) => {
-            Some((Cause::Guard, format!("the namespace cannot be read: {error}")))
+            Some((Reason::Guard, format!("the namespace cannot be read: {error}")))
         }
         Namespace::Found { .. } => None,
     }

@@ -4,7 +4,7 @@ use crate::{
     api::{
         Duration, Moment,
         mark::Mark,
-        run::{ExperimentRun, ExperimentRunStatus, Journal},
+        run::{ExperimentRun, ExperimentRunStatus, Fact, Journal, Reason},
     },
     config::Config,
     core::{
@@ -40,8 +40,8 @@ pub struct Observed<'a> {
     pub sight: &'a Sight,
     /// What became of the calls that this process sent last.
     pub report: Option<&'a Report>,
-    /// Name of the debrief, once it was opened or joined.
-    pub debrief: Option<&'a str>,
+    /// What became of opening the debrief, once that was tried to the end.
+    pub debrief: Option<&'a Debriefing>,
 }
 
 /// The experiment that a run executes.
@@ -67,6 +67,15 @@ pub struct Report {
     pub span: Span,
     /// By UID of the object.
     pub outcomes: Vec<(String, Outcome)>,
+}
+
+/// What became of opening the debrief.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Debriefing {
+    /// The debrief of that name was opened or joined.
+    Recorded(String),
+    /// No debrief could be opened.
+    Failed,
 }
 
 /// One thing to do.
@@ -128,6 +137,11 @@ pub enum Effect {
 /// How soon to look again where only time or somebody else can change something.
 pub(super) const AGAIN: Duration = Duration::seconds(1);
 
+/// Why the revert began; the API server takes none that lacks its reason.
+pub(super) fn cause(started: &Fact) -> Reason {
+    started.reason.unwrap_or(Reason::Stopped)
+}
+
 impl<'a> Observed<'a> {
     pub(super) fn namespace(&self) -> &'a str {
         self.run.metadata.namespace.as_deref().unwrap_or_default()
@@ -146,13 +160,13 @@ impl<'a> Observed<'a> {
     }
 
     /// Why the run must end now, if it must: deletion, `spec.stop` and the lever are one input.
-    pub(super) fn stop(&self) -> Option<Cause> {
+    pub(super) fn stop(&self) -> Option<Reason> {
         if self.run.metadata.deletion_timestamp.is_some() {
-            Some(Cause::Deleted)
+            Some(Reason::Deleted)
         } else if self.run.spec.stop {
-            Some(Cause::Stopped)
+            Some(Reason::Stopped)
         } else if self.lever.refusal().is_some() {
-            Some(Cause::Lever)
+            Some(Reason::Lever)
         } else {
             None
         }
@@ -167,75 +181,5 @@ impl<'a> Observed<'a> {
     /// The mark of this run's fault.
     pub(super) fn mark(&self, journal: &Journal) -> Mark {
         Mark::armed(self.run.uid(), journal.epoch.unwrap_or(1))
-    }
-}
-
-/// Why a run is reverted; written as the detail of `revertStarted` and read back from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The run is over.
-    Ended,
-    /// The duration of the fault is over; what it broke is still measured.
-    Duration,
-    /// `spec.stop` was set.
-    Stopped,
-    /// The run was deleted.
-    Deleted,
-    /// The safety lever was engaged.
-    Lever,
-    /// A guard closed after the journal.
-    Guard,
-    /// Another run was first.
-    TargetFree,
-    /// The disruption budgets refused every eviction until the start deadline.
-    DisruptionBudget,
-    /// The API server refused the injection for good.
-    InjectionDenied,
-    /// The deadline passed before anything was injected.
-    DeadlinePassed,
-}
-
-impl Cause {
-    const ALL: [Self; 10] = [
-        Self::Ended,
-        Self::Duration,
-        Self::Stopped,
-        Self::Deleted,
-        Self::Lever,
-        Self::Guard,
-        Self::TargetFree,
-        Self::DisruptionBudget,
-        Self::InjectionDenied,
-        Self::DeadlinePassed,
-    ];
-
-    /// The cause as a CamelCase reason.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Ended => "Ended",
-            Self::Duration => "Duration",
-            Self::Stopped => "Stopped",
-            Self::Deleted => "Deleted",
-            Self::Lever => "Lever",
-            Self::Guard => "Guard",
-            Self::TargetFree => "TargetFree",
-            Self::DisruptionBudget => "DisruptionBudget",
-            Self::InjectionDenied => "InjectionDenied",
-            Self::DeadlinePassed => "DeadlinePassed",
-        }
-    }
-
-    /// Reads the cause from the start of a recorded detail.
-    #[must_use]
-    pub fn read(detail: &str) -> Self {
-        let word = detail.split(':').next().unwrap_or_default();
-        Self::ALL.into_iter().find(|cause| cause.reason() == word).unwrap_or(Self::Stopped)
-    }
-
-    /// Whether the run was ended early by somebody or something outside the experiment.
-    #[must_use]
-    pub const fn aborts(self) -> bool {
-        matches!(self, Self::Stopped | Self::Deleted | Self::Lever | Self::Guard)
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     core::{
         absence,
         alarms::{Sighting, Watcher},
-        matcher,
         series::Series,
         span::Span,
         world::{Target, World},
@@ -49,7 +48,8 @@ pub(super) fn see(
     }
     let book = &sight.book;
     let alert = |(span, sighting): (Span, &Sighting), name| {
-        after(span).fact(name, sighting.channel.name(), matcher::print(&sighting.labels))
+        let fact = after(span).fact(name, sighting.channel.name(), "");
+        Fact { labels: sighting.labels.clone(), ..fact }
     };
     if let Some(seen) = book.condition_true(watcher, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));

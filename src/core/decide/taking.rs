@@ -4,7 +4,7 @@
 use super::{
     concluding,
     live::{closed_since, scene},
-    observed::{AGAIN, Cause, Decision, Effect, Need, Observed},
+    observed::{AGAIN, Decision, Effect, Need, Observed, cause},
     writing::start_revert,
 };
 use crate::{
@@ -146,7 +146,7 @@ pub(super) fn revert(
         }
         // Read back what the revocation left, until nothing unmarked is there.
         Some(_) if !survivors.is_empty() => Decision::Look(Need::World),
-        _ => concluding::reverted(observed, status, Cause::read(&started.detail)),
+        _ => concluding::reverted(observed, status, cause(started)),
     }
 }
 

@@ -6,13 +6,13 @@ use super::{
     arming,
     journaling::{accepted, journal, plan_only, put_guards, refusal},
     live::scene,
-    observed::{AGAIN, Cause, Decision, Effect, Need, Observed, Subject},
+    observed::{AGAIN, Decision, Effect, Need, Observed, Subject},
     writing::finish,
 };
 use crate::{
     api::{
         Duration, Moment,
-        run::{ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Verdict},
+        run::{ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Reason, Verdict},
     },
     core::{
         aim::Aim,
@@ -24,9 +24,9 @@ use crate::{
 };
 
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    if let Some(cause) = observed.stop().filter(|cause| *cause != Cause::Lever) {
-        let summary = format!("ended before anything was broken ({})", cause.reason());
-        return finish(observed, status, (Verdict::Aborted, cause.reason()), summary);
+    if let Some(cause) = observed.stop().filter(|cause| *cause != Reason::Lever) {
+        let summary = format!("ended before anything was broken ({cause})");
+        return finish(observed, status, (Verdict::Aborted, cause), summary);
     }
     let (plan, generation) = match observed.subject {
         Subject::Valid { plan, generation } => (plan, *generation),
@@ -35,10 +35,15 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             // What the operator sees of the alert sources and the reaper is told all the same: `doctor` asks so.
             let mut status = status.clone();
             status.plan.get_or_insert_default().warnings.clone_from(&observed.sight.warnings);
-            return finish(observed, &status, (Verdict::Error, "ExperimentNotFound"), summary);
+            return finish(
+                observed,
+                &status,
+                (Verdict::Error, Reason::ExperimentNotFound),
+                summary,
+            );
         }
         Subject::Invalid(problems) => {
-            return finish(observed, status, (Verdict::Error, "InvalidSpec"), list(problems));
+            return finish(observed, status, (Verdict::Error, Reason::InvalidSpec), list(problems));
         }
     };
     if !observed.run.spec.dry_run && !observed.run.is_held() {
@@ -60,7 +65,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             arming::Preparation::Needs(decision) => decision,
             arming::Preparation::Denied(words) => {
                 let summary = format!("refused by the API server: {words}");
-                finish(observed, &accepted, (Verdict::Error, "InjectionDenied"), summary)
+                finish(observed, &accepted, (Verdict::Error, Reason::InjectionDenied), summary)
             }
         },
         Some(closed) if closed.name.opens_with_time() => {
@@ -96,7 +101,7 @@ fn stale(
         "refused: what the guards look at was {age} old once it was read, and may be {FRESH}; waited {}",
         observed.run.spec.start_within
     );
-    finish(observed, &accepted, (Verdict::Error, "ReadsTooSlow"), summary)
+    finish(observed, &accepted, (Verdict::Error, Reason::ReadsTooSlow), summary)
 }
 
 /// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
@@ -108,27 +113,6 @@ fn needs_fresh(results: &[GuardResult]) -> bool {
 fn list(problems: &[Problem]) -> String {
     let lines = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
     format!("refused: {}", lines.collect::<Vec<_>>().join("; "))
-}
-
-fn guard_reason(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Enabled => "Enabled",
-        Guard::NotProtected => "NotProtected",
-        Guard::Lever => "Lever",
-        Guard::Caps => "Caps",
-        Guard::TargetFound => "TargetFound",
-        Guard::ServicesFound => "ServicesFound",
-        Guard::MinReady => "MinReady",
-        Guard::MaxUnavailable => "MaxUnavailable",
-        Guard::DisruptionBudget => "DisruptionBudget",
-        Guard::NoRollout => "NoRollout",
-        Guard::Steady => "BaselineNotSteady",
-        Guard::AlertsQuiet => "AlertAlreadyFiring",
-        Guard::TargetFree => "TargetFree",
-        Guard::Concurrency => "Concurrency",
-        Guard::Reaper => "Reaper",
-        Guard::AbortConditions => "AbortConditions",
-    }
 }
 
 /// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.
@@ -175,7 +159,7 @@ fn refuse(
         refusal
     };
     put_guards(&mut status, results);
-    finish(observed, &status, (verdict, guard_reason(closed.name)), summary)
+    finish(observed, &status, (verdict, closed.name.into()), summary)
 }
 
 /// Until when guards that time can open are waited for. A plan waits only as long as its steady
@@ -236,7 +220,7 @@ mod tests {
         let Decision::Record(status) = decided(Some(0.0), healthy(), 600.0, 603.2) else {
             panic!("it is given up")
         };
-        assert_eq!(status.reason.as_deref(), Some("ReadsTooSlow"));
+        assert_eq!(status.reason, Some(Reason::ReadsTooSlow));
         let summary = status.summary.unwrap();
         assert!(summary.contains("3.2s old") && summary.contains("may be 1s"), "{summary}");
     }
@@ -248,7 +232,7 @@ mod tests {
         let Decision::Record(status) = decided(Some(0.0), empty, 600.0, 603.2) else {
             panic!("it is given up")
         };
-        assert_eq!(status.reason.as_deref(), Some("TargetFound"));
+        assert_eq!(status.reason, Some(Reason::TargetFound));
         let results = status.plan.unwrap().guards;
         let closed = guards::first_closed(&results).map(|result| result.name);
         assert_eq!(closed, Some(Guard::TargetFound));

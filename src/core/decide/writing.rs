@@ -1,8 +1,8 @@
 //! What is written into the status of a run.
 
-use super::observed::{Cause, Decision, Observed};
+use super::observed::{Decision, Observed};
 use crate::{
-    api::run::{ExperimentRunStatus, Fact, FactName, Verdict},
+    api::run::{ExperimentRunStatus, Fact, FactName, Reason, Verdict},
     core::{
         conditions,
         span::{Span, crop},
@@ -24,21 +24,14 @@ impl Observed<'_> {
     }
 }
 
-/// How the detail of `injected` begins when some victims were refused.
-pub(super) const PARTIAL: &str = "partial: ";
-
 pub(super) fn start_revert(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    cause: Cause,
+    cause: Reason,
     detail: &str,
 ) -> Decision {
     let mut status = status.clone();
-    let detail = match detail {
-        "" => cause.reason().to_owned(),
-        detail => format!("{}: {detail}", cause.reason()),
-    };
-    status.facts.push(observed.now_fact(FactName::RevertStarted, detail));
+    status.facts.push(observed.now_fact(FactName::RevertStarted, detail).because(cause));
     observed.record(status)
 }
 
@@ -53,13 +46,13 @@ pub(super) fn note(status: &mut ExperimentRunStatus, fact: Fact) {
 pub(super) fn finish(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    (verdict, reason): (Verdict, &str),
+    (verdict, reason): (Verdict, Reason),
     summary: String,
 ) -> Decision {
     let mut status = status.clone();
     status.verdict = Some(verdict);
-    status.reason = Some(reason.to_owned());
+    status.reason = Some(reason);
     status.summary = Some(crop(summary, 1024));
-    status.facts.push(observed.now_fact(FactName::Completed, reason));
+    status.facts.push(observed.now_fact(FactName::Completed, "").because(reason));
     observed.record(status)
 }

@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{FactName, Verdict},
+        api::run::{FactName, Reason, Verdict},
         core::{
             abort::tests::plan,
             decide::{
@@ -115,8 +115,8 @@ mod tests {
             "Service web is headless (clusterIP: None), so it has no address that a probe could ask: name a Service with a ClusterIP",
         ] {
             let Decision::Record(status) = after(Err(why), why) else { panic!("it waits: {why}") };
-            let verdict = (status.verdict, status.reason.as_deref());
-            assert_eq!(verdict, (Some(Verdict::Error), Some("ServicesFound")));
+            let verdict = (status.verdict, status.reason);
+            assert_eq!(verdict, (Some(Verdict::Error), Some(Reason::ServicesFound)));
             let says = format!("refused by guard ServicesFound: probe answers: {why}");
             assert_eq!(status.summary, Some(says));
         }

@@ -59,10 +59,10 @@ fn a_headline_is_never_shorter_than_the_measurement() {
 
 #[test]
 fn whether_it_was_noticed_in_time() {
-    let cases: &[(&[Seen], Answer, Option<&str>)] = &[
+    let cases: &[(&[Seen], Answer, Option<Reason>)] = &[
         (&[IMPACT, (Firing, 9.0, 10.0)], Yes, None),
         (&[IMPACT, (Firing, 19.0, 20.0)], Yes, None),
-        (&[IMPACT, (Firing, 19.0, 20.5)], Inconclusive, Some("WithinError")),
+        (&[IMPACT, (Firing, 19.0, 20.5)], Inconclusive, Some(Reason::WithinError)),
         (&[IMPACT, (Firing, 21.0, 22.0)], No, None),
         (&[IMPACT], No, None),
         // Without an impact there was nothing to notice; an alert may still be faster than any probe.
@@ -73,7 +73,7 @@ fn whether_it_was_noticed_in_time() {
         (&[IMPACT, (Mitigated, 14.0, 15.0)], NotExercised, None),
         (&[IMPACT, (Mitigated, 14.0, 15.0), (Firing, 9.0, 10.0)], Yes, None),
         (&[IMPACT, (Mitigated, 14.0, 15.0), (Firing, 21.0, 22.0)], NotExercised, None),
-        (&[IMPACT, (Mitigated, 19.0, 21.0)], Inconclusive, Some("WithinError")),
+        (&[IMPACT, (Mitigated, 19.0, 21.0)], Inconclusive, Some(Reason::WithinError)),
         (&[IMPACT, (Mitigated, 21.0, 22.0)], No, None),
     ];
     for (seen, answer, reason) in cases {
@@ -89,8 +89,8 @@ fn silence_is_a_miss_only_where_somebody_would_have_told() {
     for (seen, covered, watched, answer, reason) in [
         (silence, true, 60.0, No, None),
         (silence, true, 20.0, No, None),
-        (silence, true, 19.9, Inconclusive, Some("ObservationGap")),
-        (silence, false, 60.0, Inconclusive, Some("SourceLost")),
+        (silence, true, 19.9, Inconclusive, Some(Reason::ObservationGap)),
+        (silence, false, 60.0, Inconclusive, Some(Reason::SourceLost)),
         // What was told is told, whoever else was silent.
         (late, false, 60.0, No, None),
     ] {
@@ -106,7 +106,7 @@ fn an_end_of_the_impact_that_nobody_saw_leaves_it_open_whether_anybody_had_to_no
     let (spec, mut status) = run(&[IMPACT, (Mitigated, 15.0, 25.0)]);
     status.impact = Some(unseen(16.0, 24.0));
     let (result, why) = detection(&basis(&spec, &status));
-    assert_eq!((result.answer, why), (Inconclusive, Some("ObservationGap")));
+    assert_eq!((result.answer, why), (Inconclusive, Some(Reason::ObservationGap)));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn how_fast_it_was_noticed_and_back_in_classes() {
 fn the_alerts_instants_count_from_the_injection_and_its_name_stands_in_the_fact() {
     let seen = [IMPACT, (ConditionTrue, 4.0, 5.0), (Firing, 9.0, 10.0), (Notified, 10.0, 11.5)];
     let (spec, mut status) = run(&seen);
-    status.facts[3].detail = "{alertname=\"Down\"}".to_owned();
+    status.facts[3].labels = [("alertname".to_owned(), "Down".to_owned())].into();
     let result = detection(&basis(&spec, &status)).0;
     let chain = result.chain.unwrap();
     let after = [chain.condition_true, chain.firing, chain.notified].map(Option::unwrap);
@@ -168,7 +168,7 @@ fn the_alerts_instants_count_from_the_injection_and_its_name_stands_in_the_fact(
 }
 
 /// Facts, what brought it back, `countFaultEnded`, the answer and the reason of a doubt.
-type Case<'a> = (&'a [Seen], Option<RecoveredBy>, bool, Answer, Option<&'a str>);
+type Case<'a> = (&'a [Seen], Option<RecoveredBy>, bool, Answer, Option<Reason>);
 
 #[test]
 fn whether_it_was_back_in_time() {
@@ -182,7 +182,7 @@ fn whether_it_was_back_in_time() {
         (in_time, Some(Automatic), false, Yes, None),
         (in_time, Some(Rollback), false, Yes, None),
         (in_time, None, false, Yes, None),
-        (doubtful, Some(Automatic), false, Inconclusive, Some("WithinError")),
+        (doubtful, Some(Automatic), false, Inconclusive, Some(Reason::WithinError)),
         (late, Some(Automatic), false, No, None),
         (&[IMPACT], None, false, No, None),
         (&[], None, false, NotExercised, None),
@@ -219,7 +219,7 @@ fn a_revert_that_nobody_saw_leaves_open_what_depends_on_it() {
         let attributed =
             Attribution { by: None, evidence: String::new(), may_be_fault_ended: true };
         let (result, why) = recovery(&basis(&spec, &status), Some(attributed));
-        let reason = (answer == Inconclusive).then_some("ObservationGap");
+        let reason = (answer == Inconclusive).then_some(Reason::ObservationGap);
         assert_eq!((result.answer, why), (answer, reason), "{seen:?} {count_fault_ended}");
     }
 }
@@ -227,9 +227,9 @@ fn a_revert_that_nobody_saw_leaves_open_what_depends_on_it() {
 #[test]
 fn the_headline_has_both_bounds_only_where_nobody_looked_in_between() {
     for (gap, headline, reason) in [
-        (None, "32.1s", "WithinError"),
-        (Some(unseen(25.0, 30.5)), "29.9s to 32.1s", "ObservationGap"),
-        (Some(unseen(20.0, 29.9)), "32.1s", "WithinError"),
+        (None, "32.1s", Reason::WithinError),
+        (Some(unseen(25.0, 30.5)), "29.9s to 32.1s", Reason::ObservationGap),
+        (Some(unseen(20.0, 29.9)), "32.1s", Reason::WithinError),
     ] {
         let (spec, mut status) = run(&[IMPACT, (Recovered, 29.95, 32.03)]);
         status.impact = gap;

@@ -80,8 +80,9 @@ fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
     if at != fact.at {
         what = format!("{what}, accepted by {}", instant(fact.at, zero));
     }
-    if !fact.detail.is_empty() {
-        what = format!("{what}: {}", text(&fact.detail));
+    let said = crate::core::fact::words(fact);
+    if !said.is_empty() {
+        what = format!("{what}: {}", text(&said));
     }
     let cells = [instant(at, zero), offset(zero, at), text(&fact.source), what];
     Some(Row { order: at, cells })

@@ -21,7 +21,7 @@ use crate::{
         ExperimentRun, Moment,
         run::{ExperimentRunStatus, FactName, Journal},
     },
-    core::{hash, span::crop},
+    core::{fact::words, hash, span::crop},
     faults::{self, Harm},
     shell::call,
 };
@@ -114,7 +114,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
         warns: true,
         reason: "FaultInjected".to_owned(),
         action: "Inject",
-        note: format!("run {name}: {} ({})", what(status), fact.detail),
+        note: format!("run {name}: {} ({})", what(status), words(fact)),
         at: fact.at,
         about: broken(),
     });
@@ -153,14 +153,14 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
 /// The fault's key and what it breaks, such as `selector of Service checkout`.
 fn what(status: &ExperimentRunStatus) -> String {
     let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
-    let broken = status.fact(FactName::Journaled).map(|fact| fact.detail.as_str());
-    let parts: Vec<_> = fault.into_iter().chain(broken).collect();
+    let broken = status.fact(FactName::Journaled).map(words);
+    let parts: Vec<_> = fault.map(str::to_owned).into_iter().chain(broken).collect();
     parts.join(", ")
 }
 
-/// Why it was reverted, as a word.
-fn cause(status: &ExperimentRunStatus) -> &str {
-    status.fact(FactName::RevertStarted).map_or("", |fact| fact.detail.as_str())
+/// Why it was reverted.
+fn cause(status: &ExperimentRunStatus) -> String {
+    status.fact(FactName::RevertStarted).map(words).unwrap_or_default()
 }
 
 /// The target, and beside it the dependency that was broken.
@@ -206,7 +206,14 @@ mod tests {
     /// A run called `name` with this fault, which broke `victim` for the Deployment `web`.
     fn run(name: &str, fault: &Value, victim: &Value, facts: &[(&str, &str)]) -> ExperimentRun {
         let at = "2026-11-23T10:00:00.000001Z";
-        let fact = |&(name, detail): &(&str, &str)| json!({"name": name, "at": at, "notBefore": at, "source": "api", "detail": detail});
+        let fact = |&(name, detail): &(&str, &str)| {
+            let mut fact =
+                json!({"name": name, "at": at, "notBefore": at, "source": "api", "detail": detail});
+            if name == "revertStarted" {
+                fact["reason"] = json!("Duration");
+            }
+            fact
+        };
         let spec = json!({"hypothesis": "x", "owner": "x", "target": {"deployment": "web"}, "fault": fault,
             "duration": "1m", "steadyState": [{"name": "w", "workload": {}}], "detection": {"alerts": []}});
         serde_json::from_value(json!({
@@ -241,7 +248,7 @@ mod tests {
         ("journaled", "selector of Service pay"),
         ("injected", "1 of 1 × patch of a Service's selector accepted"),
     ];
-    const END: [(&str, &str); 2] = [("revertStarted", "Duration"), ("reverted", "read back")];
+    const END: [(&str, &str); 2] = [("revertStarted", ""), ("reverted", "read back")];
 
     #[test]
     fn target_and_dependency_are_told_what_was_done_by_which_run_and_when_it_was_over() {

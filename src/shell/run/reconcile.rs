@@ -14,7 +14,7 @@ use crate::{
         Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
     },
     core::{
-        decide::{self, Decision, Effect, Need, Observed, Report, Subject},
+        decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject},
         pace,
         plan::Plan,
         sight::Sight,
@@ -207,7 +207,7 @@ fn consider(
             world: memory.world.as_ref(),
             sight,
             report: memory.report.as_ref(),
-            debrief: memory.debrief.as_deref(),
+            debrief: memory.debrief.as_ref(),
         })
     })
 }
@@ -260,13 +260,13 @@ async fn open_debrief(
     run: &ExperimentRun,
     since: Moment,
     clock: Clock,
-) -> Result<String, Error> {
+) -> Result<Debriefing, Error> {
     match debrief::record(context, run).await {
         Err(error) if Duration::between(since, clock.now()) >= DEBRIEF_WITHIN => {
             tracing::error!(run = run.name_any(), %error, "no debrief could be opened");
-            Ok(String::new())
+            Ok(Debriefing::Failed)
         }
-        opened => opened,
+        opened => opened.map(|name| name.map_or(Debriefing::Failed, Debriefing::Recorded)),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     api::{ExperimentRun, Moment},
     core::{
         alarms::Watcher,
-        decide::{Report, Subject},
+        decide::{Debriefing, Report, Subject},
         pace::Pace,
         plan::Plan,
         sight::Sight,
@@ -47,8 +47,8 @@ pub struct Memory {
     pub is_watching: bool,
     /// What became of the calls sent last.
     pub report: Option<Report>,
-    /// The debrief, once it was opened or joined.
-    pub debrief: Option<String>,
+    /// What became of opening the debrief, once that was tried to the end.
+    pub debrief: Option<Debriefing>,
     /// Since when it is tried to be opened.
     pub debrief_since: Option<Moment>,
     /// Whether what is seen counts: the intent is written down.

@@ -7,7 +7,7 @@ use crate::{
         ExperimentRun,
         run::{ExperimentRunStatus, FactName},
     },
-    core::conditions::waited_for,
+    core::{conditions::waited_for, fact::words},
 };
 
 /// What a fact that is a turn of a run's life is called in the log; the others are measurements.
@@ -28,7 +28,7 @@ pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
     let (namespace, name) = (text(&run.metadata.namespace), text(&run.metadata.name));
     let experiment = run.spec.experiment.to_string();
     for (fact, turn) in TURNS.iter().filter_map(|(name, turn)| Some((is_new(*name)?, turn))) {
-        let (at, detail) = (fact.at, fact.detail.as_str());
+        let (at, detail) = (fact.at, words(fact));
         info!(namespace, run = name, experiment, %at, detail, "{turn}");
     }
     if let Some((guard, detail)) = waited_for(status)
@@ -42,7 +42,8 @@ pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
     }
     if let Some(fact) = is_new(FactName::Completed) {
         let verdict = status.verdict.map(|verdict| verdict.to_string());
-        let (reason, summary) = (text(&status.reason), text(&status.summary));
+        let reason = status.reason.map(|reason| reason.to_string());
+        let summary = text(&status.summary);
         info!(namespace, run = name, experiment, at = %fact.at, verdict, reason, summary, "complete");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use crate::support::{Ground, Operator, Web, eventually, state, terminal::firedrill, verdict};
 use firedrill::api::{
     ExperimentRun,
-    run::{FactName, Guard, Verdict, condition},
+    run::{FactName, Guard, Reason, Verdict, condition},
 };
 use kube::ResourceExt;
 use serde_json::json;
@@ -117,7 +117,7 @@ async fn alerts_of_other_namespaces_and_those_that_were_on_before_are_neither_to
     let _operator = Operator::start(super::POLLING);
     let run = ground.run(json!({"template": {"detection": {"within": "5s"}}})).await;
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "DetectionMissed"));
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
     let status = run.status.unwrap();
     let told = status.detection.unwrap().also_fired;
     let told: Vec<&str> = told.iter().map(|alert| alert.labels["alertname"].as_str()).collect();

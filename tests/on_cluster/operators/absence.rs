@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use firedrill::api::{
     ExperimentRun,
-    run::{Answer, Fact, FactName, Took, Verdict},
+    run::{Answer, Fact, FactName, Reason, Took, Verdict},
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
@@ -56,7 +56,7 @@ async fn a_recovery_that_nobody_saw_has_wide_bounds_and_an_objective_within_them
     tokio::time::sleep(away).await;
     operator.restart();
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "ObservationGap"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::ObservationGap)));
     let status = run.status.unwrap();
     let recovery = status.recovery.unwrap();
     assert_eq!(recovery.answer, Answer::Inconclusive);
@@ -112,7 +112,7 @@ async fn a_fault_that_the_reaper_ended_meanwhile_is_told_with_who_and_when() {
         assert!((from..=to).contains(&patched[0].answered), "{fact:?}: {patched:?}");
     }
     assert!(fact(&run, FactName::RevertStarted).detail.contains("the reaper ended it"));
-    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), "ObservationGap"));
+    assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::ObservationGap)));
     let recovery = run.status.as_ref().unwrap().recovery.clone().unwrap();
     assert_eq!((recovery.by, recovery.automatic), (None, false));
     let evidence = recovery.evidence.unwrap();
@@ -164,7 +164,7 @@ async fn a_recovery_that_comes_after_its_objective_is_told_as_late() {
     let run = ground.finished(&run).await;
     let back = ready_after(&ground, &run).await;
     assert!(back.0 > Duration::from_secs(8), "{back:?}: it was back after the objective");
-    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), "RecoveryMissed"));
+    assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::RecoveryMissed)));
     let recovery = run.status.unwrap().recovery.unwrap();
     assert_eq!(recovery.answer, Answer::No);
     assert!(holds(recovery.took.unwrap(), back), "{:?} does not hold {back:?}", recovery.took);

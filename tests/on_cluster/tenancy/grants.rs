@@ -3,7 +3,7 @@
 use firedrill::{
     api::{
         ExperimentRun, names,
-        run::{FactName, Verdict},
+        run::{FactName, Reason, Verdict},
     },
     cli::{enable, grants::Grants},
 };
@@ -58,7 +58,7 @@ async fn an_owner_enables_his_namespace_and_disable_ends_what_is_live() {
     let (code, said) = owner.firedrill(&["disable", namespace, "--yes"]);
     assert!(code == Some(4) && said.contains("experimentrun/mine is over"), "{said}");
     let run = ground.finished(&run).await;
-    assert_eq!(verdict(&run), (Some(Verdict::Aborted), "Stopped"));
+    assert_eq!(verdict(&run), (Some(Verdict::Aborted), Some(Reason::Stopped)));
     for absent in [
         ground.api::<ServiceAccount>().get_opt(names::RUNNER).await.unwrap().is_none(),
         ground.api::<Role>().get_opt(names::RUNNER).await.unwrap().is_none(),
@@ -91,7 +91,7 @@ async fn a_missing_grant_is_named_with_its_remedy() {
         let run = ground.run(json!({})).await;
         let run = ground.finished(&run).await;
         let summary = run.status.clone().unwrap().summary.unwrap_or_default();
-        let ended = verdict(&run) == (Some(Verdict::Error), "InjectionDenied");
+        let ended = verdict(&run) == (Some(Verdict::Error), Some(Reason::InjectionDenied));
         let said = summary.contains(&format!("RoleBinding {binding}")) && summary.contains(&remedy);
         tally.expect(ended && said, || format!("{binding}: {:?}: {summary}", verdict(&run)));
         let (code, said) = admin.firedrill(&["doctor", "-n", &ground.namespace]);

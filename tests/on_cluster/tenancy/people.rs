@@ -1,6 +1,9 @@
 //! What people can do: what they could do by hand, and nothing by way of firedrill.
 
-use firedrill::api::{ExperimentRun, names, run::Verdict};
+use firedrill::api::{
+    ExperimentRun, names,
+    run::{Reason, Verdict},
+};
 use http::Method;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::{Api, ResourceExt, api::PostParams};
@@ -65,7 +68,7 @@ async fn a_person_breaks_nothing_that_he_could_not_break_himself() {
     for (what, reason, run) in accepted_in_vain(&here, &there, &person).await {
         let run = here.finished(&run).await;
         let summary = run.status.clone().unwrap().summary.unwrap_or_default();
-        let ended = verdict(&run) == (Some(Verdict::Error), reason);
+        let ended = verdict(&run) == (Some(Verdict::Error), Some(reason));
         tally.expect(ended && !summary.is_empty(), || {
             format!("{what}: {:?}: {summary}", verdict(&run))
         });
@@ -248,7 +251,7 @@ async fn accepted_in_vain(
     here: &Ground,
     there: &Ground,
     person: &Identity,
-) -> Vec<(&'static str, &'static str, ExperimentRun)> {
+) -> Vec<(&'static str, Reason, ExperimentRun)> {
     let folder =
         format!("apis/firedrill.dev/v1alpha1/namespaces/{}/experimentruns", here.namespace);
     let web = format!("apis/apps/v1/namespaces/{}/deployments/web", here.namespace);
@@ -267,10 +270,10 @@ async fn accepted_in_vain(
     run["status"] = json!({"plan": {"victims": [{"kind": "Pod", "name": victim.name_any(), "uid": victim.uid(), "resourceVersion": victim.resource_version(), "ready": true, "round": 1}]}});
     let mut runs = Vec::new();
     for (what, reason, run) in [
-        ("a forged journal", "ExperimentNotFound", run),
+        ("a forged journal", Reason::ExperimentNotFound, run),
         (
             "an Experiment that is only elsewhere",
-            "ExperimentNotFound",
+            Reason::ExperimentNotFound,
             resource("ExperimentRun", "elsewhere", json!({"experiment": "theirs"})),
         ),
     ] {

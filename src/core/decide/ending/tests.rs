@@ -11,6 +11,7 @@ use crate::{
     core::{
         abort::tests::{plan, sample},
         decide::tests::{self, status},
+        fact,
         plan::Plan,
         pods::tests::{at, pod},
         sight::Sight,
@@ -75,8 +76,8 @@ fn a_recovery_that_comes_too_late_is_measured_as_late() {
     assert_eq!(ended(&plan, status(&plan, &INJECTED), &sight, 18.9), None, "not proven yet");
     let over = ended(&plan, status(&plan, &INJECTED), &sight, 19.2).unwrap();
     assert_eq!(
-        (over.verdict, over.reason.as_deref()),
-        (Some(Verdict::ObjectiveMissed), Some("RecoveryMissed"))
+        (over.verdict, over.reason),
+        (Some(Verdict::ObjectiveMissed), Some(Reason::RecoveryMissed))
     );
     let recovery = over.recovery.unwrap();
     let took = recovery.took.unwrap();
@@ -121,15 +122,15 @@ fn returned(plan: &Plan, samples: &str) -> (ExperimentRunStatus, Sight) {
 #[test]
 fn an_absence_over_the_recovery_widens_its_bounds_and_an_objective_within_them_is_not_decided() {
     for (seconds, answer, reason) in [
-        (30, Answer::Yes, "HealedBeforeObjective"),
-        (10, Answer::Inconclusive, "ObservationGap"),
-        (4, Answer::No, "RecoveryMissed"),
+        (30, Answer::Yes, Reason::HealedBeforeObjective),
+        (10, Answer::Inconclusive, Reason::ObservationGap),
+        (4, Answer::No, Reason::RecoveryMissed),
     ] {
         let plan = within(seconds);
         let (status, sight) = returned(&plan, "++++++");
         let over = ended(&plan, status, &sight, 31.4).unwrap();
         let recovery = over.recovery.clone().unwrap();
-        assert_eq!((recovery.answer, over.reason.as_deref()), (answer, Some(reason)));
+        assert_eq!((recovery.answer, over.reason), (answer, Some(reason)));
         let took = recovery.took.unwrap();
         assert_eq!((took.min, took.max), (Duration::seconds(5), Duration::millis(18_400)));
         assert_eq!(recovery.headline, "5s to 18.4s");
@@ -201,7 +202,7 @@ fn a_fault_that_the_reaper_has_ended_is_reverted_as_of_what_stands_on_the_object
     };
     let started = status.fact(FactName::RevertStarted).unwrap();
     assert_eq!((started.not_before, started.at), (at(45.0), at(46.0)));
-    assert_eq!(started.detail, "Duration: the reaper ended it");
+    assert_eq!(fact::words(started), "Duration: the reaper ended it");
     let Decision::Record(status) = tests::decided(&plan, Some(*status), Some(&world), &sight, 47.2)
     else {
         panic!("it is read back")
@@ -223,7 +224,7 @@ fn a_fault_that_somebody_revokes_before_its_deadline_ends_the_run_early() {
         panic!("it is written down")
     };
     let started = status.fact(FactName::RevertStarted).unwrap();
-    assert_eq!(started.detail, "Stopped: `firedrill revoke` ended it");
+    assert_eq!(fact::words(started), "Stopped: `firedrill revoke` ended it");
 }
 
 #[test]
@@ -241,7 +242,7 @@ fn a_revert_is_as_of_its_acceptance_and_not_as_of_its_reading_back() {
         sight.revoked = revoked;
         let mut status = journaled(&plan, journal, &facts);
         for fact in status.facts.iter_mut().filter(|fact| fact.name == FactName::RevertStarted) {
-            fact.detail = "Duration".to_owned();
+            fact.reason = Some(Reason::Duration);
         }
         let Decision::Record(status) =
             tests::decided(&plan, Some(status), Some(&world), &sight, 47.5)
@@ -278,7 +279,7 @@ fn where_nobody_saw_the_revert_the_answer_that_depends_on_it_is_open() {
         assert_ne!(result.by, Some(RecoveredBy::Automatic));
         (result.answer, reason)
     };
-    assert_eq!(unsure(30), (Answer::Inconclusive, Some("ObservationGap")));
+    assert_eq!(unsure(30), (Answer::Inconclusive, Some(Reason::ObservationGap)));
     assert_eq!(unsure(2), (Answer::No, None));
 }
 
@@ -348,7 +349,8 @@ fn next_at(seconds: u64, counts: bool, facts: &[(FactName, f64)], good: usize) -
         {
             status = *next;
             let revert = status.fact(FactName::RevertStarted).filter(|_| !known);
-            let over = revert.map(|fact| fact.detail.clone()).or_else(|| status.reason.clone());
+            let over =
+                revert.map(fact::words).or_else(|| status.reason.map(|reason| reason.to_string()));
             if let Some(cause) = over {
                 return Some(format!("{now:.1} {cause}"));
             }

@@ -55,7 +55,7 @@ pub async fn scene(context: &Context, run: &ExperimentRun, spec: &ExperimentSpec
         Ok(revisions) => (object, revisions),
         Err(error) => (Changeable::Unreadable(error.to_string()), None),
     };
-    let policy = match cut.filter(|_| reads.policy) {
+    let policy = match cut.filter(|_| !reads.faulty_revisions) {
         Some(cut) => Some(policy(client, &namespace, &name, (&spec.target, cut)).await),
         None => None,
     };
