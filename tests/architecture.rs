@@ -90,7 +90,11 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// What is built into the product: a test of a rule needs a spec, and so a fault.
 fn without_tests(text: &str) -> &str {
-    let ends = ["#[cfg(test)]\nmod tests", "#[cfg(test)]\npub(crate) mod tests"];
+    let ends = [
+        "#[cfg(test)]\nmod tests",
+        "#[cfg(test)]\npub(crate) mod tests",
+        "#[cfg(test)]\npub(super) mod tests",
+    ];
     ends.iter().filter_map(|end| text.find(end)).min().map_or(text, |end| &text[..end])
 }
 
@@ -129,6 +133,62 @@ fn whoever_asks_which_fault_it_is_is_found() {
     }
     let test = "fn rule() {}\n#[cfg(test)]\nmod tests {\n    const KIND: &str = \"podKill\";\n}";
     assert!(named_in(test, &names).is_empty());
+}
+
+/// Every alert source, by its module.
+fn names_of_sources() -> BTreeSet<String> {
+    let modules = files("detectors").into_iter().map(|(path, _)| path);
+    let modules = modules.filter(|path| !path.ends_with("src/detectors.rs"));
+    modules.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// The words of code, comments apart, that have one of these names in them.
+fn sources_named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    let code = without_tests(text).lines().filter(|line| !line.trim_start().starts_with("//"));
+    // The crate is named after the format that it writes.
+    let words = code.flat_map(words).filter(|word| *word != "prometheus_client");
+    let names_one = |word: &&str| names.iter().any(|name| word.to_lowercase().contains(name));
+    words.filter(names_one).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_alert_source_is_named_only_where_it_is_configured_and_where_it_answers_for_itself() {
+    let names = names_of_sources();
+    assert!(names.contains("alertmanager"), "{names:?}");
+    let own = files("detectors");
+    for (path, text) in files("") {
+        let is_test = path.ends_with("tests.rs") || path.ends_with("examples.rs");
+        let is_own = own.iter().any(|(known, _)| *known == path) || path.ends_with("src/config.rs");
+        if is_own || is_test {
+            continue;
+        }
+        let found = sources_named_in(&text, &names);
+        assert!(found.is_empty(), "{} names {found:?}: ask the source", path.display());
+    }
+}
+
+#[test]
+fn whoever_asks_which_alert_source_it_is_is_found() {
+    let names = names_of_sources();
+    for planted in [
+        "if config.alertmanager.is_some() {",
+        "use crate::detectors::prometheus;",
+        "sight.book.prometheus_answered(since, now);",
+        "Channel::Alertmanager => 1,",
+        "if sighting.channel.name == \"prometheus\" {",
+        "format!(\"Prometheus cannot be reached: {error}\")",
+        ".route(\"/v1/alertmanager\", post(receive))",
+    ] {
+        assert_eq!(sources_named_in(planted, &names).len(), 1, "{planted}");
+    }
+    for asked in [
+        "detectors::configured(&config)",
+        "    /// Alertmanager's fingerprint.",
+        "use prometheus_client::registry::Registry;",
+        "fn rule() {}\n#[cfg(test)]\nmod tests {\n    const KEY: &str = \"prometheus\";\n}",
+    ] {
+        assert!(sources_named_in(asked, &names).is_empty(), "{asked}");
+    }
 }
 
 #[test]

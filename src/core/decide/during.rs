@@ -342,7 +342,7 @@ pub(super) fn see(
     }
     let book = &sight.book;
     let alert = |(span, sighting): (Span, &Sighting), name| {
-        after(span).fact(name, sighting.channel.name(), matcher::print(&sighting.labels))
+        after(span).fact(name, sighting.channel.name, matcher::print(&sighting.labels))
     };
     if let Some(seen) = book.condition_true(watcher, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));
