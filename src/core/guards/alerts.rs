@@ -101,7 +101,7 @@ pub(super) mod tests {
         let result = judged("{}", abort_conditions, |_| {}).unwrap();
         assert_eq!((result.name, result.passed), (Guard::AbortConditions, false));
         assert!(
-            result.detail.contains("configure prometheus.url or alertmanager.url, or remove"),
+            result.detail.contains("configure prometheus.url or alertmanager.url"),
             "{}",
             result.detail
         );
