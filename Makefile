@@ -32,7 +32,7 @@ bench: ## Print how fast and how small the operator is, beside the bare chain of
 build: ## Build the release binary (target/release/firedrill)
 	@tests/build.sh
 
-crds: ## Write the generated CRDs to charts/firedrill/templates/crds
+crds: ## Write what is generated in charts/firedrill: the CRDs, and the keys of alert sources
 	@UPDATE=1 cargo test -q --test crds
 
 cluster-up: ## Bring up the test cluster; the first time it is built from source, about ten minutes

@@ -1,6 +1,124 @@
 //! The alert sources: what to ask, and what the answers mean.
 //!
-//! Reading is pure; the asking is `shell`'s.
+//! Reading is pure; the asking is `shell`'s. Whatever differs from one source to another is in its [`Source`]:
+//! nobody else asks which source it is.
 
 pub mod alertmanager;
 pub mod prometheus;
+
+use serde_json::Value;
+
+use crate::{
+    api::Moment,
+    config::{Config, Endpoint},
+    core::{
+        alarms::{Book, Channel, Sighting},
+        rules::Rule,
+    },
+};
+
+/// Every alert source, in the order in which people read of them.
+pub const SOURCES: &[Source] = &[prometheus::SOURCE, alertmanager::SOURCE];
+
+/// What an alert source says of itself.
+#[derive(Clone, Copy)]
+pub struct Source {
+    /// How it tells where it is asked: its names, and what its word is worth.
+    pub channel: Channel,
+    /// Where it is; absent where it is not configured.
+    pub endpoint: fn(&Config) -> Option<Endpoint>,
+    /// A question that it answers where it is well.
+    pub check: fn() -> Question,
+    /// Reads its alerting rules from the answer to `check`; absent where it tells none.
+    pub rules: Option<fn(&Value) -> Told<Rule>>,
+    /// What to ask for its alerts.
+    pub alerts: fn(&Poll) -> Question,
+    /// Reads the alerts from the answer, by what its rules are as far as it has told them.
+    pub read: fn(Value, &Poll, &[Rule]) -> Told<Sighting>,
+    /// How it notifies; absent where it does not.
+    pub push: Option<Push>,
+}
+
+/// What an answer or a notification tells, or why it could not be read.
+pub type Told<T> = Result<Vec<T>, String>;
+
+/// A GET of JSON from a source.
+pub struct Question {
+    /// The path below its URL.
+    pub path: &'static str,
+    /// The query.
+    pub query: Vec<(&'static str, String)>,
+}
+
+/// When a source is asked for its alerts.
+#[derive(Clone, Copy, Debug)]
+pub struct Poll {
+    /// When it is asked.
+    pub now: Moment,
+    /// Since when alerts matter.
+    pub since: Moment,
+    /// When it was asked before, if it answered that.
+    pub previous: Option<Moment>,
+}
+
+/// How a source notifies.
+#[derive(Clone, Copy)]
+pub struct Push {
+    /// How its notifications tell.
+    pub channel: Channel,
+    /// The path at which they are received.
+    pub route: &'static str,
+    /// Reads a notification; its alerts are yet to be [`delivered`](Sighting::delivered).
+    pub read: fn(&[u8]) -> Told<Sighting>,
+    /// What to set so that they are sent sooner.
+    pub sooner: &'static str,
+}
+
+/// The sources that are configured to be asked, each with where it is.
+#[must_use]
+pub fn configured(config: &Config) -> Vec<(&'static Source, Endpoint)> {
+    SOURCES.iter().filter_map(|source| Some((source, (source.endpoint)(config)?))).collect()
+}
+
+/// An empty book of what the sources will say.
+#[must_use]
+pub fn book(config: &Config) -> Book {
+    Book::of(SOURCES.iter().map(|source| (source.channel, (source.endpoint)(config).is_some())))
+}
+
+/// How sources notify.
+pub fn pushes() -> impl Iterator<Item = Push> {
+    SOURCES.iter().filter_map(|source| source.push)
+}
+
+fn channels() -> impl Iterator<Item = Channel> {
+    SOURCES.iter().map(|source| source.channel).chain(pushes().map(|push| push.channel))
+}
+
+/// What people call the source that tells on the channel of that name.
+#[must_use]
+pub fn called(channel: &str) -> &str {
+    channels().find(|known| known.name == channel).map_or(channel, |known| known.source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_source_is_configured_by_its_own_key_and_tells_on_channels_of_its_own() {
+        for source in SOURCES {
+            let key = source.channel.name;
+            let config = serde_yaml::from_str(&format!("{{{key}: {{url: 'http://x'}}}}")).unwrap();
+            let configured = configured(&config);
+            let keys: Vec<_> = configured.iter().map(|(source, _)| source.channel.name).collect();
+            assert_eq!(keys, [key]);
+            assert_eq!(book(&config).configured(), 1);
+        }
+        for channel in channels() {
+            let same = channels().filter(|other| other.name == channel.name);
+            assert_eq!(same.count(), 1, "{}", channel.name);
+        }
+        assert_eq!(configured(&Config::default()).len(), 0);
+    }
+}

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("config", &["api"]),
     ("faults", &["api"]),
     ("core", &["api", "config", "faults"]),
-    ("detectors", &["api", "core"]),
+    ("detectors", &["api", "config", "core"]),
     ("debrief", &["api", "core", "faults"]),
     ("metrics", &["api"]),
     ("shell", &["api", "config", "core", "debrief", "detectors", "faults", "metrics"]),
@@ -179,7 +179,11 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// What is built into the product: a test of a rule needs a spec, and so a fault.
 fn without_tests(text: &str) -> &str {
-    let ends = ["#[cfg(test)]\nmod tests", "#[cfg(test)]\npub(crate) mod tests"];
+    let ends = [
+        "#[cfg(test)]\nmod tests",
+        "#[cfg(test)]\npub(crate) mod tests",
+        "#[cfg(test)]\npub(super) mod tests",
+    ];
     ends.iter().filter_map(|end| text.find(end)).min().map_or(text, |end| &text[..end])
 }
 
@@ -216,6 +220,58 @@ fn whoever_asks_which_fault_it_is_is_found() {
     }
     let test = "fn rule() {}\n#[cfg(test)]\nmod tests {\n    const KIND: &str = \"podKill\";\n}";
     assert!(named_in(test, &names).is_empty());
+}
+
+/// Every alert source, by its module.
+fn names_of_sources() -> BTreeSet<String> {
+    let modules = PRODUCT.iter().filter_map(|file| file.module.strip_prefix("detectors::"));
+    modules.map(str::to_owned).collect()
+}
+
+/// The words of code, comments apart, that have one of these names in them.
+fn sources_named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    let code = without_tests(text).lines().filter(|line| !line.trim_start().starts_with("//"));
+    // The crate is named after the format that it writes.
+    let words = code.flat_map(words).filter(|word| *word != "prometheus_client");
+    let names_one = |word: &&str| names.iter().any(|name| word.to_lowercase().contains(name));
+    words.filter(names_one).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_alert_source_is_named_only_where_it_is_configured_and_where_it_answers_for_itself() {
+    let names = names_of_sources();
+    assert!(names.contains("alertmanager"), "{names:?}");
+    for file in PRODUCT.iter() {
+        if matches!(folder(&file.module), "detectors" | "config") {
+            continue;
+        }
+        let found = sources_named_in(&file.text, &names);
+        assert!(found.is_empty(), "{} names {found:?}: ask the source", file.path.display());
+    }
+}
+
+#[test]
+fn whoever_asks_which_alert_source_it_is_is_found() {
+    let names = names_of_sources();
+    for planted in [
+        "if config.alertmanager.is_some() {",
+        "use crate::detectors::prometheus;",
+        "sight.book.prometheus_answered(since, now);",
+        "Channel::Alertmanager => 1,",
+        "if sighting.channel.name == \"prometheus\" {",
+        "format!(\"Prometheus cannot be reached: {error}\")",
+        ".route(\"/v1/alertmanager\", post(receive))",
+    ] {
+        assert_eq!(sources_named_in(planted, &names).len(), 1, "{planted}");
+    }
+    for asked in [
+        "detectors::configured(&config)",
+        "    /// Alertmanager's fingerprint.",
+        "use prometheus_client::registry::Registry;",
+        "fn rule() {}\n#[cfg(test)]\nmod tests {\n    const KEY: &str = \"prometheus\";\n}",
+    ] {
+        assert!(sources_named_in(asked, &names).is_empty(), "{asked}");
+    }
 }
 
 /// The paths by which a file asks where a run stands, why it ends, or how it went.

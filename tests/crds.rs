@@ -1,8 +1,9 @@
-//! The committed definitions are the generated ones, and people find a description on every field.
+//! The committed definitions are the generated ones, people find a description on every field, and the chart takes
+//! every alert source.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use firedrill::{api::definitions, cli::crds::yaml};
+use firedrill::{api::definitions, cli::crds::yaml, detectors::SOURCES};
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -19,6 +20,26 @@ fn the_committed_definitions_are_the_generated_ones() {
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == generated, "{path} is not what the types say; run `make crds`");
     }
+}
+
+#[test]
+fn the_chart_takes_the_key_of_every_alert_source() {
+    const ENDPOINT: &str = "{\"$ref\": \"#/definitions/endpoint\"},";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/firedrill/values.schema.json");
+    let committed = std::fs::read_to_string(path).unwrap();
+    let is_source = |line: &&str| line.ends_with(ENDPOINT);
+    let before = committed.lines().take_while(|line| !is_source(line)).map(str::to_owned);
+    let after = committed.lines().skip_while(|line| !is_source(line)).skip_while(is_source);
+    let keys = SOURCES.iter().map(|source| source.channel.name);
+    let generated = before
+        .chain(keys.map(|key| format!("        \"{key}\": {ENDPOINT}")))
+        .chain(after.map(str::to_owned));
+    let generated = generated.map(|line| line + "\n").collect::<String>();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &generated).unwrap();
+        return;
+    }
+    assert!(committed == generated, "{path} does not name the alert sources; run `make crds`");
 }
 
 #[test]

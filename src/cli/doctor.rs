@@ -27,7 +27,7 @@ use super::{
 use crate::{
     api::{SafetyLever, definitions, names},
     config::Config,
-    detectors::{alertmanager, prometheus},
+    detectors::SOURCES,
     shell::{
         call,
         clock::Wall,
@@ -227,14 +227,10 @@ async fn lever(cluster: &Cluster) -> Check {
 
 /// What can be reached from here.
 async fn sources(config: &Config) -> Vec<Check> {
-    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
-    let named = [
-        ("Prometheus", config.prometheus.clone(), prometheus::RULES),
-        ("Alertmanager", alertmanager, alertmanager::STATUS),
-    ];
     let mut checks = Vec::new();
-    for (name, endpoint, path) in named {
-        let Some(endpoint) = endpoint else {
+    for source in SOURCES {
+        let name = source.channel.source;
+        let Some(endpoint) = (source.endpoint)(config) else {
             checks.push((
                 name.to_owned(),
                 Err("is not configured: a miss will be Inconclusive".to_owned()),
@@ -242,7 +238,7 @@ async fn sources(config: &Config) -> Vec<Check> {
             continue;
         };
         let answer = match Sockets::new(std::slice::from_ref(&endpoint)) {
-            Ok(net) => net.get_json(&endpoint, path, &[]).await.map(drop),
+            Ok(net) => net.get_json(&endpoint, (source.check)()).await.map(drop),
             Err(error) => Err(error.to_string()),
         };
         let result = match answer {

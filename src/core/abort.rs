@@ -96,9 +96,9 @@ pub fn words(guards: &Guards) -> Option<String> {
 /// The sources that did not answer last time, each with its error.
 #[must_use]
 pub fn unreachable(book: &Book) -> String {
-    let failures = book.failures().iter();
-    let words: Vec<String> = failures
-        .map(|(channel, error)| format!("{} cannot be reached: {error}", channel.name()))
+    let words: Vec<String> = book
+        .failures()
+        .map(|(channel, error)| format!("{} cannot be reached: {error}", channel.name))
         .collect();
     words.join("; ")
 }
@@ -109,7 +109,10 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::core::{
-        alarms::{Channel, Sighting},
+        alarms::{
+            Channel, Sighting,
+            tests::{ALERTMANAGER, PROMETHEUS, WEBHOOK, book},
+        },
         plan::Plan,
         pods::tests::{at, pod},
         series::Sample,
@@ -146,14 +149,15 @@ pub(crate) mod tests {
             condition_true: None,
             firing: fired.map(|fired| Span::new(at(fired), at(fired))),
             notified: None,
-            pushed: fired.map(at).filter(|_| channel == Channel::Webhook),
+            pushed: fired.map(at).filter(|_| channel.holds.is_some()),
         }
     }
 
     /// A sight whose alert sources have answered at `answered`.
     pub fn sight(plan: &Plan, answered: f64) -> Sight {
         let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.book.alertmanager_answered(at(answered));
+        sight.book = book();
+        sight.book.answered(ALERTMANAGER, at(answered), at(answered));
         sight
     }
 
@@ -193,7 +197,7 @@ pub(crate) mod tests {
     fn an_alert_that_fires_ends_the_run_and_is_named_with_its_labels() {
         let plan = on_alert();
         let mut sight = sight(&plan, 19.0);
-        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(15.0)));
+        sight.book.report(alert(ALERTMANAGER, "Bad", Some(15.0)));
         let expected =
             "Bad fired, which guards.abortOn names: {alertname=\"Bad\",namespace=\"shop\"}";
         assert_eq!(due(&plan, &sight, 20.0), Some(Due { at: at(15.0), why: expected.to_owned() }));
@@ -203,25 +207,24 @@ pub(crate) mod tests {
     fn an_alert_ends_the_run_whether_it_fired_at_the_journal_before_or_after_it() {
         for fired in [5.0, 10.0, 15.0] {
             let pushed = Some(at(19.5));
-            ends(&[Sighting { pushed, ..alert(Channel::Webhook, "Bad", Some(fired)) }], true);
+            ends(&[Sighting { pushed, ..alert(WEBHOOK, "Bad", Some(fired)) }], true);
         }
     }
 
     #[test]
     fn an_alert_that_is_over_ends_the_run_only_if_it_fired_during_it() {
         for (fired, expected) in [(9.9, false), (10.0, true)] {
-            let over =
-                Sighting { active: false, ..alert(Channel::Alertmanager, "Bad", Some(fired)) };
+            let over = Sighting { active: false, ..alert(ALERTMANAGER, "Bad", Some(fired)) };
             ends(&[over], expected);
         }
     }
 
     #[test]
     fn a_pending_a_suppressed_an_unnamed_and_a_foreign_alert_end_nothing() {
-        let bad = || alert(Channel::Alertmanager, "Bad", Some(15.0));
-        ends(&[alert(Channel::Prometheus, "Bad", None)], false);
+        let bad = || alert(ALERTMANAGER, "Bad", Some(15.0));
+        ends(&[alert(PROMETHEUS, "Bad", None)], false);
         ends(&[Sighting { suppressed: true, ..bad() }], false);
-        ends(&[alert(Channel::Alertmanager, "Expected", Some(15.0))], false);
+        ends(&[alert(ALERTMANAGER, "Expected", Some(15.0))], false);
         let mut foreign = bad();
         foreign.labels.insert("namespace".to_owned(), "elsewhere".to_owned());
         ends(&[foreign], false);
@@ -232,21 +235,22 @@ pub(crate) mod tests {
 
     #[test]
     fn what_alertmanager_suppresses_ends_nothing_although_prometheus_says_that_it_fires() {
-        let mut silenced = alert(Channel::Alertmanager, "Bad", Some(15.0));
+        let mut silenced = alert(ALERTMANAGER, "Bad", Some(15.0));
         silenced.suppressed = true;
         silenced.labels.insert("cluster".to_owned(), "east".to_owned());
-        ends(&[alert(Channel::Prometheus, "Bad", Some(15.0)), silenced], false);
+        ends(&[alert(PROMETHEUS, "Bad", Some(15.0)), silenced], false);
     }
 
     #[test]
     fn prometheus_alone_is_believed_once_alertmanager_must_have_heard() {
-        ends(&[alert(Channel::Prometheus, "Bad", Some(17.0))], true);
-        ends(&[alert(Channel::Prometheus, "Bad", Some(17.1))], false);
+        ends(&[alert(PROMETHEUS, "Bad", Some(17.0))], true);
+        ends(&[alert(PROMETHEUS, "Bad", Some(17.1))], false);
         let plan = on_alert();
         let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.book.prometheus_answered(at(10.0), at(19.0));
-        sight.book.failed(Channel::Alertmanager, "refused".to_owned());
-        sight.book.report(alert(Channel::Prometheus, "Bad", Some(19.0)));
+        sight.book = book();
+        sight.book.answered(PROMETHEUS, at(10.0), at(19.0));
+        sight.book.failed(ALERTMANAGER, "refused".to_owned());
+        sight.book.report(alert(PROMETHEUS, "Bad", Some(19.0)));
         assert_eq!(due(&plan, &sight, 20.0).unwrap().at, at(19.0), "there is no other word");
     }
 
@@ -254,14 +258,14 @@ pub(crate) mod tests {
     fn silence_of_every_source_ends_the_run_after_thirty_seconds() {
         let plan = on_alert();
         let mut sight = sight(&plan, 19.0);
-        sight.book.failed(Channel::Alertmanager, "refused".to_owned());
+        sight.book.failed(ALERTMANAGER, "refused".to_owned());
         let due_at = due(&plan, &sight, 49.0).unwrap();
         assert_eq!(due_at.at, at(49.0));
         assert_eq!(
             due_at.why,
             "no alert source has answered for 30s, so nobody sees the alerts of guards.abortOn: alertmanager cannot be reached: refused"
         );
-        sight.book.prometheus_answered(at(0.0), at(40.0));
+        sight.book.answered(PROMETHEUS, at(0.0), at(40.0));
         assert_eq!(due(&plan, &sight, 49.0).unwrap().at, at(70.0), "one is enough");
         let nobody = Sight::new(Some(&plan.spec), at(12.0));
         assert_eq!(due(&plan, &nobody, 20.0).unwrap().at, at(42.0), "from the first look on");
@@ -272,7 +276,7 @@ pub(crate) mod tests {
         let plan = plan(&json!({}));
         let mut sight = Sight::new(Some(&plan.spec), at(0.0));
         sample(&mut sight, 0.0, "-----");
-        sight.book.report(alert(Channel::Webhook, "Bad", Some(15.0)));
+        sight.book.report(alert(WEBHOOK, "Bad", Some(15.0)));
         assert_eq!(due(&plan, &sight, 900.0), None);
         assert_eq!(words(&plan.spec.guards), None);
     }

@@ -1,38 +1,16 @@
 //! What the alert sources said, and which of it counts as noticing the fault.
 
 mod aside;
+mod channel;
 mod on;
 mod watcher;
 
 pub use aside::UNEXPECTED;
-pub use on::NOTIFICATION_HOLDS;
+pub use channel::Channel;
 pub use watcher::Watcher;
 
 use super::{matcher::Labels, span::Span};
 use crate::api::{Duration, Moment, run::AlertRef};
-
-/// Where something about an alert came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Channel {
-    /// Prometheus' own series, by polling.
-    Prometheus,
-    /// Alertmanager's API, by polling.
-    Alertmanager,
-    /// Alertmanager's notification, by push.
-    Webhook,
-}
-
-impl Channel {
-    /// Its name as facts have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Prometheus => "prometheus",
-            Self::Alertmanager => "alertmanager",
-            Self::Webhook => "webhook",
-        }
-    }
-}
 
 /// One alert as one channel reports it; a later report of the same one replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +48,17 @@ impl Sighting {
         AlertRef {
             labels: self.labels.clone(),
             fingerprint: self.fingerprint.clone(),
-            source: self.channel.name().to_owned(),
+            source: self.channel.name.to_owned(),
             note: note.map(str::to_owned),
         }
+    }
+
+    /// The alert of a notification that arrived at `received`: that it is resolved is not what calls people.
+    #[must_use]
+    pub fn delivered(self, received: Moment) -> Self {
+        let fired = self.firing.filter(|_| self.active);
+        let notified = fired.map(|fired| Span::new(fired.not_before, received));
+        Self { notified, pushed: Some(received), ..self }
     }
 
     /// The earliest instant at which the alert is known to have been pending or firing.
@@ -90,22 +76,40 @@ pub struct Coverage {
     pub until: Moment,
 }
 
-/// The longest time between two answers of Alertmanager in which an alert cannot come and go unseen.
+/// The longest time between two answers that speak of their instants in which an alert cannot come and go unseen.
 const POLL_GAP: Duration = Duration::seconds(15);
+
+/// A source that can be asked, and what came of it.
+#[derive(Clone, Debug)]
+struct Polled {
+    channel: Channel,
+    is_configured: bool,
+    coverage: Option<Coverage>,
+    failure: Option<String>,
+}
 
 /// Everything that was reported during one run.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     sightings: Vec<Sighting>,
-    prometheus: Option<Coverage>,
-    alertmanager: Option<Coverage>,
-    failures: Vec<(Channel, String)>,
+    polled: Vec<Polled>,
 }
 
 /// How many reports are kept before one must concern the experiment to be taken up.
 const SIGHTINGS_MAX: usize = 256;
 
 impl Book {
+    /// An empty book of the sources that can be asked, each with whether it is configured.
+    pub fn of(sources: impl IntoIterator<Item = (Channel, bool)>) -> Self {
+        let polled = sources.into_iter().map(|(channel, is_configured)| Polled {
+            channel,
+            is_configured,
+            coverage: None,
+            failure: None,
+        });
+        Self { sightings: Vec::new(), polled: polled.collect() }
+    }
+
     /// Takes up what one channel reports; the earliest notification stays. That an alert is resolved ends
     /// what was notified of it, and tells nothing else.
     pub fn report(&mut self, sighting: Sighting) {
@@ -153,7 +157,7 @@ impl Book {
         self.sightings.iter_mut().find(|old| {
             old.channel == sighting.channel
                 && old.labels == sighting.labels
-                && (old.channel == Channel::Prometheus || old.firing == sighting.firing)
+                && (old.channel.has_history || old.firing == sighting.firing)
         })
     }
 
@@ -164,56 +168,67 @@ impl Book {
             self.sightings.iter().filter(|sighting| wanted(sighting)).count()
         };
         let active = count(|sighting| sighting.active);
-        (count(|sighting| sighting.firing.is_some()), active, self.asked(), self.failures.len())
+        (count(|sighting| sighting.firing.is_some()), active, self.asked(), self.failures().count())
     }
 
-    /// Notes that Prometheus answered for the whole time since `since`.
-    pub fn prometheus_answered(&mut self, since: Moment, now: Moment) {
-        self.prometheus = Some(Coverage { since, until: now });
-        self.failures.retain(|(channel, _)| *channel != Channel::Prometheus);
+    /// Notes that a source answered what was asked at `now` about the time since `since`.
+    pub fn answered(&mut self, channel: Channel, since: Moment, now: Moment) {
+        let Some(polled) = self.polled(channel) else { return };
+        let continued = polled.coverage.filter(|old| Duration::between(old.until, now) <= POLL_GAP);
+        let instant = continued.map_or(now, |old| old.since);
+        let since = if channel.has_history { since } else { instant };
+        polled.coverage = Some(Coverage { since, until: now });
+        polled.failure = None;
     }
 
-    /// Notes that Alertmanager answered for this instant.
-    pub fn alertmanager_answered(&mut self, now: Moment) {
-        let continued =
-            self.alertmanager.filter(|old| Duration::between(old.until, now) <= POLL_GAP);
-        let since = continued.map_or(now, |old| old.since);
-        self.alertmanager = Some(Coverage { since, until: now });
-        self.failures.retain(|(channel, _)| *channel != Channel::Alertmanager);
-    }
-
-    /// Notes that a polled source did not answer.
+    /// Notes that a source did not answer.
     pub fn failed(&mut self, channel: Channel, error: String) {
-        self.failures.retain(|(other, _)| *other != channel);
-        self.failures.push((channel, error));
+        if let Some(polled) = self.polled(channel) {
+            polled.failure = Some(error);
+        }
     }
 
-    /// The polled sources that did not answer last time, with their error.
+    fn polled(&mut self, channel: Channel) -> Option<&mut Polled> {
+        self.polled.iter_mut().find(|polled| polled.channel == channel)
+    }
+
+    /// The sources that did not answer last time, with their error.
+    pub fn failures(&self) -> impl Iterator<Item = (Channel, &str)> {
+        self.polled.iter().filter_map(|polled| Some((polled.channel, polled.failure.as_deref()?)))
+    }
+
+    /// The sources that can be asked, configured or not.
+    pub fn sources(&self) -> impl Iterator<Item = Channel> {
+        self.polled.iter().map(|polled| polled.channel)
+    }
+
+    /// How many sources are configured to be asked.
     #[must_use]
-    pub fn failures(&self) -> &[(Channel, String)] {
-        &self.failures
+    pub fn configured(&self) -> usize {
+        self.polled.iter().filter(|polled| polled.is_configured).count()
     }
 
-    /// How many polled sources have answered or failed to.
+    /// How many sources have answered or failed to.
     #[must_use]
     pub fn asked(&self) -> usize {
-        let failed = |channel| self.failures.iter().any(|(other, _)| *other == channel);
-        let prometheus = self.prometheus.is_some() || failed(Channel::Prometheus);
-        let alertmanager = self.alertmanager.is_some() || failed(Channel::Alertmanager);
-        usize::from(prometheus) + usize::from(alertmanager)
+        let heard = |polled: &&Polled| polled.coverage.is_some() || polled.failure.is_some();
+        self.polled.iter().filter(heard).count()
+    }
+
+    fn coverages(&self) -> impl Iterator<Item = Coverage> {
+        self.polled.iter().filter_map(|polled| polled.coverage)
     }
 
     /// Whether one polled source speaks of the whole time from `from` to `to`.
     #[must_use]
     pub fn covers(&self, from: Moment, to: Moment) -> bool {
-        let covers = |coverage: Coverage| coverage.since <= from && coverage.until >= to;
-        [self.prometheus, self.alertmanager].into_iter().flatten().any(covers)
+        self.coverages().any(|coverage| coverage.since <= from && coverage.until >= to)
     }
 
     /// When a polled source answered last.
     #[must_use]
     pub fn last_answer(&self) -> Option<Moment> {
-        [self.prometheus, self.alertmanager].into_iter().flatten().map(|source| source.until).max()
+        self.coverages().map(|coverage| coverage.until).max()
     }
 
     /// Forgets what was seen before the injection; what is still on is reported again.
@@ -271,21 +286,34 @@ impl Book {
     }
 }
 
-/// Prometheus' own labels lack the external ones that Alertmanager adds.
+/// One source's labels may lack what is added on the way to another, as Prometheus' lack the external ones that
+/// Alertmanager has.
 fn is_part_of(a: &Labels, b: &Labels) -> bool {
     a.iter().all(|(label, value)| b.get(label) == Some(value))
         || b.iter().all(|(label, value)| a.get(label) == Some(value))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::core::abort::tests::{alert, plan, watcher};
+    use crate::{
+        core::abort::tests::{alert, plan, watcher},
+        detectors::{alertmanager, prometheus},
+    };
+
+    pub const PROMETHEUS: Channel = prometheus::SOURCE.channel;
+    pub const ALERTMANAGER: Channel = alertmanager::SOURCE.channel;
+    pub const WEBHOOK: Channel = alertmanager::WEBHOOK;
+
+    /// A book of both, where both are configured.
+    pub fn book() -> Book {
+        Book::of([(PROMETHEUS, true), (ALERTMANAGER, true)])
+    }
 
     #[test]
     fn an_alert_that_concerns_the_experiment_is_never_crowded_out() {
         let plan = plan(&serde_json::json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let (watcher, channel) = (watcher(&plan), Channel::Alertmanager);
+        let (watcher, channel) = (watcher(&plan), ALERTMANAGER);
         let mut all: Vec<Sighting> = (0..2 * SIGHTINGS_MAX)
             .map(|number| alert(channel, &format!("Other{number}"), Some(1.0)))
             .collect();

@@ -6,7 +6,7 @@ use super::{
     nearest::nearest,
     span::crop,
 };
-use crate::api::run::Warning;
+use crate::api::{Duration, run::Warning};
 
 /// One alerting rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub struct Rule {
     pub alert: String,
     /// The labels that it sets; those of its series are not known beforehand.
     pub labels: Labels,
+    /// How often it is evaluated.
+    pub interval: Duration,
+}
+
+/// What can fire alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What people call the source, or the sources, whose rules these are.
+    pub of: String,
+    /// All of them.
+    pub rules: Vec<Rule>,
 }
 
 const NAME: &str = "alertname";
@@ -58,12 +69,12 @@ impl Rule {
 
 /// A warning for each matcher list that no alert of these rules could ever match.
 #[must_use]
-pub fn unmatched(watcher: &Watcher<'_>, rules: &[Rule]) -> Vec<Warning> {
+pub fn unmatched(watcher: &Watcher<'_>, Rules { of, rules }: &Rules) -> Vec<Warning> {
     let lists = watcher.plan.watched();
     lists
         .filter_map(|(about, text, matchers)| {
             let why = why_never(matchers, watcher, rules)?;
-            let message = format!("no alerting rule of Prometheus can fire {text}{why}");
+            let message = format!("no alerting rule of {of} can fire {text}{why}");
             Some(Warning { about, message: crop(message, 1024) })
         })
         .collect()
@@ -99,12 +110,17 @@ mod tests {
         let rule = |alert: &str, labels: &[(&str, &str)]| Rule {
             alert: alert.to_owned(),
             labels: labels.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
+            interval: Duration::seconds(5),
         };
         vec![
             rule("CheckoutDown", &[("severity", "page"), ("namespace", "shop")]),
             rule("GatewayErrors", &[("severity", "page"), ("namespace", "edge")]),
             rule("Slow", &[("severity", "{{ $labels.tier }}")]),
         ]
+    }
+
+    fn of(rules: &[Rule]) -> Rules {
+        Rules { of: "Prometheus".to_owned(), rules: rules.to_owned() }
     }
 
     /// What is said of an experiment in namespace shop that watches for this.
@@ -116,7 +132,7 @@ mod tests {
             "detection": {"alerts": [matchers]}, "guards": {"abortOn": [r#"{alertname="Slow"}"#]},
         });
         let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
-        let warnings = unmatched(&watcher(&plan), rules);
+        let warnings = unmatched(&watcher(&plan), &of(rules));
         let first = warnings.into_iter().find(|found| found.about == "spec.detection.alerts[0]");
         let prefix = format!("no alerting rule of Prometheus can fire {matchers}");
         first.map(|found| found.message.strip_prefix(&prefix).unwrap().to_owned())
@@ -168,7 +184,7 @@ mod tests {
         let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
         let expected = "spec.guards.abortOn[1]: no alerting rule of Prometheus can fire \
                         {alertname=\"Sloow\"}; did you mean Slow?";
-        let warnings = unmatched(&watcher(&plan), &rules());
+        let warnings = unmatched(&watcher(&plan), &of(&rules()));
         assert_eq!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
     }
 }

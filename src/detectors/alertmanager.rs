@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::{Push, Question, Source};
 use crate::{
-    api::Moment,
+    api::{Duration, Moment},
+    config::Alertmanager,
     core::{
         alarms::{Channel, Sighting},
         matcher::Labels,
@@ -12,11 +14,40 @@ use crate::{
     },
 };
 
-/// Path of the alerts; suppressed ones are among them.
-pub const ALERTS: &str = "/api/v2/alerts";
+const NAME: &str = "Alertmanager";
 
-/// Path of its own state.
-pub const STATUS: &str = "/api/v2/status";
+/// Its API by polling, and its notifications by push.
+pub const SOURCE: Source = Source {
+    channel: Channel {
+        name: "alertmanager",
+        source: NAME,
+        knows_silences: true,
+        has_history: false,
+        holds: None,
+    },
+    endpoint: |config| config.alertmanager.as_ref().map(Alertmanager::endpoint),
+    check: || Question { path: "/api/v2/status", query: Vec::new() },
+    rules: None,
+    // Suppressed ones are among them.
+    alerts: |_| Question { path: "/api/v2/alerts", query: Vec::new() },
+    read: |answer, _, _| read_alerts(answer).map_err(|error| error.to_string()),
+    push: Some(Push {
+        channel: WEBHOOK,
+        route: "/v1/alertmanager",
+        read: |body| read_notification(body).map_err(|error| error.to_string()),
+        sooner: "`group_wait`; `group_interval` where its group is open already",
+    }),
+};
+
+/// Its notifications.
+pub const WEBHOOK: Channel = Channel {
+    name: "webhook",
+    source: NAME,
+    knows_silences: true,
+    has_history: false,
+    // As long as it keeps an alert itself that nobody confirms (its `resolve_timeout`).
+    holds: Some(Duration::minutes(5)),
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +66,7 @@ struct Status {
 /// A notification, version 4.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Notification {
+struct Notification {
     version: String,
     alerts: Vec<Notified>,
 }
@@ -51,7 +82,7 @@ struct Notified {
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+enum ReadError {
     /// The body has another shape.
     #[error("this is no Alertmanager notification: {0}")]
     Shape(#[from] serde_json::Error),
@@ -60,14 +91,11 @@ pub enum ReadError {
     Version(String),
 }
 
-/// Reads the alerts from an answer to [`ALERTS`]; a firing alert's `startsAt` is when it fired.
-///
-/// # Errors
-/// When the answer has another shape.
-pub fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
+/// Reads the alerts from an answer; a firing alert's `startsAt` is when it fired.
+fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
     let alerts: Vec<Alert> = serde_json::from_value(answer)?;
     let sighting = |alert: Alert| Sighting {
-        channel: Channel::Alertmanager,
+        channel: SOURCE.channel,
         labels: alert.labels,
         fingerprint: Some(alert.fingerprint),
         suppressed: alert.status.state == "suppressed",
@@ -80,44 +108,29 @@ pub fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
     Ok(alerts.into_iter().map(sighting).collect())
 }
 
-impl Notification {
-    /// Reads a notification.
-    ///
-    /// # Errors
-    /// When the body has another shape or version.
-    pub fn read(body: &[u8]) -> Result<Self, ReadError> {
-        let notification: Self = serde_json::from_slice(body)?;
-        if notification.version != "4" {
-            return Err(ReadError::Version(notification.version));
-        }
-        Ok(notification)
+/// Reads a notification; the alerts that it calls resolved are not active.
+fn read_notification(body: &[u8]) -> Result<Vec<Sighting>, ReadError> {
+    let notification: Notification = serde_json::from_slice(body)?;
+    if notification.version != "4" {
+        return Err(ReadError::Version(notification.version));
     }
-
-    /// Its alerts for a run by whose clock it was received at `received`; those that it calls resolved are not
-    /// active.
-    #[must_use]
-    pub fn sightings(&self, received: Moment) -> Vec<Sighting> {
-        let sighting = |alert: &Notified| {
-            let active = alert.status == "firing";
-            Sighting {
-                channel: Channel::Webhook,
-                labels: alert.labels.clone(),
-                fingerprint: alert.fingerprint.clone(),
-                suppressed: false,
-                active,
-                condition_true: None,
-                firing: Some(fired(alert.starts_at)),
-                notified: active.then(|| Span::new(alert.starts_at, received)),
-                pushed: Some(received),
-            }
-        };
-        self.alerts.iter().map(sighting).collect()
-    }
+    let sighting = |alert: Notified| Sighting {
+        channel: WEBHOOK,
+        labels: alert.labels,
+        fingerprint: alert.fingerprint,
+        suppressed: false,
+        active: alert.status == "firing",
+        condition_true: None,
+        firing: Some(fired(alert.starts_at)),
+        notified: None,
+        pushed: None,
+    };
+    Ok(notification.alerts.into_iter().map(sighting).collect())
 }
 
 /// `startsAt` is the stamp of the evaluation, cut to milliseconds.
 fn fired(starts_at: Moment) -> Span {
-    Span::new(starts_at, starts_at + crate::api::Duration::millis(1))
+    Span::new(starts_at, starts_at + Duration::millis(1))
 }
 
 #[cfg(test)]
@@ -136,7 +149,8 @@ mod tests {
     fn a_notification_tells_when_the_alert_fired_when_it_was_delivered_and_what_is_resolved() {
         let received = "\"2026-11-24T10:00:01.5Z\"";
         let received: Moment = serde_json::from_str(received).unwrap();
-        let seen = Notification::read(BODY.as_bytes()).unwrap().sightings(received);
+        let seen = read_notification(BODY.as_bytes()).unwrap().into_iter();
+        let seen: Vec<_> = seen.map(|sighting| sighting.delivered(received)).collect();
         assert_eq!(seen.iter().map(|alert| alert.active).collect::<Vec<_>>(), [true, false]);
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
@@ -145,7 +159,7 @@ mod tests {
 
     #[test]
     fn another_version_or_shape_is_refused() {
-        assert!(Notification::read(BODY.replace("\"4\"", "\"1\"").as_bytes()).is_err());
-        assert!(Notification::read(b"{}").is_err());
+        assert!(read_notification(BODY.replace("\"4\"", "\"1\"").as_bytes()).is_err());
+        assert!(read_notification(b"{}").is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::{Poll, Question, Source};
 use crate::{
     api::{Duration, Moment},
     core::{
@@ -16,21 +17,37 @@ use crate::{
     },
 };
 
-/// Path of the instant query.
-pub const QUERY: &str = "/api/v1/query";
 /// Path of the rules.
 pub const RULES: &str = "/api/v1/rules";
 
-/// What is asked of [`RULES`]: alerting rules, without the alerts that are on, where the server knows how
-/// to leave those out.
-#[must_use]
-pub fn rules_query() -> [(&'static str, String); 2] {
-    [("type", "alert".to_owned()), ("exclude_alerts", "true".to_owned())]
+/// Its own series of alerts, by polling.
+pub const SOURCE: Source = Source {
+    channel: Channel {
+        name: "prometheus",
+        source: "Prometheus",
+        knows_silences: false,
+        has_history: true,
+        holds: None,
+    },
+    endpoint: |config| config.prometheus.clone(),
+    check: ask_rules,
+    rules: Some(read_rules),
+    alerts: |poll| Question {
+        path: "/api/v1/query",
+        query: vec![("query", query(Duration::between(poll.since, poll.now)))],
+    },
+    read: |answer, poll, rules| read(answer, poll, rules).map_err(|error| error.to_string()),
+    push: None,
+};
+
+/// Alerting rules, without the alerts that are on, where the server knows how to leave those out.
+fn ask_rules() -> Question {
+    let query = vec![("type", "alert".to_owned()), ("exclude_alerts", "true".to_owned())];
+    Question { path: RULES, query }
 }
 
 /// Every alert that was pending or firing in the last `range`.
-#[must_use]
-pub fn query(range: Duration) -> String {
+fn query(range: Duration) -> String {
     let seconds = range.std().as_secs() + 1;
     format!("{{__name__=~\"ALERTS|ALERTS_FOR_STATE\"}}[{seconds}s]")
 }
@@ -38,7 +55,7 @@ pub fn query(range: Duration) -> String {
 /// Why an answer could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("Prometheus answered something else than a matrix: {0}")]
-pub struct ReadError(#[from] serde_json::Error);
+struct ReadError(#[from] serde_json::Error);
 
 #[derive(Deserialize)]
 struct Answer {
@@ -66,35 +83,24 @@ struct Samples {
 }
 
 /// How often each alert's rule is evaluated, by `alertname`.
-pub type Intervals = BTreeMap<String, Duration>;
+type Intervals<'a> = BTreeMap<&'a str, Duration>;
 
-/// Reads how often each rule is evaluated from an answer to [`RULES`].
-#[must_use]
-pub fn read_intervals(answer: &Value) -> Intervals {
-    let groups = answer["data"]["groups"].as_array().into_iter().flatten();
-    let rules = groups.flat_map(|group| {
-        let interval = group["interval"].as_f64().unwrap_or_default();
-        let rules = group["rules"].as_array().into_iter().flatten();
-        rules.filter_map(move |rule| Some((rule["name"].as_str()?.to_owned(), interval)))
-    });
-    rules.map(|(name, seconds)| (name, from_seconds(seconds))).collect()
-}
-
-/// Reads the alerting rules from an answer to [`RULES`].
-///
-/// # Errors
-/// When the answer has another shape.
-pub fn read_rules(answer: &Value) -> Result<Vec<Rule>, String> {
+/// Reads the alerting rules.
+fn read_rules(answer: &Value) -> Result<Vec<Rule>, String> {
     let groups =
         answer["data"]["groups"].as_array().ok_or("the answer names no groups of rules")?;
-    let rules = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten());
-    let read = |rule: &Value| {
+    let rules = groups.iter().flat_map(|group| {
+        let interval = from_seconds(group["interval"].as_f64().unwrap_or_default());
+        group["rules"].as_array().into_iter().flatten().map(move |rule| (rule, interval))
+    });
+    let read = |(rule, interval): (&Value, Duration)| {
         let labels = rule["labels"].as_object().into_iter().flatten();
         let label =
             |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
         Some(Rule {
             alert: rule["name"].as_str()?.to_owned(),
             labels: labels.filter_map(label).collect(),
+            interval,
         })
     };
     Ok(rules.filter_map(read).collect())
@@ -104,20 +110,13 @@ fn from_seconds(seconds: f64) -> Duration {
     std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().into()
 }
 
-/// Reads the alerts from an answer to [`query`], sent at `asked`; `previous` is when Prometheus was
-/// asked before.
+/// Reads the alerts from an answer to [`query`].
 ///
 /// An evaluation is an instant: an alert that fires at one did not at the one before it.
-///
-/// # Errors
-/// When the answer has another shape.
-pub fn read(
-    answer: Value,
-    intervals: &Intervals,
-    asked: Moment,
-    previous: Option<Moment>,
-) -> Result<Vec<Sighting>, ReadError> {
+fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<Sighting>, ReadError> {
     let answer: Answer = serde_json::from_value(answer)?;
+    let intervals: Intervals<'_> =
+        rules.iter().map(|rule| (rule.alert.as_str(), rule.interval)).collect();
     let mut alerts: BTreeMap<Labels, Samples> = BTreeMap::new();
     for mut series in answer.data.result {
         let name = series.metric.remove("__name__");
@@ -130,7 +129,7 @@ pub fn read(
             samples.active_at.extend(series.values.iter().filter_map(value));
         }
     }
-    let sighting = |(labels, samples)| sighting(labels, samples, intervals, (asked, previous));
+    let sighting = |(labels, samples)| sighting(labels, samples, &intervals, poll);
     Ok(alerts.into_iter().filter_map(sighting).collect())
 }
 
@@ -138,12 +137,12 @@ pub fn read(
 fn sighting(
     labels: Labels,
     mut samples: Samples,
-    intervals: &Intervals,
-    (asked, previous): (Moment, Option<Moment>),
+    intervals: &Intervals<'_>,
+    poll: &Poll,
 ) -> Option<Sighting> {
     samples.states.sort_by(|a, b| a.0.total_cmp(&b.0));
     let began = samples.active_at.iter().map(|(_, active)| *active).fold(0.0, f64::max);
-    let interval = labels.get("alertname").and_then(|name| intervals.get(name)).copied();
+    let interval = labels.get("alertname").and_then(|name| intervals.get(name.as_str())).copied();
     // `ALERTS_FOR_STATE` has whole seconds; the first sample of the episode has the exact stamp.
     let first = |wanted: fn(bool) -> bool| {
         samples
@@ -155,7 +154,7 @@ fn sighting(
     let span = |stamp: f64| {
         let at = Moment::from_unix_seconds(stamp)?;
         let evaluated = interval.map(|interval| at.minus(interval));
-        let asked = previous.filter(|previous| *previous <= at);
+        let asked = poll.previous.filter(|previous| *previous <= at);
         Some(Span::new(evaluated.max(asked).unwrap_or(at), at))
     };
     let active = first(|_| true)?;
@@ -165,11 +164,11 @@ fn sighting(
     let last = samples.states.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
     let patience = interval.map_or(Duration::seconds(60), |interval| interval + interval);
     Some(Sighting {
-        channel: Channel::Prometheus,
+        channel: SOURCE.channel,
         labels,
         fingerprint: None,
         suppressed: false,
-        active: Duration::between(last, asked) <= patience,
+        active: Duration::between(last, poll.now) <= patience,
         condition_true: span(known),
         firing: first(|firing| firing).and_then(span),
         notified: None,
@@ -204,21 +203,23 @@ mod tests {
         ]}})
     }
 
-    fn intervals() -> Intervals {
-        [("Slow".to_owned(), Duration::seconds(5))].into()
+    /// The alerts of an answer at 115; the rule is evaluated every five seconds.
+    fn seen(answer: Value) -> Result<Vec<Sighting>, ReadError> {
+        let poll = Poll { now: at(115.0), since: at(0.0), previous: None };
+        let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
+        read(answer, &poll, &[Rule { alert, labels: Labels::new(), interval }])
     }
 
     #[test]
     fn an_alert_fires_at_an_evaluation_and_did_not_at_the_one_before() {
-        let seen = read(answer(&[100.25, 105.25], &[110.25], 100.0), &intervals(), at(115.0), None)
-            .unwrap();
+        let seen = seen(answer(&[100.25, 105.25], &[110.25], 100.0)).unwrap();
         assert_eq!(seen[0].condition_true, Some(Span::new(at(95.25), at(100.25))));
         assert_eq!(seen[0].firing, Some(Span::new(at(105.25), at(110.25))));
     }
 
     #[test]
     fn an_alert_that_was_pending_before_the_range_began_at_its_recorded_second() {
-        let seen = read(answer(&[105.25], &[110.25], 40.0), &intervals(), at(115.0), None).unwrap();
+        let seen = seen(answer(&[105.25], &[110.25], 40.0)).unwrap();
         assert_eq!(seen[0].condition_true.unwrap().at, at(40.0));
     }
 
@@ -226,13 +227,13 @@ mod tests {
     fn an_alert_that_fires_again_counts_from_its_last_episode() {
         let mut body = answer(&[], &[100.25, 140.25], 140.0);
         body["data"]["result"][2]["values"][0] = json!([100.25, "100"]);
-        let seen = read(body, &intervals(), at(115.0), None).unwrap();
+        let seen = seen(body).unwrap();
         assert_eq!(seen[0].firing.unwrap().at, at(140.25));
     }
 
     #[test]
     fn a_pending_alert_has_not_fired() {
-        let seen = read(answer(&[100.25], &[], 100.0), &intervals(), at(115.0), None).unwrap();
+        let seen = seen(answer(&[100.25], &[], 100.0)).unwrap();
         assert_eq!(seen[0].firing, None);
     }
 
@@ -248,11 +249,12 @@ mod tests {
             ["Slow", "Bare"]
         );
         assert_eq!(rules[0].labels["severity"], "page");
+        assert_eq!(rules[0].interval, Duration::seconds(5));
         assert!(read_rules(&json!({"status": "error"})).is_err());
     }
 
     #[test]
     fn another_shape_is_an_error() {
-        assert!(read(json!({"status": "error"}), &intervals(), at(115.0), None).is_err());
+        assert!(seen(json!({"status": "error"})).is_err());
     }
 }

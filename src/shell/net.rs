@@ -12,7 +12,7 @@ use reqwest::{Client, Url, header, redirect};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::{config::Endpoint, core::reach};
+use crate::{config::Endpoint, core::reach, detectors::Question};
 use ports::Ports;
 
 /// How firedrill names itself.
@@ -36,12 +36,11 @@ pub trait Net: Send + Sync {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<(), String>>;
 
-    /// A GET of JSON below an endpoint's URL.
+    /// What an endpoint answers to a question.
     fn get_json<'a>(
         &'a self,
         endpoint: &'a Endpoint,
-        path: &'a str,
-        query: &'a [(&'a str, String)],
+        question: Question,
     ) -> BoxFuture<'a, Result<Value, String>>;
 }
 
@@ -127,14 +126,14 @@ impl Net for Sockets {
     fn get_json<'a>(
         &'a self,
         endpoint: &'a Endpoint,
-        path: &'a str,
-        query: &'a [(&'a str, String)],
+        question: Question,
     ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             let client = self.sources.iter().find(|(url, _)| *url == endpoint.url);
             let (_, client) = client.ok_or("this source was not configured")?;
-            let url = format!("{}{path}", endpoint.url.trim_end_matches('/'));
-            let mut request = client.get(url).query(query).timeout(endpoint.timeout.std());
+            let url = format!("{}{}", endpoint.url.trim_end_matches('/'), question.path);
+            let mut request =
+                client.get(url).query(&question.query).timeout(endpoint.timeout.std());
             if let Some(file) = &endpoint.token_file {
                 let token = std::fs::read_to_string(file)
                     .map_err(|error| format!("{}: {error}", file.display()))?;

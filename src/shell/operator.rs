@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     api::{Experiment, SafetyLever, names},
-    config::Config,
+    config::{Config, Endpoint},
+    detectors,
 };
 
 /// What an operator needs to run.
@@ -70,14 +71,11 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
-    let net = Sockets::new(&sources(&options.config))?;
+    let sources = detectors::configured(&options.config).into_iter();
+    let sources: Vec<Endpoint> = sources.map(|(_, endpoint)| endpoint).collect();
+    let net = Sockets::new(&sources)?;
     let clients = clients::pair(&options.cluster)?;
     run_with(clients, Arc::new(net), options, Wall::machine(), shutdown).await
-}
-
-fn sources(config: &Config) -> Vec<crate::config::Endpoint> {
-    let alertmanager = config.alertmanager.as_ref().map(crate::config::Alertmanager::endpoint);
-    config.prometheus.iter().cloned().chain(alertmanager).collect()
 }
 
 /// Runs with these clients (reads, writes), this network and this wall clock; for simulations too.

@@ -1,14 +1,21 @@
 //! What the operator sees, before anything is broken, of what a run will need. It refuses nothing; `plan`,
 //! `run`, `doctor` and the `Ready` condition show the same.
 
-use serde_json::Value;
+use futures::future::join_all;
 
 use super::{Context, run::observe};
 use crate::{
     api::run::Warning,
-    config::{Alertmanager, Endpoint},
-    core::{alarms::Watcher, decide::Subject, guards, plan::Plan, rules, span::crop},
-    detectors::{alertmanager, prometheus},
+    config::Endpoint,
+    core::{
+        alarms::Watcher,
+        decide::Subject,
+        guards,
+        plan::Plan,
+        rules::{self, Rule, Rules},
+        span::crop,
+    },
+    detectors::{self, Source},
     faults,
 };
 
@@ -45,45 +52,46 @@ async fn of_plan(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning
     warnings
 }
 
-/// What is wrong with the alert sources, and the rules that Prometheus has, where it told.
-async fn sources(context: &Context) -> (Vec<Warning>, Option<Vec<rules::Rule>>) {
-    let config = &context.config;
-    if config.prometheus.is_none() && config.alertmanager.is_none() {
+/// What is wrong with the alert sources, and the rules of those that have any, where each of them told.
+async fn sources(context: &Context) -> (Vec<Warning>, Option<Rules>) {
+    let sources = detectors::configured(&context.config);
+    if sources.is_empty() {
         let nobody = "no alert source is configured: a miss will be Inconclusive".to_owned();
         return (vec![Warning { about: "config".to_owned(), message: nobody }], None);
     }
-    let asked = prometheus::rules_query();
-    let endpoint = config.alertmanager.as_ref().map(Alertmanager::endpoint);
-    let (told, answer) = futures::join!(
-        ask(context, config.prometheus.as_ref(), prometheus::RULES, &asked),
-        ask(context, endpoint.as_ref(), alertmanager::STATUS, &[])
-    );
-    let told = told.map(|told| told.and_then(|answer| prometheus::read_rules(&answer)));
-    let (rules, error) = match told {
-        Some(Ok(rules)) => (Some(rules), None),
-        Some(Err(error)) => (None, Some(error)),
-        None => (None, None),
-    };
-    let silent = answer.and_then(Result::err);
-    let warnings = [
-        error.map(|error| unreachable("Prometheus", "prometheus", &error)),
-        silent.map(|error| unreachable("Alertmanager", "alertmanager", &error)),
-    ];
-    (warnings.into_iter().flatten().collect(), rules)
+    let answers = sources.iter().map(|(source, endpoint)| ask(context, source, endpoint));
+    let (mut warnings, mut known, mut rules, mut is_whole) = (vec![], vec![], vec![], true);
+    for ((source, _), answer) in sources.iter().zip(join_all(answers).await) {
+        match answer {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                known.push(source.channel.source);
+                rules.extend(found);
+            }
+            Err(error) => {
+                is_whole &= source.rules.is_none();
+                warnings.push(unreachable(source, &error));
+            }
+        }
+    }
+    let is_whole = is_whole && !known.is_empty();
+    (warnings, is_whole.then(|| Rules { of: known.join(" or "), rules }))
 }
 
+/// Whether a source answers, and its rules where it has any.
 async fn ask(
     context: &Context,
-    endpoint: Option<&Endpoint>,
-    path: &str,
-    query: &[(&str, String)],
-) -> Option<Result<Value, String>> {
-    let answer = context.net.get_json(endpoint?, path, query);
+    source: &Source,
+    endpoint: &Endpoint,
+) -> Result<Option<Vec<Rule>>, String> {
+    let answer = context.net.get_json(endpoint, (source.check)());
     let late = |_| Err("timed out".to_owned());
-    Some(tokio::time::timeout(WITHIN, answer).await.unwrap_or_else(late))
+    let answer = tokio::time::timeout(WITHIN, answer).await.unwrap_or_else(late)?;
+    source.rules.map(|read| read(&answer)).transpose()
 }
 
-fn unreachable(name: &str, key: &str, error: &str) -> Warning {
+fn unreachable(source: &Source, error: &str) -> Warning {
+    let (name, key) = (source.channel.source, source.channel.name);
     let message = format!(
         "{name} cannot be reached: {error}; the operator asks the {key}.url of its configuration"
     );

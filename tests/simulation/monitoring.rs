@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use firedrill::{config::Endpoint, detectors::prometheus, shell::net::Net};
+use firedrill::{
+    config::Endpoint,
+    detectors::{Question, prometheus},
+    shell::net::Net,
+};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -64,13 +68,12 @@ impl Net for Network {
     fn get_json<'a>(
         &'a self,
         _: &'a Endpoint,
-        path: &'a str,
-        query: &'a [(&'a str, String)],
+        question: Question,
     ) -> BoxFuture<'a, Result<Value, String>> {
-        let range = query.first().and_then(|(_, query)| range(query));
-        let rules = path == prometheus::RULES;
+        let range = question.query.first().and_then(|(_, query)| range(query));
+        let rules = question.path == prometheus::RULES;
         let caller = self.caller;
-        self.ask(path, move |world| {
+        self.ask(question.path, move |world| {
             if world.goes_wrong(0.5, ("Prometheus", caller, world.millis())) {
                 world.tally.count("Prometheus silent");
                 return Err("HTTP 503".to_owned());

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::core::{
         abort::tests::{alert, plan, watcher},
-        alarms::Channel,
+        alarms::tests::{ALERTMANAGER, PROMETHEUS},
         pods::tests::at,
         span::Span,
     };
@@ -75,7 +75,7 @@ mod tests {
     }
 
     fn fired(name: &str) -> Sighting {
-        alert(Channel::Prometheus, name, Some(15.0))
+        alert(PROMETHEUS, name, Some(15.0))
     }
 
     /// Its first sample that was asked for lies after the injection, its beginning long before.
@@ -96,7 +96,7 @@ mod tests {
         told(&[fired("Bad")], &[("Bad", UNEXPECTED)]);
         told(&[of(None, fired("NodeDown"))], &[("NodeDown", UNEXPECTED)]);
         told(&[fired("Expected")], &[]);
-        told(&[alert(Channel::Prometheus, "Other", None)], &[]);
+        told(&[alert(PROMETHEUS, "Other", None)], &[]);
     }
 
     #[test]
@@ -110,16 +110,14 @@ mod tests {
     #[test]
     fn an_alert_that_was_on_before_in_any_channel_is_told_only_where_it_was_expected() {
         told(&[older("Other")], &[]);
-        told(&[fired("Other"), alert(Channel::Alertmanager, "Other", Some(1.0))], &[]);
+        told(&[fired("Other"), alert(ALERTMANAGER, "Other", Some(1.0))], &[]);
         told(&[older("Expected")], &[("Expected", "began before the injection")]);
     }
 
     #[test]
     fn a_silenced_alert_is_told_as_such_by_whichever_channel() {
-        let silenced = |name: &str| Sighting {
-            suppressed: true,
-            ..alert(Channel::Alertmanager, name, Some(15.0))
-        };
+        let silenced =
+            |name: &str| Sighting { suppressed: true, ..alert(ALERTMANAGER, name, Some(15.0)) };
         told(&[silenced("Expected")], &[("Expected", "silenced or inhibited")]);
         told(&[fired("Other"), silenced("Other")], &[("Other", "silenced or inhibited")]);
     }

@@ -1,14 +1,10 @@
 //! Which alerts are on: those that keep a run from starting, and those that end it.
 
-use super::{Book, Channel, Coverage, Sighting, Watcher, is_part_of};
+use super::{Book, Polled, Sighting, Watcher, is_part_of};
 use crate::api::{Duration, Moment};
 
-/// After so long Alertmanager has an alert that fires in Prometheus, and was asked for it.
+/// After so long a source that knows silences has an alert that fires in another one, and was asked for it.
 const DELIVERY: Duration = Duration::seconds(3);
-
-/// How long a notification is believed where nobody who is asked knows its alert and its end is never told:
-/// as long as Alertmanager itself keeps an alert that nobody confirms (its `resolve_timeout`).
-pub const NOTIFICATION_HOLDS: Duration = Duration::minutes(5);
 
 impl Book {
     /// The first alert that the experiment expects or ends at and that is on at `now`, suppressed ones apart;
@@ -46,32 +42,38 @@ impl Book {
 
     /// Whether the alert is pending or firing at `now`. A source that is asked says so itself. A notification speaks of
     /// the moment in which it was sent. It is the last word until its alert is resolved, until a source that
-    /// would name the alert was asked after it and so speaks for itself, or for [`NOTIFICATION_HOLDS`]:
-    /// Alertmanager names every alert that it notifies, Prometheus those that it has named before.
+    /// would name the alert was asked after it and so speaks for itself, or for as long as its channel's word
+    /// holds: the source that notifies names every alert that it notifies, another one those that it has named
+    /// before.
     fn is_on(&self, sighting: &Sighting, now: Moment) -> bool {
         let Some(arrived) = sighting.pushed else { return sighting.active };
-        let later = |source: Option<Coverage>| source.is_some_and(|source| source.until > arrived);
-        let named = |other: &Sighting| {
-            other.channel == Channel::Prometheus && is_part_of(&other.labels, &sighting.labels)
+        let names = |polled: &Polled| {
+            let named = |other: &Sighting| {
+                other.channel == polled.channel && is_part_of(&other.labels, &sighting.labels)
+            };
+            polled.channel.source == sighting.channel.source || self.sightings.iter().any(named)
         };
-        let overruled =
-            later(self.alertmanager) || later(self.prometheus) && self.sightings.iter().any(named);
-        sighting.active && !overruled && Duration::between(arrived, now) <= NOTIFICATION_HOLDS
+        let later = |polled: &&Polled| polled.coverage.is_some_and(|told| told.until > arrived);
+        let overruled = self.polled.iter().filter(later).any(names);
+        let age = Duration::between(arrived, now);
+        sighting.active && !overruled && sighting.channel.holds.is_none_or(|holds| age <= holds)
     }
 
-    /// How long to wait for Alertmanager's word on an alert: only it knows what is silenced.
+    /// How long to wait for the word of a source that knows what is silenced on an alert of one that does not.
     fn delivery(&self, sighting: &Sighting) -> Duration {
-        let failed = self.failures.iter().any(|(channel, _)| *channel == Channel::Alertmanager);
-        let answers = self.alertmanager.is_some() && !failed;
-        if answers && sighting.channel == Channel::Prometheus { DELIVERY } else { Duration::ZERO }
+        let knows = |polled: &Polled| {
+            polled.channel.knows_silences && polled.coverage.is_some() && polled.failure.is_none()
+        };
+        let waits = !sighting.channel.knows_silences && self.polled.iter().any(knows);
+        if waits { DELIVERY } else { Duration::ZERO }
     }
 
-    /// Whether Alertmanager suppresses what Prometheus says is on.
+    /// Whether a source that knows silences suppresses what one that does not says is on.
     pub(super) fn is_silenced(&self, sighting: &Sighting) -> bool {
         let silences = |other: &Sighting| {
             other.suppressed && other.active && is_part_of(&sighting.labels, &other.labels)
         };
-        sighting.channel == Channel::Prometheus && self.sightings.iter().any(silences)
+        !sighting.channel.knows_silences && self.sightings.iter().any(silences)
     }
 }
 
@@ -82,6 +84,7 @@ mod tests {
     use super::*;
     use crate::core::{
         abort::tests::{alert, plan, watcher},
+        alarms::tests::{ALERTMANAGER, PROMETHEUS, WEBHOOK, book},
         pods::tests::at,
         span::Span,
     };
@@ -89,11 +92,7 @@ mod tests {
     /// A notification of an alert that is expected, fired at 10 and told at `told`.
     fn notification(told: f64) -> Sighting {
         let notified = Some(Span::new(at(10.0), at(told)));
-        Sighting {
-            pushed: Some(at(told)),
-            notified,
-            ..alert(Channel::Webhook, "Expected", Some(10.0))
-        }
+        Sighting { pushed: Some(at(told)), notified, ..alert(WEBHOOK, "Expected", Some(10.0)) }
     }
 
     fn resolved(told: f64) -> Sighting {
@@ -108,7 +107,7 @@ mod tests {
     #[track_caller]
     fn keeps_waiting(now: f64, expected: bool, say: impl Fn(&mut Book)) {
         let plan = plan(&json!({}));
-        let mut book = Book::default();
+        let mut book = book();
         book.report(notification(12.0));
         say(&mut book);
         let noisy = book.noisy(&watcher(&plan), at(now));
@@ -131,55 +130,55 @@ mod tests {
 
     #[test]
     fn alertmanager_overrules_a_notification_once_it_was_asked_after_it() {
-        let named = || alert(Channel::Alertmanager, "Expected", Some(10.0));
-        keeps_waiting(12.5, true, |book| book.alertmanager_answered(at(11.9)));
-        keeps_waiting(13.0, false, |book| book.alertmanager_answered(at(12.5)));
+        let named = || alert(ALERTMANAGER, "Expected", Some(10.0));
+        keeps_waiting(12.5, true, |book| book.answered(ALERTMANAGER, at(11.9), at(11.9)));
+        keeps_waiting(13.0, false, |book| book.answered(ALERTMANAGER, at(12.5), at(12.5)));
         keeps_waiting(13.0, true, |book| {
             book.report(named());
-            book.alertmanager_answered(at(12.5));
+            book.answered(ALERTMANAGER, at(12.5), at(12.5));
         });
         keeps_waiting(13.0, false, |book| {
             book.report(Sighting { suppressed: true, ..named() });
-            book.alertmanager_answered(at(12.5));
+            book.answered(ALERTMANAGER, at(12.5), at(12.5));
         });
-        keeps_waiting(13.0, true, |book| book.failed(Channel::Alertmanager, "refused".to_owned()));
+        keeps_waiting(13.0, true, |book| book.failed(ALERTMANAGER, "refused".to_owned()));
     }
 
     #[test]
     fn prometheus_overrules_a_notification_of_an_alert_that_it_has_named() {
-        let named = || alert(Channel::Prometheus, "Expected", Some(10.0));
+        let named = || alert(PROMETHEUS, "Expected", Some(10.0));
         keeps_waiting(13.0, false, |book| {
             book.report(ended(named()));
-            book.prometheus_answered(at(0.0), at(12.5));
+            book.answered(PROMETHEUS, at(0.0), at(12.5));
         });
         keeps_waiting(13.0, true, |book| {
             book.report(named());
-            book.prometheus_answered(at(0.0), at(12.5));
+            book.answered(PROMETHEUS, at(0.0), at(12.5));
         });
         keeps_waiting(13.0, true, |book| {
             book.report(ended(named()));
-            book.prometheus_answered(at(0.0), at(11.5));
+            book.answered(PROMETHEUS, at(0.0), at(11.5));
         });
         // It may be the alert of somebody else who sends to the same Alertmanager.
-        keeps_waiting(13.0, true, |book| book.prometheus_answered(at(0.0), at(12.5)));
+        keeps_waiting(13.0, true, |book| book.answered(PROMETHEUS, at(0.0), at(12.5)));
     }
 
     #[test]
     fn a_firing_alert_is_told_before_a_pending_one() {
         let plan = plan(&json!({}));
-        let mut book = Book::default();
-        book.report(alert(Channel::Prometheus, "Expected", None));
-        book.report(alert(Channel::Alertmanager, "Expected", Some(10.0)));
+        let mut book = book();
+        book.report(alert(PROMETHEUS, "Expected", None));
+        book.report(alert(ALERTMANAGER, "Expected", Some(10.0)));
         let noisy = book.noisy(&watcher(&plan), at(11.0)).unwrap();
-        assert_eq!(noisy.channel, Channel::Alertmanager);
+        assert_eq!(noisy.channel, ALERTMANAGER);
     }
 
     #[test]
     fn what_overrules_a_notification_takes_nothing_away_from_what_was_measured() {
         let plan = plan(&json!({}));
-        let mut book = Book::default();
+        let mut book = book();
         book.report(notification(12.0));
-        book.alertmanager_answered(at(13.0));
+        book.answered(ALERTMANAGER, at(13.0), at(13.0));
         book.report(resolved(14.0));
         let (notified, _) = book.notified(&watcher(&plan), at(5.0)).unwrap();
         assert_eq!(notified.at, at(12.0));
@@ -192,20 +191,18 @@ mod tests {
     #[test]
     fn a_notification_of_an_alert_that_fired_before_the_journal_ends_the_run_only_while_it_is_on() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let told = |fired| Sighting {
-            pushed: Some(at(21.0)),
-            ..alert(Channel::Webhook, "Bad", Some(fired))
-        };
+        let told =
+            |fired| Sighting { pushed: Some(at(21.0)), ..alert(WEBHOOK, "Bad", Some(fired)) };
         for (fired, asked, expected) in [
             (10.0, None, true),
             (10.0, Some(20.9), true),
             (10.0, Some(21.1), false),
             (20.5, Some(21.1), true),
         ] {
-            let mut book = Book::default();
+            let mut book = book();
             book.report(told(fired));
             if let Some(asked) = asked {
-                book.alertmanager_answered(at(asked));
+                book.answered(ALERTMANAGER, at(asked), at(asked));
             }
             let aborting = book.aborting(&watcher(&plan), at(20.0), at(22.0));
             assert_eq!(aborting.is_some(), expected, "fired {fired}, asked {asked:?}");

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::core::{
         abort::tests::{alert, plan, sample, sight},
-        alarms::Channel,
+        alarms::tests::ALERTMANAGER,
         decide::{
             Need,
             tests::{self, status},
@@ -85,7 +85,7 @@ mod tests {
     fn an_alert_at_the_instant_of_the_journal_ends_the_run_before_anything_is_sent() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let mut sight = sight(&plan, 10.0);
-        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(10.0)));
+        sight.book.report(alert(ALERTMANAGER, "Bad", Some(10.0)));
         let added = added(decided(&plan, &sight, &INTENDED, 10.0), 1);
         assert_eq!(added[0].0, FactName::RevertStarted);
         assert!(
@@ -98,7 +98,7 @@ mod tests {
     fn an_alert_that_is_expected_too_is_measured_before_it_ends_the_run() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Expected\"}"]}));
         let mut sight = sight(&plan, 14.0);
-        sight.book.report(alert(Channel::Alertmanager, "Expected", Some(14.0)));
+        sight.book.report(alert(ALERTMANAGER, "Expected", Some(14.0)));
         let names: Vec<FactName> = added(decided(&plan, &sight, &INJECTED, 14.2), 2)
             .into_iter()
             .map(|(name, _)| name)
@@ -137,7 +137,7 @@ mod tests {
     fn after_our_revert_nothing_is_ended_early() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let mut sight = sight(&plan, 14.0);
-        sight.book.report(alert(Channel::Alertmanager, "Bad", Some(14.0)));
+        sight.book.report(alert(ALERTMANAGER, "Bad", Some(14.0)));
         let facts = [INJECTED.as_slice(), &[FactName::RevertStarted, FactName::Reverted]].concat();
         assert_eq!(decided(&plan, &sight, &facts, 15.0), Decision::Look(Need::World));
     }

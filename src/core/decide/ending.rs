@@ -148,11 +148,10 @@ fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Mo
     let Some((from, to)) = measure::window(plan, status) else {
         return false;
     };
-    let (config, book) = (observed.config, &observed.sight.book);
-    let asked = config.prometheus.is_some() || config.alertmanager.is_some();
+    let book = &observed.sight.book;
     status.fact(plan.detection.until_fact()).is_none()
         && status.fact(FactName::ImpactStarted).is_some()
-        && asked
+        && book.configured() > 0
         && !book.covers(from, to.min(over))
         && Duration::between(over, observed.now) < LAST_WORD
 }

@@ -48,7 +48,7 @@ pub(super) fn see(
     }
     let book = &sight.book;
     let alert = |(span, sighting): (Span, &Sighting), name| {
-        let fact = after(span).fact(name, sighting.channel.name(), "");
+        let fact = after(span).fact(name, sighting.channel.name, "");
         Fact { labels: sighting.labels.clone(), ..fact }
     };
     if let Some(seen) = book.condition_true(watcher, injected.not_before) {

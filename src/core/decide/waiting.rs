@@ -192,7 +192,7 @@ mod tests {
         api::run::{Warning, condition},
         core::{
             abort::tests::{alert, plan},
-            alarms::Channel,
+            alarms::tests::PROMETHEUS,
             decide::tests::{self, status},
             pods::tests::at,
             sight::Sight,
@@ -242,7 +242,7 @@ mod tests {
     fn while_it_waits_the_condition_says_what_is_so_now_and_no_seconds_are_written() {
         let plan = plan(&json!({"steadyFor": "0s"}));
         let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.book.report(alert(Channel::Prometheus, "Expected", None));
+        sight.book.report(alert(PROMETHEUS, "Expected", None));
         let world = |read| World { read_at: at(read), ..healthy() };
         let at_work = status(&plan, &[(FactName::Accepted, 0.0)]);
         let decide = |status, sight: &Sight, now| {
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(told(&waiting), "Expected is already pending");
         let same = decide(*waiting.clone(), &sight, 2.0);
         assert!(matches!(same, Decision::WaitUntil(_)), "{same:?}");
-        sight.book.report(alert(Channel::Prometheus, "Expected", Some(2.5)));
+        sight.book.report(alert(PROMETHEUS, "Expected", Some(2.5)));
         let Decision::Record(fired) = decide(*waiting, &sight, 3.0) else { panic!("it has fired") };
         assert_eq!(told(&fired), "Expected is already firing");
 

@@ -7,7 +7,7 @@ use crate::{
     api::mark::Mark,
     core::{
         abort::tests::{alert, plan, sample, watcher},
-        alarms::Channel,
+        alarms::tests::PROMETHEUS,
         plan::Plan,
         pods::tests::{at, pod},
         world::{
@@ -230,7 +230,7 @@ fn the_steady_state_must_have_held_until_now() {
 #[test]
 #[rustfmt::skip]
 fn an_alert_that_counts_must_not_be_on_already() {
-    let on = |name: &'static str, fired| move |case: &mut Case| case.sight.book.report(alert(Channel::Prometheus, name, fired));
+    let on = |name: &'static str, fired| move |case: &mut Case| case.sight.book.report(alert(PROMETHEUS, name, fired));
     check(Guard::AlertsQuiet, on("Expected", Some(1.0)), Err("Expected is already firing"));
     check(Guard::AlertsQuiet, on("Expected", None), Err("Expected is already pending"));
     check(Guard::AlertsQuiet, on("Other", Some(1.0)), Ok("no alert source is configured to be asked"));

@@ -13,6 +13,7 @@ use crate::{
         run::{AlertRef, FactName, RecoveredBy},
     },
     core::alarms::UNEXPECTED,
+    detectors::{self, Push},
 };
 
 /// What was found about a missed question, and what turns its answer to yes.
@@ -153,15 +154,17 @@ fn late_notification(
         None => "no notification was delivered".to_owned(),
     };
     let left = whole_seconds(objective.std().saturating_sub(firing.std()));
+    let deliver = |push: Push| {
+        let (source, sooner) = (push.channel.source, push.sooner);
+        format!("{source}'s route must deliver within {left} of the firing ({sooner})")
+    };
+    let routes: Vec<_> = detectors::pushes().map(deliver).collect();
     Lesson {
         found: format!(
             "{name} fired after {}, within the {objective} allowed; {delivered}.",
             length(firing)
         ),
-        change: format!(
-            "Alertmanager's route must deliver within {left} of the firing (`group_wait`; `group_interval` where \
-             its group is open already)."
-        ),
+        change: format!("{}.", routes.join(", or ")),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use super::super::{
     markdown::{Table, code, paragraph, text},
-    phrase::{fine, length, watched},
+    phrase::{fact, fine, length, watched},
 };
-use crate::api::{
-    Duration,
-    debrief::Evidence,
-    run::{AlertRef, Chain},
+use crate::{
+    api::{
+        Duration,
+        debrief::Evidence,
+        run::{AlertRef, Chain, FactName},
+    },
+    detectors,
 };
 
 /// How detection came about; absent where the run did not ask.
@@ -24,6 +27,9 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     }
     let mut table = Table::new(["Step", "After the injection", "Took", "What takes that long"]);
     let mut before = Duration::ZERO;
+    let notified = fact(evidence, FactName::Notified);
+    let by = notified.map_or("", |fact| detectors::called(&fact.source));
+    let delivery = format!("grouping and delivery by {by}");
     let steps = [
         (
             "condition true",
@@ -31,7 +37,7 @@ pub fn section(evidence: &Evidence) -> Option<String> {
             "until the metrics show it: scrape and rule evaluation",
         ),
         ("firing", chain.firing, waited(&chain)),
-        ("notified", chain.notified, "grouping and delivery by Alertmanager"),
+        ("notified", chain.notified, delivery.as_str()),
     ];
     for (step, after, what) in steps {
         let Some(after) = after else { continue };

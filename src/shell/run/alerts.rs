@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::registry::Lookout;
 use crate::{
-    api::{Duration, ExperimentRun, Moment},
+    api::{Duration, ExperimentRun},
     config::Endpoint,
     core::alarms::{Channel, Sighting},
-    detectors::{alertmanager, prometheus},
+    detectors::{self, Poll, Source},
     shell::Context,
 };
 
@@ -24,59 +23,31 @@ pub fn poll(
     lookout: &Arc<Lookout>,
     run: &Arc<ExperimentRun>,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let mut tasks: Vec<BoxFuture<'static, ()>> = Vec::new();
-    let share = || (context.clone(), lookout.clone(), run.clone());
-    if let Some(endpoint) = context.config.prometheus.clone() {
-        tasks.push(Box::pin(poll_prometheus(share(), endpoint)));
-    }
-    if let Some(alertmanager) = &context.config.alertmanager {
-        tasks.push(Box::pin(poll_alertmanager(share(), alertmanager.endpoint())));
-    }
-    tasks
+    let ask = |(source, endpoint)| -> BoxFuture<'static, ()> {
+        let share = (context.clone(), lookout.clone(), run.clone());
+        Box::pin(poll_source(share, source, endpoint))
+    };
+    detectors::configured(&context.config).into_iter().map(ask).collect()
 }
 
 type Shared = (Arc<Context>, Arc<Lookout>, Arc<ExperimentRun>);
 
-fn ticks() -> tokio::time::Interval {
+async fn poll_source((context, lookout, run): Shared, source: &'static Source, endpoint: Endpoint) {
     let mut ticks = interval_at(Instant::now(), EVERY.std());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks
-}
-
-async fn poll_prometheus((context, lookout, run): Shared, endpoint: Endpoint) {
-    let (mut ticks, mut previous) = (ticks(), None);
-    let mut intervals = prometheus::Intervals::new();
+    let (mut rules, mut previous) = (Vec::new(), None);
     loop {
         ticks.tick().await;
-        if intervals.is_empty() {
-            let parameters = prometheus::rules_query();
-            let rules = context.net.get_json(&endpoint, prometheus::RULES, &parameters).await;
-            intervals = rules.map(|rules| prometheus::read_intervals(&rules)).unwrap_or_default();
+        if let Some(read) = source.rules.filter(|_| rules.is_empty()) {
+            let told = context.net.get_json(&endpoint, (source.check)()).await;
+            rules = told.and_then(|told| read(&told)).unwrap_or_default();
         }
-        let asked = lookout.clock.now();
-        let since = lookout.read(|sight| sight.alerts_since).0;
-        let query = prometheus::query(Duration::between(since, asked));
-        let parameters = [("query", query)];
-        let answer = context.net.get_json(&endpoint, prometheus::QUERY, &parameters).await;
-        let seen = answer.and_then(|answer| {
-            prometheus::read(answer, &intervals, asked, previous).map_err(|error| error.to_string())
-        });
-        previous = seen.is_ok().then_some(asked);
-        take_up(&context, &lookout, &run, Channel::Prometheus, seen, (since, asked));
-    }
-}
-
-async fn poll_alertmanager((context, lookout, run): Shared, endpoint: Endpoint) {
-    let mut ticks = ticks();
-    loop {
-        ticks.tick().await;
-        let asked = lookout.clock.now();
-        let answer: Result<Value, String> =
-            context.net.get_json(&endpoint, alertmanager::ALERTS, &[]).await;
-        let seen = answer.and_then(|answer| {
-            alertmanager::read_alerts(answer).map_err(|error| error.to_string())
-        });
-        take_up(&context, &lookout, &run, Channel::Alertmanager, seen, (asked, asked));
+        let now = lookout.clock.now();
+        let poll = Poll { now, since: lookout.read(|sight| sight.alerts_since).0, previous };
+        let answer = context.net.get_json(&endpoint, (source.alerts)(&poll)).await;
+        let seen = answer.and_then(|answer| (source.read)(answer, &poll, &rules));
+        previous = seen.is_ok().then_some(now);
+        take_up(&context, &lookout, &run, source.channel, seen, &poll);
     }
 }
 
@@ -87,7 +58,7 @@ fn take_up(
     run: &ExperimentRun,
     channel: Channel,
     seen: Result<Vec<Sighting>, String>,
-    (since, asked): (Moment, Moment),
+    poll: &Poll,
 ) {
     let watcher = lookout.watcher(context.config.namespace_label());
     let concerns = |sighting: &Sighting| watcher.is_some_and(|watcher| watcher.concerns(sighting));
@@ -96,10 +67,7 @@ fn take_up(
         match seen {
             Ok(sightings) => {
                 sight.book.replace(channel, sightings, concerns);
-                match channel {
-                    Channel::Prometheus => sight.book.prometheus_answered(since, asked),
-                    _ => sight.book.alertmanager_answered(asked),
-                }
+                sight.book.answered(channel, poll.since, poll.now);
             }
             Err(error) => sight.book.failed(channel, error),
         }

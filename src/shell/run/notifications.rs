@@ -1,4 +1,4 @@
-//! Receives Alertmanager's notifications: an answer of 200 means that every run which is concerned has it in its
+//! Receives the notifications of alert sources: an answer of 200 means that every run which is concerned has it in its
 //! status; 503 asks the sender to try again.
 
 use std::{sync::Arc, time::Duration};
@@ -14,27 +14,35 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::registry::Lookout;
-use crate::{core::alarms::Sighting, detectors::alertmanager::Notification, shell::Context};
+use crate::{
+    core::alarms::Sighting,
+    detectors::{self, Push},
+    shell::Context,
+};
 
 /// The largest notification that is read.
 const BODY_MAX: usize = 4 << 20;
 /// How long a sender waits for the runs' statuses; Alertmanager itself waits longer.
 const PERSIST_WITHIN: Duration = Duration::from_secs(8);
 
-/// `/v1/alertmanager`.
+/// One per source that notifies, such as `/v1/alertmanager`.
 pub fn routes(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/v1/alertmanager", post(receive))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .with_state(context)
+    let route = |routes: Router<_>, push: Push| {
+        let receive = move |State(context): State<Arc<Context>>, body: Bytes| async move {
+            receive(&context, push, &body).await
+        };
+        routes.route(push.route, post(receive))
+    };
+    let routes = detectors::pushes().fold(Router::new(), route);
+    routes.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(context)
 }
 
-async fn receive(State(context): State<Arc<Context>>, body: Bytes) -> (StatusCode, String) {
-    let notification = match Notification::read(&body) {
-        Ok(notification) => notification,
+async fn receive(context: &Context, push: Push, body: &[u8]) -> (StatusCode, String) {
+    let told = match (push.read)(body) {
+        Ok(told) => told,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    if persist(&context, &notification).await {
+    if persist(context, &told).await {
         (StatusCode::OK, String::new())
     } else {
         (
@@ -45,14 +53,15 @@ async fn receive(State(context): State<Arc<Context>>, body: Bytes) -> (StatusCod
 }
 
 /// Hands the alerts to the runs that they concern and waits until they are written down.
-async fn persist(context: &Context, notification: &Notification) -> bool {
+async fn persist(context: &Context, told: &[Sighting]) -> bool {
     let began = Instant::now();
     let label = context.config.namespace_label();
     let lookouts = context.registry.lookouts();
     let concerned = lookouts.iter().filter_map(|lookout| {
         let watcher = lookout.watcher(label)?;
-        let mut told = notification.sightings(lookout.clock.now());
-        told.retain(|sighting| watcher.concerns(sighting));
+        let received = lookout.clock.now();
+        let concerning = told.iter().filter(|sighting| watcher.concerns(sighting)).cloned();
+        let told: Vec<_> = concerning.map(|sighting| sighting.delivered(received)).collect();
         (!told.is_empty()).then(|| hand_over(context, lookout, told))
     });
     let written = join_all(concerned).await;

@@ -20,6 +20,7 @@ use crate::{
         sight::Sight,
         world::{Lever, Rival, Target, World},
     },
+    detectors,
     faults::{Call, Outcome},
     shell::{
         Context, Error, call, clock::Clock, controller::Guarded, debrief, perform, record, warnings,
@@ -113,6 +114,7 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     let clock = context.wall.clock();
     let mut sight = begin(clock.now(), &status, plan.as_ref());
     sight.warnings = warnings;
+    sight.book = detectors::book(&context.config);
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run, clock), subject)))
 }
 
