@@ -3,11 +3,10 @@
 //! The schema is the one place where an input is judged: the API server, the CLI and the tests all
 //! read the same rules. Nothing here talks to a cluster.
 
-#![expect(clippy::duplicated_attributes, reason = "each printer column repeats its keys")]
-
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;
+mod facts;
 pub mod fault;
 pub mod impact;
 pub mod journal;

@@ -9,10 +9,11 @@ mod markdown;
 mod open;
 mod phrase;
 mod render;
+pub mod stage;
 mod title;
 
 pub use leadup::LeadUp;
 pub use markdown::plain;
-pub use open::{join, name, open};
+pub use open::{fingerprint, join, next_number, open, to_join};
 pub use phrase::summary_line;
 pub use render::render;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    facts,
     run::{AlertRef, Answer, Chain, ExperimentRef, Fact, Impact, RecoveredBy, Took, Victim},
     value::{Duration, Moment},
 };
@@ -23,6 +24,8 @@ use super::{
     derive = "PartialEq",
     cel,
     doc = "The learning record of one missed objective: what was measured, and what must change.",
+    validation = facts::written_once(),
+    selectable = ".spec.fingerprint",
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
     printcolumn(name = "Severity", type_ = "string", json_path = ".spec.severity"),
@@ -264,9 +267,14 @@ pub struct DebriefStatus {
     /// Generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Where the record stands.
+    /// Where the record stands, for people who list. Read off the facts at each write; the facts count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// What happened to the record, each written once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub facts: Vec<DebriefFact>,
     /// The missed objectives in one word, such as `Detection,Recovery`; for people who list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<String>,
@@ -285,6 +293,31 @@ pub struct DebriefStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+impl DebriefStatus {
+    /// The fact of that name, if it is written down.
+    #[must_use]
+    pub fn fact(&self, name: DebriefFactName) -> Option<&DebriefFact> {
+        self.facts.iter().find(|fact| fact.name == name)
+    }
+}
+
+/// Something that happened to a debrief.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DebriefFact {
+    /// What happened.
+    pub name: DebriefFactName,
+    /// When it happened.
+    pub at: Moment,
+}
+
+/// What can happen to a debrief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DebriefFactName {
+    /// The impact was over: the service was completely back.
+    Resolved,
 }
 
 /// Where a debrief stands.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
-    names,
+    facts, names,
     value::{Duration, Moment, Name},
 };
 
@@ -33,8 +33,7 @@ pub use super::{
     cel,
     doc = "One execution of an Experiment; its status is the journal and the measurement.",
     validation = Rule::new("self.metadata.name.size() <= 63").message("a run's name has at most 63 characters"),
-    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.facts) || (has(self.status) && has(self.status.facts) && oldSelf.status.facts.all(f, self.status.facts.exists(g, g.name == f.name && g.at == f.at)))")
-        .message("facts are written once and never changed or removed"),
+    validation = facts::written_once(),
     selectable = ".status.completionTime",
     printcolumn(name = "Experiment", type_ = "string", json_path = ".spec.experiment"),
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),

@@ -1,4 +1,4 @@
-//! Whether a run opens a debrief, under which name, and what a repeat adds to an open one.
+//! Whether a run opens a debrief or joins an open one, under which name, and what a repeat adds.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,18 @@ use kube::api::ObjectMeta;
 use super::{
     LeadUp,
     evidence::{Miss, evidence, measured},
+    stage,
     title::title,
 };
 use crate::{
     api::{
         Debrief, DebriefSpec, DebriefStatus, Duration, ExperimentRun,
         debrief::{
-            Evidence, Objective, Occurrence, RunRef, Severity, Source, SourceKind, Stage, Window,
+            DebriefFact, DebriefFactName, Evidence, Objective, Occurrence, RunRef, Severity,
+            Source, SourceKind, Window,
         },
         names,
-        run::{Fact, FactName, Verdict},
+        run::{FactName, Verdict},
     },
     core::hash,
 };
@@ -32,10 +34,10 @@ const MEETING: (Duration, Duration) = (Duration::minutes(24 * 60), Duration::min
 #[must_use]
 pub fn open(run: &ExperimentRun, lead_up: LeadUp, number: u32) -> Option<Debrief> {
     let miss = Miss::of(run)?;
-    let fingerprint = fingerprint(&miss);
+    let fingerprint = hash_of(&miss);
     let evidence = evidence(&miss, lead_up)?;
     let run_name = run.metadata.name.clone()?;
-    let status = opening(&evidence);
+    let status = concluded(&evidence, DebriefStatus::default());
     Some(Debrief {
         metadata: ObjectMeta {
             name: Some(name_of(&miss, &fingerprint, number)),
@@ -57,11 +59,36 @@ pub fn open(run: &ExperimentRun, lead_up: LeadUp, number: u32) -> Option<Debrief
     })
 }
 
-/// The name under which [`open`] opens; absent when it opens none.
+/// The fingerprint of the debriefs that `run` opens or joins; absent when it opens none.
 #[must_use]
-pub fn name(run: &ExperimentRun, number: u32) -> Option<String> {
-    let miss = Miss::of(run)?;
-    Some(name_of(&miss, &fingerprint(&miss), number))
+pub fn fingerprint(run: &ExperimentRun) -> Option<String> {
+    Some(hash_of(&Miss::of(run)?))
+}
+
+/// The debrief that a repeat joins, of all those with its fingerprint; absent where none is open.
+#[must_use]
+pub fn to_join(known: &[Debrief]) -> Option<&Debrief> {
+    // One whose status is not written yet has just been opened.
+    let is_open = |debrief: &Debrief| {
+        debrief.status.as_ref().is_none_or(|status| stage::is_open(stage::of(status)))
+    };
+    let open = numbered(known).filter(|(_, debrief)| is_open(debrief));
+    open.max_by_key(|(number, _)| *number).map(|(_, debrief)| debrief)
+}
+
+/// The number of the next debrief after all those with its fingerprint.
+#[must_use]
+pub fn next_number(known: &[Debrief]) -> u32 {
+    numbered(known).map(|(number, _)| number).max().unwrap_or(0).saturating_add(1)
+}
+
+/// Each debrief whose name is one that [`open`] gives, with its number.
+fn numbered(known: &[Debrief]) -> impl Iterator<Item = (u32, &Debrief)> {
+    known.iter().filter_map(|debrief| {
+        let (prefix, number) = debrief.metadata.name.as_deref()?.rsplit_once('-')?;
+        let is_ours = prefix.ends_with(&debrief.spec.fingerprint);
+        Some((number.parse().ok().filter(|_| is_ours)?, debrief))
+    })
 }
 
 /// The status that `existing` lacks: what its opening left unwritten, and `run` as one more
@@ -69,14 +96,7 @@ pub fn name(run: &ExperimentRun, number: u32) -> Option<String> {
 #[must_use]
 pub fn join(existing: &Debrief, run: &ExperimentRun) -> Option<DebriefStatus> {
     let written = existing.status.clone().unwrap_or_default();
-    let mut status = match written.stage {
-        Some(_) => written.clone(),
-        None => DebriefStatus {
-            occurrences: written.occurrences.clone(),
-            repeats: written.repeats,
-            ..opening(&existing.spec.evidence)
-        },
-    };
+    let mut status = concluded(&existing.spec.evidence, written.clone());
     let opened_it = existing.spec.source.run_ref.uid == run.uid();
     let known = status.occurrences.iter().any(|occurrence| occurrence.uid == run.uid());
     if let Some(occurrence) = occurrence(run).filter(|_| !opened_it && !known) {
@@ -101,7 +121,7 @@ fn occurrence(run: &ExperimentRun) -> Option<Occurrence> {
 }
 
 /// Equal for the same miss: no pod names, times or numbers are part of it.
-fn fingerprint(miss: &Miss<'_>) -> String {
+fn hash_of(miss: &Miss<'_>) -> String {
     let (kind, name) = miss.spec.target.parts();
     let namespace = miss.run.metadata.namespace.as_deref().unwrap_or_default();
     let experiment = &miss.run.spec.experiment;
@@ -132,21 +152,27 @@ fn severity(miss: &Miss<'_>) -> Severity {
     }
 }
 
-/// What is known about a debrief from its evidence alone.
-fn opening(evidence: &Evidence) -> DebriefStatus {
-    let window = window(&evidence.facts);
-    let stage = if window.is_some() { Stage::AwaitingDebrief } else { Stage::AwaitingResolution };
-    let missed: Vec<_> = evidence.missed.iter().map(Objective::to_string).collect();
-    DebriefStatus {
-        stage: Some(stage),
-        missed: Some(missed.join(",")),
-        window,
-        ..DebriefStatus::default()
+/// The status with what the evidence tells beside the facts that are `written`, and what follows from them.
+fn concluded(evidence: &Evidence, written: DebriefStatus) -> DebriefStatus {
+    let mut status = written;
+    if status.fact(DebriefFactName::Resolved).is_none() {
+        status.facts.extend(resolved(evidence));
     }
+    let missed: Vec<_> = evidence.missed.iter().map(Objective::to_string).collect();
+    status.stage = Some(stage::of(&status));
+    status.missed = Some(missed.join(","));
+    status.window = window(&status);
+    status
+}
+
+/// The impact is over when the run measured that the service was back.
+fn resolved(evidence: &Evidence) -> Option<DebriefFact> {
+    let recovered = evidence.facts.iter().find(|fact| fact.name == FactName::Recovered)?;
+    Some(DebriefFact { name: DebriefFactName::Resolved, at: recovered.at })
 }
 
 /// When to meet; not known while the impact is still on.
-fn window(facts: &[Fact]) -> Option<Window> {
-    let resolved = facts.iter().find(|fact| fact.name == FactName::Recovered)?.at;
+fn window(status: &DebriefStatus) -> Option<Window> {
+    let resolved = status.fact(DebriefFactName::Resolved)?.at;
     Some(Window { not_before: resolved + MEETING.0, not_after: resolved + MEETING.1 })
 }

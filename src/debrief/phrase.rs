@@ -118,7 +118,9 @@ pub fn watched(evidence: &Evidence) -> Option<Duration> {
 pub fn summary_line(debrief: &Debrief) -> String {
     let status = debrief.status.clone().unwrap_or_default();
     let mut parts = vec![format!("{}", debrief.spec.severity)];
-    parts.extend(status.stage.map(|known| stage(known).to_lowercase()));
+    parts.extend(
+        debrief.status.as_ref().map(|status| stage(super::stage::of(status)).to_lowercase()),
+    );
     parts.extend(status.window.as_ref().map(|window| format!("{} UTC", meeting(window))));
     if status.repeats > 0 {
         parts.push(format!("repeated {}", count(status.repeats, "time")));

@@ -9,7 +9,7 @@ mod timeline;
 
 use super::{
     markdown::{Table, code, paragraph, text},
-    phrase,
+    phrase, stage,
 };
 use crate::api::{
     Debrief, DebriefStatus, Moment,
@@ -55,7 +55,9 @@ pub fn render(debrief: &Debrief) -> String {
 fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
     let mut parts = vec![code(name), debrief.spec.severity.to_string()];
-    parts.extend(status.stage.map(|stage| format!("**{}**", phrase::stage(stage))));
+    parts.extend(
+        debrief.status.as_ref().map(|status| format!("**{}**", phrase::stage(stage::of(status)))),
+    );
     parts.extend(status.window.as_ref().map(phrase::meeting));
     if status.repeats > 0 {
         parts.push(format!("seen {} since", phrase::count(status.repeats, "more time")));

@@ -1,18 +1,18 @@
 //! Opens the debrief of a run, or joins the one that is open for the same miss.
 //!
-//! Every step may be repeated: the name is the miss's own, so that there is never a second one, and a
-//! run is an occurrence only once.
+//! Every step may be repeated: the name is the miss's own with the next number that is free, so that two
+//! operators cannot both open it, and a run is an occurrence only once.
 
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ListParams, PostParams},
+};
 
 use super::{Context, Error, call, leadup, record};
 use crate::{
     api::{Debrief, DebriefStatus, ExperimentRun, names::FIELD_MANAGER},
     debrief::{self, leadup::Period},
 };
-
-/// The number of a debrief of its fingerprint while none of them can be closed.
-const NUMBER: u32 = 1;
 
 /// Opens or joins the debrief of `run` and gives its name; empty where there is none: the run opens
 /// none, or its namespace is being deleted and takes nothing new.
@@ -32,20 +32,21 @@ pub async fn record_with(
     writes: &Client,
     run: &ExperimentRun,
 ) -> Result<Option<String>, Error> {
-    let Some(name) = debrief::name(run, NUMBER) else {
+    let Some(fingerprint) = debrief::fingerprint(run) else {
         return Ok(None);
     };
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     let known = Api::<Debrief>::namespaced(reads.clone(), namespace);
     let written = Api::<Debrief>::namespaced(writes.clone(), namespace);
-    let existing = match call("read the debrief", known.get_opt(&name)).await? {
-        Some(existing) => existing,
-        None => match open(reads, &written, run).await {
+    let same_miss = ListParams::default().fields(&format!("spec.fingerprint={fingerprint}"));
+    let known = call("list the debriefs", known.list(&same_miss)).await?.items;
+    let existing = match debrief::to_join(&known) {
+        Some(open) => open.clone(),
+        None => match open(reads, &written, run, debrief::next_number(&known)).await {
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(None),
-            Err(error) if error.code() == Some(409) => {
-                call("read the debrief", known.get(&name)).await?
-            }
+            // Another operator has opened it since the list was read.
+            Err(error) if error.code() == Some(409) => return Err(Error::Conflict),
             Err(error) if never_succeeds(&error) => {
                 tracing::error!(run = run.metadata.name, %error, "this run leaves no debrief");
                 return Ok(None);
@@ -57,19 +58,20 @@ pub async fn record_with(
         let status = DebriefStatus { observed_generation: existing.metadata.generation, ..status };
         record::apply_status("write the debrief's status", writes, &existing, &status).await?;
     }
-    Ok(Some(name))
+    Ok(Some(existing.name_any()))
 }
 
 async fn open(
     reads: &Client,
     debriefs: &Api<Debrief>,
     run: &ExperimentRun,
+    number: u32,
 ) -> Result<Option<Debrief>, Error> {
     let Some(period) = run.status.as_ref().and_then(Period::of) else {
         return Ok(None);
     };
     let lead_up = Box::pin(leadup::collect(reads, run, &period)).await;
-    let Some(debrief) = debrief::open(run, lead_up, NUMBER) else {
+    let Some(debrief) = debrief::open(run, lead_up, number) else {
         return Ok(None);
     };
     let params =

@@ -3,7 +3,7 @@
 use firedrill::{
     api::{
         Debrief, ExperimentRun,
-        debrief::{Objective, Severity, Stage},
+        debrief::{DebriefFactName, Objective, Severity, Stage},
     },
     debrief::{self, LeadUp},
 };
@@ -27,7 +27,7 @@ fn only_a_missed_objective_opens_one() {
     ] {
         let run = with(&slow_alert(), &[("/status/verdict", json!(verdict))]);
         assert_eq!(open(&run).is_some(), opens, "{verdict}");
-        assert_eq!(debrief::name(&run, 1).is_some(), opens, "{verdict}");
+        assert_eq!(debrief::fingerprint(&run).is_some(), opens, "{verdict}");
     }
     assert_eq!(open(&without(&slow_alert(), &["injected"])), None);
     assert_eq!(open(&with(&slow_alert(), &[("/status", Value::Null)])), None);
@@ -56,6 +56,8 @@ fn it_says_what_was_missed_and_how_bad_that_is() {
         assert_eq!(debrief.spec.evidence.missed, missed);
         assert_eq!(debrief.spec.severity, severity);
         assert_eq!(status.stage, Some(stage));
+        let resolved = status.fact(DebriefFactName::Resolved);
+        assert_eq!(resolved.is_some(), stage == Stage::AwaitingDebrief);
         assert_eq!(status.window.is_some(), stage == Stage::AwaitingDebrief);
     }
 }
@@ -87,7 +89,13 @@ fn it_is_found_by_its_labels_and_outlives_its_run() {
 
 #[test]
 fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
-    let name = |changes: &[(&str, Value)]| debrief::name(&with(&slow_alert(), changes), 1).unwrap();
+    let numbered = |changes: &[(&str, Value)], number| {
+        let run = with(&slow_alert(), changes);
+        let debrief = debrief::open(&run, lead_up(), number).unwrap();
+        assert_eq!(Some(debrief.spec.fingerprint), debrief::fingerprint(&run));
+        debrief.metadata.name.unwrap()
+    };
+    let name = |changes: &[(&str, Value)]| numbered(changes, 1);
     let same = name(&[]);
     let (prefix, number) = same.rsplit_once('-').unwrap();
     let fingerprint = prefix.strip_prefix("slow-alert-").unwrap();
@@ -108,7 +116,7 @@ fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
     ] {
         assert_ne!(name(&[(pointer, value)]), same, "{pointer}");
     }
-    assert!(debrief::name(&slow_alert(), 2).unwrap().ends_with(&format!("{fingerprint}-2")));
+    assert!(numbered(&[], 2).ends_with(&format!("{fingerprint}-2")));
 }
 
 #[test]
@@ -172,6 +180,63 @@ fn titles_of_faults_that_take_no_pods_name_what_was_broken() {
         title(egress, "NetworkPolicy", "firedrill-deployment-checkout"),
         "Losing 203.0.113.0/24, which checkout needs,"
     );
+}
+
+#[test]
+fn the_stage_is_read_off_the_facts_and_never_off_what_is_stored_of_it() {
+    for (run, stage, words) in [
+        (slow_alert(), Stage::AwaitingDebrief, "**Awaiting debrief**"),
+        (never_noticed(), Stage::AwaitingResolution, "**Awaiting resolution**"),
+    ] {
+        let mut debrief = open(&run).unwrap();
+        let whole = debrief.status.clone().unwrap();
+        for stored in [None, Some(Stage::AwaitingResolution), Some(Stage::AwaitingDebrief)] {
+            debrief.status.as_mut().unwrap().stage = stored;
+            assert_eq!(debrief::stage::of(debrief.status.as_ref().unwrap()), stage);
+            assert!(debrief::render(&debrief).contains(words), "{stored:?} is stored");
+            let mended = debrief::join(&debrief, &run);
+            assert_eq!(mended, (stored != Some(stage)).then(|| whole.clone()), "{stored:?}");
+        }
+    }
+}
+
+#[test]
+fn a_fact_that_is_written_stays_and_the_meeting_goes_by_it() {
+    let mut debrief = open(&slow_alert()).unwrap();
+    let status = debrief.status.as_mut().unwrap();
+    status.facts[0].at = moment("2026-11-25T08:00:00Z");
+    let facts = status.facts.clone();
+    let joined = debrief::join(&debrief, &slow_alert()).unwrap();
+    assert_eq!(joined.facts, facts);
+    assert_eq!(joined.window.unwrap().not_before, moment("2026-11-26T08:00:00Z"));
+}
+
+#[test]
+fn a_miss_joins_the_newest_of_its_debriefs_and_the_next_number_follows_the_highest() {
+    let name = |number: &str| format!("slow-alert-f4a863f6-{number}");
+    let known = |numbers: &[&str]| -> Vec<Debrief> {
+        let named = |number: &&str| {
+            let mut debrief = open(&slow_alert()).unwrap();
+            debrief.metadata.name = Some(name(number));
+            debrief
+        };
+        numbers.iter().map(named).collect()
+    };
+    for (numbers, joined, next) in [
+        (&[] as &[&str], None, 1),
+        (&["1"], Some("1"), 2),
+        (&["2", "10", "9"], Some("10"), 11),
+        (&["2"], Some("2"), 3),
+        (&["again", "1-again", ""], None, 1),
+    ] {
+        let known = known(numbers);
+        let found = debrief::to_join(&known).map(|debrief| debrief.metadata.name.clone().unwrap());
+        assert_eq!(found, joined.map(name), "{numbers:?}");
+        assert_eq!(debrief::next_number(&known), next, "{numbers:?}");
+    }
+    let mut known = known(&["1"]);
+    known[0].status = None;
+    assert!(debrief::to_join(&known).is_some(), "it was opened a moment ago");
 }
 
 #[test]

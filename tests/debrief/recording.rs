@@ -1,8 +1,11 @@
 //! Opening and joining survive lost calls, crashes and a second operator: one debrief, each run once.
 
 use firedrill::{
-    api::{Debrief, ExperimentRun, debrief::Stage},
-    debrief,
+    api::{
+        Debrief, ExperimentRun,
+        debrief::{DebriefFactName, Stage},
+    },
+    debrief::{self, LeadUp},
     shell::{Error, debrief::record_with},
 };
 use serde_json::json;
@@ -37,6 +40,7 @@ fn second_run() -> ExperimentRun {
 fn check(debrief: &Debrief, repeats: i32) {
     let status = debrief.status.clone().unwrap();
     assert_eq!(status.stage, Some(Stage::AwaitingDebrief));
+    assert!(status.fact(DebriefFactName::Resolved).is_some());
     assert_eq!(status.missed.as_deref(), Some("Detection"));
     assert_eq!(status.observed_generation, Some(1));
     assert_eq!(
@@ -50,7 +54,8 @@ fn check(debrief: &Debrief, repeats: i32) {
 async fn a_miss_opens_one_debrief_and_a_repeat_joins_it() {
     let server = Server::default();
     let name = persist(&server, &slow_alert()).await;
-    assert_eq!(Some(&name), debrief::name(&slow_alert(), 1).as_ref());
+    let expected = debrief::open(&slow_alert(), LeadUp::default(), 1).unwrap();
+    assert_eq!(Some(&name), expected.metadata.name.as_ref());
     check(&server.debrief().unwrap(), 0);
     assert_eq!(persist(&server, &second_run()).await, name);
     check(&server.debrief().unwrap(), 1);

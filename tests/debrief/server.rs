@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use firedrill::api::Debrief;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ impl Server {
                 let (parts, body) = request.into_parts();
                 let body = body.collect_bytes().await.map_err(std::io::Error::other)?;
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                server.answer(&parts.method, parts.uri.path(), &body)
+                server.answer(&parts.method, &parts.uri, &body)
             }
         });
         Client::new(service, "shop")
@@ -75,9 +75,10 @@ impl Server {
     fn answer(
         &self,
         method: &Method,
-        path: &str,
+        uri: &Uri,
         body: &Value,
     ) -> Result<Response<Body>, std::io::Error> {
+        let path = uri.path();
         let mut state = self.0.lock().unwrap();
         let number = state.calls.len();
         state.calls.push(format!("{method} {path}"));
@@ -85,7 +86,7 @@ impl Server {
         if lost == Some(Lost::Call) {
             return Err(std::io::Error::other("the call was lost"));
         }
-        let (code, answer) = state.handle(method, path, body);
+        let (code, answer) = state.handle(method, uri, body);
         if lost == Some(Lost::Answer) {
             return Err(std::io::Error::other("the answer was lost"));
         }
@@ -95,8 +96,18 @@ impl Server {
 }
 
 impl State {
-    fn handle(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
+    fn handle(&mut self, method: &Method, uri: &Uri, body: &Value) -> (StatusCode, Value) {
+        let path = uri.path();
         match (method, path.contains("/debriefs")) {
+            (&Method::GET, true) if path.ends_with("/debriefs") => {
+                let selector = uri.query().unwrap_or_default();
+                let chosen = |debrief: &&Value| {
+                    let fingerprint = debrief["spec"]["fingerprint"].as_str().unwrap();
+                    selector.contains(&format!("fieldSelector=spec.fingerprint%3D{fingerprint}"))
+                };
+                let items: Vec<_> = self.debrief.iter().filter(chosen).collect();
+                (StatusCode::OK, json!({"metadata": {}, "items": items}))
+            }
             (&Method::GET, true) => match &self.debrief {
                 Some(debrief) if path.ends_with(debrief["metadata"]["name"].as_str().unwrap()) => {
                     (StatusCode::OK, debrief.clone())

@@ -211,6 +211,13 @@ async fn the_server_takes_the_debrief_once_and_never_lets_its_evidence_change() 
     let forged = Patch::Merge(json!({"spec": {"evidence": {"pods": 7}}}));
     let refused = debriefs.patch(&name, &PatchParams::default(), &forged).await.unwrap_err();
     assert!(refused.to_string().contains("the evidence is written once"), "{refused}");
+    let later = json!({"name": "resolved", "at": "2026-11-24T10:41:12.920000Z"});
+    for facts in [json!([later]), json!([]), json!(null)] {
+        let forged = Patch::Merge(json!({"status": {"facts": facts}}));
+        let refused = debriefs.patch_status(&name, &PatchParams::default(), &forged).await;
+        let refused = refused.expect_err("a fact that was changed or removed");
+        assert!(refused.to_string().contains("facts are written once"), "{refused}");
+    }
     let retitled = Patch::Merge(json!({"spec": {"title": "Losing a web pod went unnoticed"}}));
     debriefs.patch(&name, &PatchParams::default(), &retitled).await.unwrap();
 }
