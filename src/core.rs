@@ -33,4 +33,5 @@ pub mod span;
 pub mod stage;
 pub mod summary;
 pub mod verdict;
+pub mod words;
 pub mod world;

@@ -20,7 +20,7 @@ use crate::{
         Duration, ExperimentRun, Moment,
         run::{ExperimentRunStatus, Fact, FactName},
     },
-    core::conditions::waited_for,
+    core::{conditions::waited_for, words},
 };
 
 /// How much a terminal can show.
@@ -76,12 +76,6 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A number of things: `1 resource`, `2 resources`.
-#[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// One fact as a line: time of day, name, detail.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
@@ -89,31 +83,10 @@ pub fn line(fact: &Fact) -> String {
     let refused = fact.name == FactName::Completed && is_guard(&fact.detail);
     let detail = match clean(&fact.detail) {
         detail if detail.is_empty() => detail,
-        guard if refused => format!("  refused by guard {guard}"),
+        guard if refused => format!("  {}", words::refused(&guard)),
         detail => format!("  {detail}"),
     };
-    format!("{}  {:<14}{detail}", fact.at.time_of_day(), name(fact.name))
-}
-
-/// A fact's name in words.
-#[must_use]
-pub const fn name(fact: FactName) -> &'static str {
-    match fact {
-        FactName::Accepted => "accepted",
-        FactName::Journaled => "journaled",
-        FactName::Injected => "injected",
-        FactName::EffectObserved => "effect",
-        FactName::ImpactStarted => "impact",
-        FactName::ConditionTrue => "condition true",
-        FactName::Firing => "firing",
-        FactName::Notified => "notified",
-        FactName::Mitigated => "mitigated",
-        FactName::Restored => "restored",
-        FactName::Recovered => "recovered",
-        FactName::RevertStarted => "reverting",
-        FactName::Reverted => "reverted",
-        FactName::Completed => "completed",
-    }
+    format!("{}  {:<14}{detail}", fact.at.time_of_day(), words::fact(fact.name))
 }
 
 /// The guard that is waited for, with its words; a run that is over waits for nothing.

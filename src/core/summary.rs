@@ -3,10 +3,11 @@
 use super::{
     absence,
     measure::{back_after, tenths},
+    words,
 };
 use crate::api::{
     Duration, ExperimentSpec,
-    run::{Answer, ExperimentRunStatus, FactName, RecoveredBy, Verdict},
+    run::{Answer, ExperimentRunStatus, FactName, Verdict},
 };
 
 /// The sentence for a run that was injected.
@@ -65,15 +66,7 @@ fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String
 fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
     let recovery = status.recovery.as_ref()?;
     let objective = spec.recovery.within;
-    let how = match recovery.by {
-        Some(RecoveredBy::Automatic) => " by itself",
-        Some(RecoveredBy::FaultEnded) => " when the fault ended",
-        Some(RecoveredBy::Rollback) => " by a rollback",
-        Some(RecoveredBy::Scale) => " by scaling",
-        Some(RecoveredBy::Restart) => " by a restart",
-        Some(RecoveredBy::Manual) => " by hand",
-        None => "",
-    };
+    let how = recovery.by.map(|by| format!(" {}", words::recovered(by))).unwrap_or_default();
     Some(match recovery.took {
         Some(took) => {
             format!("back{how} after {} (objective {objective})", back_after(status, took))
@@ -111,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{Gap, Impact},
+        api::run::{Gap, Impact, RecoveredBy},
         core::{
             abort::tests::plan,
             attribution::Attribution,
@@ -174,7 +167,7 @@ mod tests {
         check(&[IMPACT, NOTICED, BACK], Some(Rollback), met, "noticed after 9.1s (objective 5m, by Down), back by a rollback after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Scale), met, "noticed after 9.1s (objective 5m, by Down), back by scaling after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Restart), met, "noticed after 9.1s (objective 5m, by Down), back by a restart after 20s (objective 1h)");
-        check(&[IMPACT, NOTICED, BACK], Some(Manual), met, "noticed after 9.1s (objective 5m, by Down), back by hand after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Manual), met, "noticed after 9.1s (objective 5m, by Down), back by another change after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(FaultEnded), met, "noticed after 9.1s (objective 5m, by Down), back when the fault ended after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], None, met, "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)");
         check(&[IMPACT, (Mitigated, 20.0), BACK], Some(Automatic), met, "over before anybody had to notice (objective 5m), back by itself after 20s (objective 1h)");

@@ -17,6 +17,7 @@ use crate::{
         plan::{Plan, Problem},
         selection,
         span::crop,
+        words,
         world::{FRESH, Target, World},
     },
 };
@@ -129,7 +130,7 @@ fn list(problems: &[Problem]) -> String {
 }
 
 fn refusal(closed: &GuardResult) -> String {
-    format!("refused by guard {}: {}", closed.name, closed.detail)
+    format!("{}: {}", words::refused(&closed.name), closed.detail)
 }
 
 fn guard_reason(guard: Guard) -> &'static str {

@@ -4,10 +4,13 @@ use super::super::{
     markdown::{Table, code, paragraph, text},
     phrase::{fine, length, watched},
 };
-use crate::api::{
-    Duration,
-    debrief::Evidence,
-    run::{AlertRef, Chain},
+use crate::{
+    api::{
+        Duration,
+        debrief::Evidence,
+        run::{AlertRef, Chain},
+    },
+    core::{matcher, words},
 };
 
 /// How detection came about; absent where the run did not ask.
@@ -24,16 +27,12 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     }
     let mut table = Table::new(["Step", "After the injection", "Took", "What takes that long"]);
     let mut before = Duration::ZERO;
-    let steps = [
-        (
-            "condition true",
-            chain.condition_true,
-            "until the metrics show it: scrape and rule evaluation",
-        ),
-        ("firing", chain.firing, waited(&chain)),
-        ("notified", chain.notified, "grouping and delivery by Alertmanager"),
+    let reasons = [
+        "until the metrics show it: scrape and rule evaluation",
+        waited(&chain),
+        "grouping and delivery by Alertmanager",
     ];
-    for (step, after, what) in steps {
+    for ((step, after), what) in words::steps(&chain).into_iter().zip(reasons) {
         let Some(after) = after else { continue };
         let took = after.std().saturating_sub(before.std()).into();
         table.row([step.to_owned(), format!("+{}", length(after)), fine(took), what.to_owned()]);
@@ -53,18 +52,13 @@ const fn waited(chain: &Chain) -> &'static str {
 
 fn told_by(alert: &AlertRef) -> String {
     let labels = labels(alert).map(|labels| format!(": {}", code(&labels)));
-    let (name, source) = (code(alert_name(alert)), text(&alert.source));
+    let (name, source) = (code(words::alert(&alert.labels)), text(&alert.source));
     format!("{name} told by {source}{}", labels.unwrap_or_default())
-}
-
-/// The alert's name, by which people know it.
-pub fn alert_name(alert: &AlertRef) -> &str {
-    alert.labels.get("alertname").map_or("an alert without a name", String::as_str)
 }
 
 /// The alert's labels but its name, as a matcher has them; absent where it has no others.
 pub fn labels(alert: &AlertRef) -> Option<String> {
-    let others = alert.labels.iter().filter(|(label, _)| *label != "alertname");
-    let pairs: Vec<_> = others.map(|(label, value)| format!("{label}={value:?}")).collect();
-    (!pairs.is_empty()).then(|| format!("{{{}}}", pairs.join(", ")))
+    let mut others = alert.labels.clone();
+    others.remove("alertname");
+    (!others.is_empty()).then(|| matcher::print(&others))
 }
