@@ -6,7 +6,7 @@
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;
-pub mod facts;
+mod facts;
 pub mod fault;
 pub mod impact;
 pub mod journal;

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use firedrill::{api::definitions, cli::crds::yaml, detectors::SOURCES};
-use kube::ResourceExt;
-use serde_json::Value;
+use kube::{ResourceExt, core::cel::Validator};
+use serde_json::{Value, json};
 
 #[test]
 fn the_committed_definitions_are_the_generated_ones() {
@@ -72,4 +72,32 @@ fn walk(schema: &Value, path: &str, top: bool) {
     if schema["items"].is_object() {
         walk(&schema["items"], &format!("{path}[]"), false);
     }
+}
+
+#[test]
+fn a_fact_that_is_written_down_is_neither_changed_nor_removed() {
+    let fact = |name, second| json!({"name": name, "at": format!("2026-11-24T10:40:{second}Z")});
+    let facts = |facts: &[Value]| json!({"metadata": {"name": "x"}, "status": {"facts": facts}});
+    let with_facts = ["ExperimentRun", "Debrief"];
+    let kinds = definitions().iter().filter(|one| with_facts.contains(&&*one.spec.names.kind));
+    for definition in kinds.clone() {
+        let schema = json!(definition.spec.versions[0].schema)["openAPIV3Schema"].clone();
+        let old = facts(&[fact("a", "31")]);
+        let judge = |new: &Value| Validator::new().validate(&schema, new, Some(&old));
+        for new in [old.clone(), facts(&[fact("b", "30"), fact("a", "31")])] {
+            assert!(judge(&new).is_ok(), "{new}");
+        }
+        for new in [
+            facts(&[fact("a", "32")]),
+            facts(&[fact("b", "31")]),
+            facts(&[]),
+            json!({"metadata": {"name": "x"}, "status": {}}),
+            json!({"metadata": {"name": "x"}}),
+        ] {
+            let errors = judge(&new).expect_err("a fact was changed or removed");
+            assert_eq!(errors.as_slice().len(), 1, "{new}");
+            assert!(errors.as_slice()[0].message.contains("written once"), "{new}");
+        }
+    }
+    assert_eq!(kinds.count(), with_facts.len());
 }

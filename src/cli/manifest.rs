@@ -7,7 +7,7 @@ use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::view::{clean, count};
+use super::view::clean;
 use crate::{
     api::{Debrief, Experiment, ExperimentRun, SafetyLever, definitions, names},
     core::{
@@ -15,6 +15,7 @@ use crate::{
         hint,
         plan::{self, Plan},
         schema::{self, Problem},
+        words::count,
     },
 };
 

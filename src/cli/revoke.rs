@@ -6,10 +6,10 @@ use super::{
     confirm::confirm,
     connect::{Cluster, Flags},
     exit::{Exit, Failure},
-    view::count,
 };
 use crate::{
     api::{ExperimentRun, names},
+    core::words::count,
     shell::{
         Error,
         clock::Wall,

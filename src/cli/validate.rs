@@ -8,8 +8,8 @@ use super::{
     connect::Flags,
     exit::{Exit, Failure},
     manifest::{self, Report, Resource},
-    view,
 };
+use crate::core::words::count;
 
 /// Arguments of `firedrill validate`.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ fn tell(name: &str, resources: &[Resource], output: Output) {
             println!("{name}: {kind} is not ours and was not looked at");
         }
     }
-    println!("{name}: {}, no problem", view::count(resources.len(), "resource"));
+    println!("{name}: {}, no problem", count(resources.len(), "resource"));
 }
 
 /// The name to show and the text of a file.

@@ -19,7 +19,7 @@ use crate::{
         Duration, ExperimentRun, Moment,
         run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
-    core::{conditions::waited_for, fact::words},
+    core::{conditions::waited_for, words},
 };
 
 /// How much a terminal can show.
@@ -75,44 +75,17 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A number of things: `1 resource`, `2 resources`.
-#[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// One fact as a line: time of day, name, words.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
     // The guard's name alone says what would have let the run start.
     let refused = fact.name == FactName::Completed && fact.reason.is_some_and(Reason::names_guard);
-    let words = match clean(&words(fact)) {
-        words if words.is_empty() => words,
-        guard if refused => format!("  refused by guard {guard}"),
-        words => format!("  {words}"),
+    let said = match clean(&words::said(fact)) {
+        said if said.is_empty() => said,
+        guard if refused => format!("  {}", words::refused(&guard)),
+        said => format!("  {said}"),
     };
-    format!("{}  {:<14}{words}", fact.at.time_of_day(), name(fact.name))
-}
-
-/// A fact's name in words.
-#[must_use]
-pub const fn name(fact: FactName) -> &'static str {
-    match fact {
-        FactName::Accepted => "accepted",
-        FactName::Journaled => "journaled",
-        FactName::Injected => "injected",
-        FactName::EffectObserved => "effect",
-        FactName::ImpactStarted => "impact",
-        FactName::ConditionTrue => "condition true",
-        FactName::Firing => "firing",
-        FactName::Notified => "notified",
-        FactName::Mitigated => "mitigated",
-        FactName::Restored => "restored",
-        FactName::Recovered => "recovered",
-        FactName::RevertStarted => "reverting",
-        FactName::Reverted => "reverted",
-        FactName::Completed => "completed",
-    }
+    format!("{}  {:<14}{said}", fact.at.time_of_day(), words::fact(fact.name))
 }
 
 /// The guard that is waited for, with its words; a run that is over waits for nothing.

@@ -39,7 +39,7 @@ impl Sighting {
     /// What people call it.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.labels.get("alertname").map_or("an alert", String::as_str)
+        super::words::alert(&self.labels)
     }
 
     /// The alert by its labels.

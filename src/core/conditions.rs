@@ -1,6 +1,6 @@
 //! A run's conditions, read off its facts and answers.
 
-use super::{fact, stage};
+use super::{stage, words};
 use crate::api::{
     Moment,
     conditions::{Status, get, set},
@@ -19,7 +19,7 @@ pub fn update(
     let mut put = |type_, value| set(&mut conditions, type_, value, generation, now);
     put(condition::ACCEPTED, (Status::True, "Accepted", "the run was taken up"));
     let guard = waiting.map(|guard| (guard.name.to_string(), guard.detail.clone()));
-    let accepted = status.fact(FactName::Injected).map(fact::words);
+    let accepted = status.fact(FactName::Injected).map(words::said);
     put(condition::INJECTED, injected(status, accepted.as_deref(), guard.as_ref()));
     let detected =
         status.detection.as_ref().map(|detection| (detection.answer, &detection.headline));

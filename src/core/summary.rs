@@ -1,12 +1,13 @@
 //! One sentence with numbers that stands alone, for chats, lists and last lines.
 
 use super::{
-    absence, fact,
+    absence,
     measure::{back_after, tenths},
+    words,
 };
 use crate::api::{
     Duration, ExperimentSpec,
-    run::{Answer, ExperimentRunStatus, FactName, Reason, RecoveredBy, Verdict},
+    run::{Answer, ExperimentRunStatus, FactName, Reason, Verdict},
 };
 
 /// The sentence for a run that was injected.
@@ -40,7 +41,7 @@ pub fn of(
 /// The reason, with what was written down at the revert where that was for it.
 fn why(status: &ExperimentRunStatus, reason: Reason) -> String {
     let revert = status.fact(FactName::RevertStarted).filter(|fact| fact.reason == Some(reason));
-    revert.map_or_else(|| reason.to_string(), fact::words)
+    revert.map_or_else(|| reason.to_string(), words::said)
 }
 
 fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
@@ -65,15 +66,7 @@ fn noticed(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String
 fn back(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<String> {
     let recovery = status.recovery.as_ref()?;
     let objective = spec.recovery.within;
-    let how = match recovery.by {
-        Some(RecoveredBy::Automatic) => " by itself",
-        Some(RecoveredBy::FaultEnded) => " when the fault ended",
-        Some(RecoveredBy::Rollback) => " by a rollback",
-        Some(RecoveredBy::Scale) => " by scaling",
-        Some(RecoveredBy::Restart) => " by a restart",
-        Some(RecoveredBy::Manual) => " by hand",
-        None => "",
-    };
+    let how = recovery.by.map(|by| format!(" {}", words::recovered(by))).unwrap_or_default();
     Some(match recovery.took {
         Some(took) => {
             format!("back{how} after {} (objective {objective})", back_after(status, took))
@@ -112,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{Fact, Gap, Impact},
+        api::run::{Fact, Gap, Impact, RecoveredBy},
         core::{
             abort::tests::plan,
             attribution::Attribution,
@@ -176,7 +169,7 @@ mod tests {
         check(&[IMPACT, NOTICED, BACK], Some(Rollback), met, "noticed after 9.1s (objective 5m, by Down), back by a rollback after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Scale), met, "noticed after 9.1s (objective 5m, by Down), back by scaling after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(Restart), met, "noticed after 9.1s (objective 5m, by Down), back by a restart after 20s (objective 1h)");
-        check(&[IMPACT, NOTICED, BACK], Some(Manual), met, "noticed after 9.1s (objective 5m, by Down), back by hand after 20s (objective 1h)");
+        check(&[IMPACT, NOTICED, BACK], Some(Manual), met, "noticed after 9.1s (objective 5m, by Down), back by another change after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], Some(FaultEnded), met, "noticed after 9.1s (objective 5m, by Down), back when the fault ended after 20s (objective 1h)");
         check(&[IMPACT, NOTICED, BACK], None, met, "noticed after 9.1s (objective 5m, by Down), back after 20s (objective 1h)");
         check(&[IMPACT, (Mitigated, 20.0), BACK], Some(Automatic), met, "over before anybody had to notice (objective 5m), back by itself after 20s (objective 1h)");

@@ -6,7 +6,10 @@ use crate::{
         debrief::{Evidence, Stage, Window},
         run::{Fact, FactName, Took},
     },
-    core::measure::{tenths, whole_tenths},
+    core::{
+        measure::{tenths, whole_tenths},
+        words::count,
+    },
 };
 
 /// The length in tenths of a second, rounded up as the run's own headline is.
@@ -82,12 +85,10 @@ pub const fn stage(stage: Stage) -> &'static str {
     }
 }
 
-/// `1 pod`, `2 pods`.
-pub fn count(number: impl Into<i64>, noun: &str) -> String {
-    match number.into() {
-        1 => format!("1 {noun}"),
-        number => format!("{number} {noun}s"),
-    }
+/// The words as a sentence begins with them.
+pub fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// The share in whole percent, in tenths near nothing and near all: `0 %` is none at all, `100 %` is all.

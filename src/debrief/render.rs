@@ -11,10 +11,13 @@ use super::{
     markdown::{Table, code, paragraph, text},
     phrase, stage,
 };
-use crate::api::{
-    Debrief, DebriefStatus, Moment,
-    debrief::Evidence,
-    run::{FactName, RecoveredBy},
+use crate::{
+    api::{
+        Debrief, DebriefStatus, Moment,
+        debrief::Evidence,
+        run::{FactName, RecoveredBy},
+    },
+    core::words::{self, count},
 };
 
 const PREFACE: &str = "\
@@ -60,7 +63,7 @@ fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
     );
     parts.extend(status.window.as_ref().map(phrase::meeting));
     if status.repeats > 0 {
-        parts.push(format!("seen {} since", phrase::count(status.repeats, "more time")));
+        parts.push(format!("seen {} since", count(status.repeats, "more time")));
     }
     parts.extend(
         injected(&debrief.spec.evidence).map(|at| at.timestamp().strftime("%d %b %Y").to_string()),
@@ -106,7 +109,7 @@ fn also_fired(evidence: &Evidence) -> Option<String> {
     for alert in &evidence.also_fired {
         let note = alert.note.as_deref().unwrap_or("no alert that was expected");
         table.row([
-            code(detection::alert_name(alert)),
+            code(words::alert(&alert.labels)),
             detection::labels(alert).map_or_else(|| "none".to_owned(), |labels| code(&labels)),
             text(&alert.source),
             text(note),

@@ -1,6 +1,6 @@
 //! The title: what was broken, and which objective it missed by how much, in at most 120 characters.
 
-use super::phrase::length;
+use super::phrase::{capitalized, length};
 use crate::api::{
     debrief::{Evidence, Objective},
     run::RecoveredBy,
@@ -41,11 +41,6 @@ fn subject(evidence: &Evidence, name: &str) -> String {
         (victims, pods) if victims == pods => format!("Losing all {pods} {name} pods"),
         (victims, pods) => format!("Losing {victims} of {pods} {name} pods"),
     }
-}
-
-fn capitalized(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 fn clause(evidence: &Evidence, missed: Objective) -> String {

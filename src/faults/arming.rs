@@ -30,6 +30,12 @@ pub trait Arming {
     /// The injection in a few words, such as `patch of replicas to 0`.
     fn verb(&self) -> &'static str;
 
+    /// What the changed fields would do to `target`, where their values alone do not tell people, such as
+    /// `Service db would select no pod`.
+    fn consequence(&self, _target: &Target) -> Option<String> {
+        None
+    }
+
     /// To what the target's connections are cut, where the object is a `NetworkPolicy` of ours.
     fn cut(&self) -> Option<Cut<'_>> {
         None

@@ -83,6 +83,18 @@ impl Arming for DependencyOutage {
         }
     }
 
+    fn consequence(&self, target: &Target) -> Option<String> {
+        let cut = self.cut().map(|cut| match cut {
+            Cut::Service(name) => format!("{target} would not reach Service {name}"),
+            Cut::Range(range) => format!("{target} would not reach {range}"),
+        });
+        let blackhole = self.blackhole.as_ref();
+        cut.or_else(|| {
+            blackhole
+                .map(|dependency| format!("Service {} would select no pod", dependency.service))
+        })
+    }
+
     fn cut(&self) -> Option<Cut<'_>> {
         Some(match self.egress.as_ref()? {
             Egress::Service(name) => Cut::Service(name),

@@ -166,7 +166,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
     let zero = start(FactName::Injected).unwrap();
     known.moment(zero);
     for fact in &status.facts {
-        known.text(&firedrill::core::fact::words(fact));
+        known.text(&firedrill::core::words::said(fact));
         known.moment(fact.at);
         known.length(zero, fact.at);
         known.length(fact.not_before, fact.at);

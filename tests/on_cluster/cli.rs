@@ -65,7 +65,7 @@ async fn the_live_block_is_the_runs_status_and_every_terminal_shows_the_same() {
 
     for terminal in [&one, &other] {
         let screen = terminal.shows("the service is down");
-        assert!(screen.contains("running"), "{screen}");
+        assert!(screen.contains(&format!("{name}   injected   ")), "{screen}");
         for line in ["  noticed?", "  back?", "injected", "impact"] {
             assert!(screen.contains(line), "{line:?} is missing in\n{screen}");
         }

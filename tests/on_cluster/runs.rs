@@ -8,7 +8,7 @@ use firedrill::{
         ExperimentRun, SafetyLever,
         run::{Answer, FactName, Reason, RecoveredBy, Verdict},
     },
-    core::fact::words,
+    core::words::said,
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -251,7 +251,7 @@ async fn each_run_has_events_of_its_own_on_the_target_and_on_itself() {
         let run = ground.run(json!({"template": {"fault": {"podKill": {"count": count}}}})).await;
         let run = ground.finished(&run).await;
         let status = run.status.as_ref().unwrap();
-        let said = |name| words(status.fact(name).unwrap());
+        let said = |name| said(status.fact(name).unwrap());
         let what = format!("run {}: podKill, {count} of 2 pods", run.name_any());
         due.push(format!("FaultInjected: {what} ({})", said(FactName::Injected)));
         due.push(format!("FaultReverted: {what} is over ({})", said(FactName::RevertStarted)));

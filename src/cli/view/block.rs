@@ -7,7 +7,7 @@ use crate::{
         experiment::DetectionFrom,
         run::{ExperimentRunStatus, Fact, FactName},
     },
-    core::plan,
+    core::{plan, stage, words},
 };
 
 const BAR: usize = 20;
@@ -56,19 +56,13 @@ fn crop(line: &str, style: Style) -> String {
 }
 
 fn headline(run: &ExperimentRun, status: &ExperimentRunStatus, now: Moment) -> String {
-    let state = if status.fact(FactName::RevertStarted).is_some() {
-        "reverting"
-    } else if status.fact(FactName::Injected).is_some() {
-        "running"
-    } else {
-        "waiting"
-    };
+    let state = stage::word(status, None).to_lowercase();
     let limit = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
     let limit = limit
         .map(|spec| format!(" of at most {}", plan::followed_for(spec) + spec.recovery.stable_for));
     match since(status, FactName::Injected, now) {
         Some(elapsed) => {
-            format!("{}   {state} {}{}", title(run), seconds(elapsed), limit.unwrap_or_default())
+            format!("{}   {state}   {}{}", title(run), seconds(elapsed), limit.unwrap_or_default())
         }
         None => format!("{}   {state}", title(run)),
     }
@@ -96,7 +90,7 @@ fn noticed(
 
 /// The name of the alert that the fact is about.
 fn alert(fact: &Fact) -> String {
-    clean(fact.labels.get("alertname").map_or("an alert", String::as_str))
+    clean(words::alert(&fact.labels))
 }
 
 fn back(status: &ExperimentRunStatus, spec: &ExperimentSpec, now: Moment, style: Style) -> String {
@@ -172,7 +166,7 @@ mod tests {
         assert_eq!(
             block(&run, now, "Ctrl-C stops", PLAIN),
             "\
-slow-alert-8h2kx   running 27s of at most 3m
+slow-alert-8h2kx   injected   27s of at most 3m
   noticed?   #################### 27s of 20s   late  CheckoutDown is pending
   back?      #########........... 27s of 1m          the service is down
   probes     26 of 27 failed, last: answers: connection refused
@@ -181,6 +175,23 @@ slow-alert-8h2kx   running 27s of at most 3m
   10:40:36.310  condition true  {alertname=\"CheckoutDown\"}
 Ctrl-C stops"
         );
+    }
+
+    #[test]
+    fn the_first_line_says_where_the_run_stands() {
+        let now: Moment = serde_json::from_str("\"2026-11-24T10:40:58Z\"").unwrap();
+        let names = ["accepted", "journaled", "injected", "revertStarted", "reverted"];
+        let facts = names.map(|name| (name, "31.000000", ""));
+        for (seen, told) in [
+            (1, "waiting"),
+            (2, "injecting"),
+            (3, "injected   27s of at most 3m"),
+            (4, "reverting   27s of at most 3m"),
+            (5, "measuring   27s of at most 3m"),
+        ] {
+            let block = block(&run(&facts[..seen]), now, "", PLAIN);
+            assert_eq!(block.lines().next(), Some(&*format!("slow-alert-8h2kx   {told}")));
+        }
     }
 
     #[test]

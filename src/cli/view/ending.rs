@@ -4,9 +4,9 @@ use super::{Style, clean};
 use crate::{
     api::{
         Duration, ExperimentRun,
-        run::{Chain, ExperimentRunStatus, FactName, Reason, Verdict},
+        run::{ExperimentRunStatus, FactName, Reason, Verdict},
     },
-    core::measure::tenths,
+    core::{measure::tenths, words},
 };
 
 /// The lines for a run that is over.
@@ -51,17 +51,10 @@ fn sentence(status: &ExperimentRunStatus, style: Style) -> String {
 /// The alert's instants, and how well the last of them is known.
 fn noticed(status: &ExperimentRunStatus) -> Option<String> {
     let detection = status.detection.as_ref()?;
-    let Chain { condition_true, firing, notified } = detection.chain.as_ref()?;
-    let part =
-        |duration: &Option<Duration>, name| duration.map(|at| format!("+{} {name}", tenths(at)));
-    let parts: Vec<String> = [
-        part(condition_true, "condition true"),
-        part(firing, "firing"),
-        part(notified, "notified"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let steps = words::steps(detection.chain.as_ref()?).into_iter();
+    let parts: Vec<_> = steps
+        .filter_map(|(step, after)| after.map(|after| format!("+{} {step}", tenths(after))))
+        .collect();
     let error = detection.took.map(|took| {
         let width = Duration::from(took.max.std().saturating_sub(took.min.std()));
         format!("   known within {}", tenths(width))
@@ -74,11 +67,8 @@ fn noticed(status: &ExperimentRunStatus) -> Option<String> {
 fn cost(status: &ExperimentRunStatus) -> Option<String> {
     status.fact(FactName::Injected)?;
     let impact = status.impact.as_ref()?;
-    let unseen = if impact.is_partly_unseen() { "at least " } else { "" };
-    Some(format!(
-        "  cost      {} of {} probes failed, {unseen}{} pod-seconds unavailable",
-        impact.probes.failed, impact.probes.total, impact.unavailable_pod_seconds
-    ))
+    let (probes, unavailable) = (words::probes(&impact.probes), words::unavailable(impact));
+    Some(format!("  cost      {probes}, {unavailable}"))
 }
 
 #[cfg(test)]

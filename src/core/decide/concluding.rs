@@ -4,9 +4,9 @@ use super::observed::{Debriefing, Decision, Effect, Observed};
 use crate::{
     api::run::{ExperimentRunStatus, FactName, Reason, Verdict},
     core::{
-        changes, fact,
+        changes,
         span::{Span, crop},
-        summary,
+        summary, words,
         world::World,
     },
 };
@@ -36,7 +36,7 @@ pub(super) fn reverted(
         let verdict = if cause.aborts() { Verdict::Aborted } else { Verdict::Error };
         conclude(&mut status, verdict, cause);
         if status.fact(FactName::Injected).is_none() {
-            let why = status.fact(FactName::RevertStarted).map(fact::words).unwrap_or_default();
+            let why = status.fact(FactName::RevertStarted).map(words::said).unwrap_or_default();
             status.summary = Some(crop(format!("nothing was broken ({why})"), 1024));
         }
     }

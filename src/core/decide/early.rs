@@ -61,9 +61,9 @@ mod tests {
             Need,
             tests::{self, status},
         },
-        fact,
         pods::tests::at,
         sight::Sight,
+        words,
     };
 
     /// What is decided at `now` about a run that was journaled at 10, with these facts since then.
@@ -78,7 +78,7 @@ mod tests {
     /// The facts that the decision adds, by name and words.
     fn added(decision: Decision, known: usize) -> Vec<(FactName, String)> {
         let Decision::Record(status) = decision else { panic!("{decision:?}") };
-        status.facts.iter().skip(known).map(|fact| (fact.name, fact::words(fact))).collect()
+        status.facts.iter().skip(known).map(|fact| (fact.name, words::said(fact))).collect()
     }
 
     #[test]

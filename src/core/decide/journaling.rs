@@ -9,6 +9,7 @@ use crate::{
         plan::Plan,
         selection,
         span::crop,
+        words,
         world::{Target, World},
     },
 };
@@ -117,5 +118,5 @@ pub(super) fn plan_only(
 }
 
 pub(super) fn refusal(closed: &GuardResult) -> String {
-    format!("refused by guard {}: {}", closed.name, closed.detail)
+    format!("{}: {}", words::refused(&closed.name), closed.detail)
 }

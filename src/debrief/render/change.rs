@@ -5,14 +5,13 @@ use super::super::{
     markdown::{code, paragraph, text},
     phrase::{fact, length, took, watched},
 };
-use super::detection::alert_name;
 use crate::{
     api::{
         Duration,
         debrief::{Evidence, Objective},
         run::{AlertRef, FactName, RecoveredBy},
     },
-    core::alarms::UNEXPECTED,
+    core::{alarms::UNEXPECTED, words},
     detectors::{self, Push},
 };
 
@@ -68,7 +67,7 @@ fn detection(evidence: &Evidence) -> Lesson {
     let name = evidence
         .alert
         .as_ref()
-        .map_or_else(|| "the alert".to_owned(), |alert| code(alert_name(alert)));
+        .map_or_else(|| "the alert".to_owned(), |alert| code(words::alert(&alert.labels)));
     let Delays { condition, firing, notified } = delays(evidence).unwrap_or_default();
     match (condition, firing) {
         (_, None) => silence(evidence, condition),
@@ -101,7 +100,7 @@ fn silence(evidence: &Evidence, condition: Option<Duration>) -> Lesson {
     let watched = watched.unwrap_or_default();
     // One that nobody is told of, or that was on before, would notice nothing.
     let fit = |other: &&AlertRef| other.note.as_deref() == Some(UNEXPECTED);
-    let other = evidence.also_fired.iter().find(fit).map(|other| code(alert_name(other)));
+    let other = evidence.also_fired.iter().find(fit).map(|other| code(words::alert(&other.labels)));
     let other = other
         .map(|other| format!(" {other} did fire: where it is what calls people, let it count."));
     let other = other.unwrap_or_default();
@@ -231,7 +230,6 @@ fn slowest(evidence: &Evidence) -> String {
 }
 
 fn tolerance(evidence: &Evidence) -> Lesson {
-    let probes = &evidence.impact.probes;
     let lasted = evidence.measured.impact_duration;
     let lasted = lasted.map(|lasted| format!(" for {}", took(lasted))).unwrap_or_default();
     let (victims, pods) = (evidence.victims.len(), evidence.pods);
@@ -242,8 +240,8 @@ fn tolerance(evidence: &Evidence) -> Lesson {
     };
     Lesson {
         found: format!(
-            "Users would have noticed{lasted}: {} of {} probes failed.",
-            probes.failed, probes.total
+            "Users would have noticed{lasted}: {}.",
+            words::probes(&evidence.impact.probes)
         ),
         change: format!("{} must go on serving {fault}.", text(&evidence.target)),
     }

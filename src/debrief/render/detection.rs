@@ -10,6 +10,7 @@ use crate::{
         debrief::Evidence,
         run::{AlertRef, Chain, FactName},
     },
+    core::{matcher, words},
     detectors,
 };
 
@@ -30,16 +31,12 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     let notified = fact(evidence, FactName::Notified);
     let by = notified.map_or("", |fact| detectors::called(&fact.source));
     let delivery = format!("grouping and delivery by {by}");
-    let steps = [
-        (
-            "condition true",
-            chain.condition_true,
-            "until the metrics show it: scrape and rule evaluation",
-        ),
-        ("firing", chain.firing, waited(&chain)),
-        ("notified", chain.notified, delivery.as_str()),
+    let reasons = [
+        "until the metrics show it: scrape and rule evaluation",
+        waited(&chain),
+        delivery.as_str(),
     ];
-    for (step, after, what) in steps {
+    for ((step, after), what) in words::steps(&chain).into_iter().zip(reasons) {
         let Some(after) = after else { continue };
         let took = after.std().saturating_sub(before.std()).into();
         table.row([step.to_owned(), format!("+{}", length(after)), fine(took), what.to_owned()]);
@@ -59,18 +56,13 @@ const fn waited(chain: &Chain) -> &'static str {
 
 fn told_by(alert: &AlertRef) -> String {
     let labels = labels(alert).map(|labels| format!(": {}", code(&labels)));
-    let (name, source) = (code(alert_name(alert)), text(&alert.source));
+    let (name, source) = (code(words::alert(&alert.labels)), text(&alert.source));
     format!("{name} told by {source}{}", labels.unwrap_or_default())
-}
-
-/// The alert's name, by which people know it.
-pub fn alert_name(alert: &AlertRef) -> &str {
-    alert.labels.get("alertname").map_or("an alert without a name", String::as_str)
 }
 
 /// The alert's labels but its name, as a matcher has them; absent where it has no others.
 pub fn labels(alert: &AlertRef) -> Option<String> {
-    let others = alert.labels.iter().filter(|(label, _)| *label != "alertname");
-    let pairs: Vec<_> = others.map(|(label, value)| format!("{label}={value:?}")).collect();
-    (!pairs.is_empty()).then(|| format!("{{{}}}", pairs.join(", ")))
+    let mut others = alert.labels.clone();
+    others.remove("alertname");
+    (!others.is_empty()).then(|| matcher::print(&others))
 }

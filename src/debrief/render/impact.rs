@@ -2,9 +2,12 @@
 
 use super::super::{
     markdown::{code, text},
-    phrase::{count, instant, percent, took},
+    phrase::{capitalized, instant, percent, took},
 };
-use crate::api::{Duration, debrief::Evidence, run::ProbeCounts};
+use crate::{
+    api::{Duration, debrief::Evidence, run::ProbeCounts},
+    core::words,
+};
 
 /// So many victims are named; the rest is counted.
 const NAMED_MAX: usize = 10;
@@ -18,9 +21,7 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     );
     lines.extend(probes(&impact.probes));
     if impact.unavailable_pod_seconds > 0.0 {
-        let unseen = if impact.is_partly_unseen() { "At least " } else { "" };
-        let seconds = impact.unavailable_pod_seconds;
-        lines.push(format!("- {unseen}{seconds:.1} pod-seconds unavailable."));
+        lines.push(format!("- {}.", capitalized(&words::unavailable(impact))));
     }
     lines.extend(victims(evidence));
     lines.extend(impact.gaps.iter().map(|gap| {
@@ -46,9 +47,8 @@ fn probes(probes: &ProbeCounts) -> Option<String> {
     let words = probes.last_failure.as_ref();
     let words = words.map(|words| format!("; the last one said {}", code(words)));
     Some(format!(
-        "- {} of {} probes failed ({percent}){}{}.",
-        probes.failed,
-        probes.total,
+        "- {} ({percent}){}{}.",
+        words::probes(probes),
         during.unwrap_or_default(),
         words.unwrap_or_default()
     ))
@@ -73,9 +73,7 @@ fn victims(evidence: &Evidence) -> Option<String> {
             victims.iter().map(|victim| format!("{} {}", text(&victim.kind), code(&victim.name)));
         return Some(format!("- Changed for it: {}.", kinds.collect::<Vec<_>>().join(", ")));
     }
-    let number = i64::try_from(victims.len()).unwrap_or(i64::MAX);
-    let pods = evidence.pods;
-    let broken =
-        format!("- {} broken of {pods}: {}{more}.", count(number, "pod"), names.join(", "));
+    let (broken, pods) = (words::count(victims.len(), "pod"), evidence.pods);
+    let broken = format!("- {broken} broken of {pods}: {}{more}.", names.join(", "));
     (!victims.is_empty()).then_some(broken)
 }

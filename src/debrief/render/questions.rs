@@ -10,7 +10,7 @@ use crate::{
         debrief::Evidence,
         run::{Answer, RecoveredBy, Took},
     },
-    core::measure::within,
+    core::{measure::within, words},
 };
 
 /// The faster marks that teams grow towards; asked where the objective allows more.
@@ -24,12 +24,10 @@ pub fn table(evidence: &Evidence) -> String {
     detection(evidence, &mut table);
     recovery(evidence, &mut table);
     if let Some(answer) = evidence.answers.tolerance {
-        let probes = &evidence.impact.probes;
-        let measured = format!("{} of {} probes failed", probes.failed, probes.total);
         table.row([
             "Did users notice nothing?".to_owned(),
             "no impact".to_owned(),
-            measured,
+            words::probes(&evidence.impact.probes),
             gate(answer),
         ]);
     }
@@ -73,16 +71,9 @@ fn recovery(evidence: &Evidence, table: &mut Table<4>) {
     table.row(["Was it completely back in time?".to_owned(), goal, told, gate(answer)]);
     stretch(table, &RECOVERY_STRETCH, objectives.recovery, measured);
     if let Some(by) = evidence.recovered_by {
-        let (how, answer) = match by {
-            RecoveredBy::Automatic => ("by itself", Answer::Yes),
-            RecoveredBy::Rollback => ("by a rollback", Answer::No),
-            RecoveredBy::Scale => ("by scaling", Answer::No),
-            RecoveredBy::Restart => ("by a restart", Answer::No),
-            RecoveredBy::Manual => ("by another change", Answer::No),
-            RecoveredBy::FaultEnded => ("when the fault ended", Answer::No),
-        };
+        let answer = if by == RecoveredBy::Automatic { Answer::Yes } else { Answer::No };
         let question = "Did it come back without us?".to_owned();
-        table.row([question, STRETCH.to_owned(), how.to_owned(), plain(answer)]);
+        table.row([question, STRETCH.to_owned(), words::recovered(by).to_owned(), plain(answer)]);
     }
 }
 

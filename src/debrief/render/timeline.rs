@@ -80,7 +80,7 @@ fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
     if at != fact.at {
         what = format!("{what}, accepted by {}", instant(fact.at, zero));
     }
-    let said = crate::core::fact::words(fact);
+    let said = crate::core::words::said(fact);
     if !said.is_empty() {
         what = format!("{what}: {}", text(&said));
     }

@@ -21,7 +21,7 @@ use crate::{
         ExperimentRun, Moment,
         run::{ExperimentRunStatus, FactName, Journal},
     },
-    core::{fact::words, hash, span::crop},
+    core::{hash, span::crop, words::said},
     faults::{self, Harm},
     shell::call,
 };
@@ -114,7 +114,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
         warns: true,
         reason: "FaultInjected".to_owned(),
         action: "Inject",
-        note: format!("run {name}: {} ({})", what(status), words(fact)),
+        note: format!("run {name}: {} ({})", what(status), said(fact)),
         at: fact.at,
         about: broken(),
     });
@@ -153,14 +153,14 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
 /// The fault's key and what it breaks, such as `selector of Service checkout`.
 fn what(status: &ExperimentRunStatus) -> String {
     let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
-    let broken = status.fact(FactName::Journaled).map(words);
+    let broken = status.fact(FactName::Journaled).map(said);
     let parts: Vec<_> = fault.map(str::to_owned).into_iter().chain(broken).collect();
     parts.join(", ")
 }
 
 /// Why it was reverted.
 fn cause(status: &ExperimentRunStatus) -> String {
-    status.fact(FactName::RevertStarted).map(words).unwrap_or_default()
+    status.fact(FactName::RevertStarted).map(said).unwrap_or_default()
 }
 
 /// The target, and beside it the dependency that was broken.

@@ -7,7 +7,7 @@ use crate::{
         ExperimentRun,
         run::{ExperimentRunStatus, FactName},
     },
-    core::{conditions::waited_for, fact::words},
+    core::{conditions::waited_for, words::said},
 };
 
 /// What a fact that is a turn of a run's life is called in the log; the others are measurements.
@@ -28,7 +28,7 @@ pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
     let (namespace, name) = (text(&run.metadata.namespace), text(&run.metadata.name));
     let experiment = run.spec.experiment.to_string();
     for (fact, turn) in TURNS.iter().filter_map(|(name, turn)| Some((is_new(*name)?, turn))) {
-        let (at, detail) = (fact.at, words(fact));
+        let (at, detail) = (fact.at, said(fact));
         info!(namespace, run = name, experiment, %at, detail, "{turn}");
     }
     if let Some((guard, detail)) = waited_for(status)

@@ -11,10 +11,10 @@ use crate::{
     core::{
         abort::tests::{plan, sample},
         decide::tests::{self, status},
-        fact,
         plan::Plan,
         pods::tests::{at, pod},
         sight::Sight,
+        words,
         world::{
             Changeable, Scene,
             tests::{healthy, scene},
@@ -202,7 +202,7 @@ fn a_fault_that_the_reaper_has_ended_is_reverted_as_of_what_stands_on_the_object
     };
     let started = status.fact(FactName::RevertStarted).unwrap();
     assert_eq!((started.not_before, started.at), (at(45.0), at(46.0)));
-    assert_eq!(fact::words(started), "Duration: the reaper ended it");
+    assert_eq!(words::said(started), "Duration: the reaper ended it");
     let Decision::Record(status) = tests::decided(&plan, Some(*status), Some(&world), &sight, 47.2)
     else {
         panic!("it is read back")
@@ -224,7 +224,7 @@ fn a_fault_that_somebody_revokes_before_its_deadline_ends_the_run_early() {
         panic!("it is written down")
     };
     let started = status.fact(FactName::RevertStarted).unwrap();
-    assert_eq!(fact::words(started), "Stopped: `firedrill revoke` ended it");
+    assert_eq!(words::said(started), "Stopped: `firedrill revoke` ended it");
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn next_at(seconds: u64, counts: bool, facts: &[(FactName, f64)], good: usize) -
             status = *next;
             let revert = status.fact(FactName::RevertStarted).filter(|_| !known);
             let over =
-                revert.map(fact::words).or_else(|| status.reason.map(|reason| reason.to_string()));
+                revert.map(words::said).or_else(|| status.reason.map(|reason| reason.to_string()));
             if let Some(cause) = over {
                 return Some(format!("{now:.1} {cause}"));
             }
