@@ -146,7 +146,7 @@ fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Mo
     };
     let (config, book) = (observed.config, &observed.sight.book);
     let asked = config.prometheus.is_some() || config.alertmanager.is_some();
-    status.fact(plan.detection.until_fact()).is_none()
+    status.fact(plan.detection.until.fact()).is_none()
         && status.fact(FactName::ImpactStarted).is_some()
         && asked
         && !book.covers(from, to.min(over))
