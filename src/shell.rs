@@ -115,7 +115,7 @@ pub enum Error {
     Timeout(&'static str),
     /// The object changed meanwhile; the next look continues from there.
     #[error("the object has changed meanwhile")]
-    Conflict,
+    Conflict(&'static str),
     /// There is nothing to make a name of.
     #[error("no random numbers: {0}")]
     Random(String),
@@ -125,16 +125,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// The failed operation as a CamelCase reason.
+    /// The step that failed, and how, as one CamelCase word: `ReadTheRunFailed`.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Call { .. } => "CallFailed",
-            Self::Timeout(_) => "CallTimedOut",
-            Self::Conflict => "Conflict",
-            Self::Random(_) => "NoRandomNumbers",
-            Self::TooManySteps(_) => "TooManySteps",
-        }
+    pub fn reason(&self) -> String {
+        let (step, how) = match self {
+            Self::Call { what, .. } => (*what, "Failed"),
+            Self::Timeout(what) => (*what, "TimedOut"),
+            Self::Conflict(what) => (*what, "Conflicted"),
+            Self::Random(_) => return "NoRandomNumbers".to_owned(),
+            Self::TooManySteps(_) => return "TooManySteps".to_owned(),
+        };
+        step.split(' ').chain([how]).map(capitalised).collect()
     }
 
     /// The API server's status code, where it answered.
@@ -145,6 +146,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The letters and digits of a word, the first one large.
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars().filter(|c| c.is_alphanumeric());
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// The API server's status code, where it answered.
@@ -168,5 +175,27 @@ pub async fn call<T>(
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(source)) => Err(Error::Call { what, source: Box::new(source) }),
         Err(_) => Err(Error::Timeout(what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_tells_which_step_failed_and_how() {
+        let refused = |what| {
+            let source = Box::new(kube::Error::LinesCodecMaxLineLengthExceeded);
+            Error::Call { what, source }
+        };
+        for (error, reason) in [
+            (refused("read the run"), "ReadTheRunFailed"),
+            (refused("list the target's pods"), "ListTheTargetsPodsFailed"),
+            (Error::Timeout("read the run"), "ReadTheRunTimedOut"),
+            (Error::Conflict("write the run's status"), "WriteTheRunsStatusConflicted"),
+            (Error::TooManySteps(16), "TooManySteps"),
+        ] {
+            assert_eq!(error.reason(), reason);
+        }
     }
 }

@@ -179,12 +179,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// What is built into the product: a test of a rule needs a spec, and so a fault.
 fn without_tests(text: &str) -> &str {
-    let ends = [
-        "#[cfg(test)]\nmod tests",
-        "#[cfg(test)]\npub(crate) mod tests",
-        "#[cfg(test)]\npub(super) mod tests",
-    ];
-    ends.iter().filter_map(|end| text.find(end)).min().map_or(text, |end| &text[..end])
+    let ends = ["mod tests", "pub(crate) mod tests", "pub(super) mod tests"];
+    let ends = ends.iter().filter_map(|end| text.find(&format!("#[cfg(test)]\n{end}")));
+    ends.min().map_or(text, |end| &text[..end])
 }
 
 fn named_in(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
@@ -306,6 +303,47 @@ fn a_shell_that_decides_by_where_a_run_stands_is_found() {
     ] {
         assert!(!judged(&planted("shell::run::observe", code)).is_empty(), "{code}");
     }
+}
+
+/// Text for people that is read back: what a rule needs to know is a field.
+fn details_read_in(text: &str) -> Vec<String> {
+    let readers = [
+        "starts_with",
+        "ends_with",
+        "contains",
+        "split",
+        "rsplit",
+        "strip_",
+        "find",
+        "parse",
+        "trim",
+    ];
+    let text: String = without_tests(text).split_whitespace().collect();
+    let reads = readers.iter().flat_map(|reader| {
+        [
+            format!("detail.{reader}"),
+            format!("detail.as_str().{reader}"),
+            format!("{reader}(&fact.detail"),
+        ]
+    });
+    reads.filter(|read| text.contains(read.as_str())).collect()
+}
+
+#[test]
+fn no_detail_is_read_back() {
+    for file in PRODUCT.iter() {
+        let found = details_read_in(&file.text);
+        assert!(found.is_empty(), "{} has {found:?}: make it a field", file.path.display());
+    }
+    for planted in [
+        "fact.detail.starts_with(PARTIAL)",
+        "revert\n    .detail\n    .split_once(\": \")",
+        "detail.filter(|detail| detail.starts_with(reason))",
+        "Matchers::parse(&fact.detail)",
+    ] {
+        assert_eq!(details_read_in(planted).len(), 1, "{planted}");
+    }
+    assert!(details_read_in("clean(&guard.detail)").is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    experiment::{DetectionFrom, DetectionUntil},
     facts,
     run::{AlertRef, Answer, Chain, ExperimentRef, Fact, Impact, RecoveredBy, Took, Victim},
     value::{Duration, Moment},
@@ -73,7 +74,7 @@ pub enum Severity {
 
 impl std::fmt::Display for Severity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        self.serialize(f)
     }
 }
 
@@ -118,7 +119,7 @@ pub enum Objective {
 
 impl std::fmt::Display for Objective {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        self.serialize(f)
     }
 }
 
@@ -202,10 +203,10 @@ pub struct Evidence {
 pub struct Objectives {
     /// `detection.within`.
     pub detection: Duration,
-    /// Where the detection clock started: `Injection` or `Impact`.
-    pub detection_from: String,
-    /// Where the detection clock stopped: `Firing` or `Notified`.
-    pub detection_until: String,
+    /// Where the detection clock started.
+    pub detection_from: DetectionFrom,
+    /// Where the detection clock stopped.
+    pub detection_until: DetectionUntil,
     /// The alerts that count, as Alertmanager matchers.
     #[schemars(length(max = 16), inner(length(max = 512)))]
     pub alerts: Vec<String>,
@@ -331,7 +332,7 @@ pub enum Stage {
 
 impl std::fmt::Display for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        self.serialize(f)
     }
 }
 

@@ -208,6 +208,12 @@ pub enum DetectionFrom {
     Impact,
 }
 
+impl std::fmt::Display for DetectionFrom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// Where the detection clock stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DetectionUntil {
@@ -216,6 +222,12 @@ pub enum DetectionUntil {
     Firing,
     /// When its notification is delivered.
     Notified,
+}
+
+impl std::fmt::Display for DetectionUntil {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// How fast the service must be completely back.

@@ -82,18 +82,31 @@ pub struct Gap {
     pub from: Moment,
     /// The first observation after.
     pub to: Moment,
-    /// What was not observed: `probes`, `alerts`, or the `fault` itself while nobody had ended it.
-    pub of: String,
+    /// What was not observed.
+    pub of: Unobserved,
+}
+
+/// What was not observed for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Unobserved {
+    /// The service: no probe was sampled.
+    Probes,
+    /// The fault itself: it was not there although nobody had ended it.
+    Fault,
+}
+
+impl std::fmt::Display for Unobserved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl Gap {
-    /// What a gap of the fault itself is called.
-    pub const FAULT: &'static str = "fault";
-
     /// Whether the fault was not there, rather than somebody who looks.
     #[must_use]
     pub fn is_of_fault(&self) -> bool {
-        self.of == Self::FAULT
+        self.of == Unobserved::Fault
     }
 }
 

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    experiment::{Detection, DetectionUntil, Experiment, ExperimentSpec},
+    experiment::{DetectionFrom, DetectionUntil, Experiment, ExperimentSpec},
     facts, names, reason,
     value::{Duration, Moment, Name},
 };
 
 pub use super::{
-    impact::{Ending, Gap, Impact, ProbeCounts, Since},
+    impact::{Ending, Gap, Impact, ProbeCounts, Since, Unobserved},
     journal::{
         ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef, Victim,
         Warning, Workload,
@@ -215,7 +215,7 @@ pub enum Answer {
 
 impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        self.serialize(f)
     }
 }
 
@@ -385,7 +385,7 @@ impl Verdict {
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        self.serialize(f)
     }
 }
 
@@ -490,13 +490,24 @@ impl ExperimentRunStatus {
     }
 }
 
-impl Detection {
+impl DetectionFrom {
+    /// The fact at which the detection clock starts.
+    #[must_use]
+    pub const fn fact(self) -> FactName {
+        match self {
+            Self::Injection => FactName::Injected,
+            Self::Impact => FactName::ImpactStarted,
+        }
+    }
+}
+
+impl DetectionUntil {
     /// The fact at which the detection clock stops.
     #[must_use]
-    pub const fn until_fact(&self) -> FactName {
-        match self.until {
-            DetectionUntil::Firing => FactName::Firing,
-            DetectionUntil::Notified => FactName::Notified,
+    pub const fn fact(self) -> FactName {
+        match self {
+            Self::Firing => FactName::Firing,
+            Self::Notified => FactName::Notified,
         }
     }
 }

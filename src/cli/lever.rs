@@ -20,8 +20,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct HaltArgs {
     /// Why, for those who meet it.
-    #[arg(long, default_value = "")]
-    pub reason: String,
+    #[arg(long)]
+    pub reason: Option<String>,
     /// Only this namespace; may be repeated; default everywhere.
     #[arg(long = "only", value_name = "NAMESPACE")]
     pub only: Vec<String>,
@@ -38,9 +38,7 @@ pub struct ResumeArgs {}
 pub async fn halt(flags: &Flags, args: &HaltArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let by = who(&cluster).await?;
-    let reason = if args.reason.is_empty() { Value::Null } else { json!(args.reason) };
-    let spec =
-        json!({"engaged": true, "reason": reason, "by": by, "scope": {"namespaces": args.only}});
+    let spec = json!({"engaged": true, "reason": args.reason, "by": by, "scope": {"namespaces": args.only}});
     write(&cluster, spec).await?;
     let place =
         if args.only.is_empty() { "every namespace".to_owned() } else { args.only.join(", ") };

@@ -4,7 +4,7 @@
 use super::{decide::observed::Observed, span::Span};
 use crate::api::{
     Duration,
-    run::{ExperimentRunStatus, Fact, FactName, Gap},
+    run::{ExperimentRunStatus, Fact, FactName, Gap, Unobserved},
 };
 
 /// How long it must be gone until that counts, as replicas do not take it up all at once; where the
@@ -23,7 +23,7 @@ pub fn gaps(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Vec<Gap> {
     if let Some(on) = gaps.last_mut().filter(|gap| gap.to >= gone.not_before) {
         on.to = observed.now;
     } else if gaps.len() < GAPS_MAX {
-        gaps.push(Gap { from: gone.not_before, to: observed.now, of: Gap::FAULT.to_owned() });
+        gaps.push(Gap { from: gone.not_before, to: observed.now, of: Unobserved::Fault });
     }
     gaps
 }

@@ -135,7 +135,7 @@ fn compare(before: &TargetRef, after: &TargetRef, scaled: bool) -> (RecoveredBy,
 mod tests {
     use super::*;
     use crate::{
-        api::run::{Journal, PreImage, Reason},
+        api::run::{Journal, PreImage, Reason, Unobserved},
         core::{pods::tests::at, world::tests::world},
     };
 
@@ -224,7 +224,7 @@ mod tests {
             ),
             ((10.0, 40.0), (9.0, 41.0), Some(RecoveredBy::Automatic), "the fault was still there"),
         ] {
-            let gap = Gap { from: at(gap.0), to: at(gap.1), of: "probes".to_owned() };
+            let gap = Gap { from: at(gap.0), to: at(gap.1), of: Unobserved::Probes };
             let status = ExperimentRunStatus {
                 facts: vec![
                     fact(FactName::RevertStarted, 44.0, 45.0, "the reaper ended it")

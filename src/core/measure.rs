@@ -7,7 +7,6 @@ use super::{
 };
 use crate::api::{
     Duration, ExperimentSpec, Moment,
-    experiment::DetectionFrom,
     run::{
         AlertRef, Answer, Chain, DetectionResult, DetectionTier, ExperimentRunStatus, FactName,
         Reason, RecoveredBy, RecoveryResult, RecoveryTier, Took,
@@ -53,10 +52,7 @@ pub fn within(took: Took, limit: Duration) -> Answer {
 #[must_use]
 pub fn window(spec: &ExperimentSpec, status: &ExperimentRunStatus) -> Option<(Moment, Moment)> {
     let injected = Span::from(status.fact(FactName::Injected)?);
-    let from = match spec.detection.from {
-        DetectionFrom::Injection => injected,
-        DetectionFrom::Impact => Span::from(status.fact(FactName::ImpactStarted)?),
-    };
+    let from = Span::from(status.fact(spec.detection.from.fact())?);
     Some((injected.not_before, from.at + spec.detection.within))
 }
 
@@ -66,11 +62,8 @@ pub fn detection(basis: &Basis<'_>) -> (DetectionResult, Option<Reason>) {
     let spec = &basis.spec.detection;
     let injected = basis.span(FactName::Injected);
     let impact = basis.span(FactName::ImpactStarted);
-    let start = match spec.from {
-        DetectionFrom::Injection => injected,
-        DetectionFrom::Impact => impact,
-    };
-    let took = basis.span(spec.until_fact()).zip(start).map(|(end, start)| end.since(start));
+    let start = basis.span(spec.from.fact());
+    let took = basis.span(spec.until.fact()).zip(start).map(|(end, start)| end.since(start));
     let over_before = over_before_objective(basis, start);
     let (answer, reason) = match took.map(|took| within(took, spec.within)) {
         Some(Answer::Yes) => (Answer::Yes, None),

@@ -4,7 +4,10 @@ use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
 use crate::api::{
     Duration, ExperimentSpec, Moment,
     experiment::Probe,
-    run::{ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Warning},
+    run::{
+        ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Unobserved,
+        Warning,
+    },
 };
 use crate::faults::{self, Sign};
 
@@ -82,7 +85,7 @@ impl Sight {
         let impact = status.impact.clone().unwrap_or_default();
         let from = impact.probes.as_of.unwrap_or(injected.at);
         self.earlier = impact.unseen().cloned().collect();
-        self.earlier.push(Gap { from, to: self.since, of: "probes".to_owned() });
+        self.earlier.push(Gap { from, to: self.since, of: Unobserved::Probes });
         self.inherited = impact.good_since;
         // Where it was good again, the last failure bounds nothing any more.
         let failed = impact.probes.last_failure_at.filter(|_| impact.good_since.is_none());
@@ -196,7 +199,7 @@ impl Sight {
     pub fn gaps(&self) -> Vec<Gap> {
         let own = self.probes.iter().flat_map(Series::gaps);
         let own =
-            own.map(|span| Gap { from: span.not_before, to: span.at, of: "probes".to_owned() });
+            own.map(|span| Gap { from: span.not_before, to: span.at, of: Unobserved::Probes });
         self.earlier.iter().cloned().chain(own).take(24).collect()
     }
 }

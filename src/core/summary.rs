@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::{Fact, Gap, Impact, RecoveredBy},
+        api::run::{Fact, Gap, Impact, RecoveredBy, Unobserved},
         core::{
             abort::tests::plan,
             attribution::Attribution,
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_fault_that_was_over_too_soon_is_told_with_its_gap() {
         let (spec, mut status) = measured(&[], None);
-        let gap = Gap { from: at(3.0), to: at(8.52), of: Gap::FAULT.to_owned() };
+        let gap = Gap { from: at(3.0), to: at(8.52), of: Unobserved::Fault };
         status.impact = Some(Impact { gaps: vec![gap], ..Impact::default() });
         assert_eq!(
             of(&spec, &status, Verdict::Inconclusive, Reason::FaultNotObserved),

@@ -101,7 +101,7 @@ pub fn count<N: Copy + Display + From<u8> + PartialEq>(number: N, noun: &str) ->
 mod tests {
     use super::*;
     use crate::{
-        api::run::{Gap, Reason},
+        api::run::{Gap, Reason, Unobserved},
         core::{pods::tests::at, span::Span},
     };
 
@@ -109,7 +109,7 @@ mod tests {
     fn what_is_unavailable_is_told_in_tenths_and_as_the_least_where_nobody_looked() {
         let mut impact = Impact { unavailable_pod_seconds: 119.874, ..Impact::default() };
         assert_eq!(unavailable(&impact), "119.9 pod-seconds unavailable");
-        impact.gaps = vec![Gap { from: at(1.0), to: at(2.0), of: "probes".to_owned() }];
+        impact.gaps = vec![Gap { from: at(1.0), to: at(2.0), of: Unobserved::Probes }];
         assert_eq!(unavailable(&impact), "at least 119.9 pod-seconds unavailable");
         assert_eq!(unavailable(&Impact::default()), "0 pod-seconds unavailable");
     }

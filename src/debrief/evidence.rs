@@ -103,8 +103,8 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
 fn objectives(spec: &ExperimentSpec) -> Objectives {
     Objectives {
         detection: spec.detection.within,
-        detection_from: format!("{:?}", spec.detection.from),
-        detection_until: format!("{:?}", spec.detection.until),
+        detection_from: spec.detection.from,
+        detection_until: spec.detection.until,
         alerts: spec.detection.alerts.clone(),
         recovery: spec.recovery.within,
         stable_for: spec.recovery.stable_for,

@@ -120,7 +120,7 @@ pub async fn run<K, C, F>(
                 Ok(_)
                 | Err(
                     controller::Error::ObjectNotFound(_)
-                    | controller::Error::ReconcilerFailed(Error::Conflict, _),
+                    | controller::Error::ReconcilerFailed(Error::Conflict(_), _),
                 ) => {}
                 Err(controller::Error::ReconcilerFailed(error, object)) => {
                     let reason = error.reason();

@@ -46,7 +46,9 @@ pub async fn record_with(
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(None),
             // Another operator has opened it since the list was read.
-            Err(error) if error.code() == Some(409) => return Err(Error::Conflict),
+            Err(error) if error.code() == Some(409) => {
+                return Err(Error::Conflict("create the debrief"));
+            }
             Err(error) if never_succeeds(&error) => {
                 tracing::error!(run = run.metadata.name, %error, "this run leaves no debrief");
                 return Ok(None);

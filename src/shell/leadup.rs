@@ -197,7 +197,7 @@ fn reason(error: &Error) -> String {
             kube::Error::Api(status) => format!("status {}", status.code),
             _ => "no connection".to_owned(),
         },
-        other => other.reason().to_owned(),
+        other => other.reason(),
     }
 }
 

@@ -41,7 +41,7 @@ where
     });
     let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
     let (objects, name, patch) = (api(client, object), object.name_any(), Patch::Apply(&body));
-    conflict(call(what, objects.patch_status(&name, &params, &patch)).await)
+    conflict(what, call(what, objects.patch_status(&name, &params, &patch)).await)
 }
 
 /// Puts our finalizer on the object.
@@ -88,11 +88,11 @@ async fn finalizers_are<K: Namespaced>(
     }});
     let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
     let (objects, name, patch) = (api(client, object), object.name_any(), Patch::Merge(&body));
-    conflict(call(what, objects.patch(&name, &params, &patch)).await)
+    conflict(what, call(what, objects.patch(&name, &params, &patch)).await)
 }
 
-fn conflict<T>(answer: Result<T, Error>) -> Result<T, Error> {
-    answer.map_err(|error| if error.code() == Some(409) { Error::Conflict } else { error })
+fn conflict<T>(what: &'static str, answer: Result<T, Error>) -> Result<T, Error> {
+    answer.map_err(|error| if error.code() == Some(409) { Error::Conflict(what) } else { error })
 }
 
 #[cfg(test)]
@@ -152,6 +152,6 @@ mod tests {
         let refusal = json!({"kind": "Status", "status": "Failure", "message": "", "reason": "Conflict", "code": 409});
         let (client, _) = server(409, refusal);
         let written = apply_status("write the status", &client, &run(), &status).await;
-        assert!(matches!(written, Err(Error::Conflict)), "{written:?}");
+        assert!(matches!(written, Err(Error::Conflict("write the status"))), "{written:?}");
     }
 }

@@ -32,7 +32,6 @@ fn hostile_run(run: &ExperimentRun, hostile: &str) -> ExperimentRun {
         "/status/detection/alsoFired/0/note",
         "/status/recovery/evidence",
         "/status/impact/probes/lastFailure",
-        "/status/impact/gaps/0/of",
         "/status/summary",
     ];
     for pointer in texts {

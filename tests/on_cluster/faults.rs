@@ -306,7 +306,7 @@ async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
     assert_eq!(verdict(&run), (Some(Verdict::Inconclusive), Some(Reason::FaultNotObserved)));
     let status = run.status.unwrap();
     let gaps = status.impact.unwrap().gaps;
-    let gap = gaps.iter().find(|gap| gap.of == "fault").expect("the gap is written down");
+    let gap = gaps.iter().find(|gap| gap.is_of_fault()).expect("the gap is written down");
     let reverting = status.facts.iter().find(|fact| fact.name == FactName::RevertStarted).unwrap();
     let injected = status.facts.iter().find(|fact| fact.name == FactName::Injected).unwrap();
     assert!(injected.at < gap.from && gap.from < gap.to && gap.to <= reverting.at, "{gap:?}");

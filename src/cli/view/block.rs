@@ -4,7 +4,6 @@ use super::{Style, clean, line, seconds, since, title, waiting};
 use crate::{
     api::{
         Duration, ExperimentRun, ExperimentSpec, Moment,
-        experiment::DetectionFrom,
         run::{ExperimentRunStatus, Fact, FactName},
     },
     core::{plan, stage, words},
@@ -74,11 +73,8 @@ fn noticed(
     now: Moment,
     style: Style,
 ) -> String {
-    let from = match spec.detection.from {
-        DetectionFrom::Injection => FactName::Injected,
-        DetectionFrom::Impact => FactName::ImpactStarted,
-    };
-    let seen = status.fact(spec.detection.until_fact());
+    let from = spec.detection.from.fact();
+    let seen = status.fact(spec.detection.until.fact());
     let note = match (seen, status.fact(FactName::ConditionTrue)) {
         (Some(fact), _) => alert(fact),
         (None, Some(fact)) => format!("{} is pending", alert(fact)),

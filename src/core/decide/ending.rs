@@ -149,7 +149,7 @@ fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Mo
         return false;
     };
     let book = &observed.sight.book;
-    status.fact(plan.detection.until_fact()).is_none()
+    status.fact(plan.detection.until.fact()).is_none()
         && status.fact(FactName::ImpactStarted).is_some()
         && book.configured() > 0
         && !book.covers(from, to.min(over))

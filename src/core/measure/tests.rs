@@ -5,8 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::{
-        experiment::DetectionUntil,
-        run::{Gap, Impact},
+        experiment::{DetectionFrom, DetectionUntil},
+        run::{Gap, Impact, Unobserved},
     },
     core::{abort::tests::plan, pods::tests::at},
 };
@@ -37,7 +37,7 @@ fn basis<'a>(spec: &'a ExperimentSpec, status: &'a ExperimentRunStatus) -> Basis
 
 /// Nobody looked from then to then.
 fn unseen(from: f64, to: f64) -> Impact {
-    let gap = Gap { from: at(from), to: at(to), of: "probes".to_owned() };
+    let gap = Gap { from: at(from), to: at(to), of: Unobserved::Probes };
     Impact { gaps: vec![gap], ..Impact::default() }
 }
 

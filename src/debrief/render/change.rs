@@ -9,6 +9,7 @@ use crate::{
     api::{
         Duration,
         debrief::{Evidence, Objective},
+        experiment::DetectionUntil,
         run::{AlertRef, FactName, RecoveredBy},
     },
     core::{alarms::UNEXPECTED, words},
@@ -50,9 +51,7 @@ struct Delays {
 }
 
 fn delays(evidence: &Evidence) -> Option<Delays> {
-    let from_impact = evidence.objectives.detection_from.eq_ignore_ascii_case("Impact");
-    let start = if from_impact { FactName::ImpactStarted } else { FactName::Injected };
-    let start = fact(evidence, start)?.not_before;
+    let start = fact(evidence, evidence.objectives.detection_from.fact())?.not_before;
     let after = |name| fact(evidence, name).map(|fact| Duration::between(start, fact.at));
     Some(Delays {
         condition: after(FactName::ConditionTrue),
@@ -63,7 +62,7 @@ fn delays(evidence: &Evidence) -> Option<Delays> {
 
 fn detection(evidence: &Evidence) -> Lesson {
     let objective = evidence.objectives.detection;
-    let until_notified = evidence.objectives.detection_until.eq_ignore_ascii_case("Notified");
+    let until_notified = evidence.objectives.detection_until == DetectionUntil::Notified;
     let name = evidence
         .alert
         .as_ref()

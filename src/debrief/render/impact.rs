@@ -27,7 +27,7 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     lines.extend(impact.gaps.iter().map(|gap| {
         format!(
             "- Not observed: {} from {} to {} ({}).",
-            text(&gap.of),
+            gap.of,
             instant(gap.from, gap.from),
             instant(gap.to, gap.from),
             Duration::between(gap.from, gap.to)

@@ -41,8 +41,8 @@ fn detection(evidence: &Evidence, table: &mut Table<4>) {
     let goal = format!(
         "{}, {} to {}",
         objectives.detection,
-        objectives.detection_from.to_lowercase(),
-        objectives.detection_until.to_lowercase()
+        objectives.detection_from.to_string().to_lowercase(),
+        objectives.detection_until.to_string().to_lowercase()
     );
     table.row(["Was it noticed in time?".to_owned(), goal, told, gate(answer)]);
     stretch(table, &DETECTION_STRETCH, objectives.detection, measured);

@@ -89,9 +89,8 @@ fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
 }
 
 fn words(evidence: &Evidence, name: FactName) -> Option<String> {
-    let (until, held) = (&evidence.objectives.detection_until, evidence.objectives.stable_for);
-    let counts = until.eq_ignore_ascii_case(&format!("{name:?}"));
-    let noticed = if counts { "**Noticed**: " } else { "" };
+    let (until, held) = (evidence.objectives.detection_until, evidence.objectives.stable_for);
+    let noticed = if name == until.fact() { "**Noticed**: " } else { "" };
     Some(match name {
         FactName::Injected => "**Fault injected**".to_owned(),
         FactName::EffectObserved => "First sign on the target".to_owned(),

@@ -4,7 +4,7 @@ mod scene;
 mod target;
 
 pub use scene::reaper_seen;
-pub use target::target;
+pub use target::{target, with_pods};
 
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -42,8 +42,6 @@ pub struct Scope {
     pub selector: String,
     /// Who must own a pod; a Service owns none.
     pub owner: Owner,
-    /// The version of the pods' list, from which a watch goes on.
-    pub version: String,
 }
 
 /// Who must own a pod so that it belongs to a target.
@@ -74,40 +72,38 @@ impl Scope {
     }
 }
 
-/// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`].
+/// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`]. Where the pods
+/// could be listed, also says which they are and the version of that list, from which a watch goes on.
 pub async fn world(
     context: &Context,
     run: &ExperimentRun,
     spec: &ExperimentSpec,
     read_at: Moment,
-) -> (World, Option<Scope>) {
+) -> (World, Option<(Scope, String)>) {
     let namespace = run.namespace().unwrap_or_default();
-    let ((target, mut scope), lever, state, scene) = futures::join!(
+    let (read, lever, state, scene) = futures::join!(
         target(context, &namespace, &spec.target),
         lever(context, &namespace),
         opt_in(context, &namespace),
         scene::scene(context, run, spec)
     );
-    let (pods, budgets) = match &scope {
-        Some(scope) => futures::join!(
-            pods(context, &namespace, scope),
-            budgets(context, &namespace, run, spec)
-        ),
-        None => (Ok((Vec::new(), String::new())), Ok(Vec::new())),
-    };
-    let (target, pods) = match pods {
-        Ok((pods, version)) => {
-            if let Some(scope) = &mut scope {
-                scope.version = version;
-            }
-            (target, pods)
+    let scope = read.as_ref().ok().and_then(Option::as_ref).map(|found| found.scope.clone());
+    let (listed, budgets) = match &scope {
+        Some(scope) => {
+            let (listed, budgets) = futures::join!(
+                pods(context, &namespace, scope),
+                budgets(context, &namespace, run, spec)
+            );
+            (listed.map(Some), budgets)
         }
-        Err(error) => {
-            scope = None;
-            (Target::Unreadable(error.to_string()), Vec::new())
-        }
+        None => (Ok(None), Ok(Vec::new())),
     };
-    let target = count_selected(target, pods.len());
+    let (read, pods, version) = match listed {
+        Ok(Some((pods, version))) => (read, pods, Some(version)),
+        Ok(None) => (read, Vec::new(), None),
+        Err(error) => (Err(error), Vec::new(), None),
+    };
+    let target = with_pods(read, pods.len());
     let workloads = workloads(context, &namespace, &target, &pods).await;
     let budgets = budgets
         .map(|found| found.iter().map(|budget| protect(budget, &pods)).collect())
@@ -125,17 +121,7 @@ pub async fn world(
         rivals: Vec::new(),
         scene,
     };
-    (world, scope)
-}
-
-/// A Service should have as many pods as it selects.
-fn count_selected(target: Target, pods: usize) -> Target {
-    match target {
-        Target::Found { reference, desired: -1, rollout } => {
-            Target::Found { reference, desired: i32::try_from(pods).unwrap_or(i32::MAX), rollout }
-        }
-        other => other,
-    }
+    (world, scope.zip(version))
 }
 
 /// The lever, live; a 404 of the API server is an open lever, one without its words is not.

@@ -18,7 +18,7 @@ use crate::{
         pace,
         plan::Plan,
         sight::Sight,
-        world::{Lever, Rival, Target, World},
+        world::{Lever, Rival, World},
     },
     detectors,
     faults::{Call, Outcome},
@@ -62,7 +62,7 @@ pub async fn reconcile(
                 }
                 return Ok(Action::await_change());
             }
-            Err(Error::Conflict) => match read(&context, run).await? {
+            Err(Error::Conflict(_)) => match read(&context, run).await? {
                 Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
                 _ => {
                     context.registry.forget(run.uid());
@@ -290,17 +290,15 @@ async fn look(
             world.rivals_read_at = Some(now);
         }
         (Need::Target, Some(world)) => {
-            let (target, _) = observe::target(context, &namespace, &plan.spec.target).await;
-            if !matches!(&target, Target::Found { desired: -1, .. }) {
-                world.target = target;
-            }
+            let read = observe::target(context, &namespace, &plan.spec.target).await;
+            world.target = observe::with_pods(read, world.pods.len());
             world.target_read_at = now;
         }
         _ => {
-            let (mut world, scope) = Box::pin(observe::world(context, run, &plan.spec, now)).await;
+            let (mut world, listed) = Box::pin(observe::world(context, run, &plan.spec, now)).await;
             world.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
-            if let Some(scope) = scope.filter(|_| !memory.is_watching) {
-                watch(context, entry, run, scope, &world);
+            if let Some(listed) = listed.filter(|_| !memory.is_watching) {
+                watch(context, entry, run, listed, &world);
                 surroundings::watch(context, entry, run, &plan.spec);
                 memory.is_watching = true;
             }
@@ -315,12 +313,11 @@ fn watch(
     context: &Arc<Context>,
     entry: &Entry,
     run: &ExperimentRun,
-    scope: observe::Scope,
+    (scope, version): (observe::Scope, String),
     world: &World,
 ) {
     let (pods, now) = (world.pods.clone(), world.read_at);
     entry.lookout.see(|sight| sight.pods.reset(pods, now));
-    let version = scope.version.clone();
     let lookout = entry.lookout.clone();
     let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
     entry.keep(tokio::spawn(task).abort_handle());

@@ -20,13 +20,26 @@ use crate::{
     shell::{Context, Error, call},
 };
 
-/// The target, live, and which pods belong to it.
+/// A target as it was read, its pods not yet.
+pub struct Found {
+    reference: TargetRef,
+    /// How many pods it should have; a Service does not say.
+    desired: Option<i32>,
+    rollout: Option<String>,
+    /// Which pods belong to it.
+    pub scope: Scope,
+}
+
+/// The target, live; none where there is none of that name.
+///
+/// # Errors
+/// When the API server refuses or does not answer.
 pub async fn target(
     context: &Context,
     namespace: &str,
     target: &experiment::Target,
-) -> (Target, Option<Scope>) {
-    let read = match target {
+) -> Result<Option<Found>, Error> {
+    match target {
         experiment::Target::Deployment(name) => {
             get(context, namespace, name).await.map(|found| found.map(deployment))
         }
@@ -39,13 +52,19 @@ pub async fn target(
         experiment::Target::Service(name) => {
             get(context, namespace, name).await.map(|found| found.map(service))
         }
-    };
+    }
+}
+
+/// The target with that many pods: a Service should have as many as it selects.
+#[must_use]
+pub fn with_pods(read: Result<Option<Found>, Error>, pods: usize) -> Target {
     match read {
-        Ok(Some((reference, desired, rollout, scope))) => {
-            (Target::Found { reference, desired, rollout }, Some(scope))
+        Ok(Some(Found { reference, desired, rollout, .. })) => {
+            let selected = || i32::try_from(pods).unwrap_or(i32::MAX);
+            Target::Found { reference, desired: desired.unwrap_or_else(selected), rollout }
         }
-        Ok(None) => (Target::Missing, None),
-        Err(error) => (Target::Unreadable(error.to_string()), None),
+        Ok(None) => Target::Missing,
+        Err(error) => Target::Unreadable(error.to_string()),
     }
 }
 
@@ -60,9 +79,7 @@ where
     call("read the target", objects.get_opt(name)).await
 }
 
-type Read = (TargetRef, i32, Option<String>, Scope);
-
-fn deployment(found: Deployment) -> Read {
+fn deployment(found: Deployment) -> Found {
     let spec = found.spec.unwrap_or_default();
     let status = found.status.unwrap_or_default();
     let desired = spec.replicas.unwrap_or(1);
@@ -77,15 +94,12 @@ fn deployment(found: Deployment) -> Read {
         }),
     };
     let name = found.metadata.name.clone().unwrap_or_default();
-    let scope = Scope {
-        selector: print(&spec.selector),
-        owner: Owner::ReplicaSetOf(name),
-        version: String::new(),
-    };
-    (reference("Deployment", &found.metadata, &spec.template), desired, rollout, scope)
+    let scope = Scope { selector: print(&spec.selector), owner: Owner::ReplicaSetOf(name) };
+    let reference = reference("Deployment", &found.metadata, &spec.template);
+    Found { reference, desired: Some(desired), rollout, scope }
 }
 
-fn stateful_set(found: StatefulSet) -> Read {
+fn stateful_set(found: StatefulSet) -> Found {
     let spec = found.spec.unwrap_or_default();
     let status = found.status.unwrap_or_default();
     let behind = status.observed_generation < found.metadata.generation
@@ -99,17 +113,12 @@ fn stateful_set(found: StatefulSet) -> Read {
     let scope = Scope {
         selector: print(&spec.selector),
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
-        version: String::new(),
     };
-    (
-        reference("StatefulSet", &found.metadata, &spec.template),
-        spec.replicas.unwrap_or(1),
-        rollout,
-        scope,
-    )
+    let reference = reference("StatefulSet", &found.metadata, &spec.template);
+    Found { reference, desired: Some(spec.replicas.unwrap_or(1)), rollout, scope }
 }
 
-fn daemon_set(found: DaemonSet) -> Read {
+fn daemon_set(found: DaemonSet) -> Found {
     let spec = found.spec.unwrap_or_default();
     let status = found.status.unwrap_or_default();
     let desired = status.desired_number_scheduled;
@@ -120,12 +129,12 @@ fn daemon_set(found: DaemonSet) -> Read {
     let scope = Scope {
         selector: print(&spec.selector),
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
-        version: String::new(),
     };
-    (reference("DaemonSet", &found.metadata, &spec.template), desired, rollout, scope)
+    let reference = reference("DaemonSet", &found.metadata, &spec.template);
+    Found { reference, desired: Some(desired), rollout, scope }
 }
 
-fn service(found: Service) -> Read {
+fn service(found: Service) -> Found {
     let labels = found.spec.and_then(|spec| spec.selector).unwrap_or_default();
     let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let reference = TargetRef {
@@ -140,7 +149,8 @@ fn service(found: Service) -> Read {
     } else {
         pairs.join(",")
     };
-    (reference, -1, None, Scope { selector, owner: Owner::Anybody, version: String::new() })
+    let scope = Scope { selector, owner: Owner::Anybody };
+    Found { reference, desired: None, rollout: None, scope }
 }
 
 fn print(selector: &LabelSelector) -> String {
