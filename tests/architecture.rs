@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("faults", &["api"]),
     ("core", &["api", "config", "faults"]),
     ("detectors", &["api", "config", "core"]),
-    ("debrief", &["api", "core", "faults"]),
+    ("debrief", &["api", "core", "detectors", "faults"]),
     ("metrics", &["api"]),
     ("shell", &["api", "config", "core", "debrief", "detectors", "faults", "metrics"]),
 ];
