@@ -9,7 +9,7 @@ use kube::{
 };
 
 use super::exit::{Exit, Failure, explain};
-use crate::shell;
+use crate::shell::{call::call, clients};
 
 /// kubectl's own flags.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,7 +50,7 @@ impl Flags {
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let mut strict = config.clone();
         strict.default_retry = false;
-        let client = shell::clients::client(strict).map_err(|error| unusable(&explain(&error)))?;
+        let client = clients::client(strict).map_err(|error| unusable(&explain(&error)))?;
         Ok(Cluster { writes: client.clone(), client, config, context, namespace })
     }
 
@@ -96,7 +96,7 @@ impl Cluster {
             &self.namespace,
         );
         let some = kube::api::ListParams::default().limit(1);
-        shell::call("list the runs", runs.list_metadata(&some)).await.map_err(|error| {
+        call("list the runs", runs.list_metadata(&some)).await.map_err(|error| {
             if error.code() == Some(404) {
                 Failure::new(Exit::Infrastructure, "firedrill is not installed in this cluster; install it with: firedrill crds | kubectl apply -f -")
             } else {

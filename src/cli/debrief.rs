@@ -15,7 +15,11 @@ use super::{
 use crate::{
     api::{Debrief, Duration, Moment},
     debrief::{plain, render, stage},
-    shell::{self, call, clock::Wall, list},
+    shell::{
+        call::{self, call},
+        clock::Wall,
+        list,
+    },
 };
 
 /// Arguments of `firedrill debrief`.
@@ -116,8 +120,8 @@ pub async fn show(client: Client, namespace: &str, args: &ShowArgs) -> Result<St
 }
 
 /// Whether the API server speaks of the object; without details it does not know the resource.
-fn is_absent(error: &shell::Error) -> bool {
-    let shell::Error::Call { source, .. } = error else {
+fn is_absent(error: &call::Error) -> bool {
+    let call::Error::Call { source, .. } = error else {
         return false;
     };
     matches!(&**source, kube::Error::Api(status) if status.code == 404 && status.details.is_some())

@@ -13,7 +13,7 @@ use super::{
     grants::Grants,
     stop,
 };
-use crate::{api::ExperimentRun, shell::call};
+use crate::{api::ExperimentRun, shell::call::call};
 
 /// How long a run has to revert and end.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);

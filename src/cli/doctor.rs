@@ -29,7 +29,7 @@ use crate::{
     config::Config,
     detectors::SOURCES,
     shell::{
-        call,
+        call::call,
         clock::Wall,
         lease,
         net::{Net, Sockets},

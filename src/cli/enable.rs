@@ -21,7 +21,7 @@ use crate::{
     api::names::{self, ENABLED, IMPERSONATOR, RUNNER},
     config::Config,
     faults::rights::RIGHTS,
-    shell::{Error, call},
+    shell::call::{Error, call},
 };
 
 /// Arguments of `firedrill enable`.

@@ -88,9 +88,9 @@ impl fmt::Display for Failure {
 }
 
 /// An answer of the API server that was an error, as a sentence with a remedy.
-impl From<crate::shell::Error> for Failure {
-    fn from(error: crate::shell::Error) -> Self {
-        use crate::shell::Error;
+impl From<crate::shell::call::Error> for Failure {
+    fn from(error: crate::shell::call::Error) -> Self {
+        use crate::shell::call::Error;
         let message = match &error {
             Error::Timeout(what) => {
                 format!(

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{ExperimentRun, run::FactName},
-    shell::{call, clock::Wall, watched::watched},
+    shell::{call::call, clock::Wall, watched::watched},
 };
 
 /// Arguments of `firedrill watch`.

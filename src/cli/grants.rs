@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     api::names::{self, IMPERSONATOR, RUNNER},
     faults::rights::RIGHTS,
-    shell::{Error, call},
+    shell::call::{Error, call},
 };
 
 /// The grants of one namespace.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{SafetyLever, names},
-    shell::call,
+    shell::call::call,
 };
 
 /// Arguments of `firedrill halt`.

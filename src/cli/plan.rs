@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::ExperimentRun,
-    shell::{call, clock::Wall},
+    shell::{call::call, clock::Wall},
 };
 
 /// Arguments of `firedrill plan`.

@@ -11,7 +11,7 @@ use crate::{
     api::{ExperimentRun, names},
     core::words::count,
     shell::{
-        Error,
+        call::Error,
         clock::Wall,
         lease, list,
         reaper::{Reaper, Swept, Which},

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::ExperimentRun,
-    shell::{Error, run::create},
+    shell::{call::Error, run::create},
 };
 
 /// As which field manager the command line creates runs.

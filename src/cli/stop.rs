@@ -11,7 +11,7 @@ use super::{
     exit::{Exit, Failure},
     follow,
 };
-use crate::{api::ExperimentRun, shell::call};
+use crate::{api::ExperimentRun, shell::call::call};
 
 /// Arguments of `firedrill stop`.
 #[derive(Debug, clap::Args)]

@@ -4,11 +4,13 @@ use super::{
     hash,
     matcher::{Labels, Matchers},
 };
-use crate::api::{
-    Duration, ExperimentSpec,
-    run::{ExperimentRef, Warning},
+use crate::{
+    api::{
+        Duration, ExperimentSpec,
+        run::{ExperimentRef, Warning},
+    },
+    faults::{self, Means},
 };
-use crate::faults::{self, Means};
 
 /// An experiment after "parse, don't validate".
 #[derive(Clone, Debug)]

@@ -1,15 +1,17 @@
 //! What one run has seen so far: its probes, the target's pods and the alert sources.
 
 use super::{alarms::Book, changes, pods::Tracker, series::Series, span::Span};
-use crate::api::{
-    Duration, ExperimentSpec, Moment,
-    experiment::Probe,
-    run::{
-        ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Unobserved,
-        Warning,
+use crate::{
+    api::{
+        Duration, ExperimentSpec, Moment,
+        experiment::Probe,
+        run::{
+            ExperimentRunStatus, FactName, Gap, Impact, Journal, ProbeCounts, Since, Unobserved,
+            Warning,
+        },
     },
+    faults::{self, Sign},
 };
-use crate::faults::{self, Sign};
 
 /// Everything that was seen; filled by the shell, read by the rules.
 #[derive(Clone, Debug)]

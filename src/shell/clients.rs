@@ -22,8 +22,8 @@ use crate::api::names;
 /// When the connection cannot be set up.
 pub fn pair(cluster: &Config) -> kube::Result<(Client, Client)> {
     let mut patient = cluster.clone();
-    patient.read_timeout = Some(super::SILENCE);
-    patient.connect_timeout = Some(super::CALL_TIMEOUT);
+    patient.read_timeout = Some(crate::shell::call::SILENCE);
+    patient.connect_timeout = Some(crate::shell::call::CALL_TIMEOUT);
     let agent = HeaderValue::from_static(super::net::AGENT);
     patient.headers.push((http::header::USER_AGENT, agent));
     let mut strict = patient.clone();

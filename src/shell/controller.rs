@@ -18,7 +18,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::{Error, watched::watched};
+use super::watched::watched;
+use crate::shell::call::Error;
 
 /// An object as it is watched: one that cannot be read must not stop the others.
 pub type Guarded<K> = DeserializeGuard<K>;

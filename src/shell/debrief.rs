@@ -8,10 +8,14 @@ use kube::{
     api::{ListParams, PostParams},
 };
 
-use super::{Context, Error, call, leadup, record};
+use super::{leadup, record};
 use crate::{
     api::{Debrief, DebriefStatus, ExperimentRun, names::FIELD_MANAGER},
     debrief::{self, leadup::Period},
+    shell::{
+        call::{Error, call},
+        context::Context,
+    },
 };
 
 /// Opens or joins the debrief of `run` and gives its name; none where the run opens

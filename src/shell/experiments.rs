@@ -10,7 +10,6 @@ use kube::{
 };
 
 use super::{
-    Context, Error, call,
     controller::{self, Feed, Guarded},
     record, warnings,
 };
@@ -20,6 +19,10 @@ use crate::{
         conditions::{self, Status},
     },
     core::{ledger, plan::Plan},
+    shell::{
+        call::{Error, call},
+        context::Context,
+    },
 };
 
 /// After an error an Experiment is looked at again so soon.

@@ -16,10 +16,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::ListParams, core::Selector};
 
-use super::{
-    Error, Namespaced, call,
-    list::{self, PAGE},
-};
+use super::list::{self, PAGE};
 use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
@@ -27,6 +24,7 @@ use crate::{
         run::{Journal, Workload as Owner},
     },
     debrief::leadup::{self, LeadUp, Period, Revision, Sources, Subjects, Workload},
+    shell::call::{Error, Namespaced, call},
 };
 
 /// How long all reads together may take; what is not read by then is left out.

@@ -8,10 +8,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Error, call, clock::Wall, list};
+use super::{clock::Wall, list};
 use crate::{
     api::{Duration, Moment, names::FIELD_MANAGER},
     core::guards::ALIVE,
+    shell::call::{Error, call},
 };
 
 const RENEW_EVERY: Duration = Duration::seconds(10);

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::{Api, api::ListParams, core::ObjectList};
 use serde::de::DeserializeOwned;
 
-use super::{Error, call};
+use crate::shell::call::{Error, call};
 
 /// Objects per page.
 pub const PAGE: u32 = 500;

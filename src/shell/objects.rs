@@ -8,8 +8,11 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Error, call, list};
-use crate::faults::{Kind, Object, call::Change};
+use super::list;
+use crate::{
+    faults::{Kind, Object, call::Change},
+    shell::call::{Error, call},
+};
 
 /// The API of a kind, in one namespace or in all.
 #[must_use]

@@ -11,7 +11,7 @@ use kube::{
 use tokio::sync::watch;
 
 use super::{
-    Context, clients,
+    clients,
     clock::Wall,
     controller::{Feed, informer},
     experiments, lease,
@@ -25,6 +25,7 @@ use crate::{
     api::{Experiment, SafetyLever, names},
     config::{Config, Endpoint},
     detectors,
+    shell::context::Context,
 };
 
 /// What an operator needs to run.

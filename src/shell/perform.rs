@@ -11,11 +11,15 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Context, Error, call, clients, clock::Clock, objects};
+use super::{clients, clock::Clock, objects};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
     faults::{Call, Kind, Outcome, call::Exact},
+    shell::{
+        call::{Error, call},
+        context::Context,
+    },
 };
 
 /// Sends the calls side by side, each as whom it is for, and waits for every answer.

@@ -20,9 +20,7 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use super::{
-    Error, call, clients, clock::Wall, lease, list, objects, perform, revisions, run::observe,
-};
+use super::{clients, clock::Wall, lease, list, objects, perform, revisions, run::observe};
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{
@@ -31,6 +29,7 @@ use crate::{
         reaping::{self, Runs},
     },
     faults::{Call, Kind, Object, Outcome, arming, call::Change},
+    shell::call::{Error, call},
 };
 
 /// Time from one sweep to the next.

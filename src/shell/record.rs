@@ -9,8 +9,10 @@ use kube::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Error, Namespaced, call};
-use crate::api::names::{FIELD_MANAGER, FINALIZER};
+use crate::{
+    api::names::{FIELD_MANAGER, FINALIZER},
+    shell::call::{Error, Namespaced, call},
+};
 
 fn api<K: Namespaced>(client: &Client, object: &K) -> Api<K> {
     Api::namespaced(client.clone(), &object.namespace().unwrap_or_default())

@@ -6,11 +6,12 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
 
-use super::{Error, Namespaced, call, objects};
+use super::objects;
 use crate::{
     api::{names, run::FieldChange},
     core::leftovers::Revision,
     faults::{Kind, Object, arming, call::Exact},
+    shell::call::{Error, Namespaced, call},
 };
 
 /// A revision that carries a fault's annotations, with its template where a workload has it.

@@ -19,14 +19,11 @@ use kube::{Api, runtime::watcher};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{
-    Context, Error, call,
-    controller::{self, Feed},
-    objects, watched,
-};
+use super::controller::{self, Feed};
 use crate::{
     api::{ExperimentRun, SafetyLever},
     core::ledger,
+    shell::context::Context,
 };
 use reconcile::reconcile;
 

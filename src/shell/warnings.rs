@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 
-use super::{Context, run::observe};
+use super::run::observe;
 use crate::{
     api::run::Warning,
     config::Endpoint,
@@ -17,6 +17,7 @@ use crate::{
     },
     detectors::{self, Source},
     faults,
+    shell::context::Context,
 };
 
 /// How long a source may take: whoever starts a run waits for it.

@@ -6,7 +6,7 @@ use firedrill::{
         debrief::{DebriefFactName, Stage},
     },
     debrief::{self, LeadUp},
-    shell::{Error, debrief::record_with},
+    shell::{call::Error, debrief::record_with},
 };
 use serde_json::json;
 

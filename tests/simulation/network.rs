@@ -4,7 +4,7 @@
 use std::io::Error;
 
 use axum::body::Bytes;
-use firedrill::shell::SILENCE;
+use firedrill::shell::call::SILENCE;
 use http::{Method, Request, request::Parts};
 use kube::{Client, client::Body};
 use rand::RngExt;

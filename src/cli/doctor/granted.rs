@@ -10,7 +10,7 @@ use super::{Check, Cluster, Failure};
 use crate::{
     api::names::{self, RUNNER},
     faults::rights::RIGHTS,
-    shell::{Error, call},
+    shell::call::{Error, call},
 };
 
 /// Asks about the operator's way to the runner, then about the runner's rights.

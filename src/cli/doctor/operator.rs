@@ -12,7 +12,7 @@ use super::{Check, Cluster, Failure};
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, run::Warning},
     cli::follow,
-    shell::call,
+    shell::call::call,
 };
 
 /// The experiment that is asked about; there need not be one.

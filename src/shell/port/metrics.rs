@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{metrics, shell::Context};
+use crate::{metrics, shell::context::Context};
 
 /// `/metrics`.
 pub fn routes(context: Arc<Context>) -> Router {

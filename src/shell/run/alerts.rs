@@ -11,7 +11,7 @@ use crate::{
     config::Endpoint,
     core::alarms::{Channel, Sighting},
     detectors::{self, Poll, Source},
-    shell::Context,
+    shell::context::Context,
 };
 
 /// How often a source is asked; the stamps in its answers are exact, so this is for those who look on.

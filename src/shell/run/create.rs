@@ -11,7 +11,10 @@ use rand::{TryRng, rngs::SysRng};
 
 use crate::{
     api::{ExperimentRun, names},
-    shell::{Error, call, record},
+    shell::{
+        call::{Error, call},
+        record,
+    },
 };
 
 /// How long an operator has to take up a run before it is taken back.

@@ -23,7 +23,7 @@ use crate::{
     },
     core::{hash, span::crop, words::said},
     faults::{self, Harm},
-    shell::call,
+    shell::call::call,
 };
 
 const REPORTER: &str = "firedrill.dev/operator";

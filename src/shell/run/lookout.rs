@@ -11,15 +11,19 @@ use kube::{
 };
 
 use super::{
-    Context, alerts, call,
+    alerts,
     observe::{Scope, read_pod},
     probes,
     registry::{Entry, Lookout},
-    watched::{WATCH_SECONDS, watched},
 };
 use crate::{
     api::{ExperimentRun, ExperimentSpec},
     faults::{self, Sign},
+    shell::{
+        call::call,
+        context::Context,
+        watched::{WATCH_SECONDS, watched},
+    },
 };
 
 /// Starts the tasks that look, once per run and process.

@@ -17,7 +17,7 @@ use super::registry::Lookout;
 use crate::{
     core::alarms::Sighting,
     detectors::{self, Push},
-    shell::Context,
+    shell::context::Context,
 };
 
 /// The largest notification that is read.

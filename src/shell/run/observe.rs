@@ -17,7 +17,6 @@ use kube::{
     core::{Selector, SelectorExt},
 };
 
-use super::{Context, Error, call, controller::Guarded};
 use crate::{
     api::{
         Moment, SafetyLever,
@@ -32,6 +31,11 @@ use crate::{
     faults::{
         self,
         taking::{Amount, Method},
+    },
+    shell::{
+        call::{Error, call},
+        context::Context,
+        controller::Guarded,
     },
 };
 

@@ -18,7 +18,7 @@ use crate::{
         series::{Sample, Series},
         sight::default_timeout,
     },
-    shell::{Context, call},
+    shell::{call::call, context::Context},
 };
 
 /// Samples one probe until its task is aborted; `index` is its place among the sampled ones of the

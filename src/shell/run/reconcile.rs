@@ -23,7 +23,11 @@ use crate::{
     detectors,
     faults::{Call, Outcome},
     shell::{
-        Context, Error, call, clock::Clock, controller::Guarded, debrief, perform, record, warnings,
+        call::{Error, call},
+        clock::Clock,
+        context::Context,
+        controller::Guarded,
+        debrief, perform, record, warnings,
     },
 };
 

@@ -14,14 +14,11 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{
-    Context, objects,
-    registry::{Entry, Lookout},
-    watched::watched,
-};
+use super::registry::{Entry, Lookout};
 use crate::{
     api::{ExperimentRun, ExperimentSpec},
     faults::{self, Kind, arming::Related},
+    shell::{context::Context, objects, watched::watched},
 };
 
 /// Starts the watches that the fault of `spec` needs; none for one that takes pods away.

@@ -28,7 +28,11 @@ use crate::{
         self, Kind, Object, Sign,
         isolation::{self, Blocked, Cut},
     },
-    shell::{Context, Error, call, lease, objects, revisions},
+    shell::{
+        call::{Error, call},
+        context::Context,
+        lease, objects, revisions,
+    },
 };
 
 /// What the fault of `spec` looks at; absent for one that takes pods away.

@@ -17,7 +17,10 @@ use super::{Owner, Scope};
 use crate::{
     api::{experiment, run::TargetRef},
     core::{hash, world::Target},
-    shell::{Context, Error, call},
+    shell::{
+        call::{Error, call},
+        context::Context,
+    },
 };
 
 /// A target as it was read, its pods not yet.
