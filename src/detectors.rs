@@ -11,10 +11,7 @@ use serde_json::Value;
 use crate::{
     api::Moment,
     config::{Config, Endpoint},
-    core::{
-        alarms::{Book, Channel, Sighting},
-        rules::Rule,
-    },
+    core::alerts::{AlertHistory, AlertReport, Channel, rules::Rule},
 };
 
 /// Every alert source, in the order in which people read of them.
@@ -34,7 +31,7 @@ pub struct Source {
     /// What to ask for its alerts.
     pub alerts: fn(&Poll) -> Question,
     /// Reads the alerts from the answer, by what its rules are as far as it has told them.
-    pub read: fn(Value, &Poll, &[Rule]) -> Told<Sighting>,
+    pub read: fn(Value, &Poll, &[Rule]) -> Told<AlertReport>,
     /// How it notifies; absent where it does not.
     pub push: Option<Push>,
 }
@@ -68,8 +65,8 @@ pub struct Push {
     pub channel: Channel,
     /// The path at which they are received.
     pub route: &'static str,
-    /// Reads a notification; its alerts are yet to be [`delivered`](Sighting::delivered).
-    pub read: fn(&[u8]) -> Told<Sighting>,
+    /// Reads a notification; its alerts are yet to be [`delivered`](AlertReport::delivered).
+    pub read: fn(&[u8]) -> Told<AlertReport>,
     /// What to set so that they are sent sooner.
     pub sooner: &'static str,
 }
@@ -80,10 +77,12 @@ pub fn configured(config: &Config) -> Vec<(&'static Source, Endpoint)> {
     SOURCES.iter().filter_map(|source| Some((source, (source.endpoint)(config)?))).collect()
 }
 
-/// An empty book of what the sources will say.
+/// What the sources said, nothing as yet.
 #[must_use]
-pub fn book(config: &Config) -> Book {
-    Book::of(SOURCES.iter().map(|source| (source.channel, (source.endpoint)(config).is_some())))
+pub fn history(config: &Config) -> AlertHistory {
+    AlertHistory::of(
+        SOURCES.iter().map(|source| (source.channel, (source.endpoint)(config).is_some())),
+    )
 }
 
 /// How sources notify.
@@ -113,7 +112,7 @@ mod tests {
             let configured = configured(&config);
             let keys: Vec<_> = configured.iter().map(|(source, _)| source.channel.name).collect();
             assert_eq!(keys, [key]);
-            assert_eq!(book(&config).configured(), 1);
+            assert_eq!(history(&config).configured(), 1);
         }
         for channel in channels() {
             let same = channels().filter(|other| other.name == channel.name);

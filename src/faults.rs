@@ -25,7 +25,7 @@ use crate::api::fault::Fault;
 
 /// What the fault of a spec says of itself.
 #[must_use]
-pub fn of(fault: &Fault) -> Behaviour<'_> {
+pub fn behaviour(fault: &Fault) -> Behaviour<'_> {
     match fault {
         Fault::PodKill(kill) => pod_kill::behaviour(kill),
         Fault::BadRollout(rollout) => bad_rollout::behaviour(rollout),

@@ -6,7 +6,7 @@ use std::{process::Command, sync::LazyLock};
 
 use firedrill::{
     api::{definitions, pattern::Pattern},
-    cli::manifest::read,
+    cli::files::read,
 };
 use regex::Regex;
 use serde_json::Value;

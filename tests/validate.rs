@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use firedrill::cli::manifest::read;
+use firedrill::cli::files::read;
 
 /// The documents of a corpus, each with the field that its comment names.
 fn documents(name: &str) -> Vec<(String, String)> {
@@ -123,7 +123,7 @@ fn a_recovery_objective_that_ends_the_run_before_the_detection_objective_is_a_wa
     let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("  recovery: ")).collect();
     let text = format!("{}\n  recovery: {{within: 1m}}\n", lines.join("\n"));
     let resources = read("x", &text).unwrap();
-    let warnings: Vec<_> = resources.iter().flat_map(firedrill::cli::manifest::warnings).collect();
+    let warnings: Vec<_> = resources.iter().flat_map(firedrill::cli::files::warnings).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
         warnings[0].starts_with("spec.recovery.within: 1m is short beside detection.within 5m")

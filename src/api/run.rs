@@ -89,7 +89,8 @@ pub struct ExperimentRunStatus {
     pub stage: Option<String>,
     /// What was decided before anything was broken; each field is written once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Journal>,
+    #[serde(rename = "plan")]
+    pub journal: Option<Journal>,
     /// Every instant that was seen, each written once, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
@@ -462,7 +463,7 @@ impl ExperimentRun {
     ) -> Option<&'a ExperimentSpec> {
         self.status
             .as_ref()
-            .and_then(|status| status.plan.as_ref()?.spec.as_ref())
+            .and_then(|status| status.journal.as_ref()?.spec.as_ref())
             .or(self.spec.template.as_ref())
             .or_else(|| experiment.map(|experiment| &experiment.spec))
     }

@@ -208,7 +208,7 @@ fn row(debrief: &Debrief, now: Moment) -> Vec<String> {
     let created = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
     vec![
         debrief.name_any(),
-        or_none(debrief.status.as_ref().map(|status| stage::of(status).to_string())),
+        or_none(debrief.status.as_ref().map(|status| stage::read(status).to_string())),
         or_none(status.missed),
         debrief.spec.severity.to_string(),
         or_none(status.window.map(|window| due(window.not_after, now))),

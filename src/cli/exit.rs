@@ -37,7 +37,7 @@ impl From<Exit> for ExitCode {
 
 /// How the program ends for a run that is over.
 #[must_use]
-pub fn of(run: &ExperimentRun) -> Exit {
+pub fn for_run(run: &ExperimentRun) -> Exit {
     let status = run.status.as_ref();
     let reason = status.and_then(|status| status.reason);
     let Some(verdict) = status.and_then(|status| status.verdict) else {

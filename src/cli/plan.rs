@@ -60,9 +60,9 @@ pub async fn plan(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
 fn exit(run: &ExperimentRun) -> Exit {
     let status = run.status.as_ref();
     if status.is_some_and(|status| status.verdict.is_some()) {
-        return super::exit::of(run);
+        return super::exit::for_run(run);
     }
-    let guards = status.and_then(|status| status.plan.as_ref()).map(|plan| &plan.guards);
+    let guards = status.and_then(|status| status.journal.as_ref()).map(|plan| &plan.guards);
     let open = guards.is_some_and(|guards| guards.iter().all(|guard| guard.passed));
     if open { Exit::Met } else { Exit::Undecided }
 }

@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    connect::Flags,
-    exit::Failure,
-    manifest::{self, Resource},
-    validate,
-};
+use super::{connect::Flags, exit::Failure, validate};
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec},
+    cli::files::{self, Resource},
     shell::run::create,
 };
 
@@ -50,7 +46,7 @@ fn named(name: &str) -> Result<&str, Failure> {
             "{name} is a file and no name of an Experiment; did you mean -f {name}?"
         )));
     }
-    if !manifest::is_name(name) {
+    if !files::is_name(name) {
         return Err(Failure::invalid(format!(
             "{name:?} is no name of an Experiment; see `kubectl get experiments`, or name a file with -f"
         )));
@@ -61,7 +57,7 @@ fn named(name: &str) -> Result<&str, Failure> {
 /// The one resource of a file, which was found to be valid.
 fn from_file(file: &PathBuf, namespace: Option<&str>) -> Result<ExperimentRun, Failure> {
     let (name, text) = validate::text(file)?;
-    let resources = manifest::read_for(&name, &text, namespace)
+    let resources = files::read_for(&name, &text, namespace)
         .map_err(|report| Failure::invalid(format!("the file is not valid\n{report}")))?;
     match resources.into_iter().find(|resource| !matches!(resource, Resource::Other(_))) {
         Some(Resource::Experiment(experiment)) => {

@@ -113,7 +113,7 @@ async fn accepted(cluster: &Cluster, created: &ExperimentRun) -> Result<(), Fail
 
 /// What the operator found out that is worth knowing before anything is broken.
 fn warn(run: &ExperimentRun) {
-    let plan = run.status.as_ref().and_then(|status| status.plan.as_ref());
+    let plan = run.status.as_ref().and_then(|status| status.journal.as_ref());
     for warning in plan.iter().flat_map(|plan| &plan.warnings) {
         eprintln!("warning: {}", clean(&warning.to_string()));
     }

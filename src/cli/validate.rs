@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::{
     connect::Flags,
     exit::{Exit, Failure},
-    manifest::{self, Report, Resource},
 };
-use crate::core::words::count;
+use crate::{
+    cli::files::{self, Report, Resource},
+    core::words::count,
+};
 
 /// Arguments of `firedrill validate`.
 #[derive(Debug, clap::Args)]
@@ -36,8 +38,8 @@ pub fn validate(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let mut reports: Vec<Report> = Vec::new();
     for file in &args.files {
         let (name, text) = text(file)?;
-        match manifest::read_for(&name, &text, flags.namespace.as_deref()) {
-            Ok(resources) => tell(&name, &resources, args.output),
+        match files::read_for(&name, &text, flags.namespace.as_deref()) {
+            Ok(resources) => print(&name, &resources, args.output),
             Err(report) => reports.push(report),
         }
     }
@@ -55,7 +57,7 @@ pub fn validate(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     Ok(if reports.is_empty() { Exit::Met } else { Exit::Invalid })
 }
 
-fn tell(name: &str, resources: &[Resource], output: Output) {
+fn print(name: &str, resources: &[Resource], output: Output) {
     if output == Output::Json {
         return;
     }

@@ -19,7 +19,7 @@ use crate::{
         Duration, ExperimentRun, Moment,
         run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
-    core::{conditions::waited_for, words},
+    core::{outcome::conditions::waited_for, words},
 };
 
 /// How much a terminal can show.

@@ -12,8 +12,9 @@ mod ending;
 mod injected;
 mod intended;
 mod journaling;
-mod live;
 pub(in crate::core) mod observed;
+pub mod pace;
+mod preconditions;
 mod reverting;
 mod seen;
 mod taking;
@@ -30,7 +31,7 @@ use crate::api::run::ExperimentRunStatus;
 pub fn decide(observed: &Observed<'_>) -> Decision {
     let empty = ExperimentRunStatus::default();
     let status = observed.run.status.as_ref().unwrap_or(&empty);
-    match stage::of(status) {
+    match stage::read(status) {
         Stage::Waiting => waiting::decide(observed, status),
         Stage::Intended => intended::decide(observed, status),
         Stage::Injected => injected::decide(observed, status),
@@ -54,11 +55,10 @@ pub(crate) mod tests {
         },
         config::Config,
         core::{
+            cluster::{ClusterState, Lever},
             plan::Plan,
-            pods::tests::at,
-            sight::Sight,
+            signals::{Signals, pods::tests::at},
             span::Span,
-            world::{Lever, World},
         },
     };
 
@@ -69,7 +69,7 @@ pub(crate) mod tests {
         let journal = || Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
         ExperimentRunStatus {
             facts: facts.iter().map(fact).collect(),
-            plan: journaled.then(journal),
+            journal: journaled.then(journal),
             ..ExperimentRunStatus::default()
         }
     }
@@ -78,20 +78,20 @@ pub(crate) mod tests {
     pub fn decided(
         plan: &Plan,
         status: Option<ExperimentRunStatus>,
-        world: Option<&World>,
-        sight: &Sight,
+        cluster: Option<&ClusterState>,
+        signals: &Signals,
         now: f64,
     ) -> Decision {
         let subject = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
-        decided_of(&subject, status, world, sight, now)
+        decided_of(&subject, status, cluster, signals, now)
     }
 
     /// The same of a run of that subject.
     pub fn decided_of(
         subject: &Subject,
         status: Option<ExperimentRunStatus>,
-        world: Option<&World>,
-        sight: &Sight,
+        cluster: Option<&ClusterState>,
+        signals: &Signals,
         now: f64,
     ) -> Decision {
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
@@ -108,8 +108,8 @@ pub(crate) mod tests {
             own_namespace: false,
             inside: true,
             lever: &Lever::Open,
-            world,
-            sight,
+            cluster,
+            signals,
             report: None,
             debrief: None,
         })

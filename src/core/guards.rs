@@ -1,36 +1,39 @@
 //! The guards: each says with numbers whether a run may break something, and what to do if not.
 
+pub mod abort;
 mod alerts;
+pub mod blast_radius;
 mod probes;
+pub mod selection;
 
-use super::{
-    aim::{self, Aim},
-    alarms::Watcher,
-    sight::Sight,
-    world::{Namespace, Rival, Target, World},
-};
 use crate::{
     api::{
         Duration, Moment,
         run::{Guard, GuardResult},
     },
     config::Config,
+    core::{
+        alerts::AlertFilter,
+        cluster::{ClusterState, Namespace, Rival, Target},
+        signals::Signals,
+    },
     faults::{
         self, Means,
         taking::{Amount, Method},
     },
 };
+use blast_radius::BlastRadius;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 /// Everything that guards look at.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct GuardInput<'a> {
     /// The present instant.
     pub now: Moment,
     /// UID of the run.
     pub uid: &'a str,
     /// The plan and how alerts are judged.
-    pub watcher: Watcher<'a>,
+    pub alert_filter: AlertFilter<'a>,
     /// The operator's configuration.
     pub config: &'a Config,
     /// Whether the operator runs inside the cluster, where Services can be reached.
@@ -38,42 +41,47 @@ pub struct Scene<'a> {
     /// Whether the namespace is the operator's own or protected by the configuration.
     pub protected: bool,
     /// The live reads.
-    pub world: &'a World,
+    pub cluster: &'a ClusterState,
     /// What was seen so far.
-    pub sight: &'a Sight,
+    pub signals: &'a Signals,
     /// The round of a repeated fault, from 1 on.
     pub round: i32,
 }
 
 /// The guards in the order in which people read them, and what would be broken.
 #[must_use]
-pub fn judge(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
-    let aim = aim::take(&scene.watcher.plan.spec, scene.world, scene.uid, scene.round);
+pub fn judge(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
+    let blast_radius = blast_radius::estimate(
+        &input.alert_filter.plan.spec,
+        input.cluster,
+        input.uid,
+        input.round,
+    );
     let mut results = vec![
-        enabled(scene),
-        not_protected(scene),
-        lever(scene),
-        caps(scene, &aim),
-        target_found(scene, &aim),
-        min_ready(scene, &aim),
-        max_unavailable(scene, &aim),
-        disruption_budget(scene, &aim),
-        no_rollout(scene),
-        target_free(scene),
-        concurrency(scene),
-        probes::steady(scene),
-        alerts::quiet(scene),
+        enabled(input),
+        not_protected(input),
+        lever(input),
+        caps(input, &blast_radius),
+        target_found(input, &blast_radius),
+        min_ready(input, &blast_radius),
+        max_unavailable(input, &blast_radius),
+        disruption_budget(input, &blast_radius),
+        no_rollout(input),
+        target_free(input),
+        concurrency(input),
+        probes::steady(input),
+        alerts::quiet(input),
     ];
-    results.extend(probes::services_found(scene));
-    results.extend(reaper(scene.world));
-    results.extend(alerts::abort_conditions(scene));
-    (results, aim)
+    results.extend(probes::services_found(input));
+    results.extend(reaper(input.cluster));
+    results.extend(alerts::abort_conditions(input));
+    (results, blast_radius)
 }
 
 /// The guards that a later round of a repeated fault must pass again.
 #[must_use]
-pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
-    let (results, aim) = judge(scene);
+pub fn judge_round(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
+    let (results, blast_radius) = judge(input);
     let again = |result: &GuardResult| {
         matches!(
             result.name,
@@ -86,7 +94,7 @@ pub fn judge_round(scene: &Scene<'_>) -> (Vec<GuardResult>, Aim) {
                 | Guard::DisruptionBudget
         )
     };
-    (results.into_iter().filter(again).collect(), aim)
+    (results.into_iter().filter(again).collect(), blast_radius)
 }
 
 /// The first guard that refuses for good, else the first that waiting can open.
@@ -101,16 +109,16 @@ fn result(name: Guard, refusal: Option<String>, passed: impl FnOnce() -> String)
     GuardResult { name, passed, detail }
 }
 
-fn enabled(scene: &Scene<'_>) -> GuardResult {
-    let namespace = scene.watcher.namespace;
-    let refusal = match &scene.world.namespace {
+fn enabled(input: &GuardInput<'_>) -> GuardResult {
+    let namespace = input.alert_filter.namespace;
+    let refusal = match &input.cluster.namespace {
         Namespace::Unreadable(error) => {
             Some(format!("namespace {namespace} cannot be read: {error}"))
         }
         Namespace::Found { terminating: true, .. } => {
             Some(format!("namespace {namespace} is being deleted"))
         }
-        Namespace::Found { enabled: false, .. } if scene.config.opt_in => {
+        Namespace::Found { enabled: false, .. } if input.config.opt_in => {
             Some(format!("namespace {namespace} has not opted in: firedrill enable {namespace}"))
         }
         Namespace::Found { .. } => None,
@@ -118,31 +126,31 @@ fn enabled(scene: &Scene<'_>) -> GuardResult {
     result(Guard::Enabled, refusal, || "namespace opted in".to_owned())
 }
 
-fn not_protected(scene: &Scene<'_>) -> GuardResult {
-    let labelled = matches!(scene.world.namespace, Namespace::Found { protected: true, .. });
+fn not_protected(input: &GuardInput<'_>) -> GuardResult {
+    let labelled = matches!(input.cluster.namespace, Namespace::Found { protected: true, .. });
     let refusal = if labelled {
         Some("the namespace carries firedrill.dev/protected=true".to_owned())
     } else {
-        scene.protected.then(|| "the operator's configuration protects the namespace".to_owned())
+        input.protected.then(|| "the operator's configuration protects the namespace".to_owned())
     };
     result(Guard::NotProtected, refusal, || "namespace not protected".to_owned())
 }
 
-fn lever(scene: &Scene<'_>) -> GuardResult {
-    let refusal = scene.world.lever.refusal();
+fn lever(input: &GuardInput<'_>) -> GuardResult {
+    let refusal = input.cluster.lever.refusal();
     result(Guard::Lever, refusal.map(|why| format!("{why}; firedrill resume releases it")), || {
         "lever not engaged".to_owned()
     })
 }
 
-fn caps(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let (caps, spec) = (&scene.config.caps, &scene.watcher.plan.spec);
+fn caps(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
+    let (caps, spec) = (&input.config.caps, &input.alert_filter.plan.spec);
     let count = usize::try_from(caps.count).unwrap_or(0);
-    let wanted = aim.taken;
-    let percent = match faults::of(&spec.fault).means.taking().map(|taking| taking.amount) {
+    let wanted = blast_radius.taken;
+    let percent = match faults::behaviour(&spec.fault).means.taking().map(|taking| taking.amount) {
         Some(Amount::Percent(percent)) => percent,
         Some(Amount::Count(_)) => 0,
-        None => percent_of(wanted, desired(scene)),
+        None => percent_of(wanted, desired(input)),
     };
     let refusal = if wanted > count {
         Some(format!("{wanted} pods, the operator allows {count} (caps.count)"))
@@ -163,25 +171,25 @@ fn percent_of(part: usize, whole: usize) -> i32 {
 }
 
 /// How many pods the target should have.
-fn desired(scene: &Scene<'_>) -> usize {
-    match &scene.world.target {
+fn desired(input: &GuardInput<'_>) -> usize {
+    match &input.cluster.target {
         Target::Found { desired, .. } => usize::try_from(*desired).unwrap_or(0),
         Target::Missing | Target::Unreadable(_) => 0,
     }
 }
 
-fn target_found(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let wanted = aim.taken;
-    let target = &scene.watcher.plan.spec.target;
-    let pods = scene.world.pods.iter().filter(|pod| !pod.ending).count();
-    let refusal = match &scene.world.target {
+fn target_found(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
+    let wanted = blast_radius.taken;
+    let target = &input.alert_filter.plan.spec.target;
+    let pods = input.cluster.pods.iter().filter(|pod| !pod.ending).count();
+    let refusal = match &input.cluster.target {
         Target::Missing => {
-            Some(format!("there is no {target} in namespace {}", scene.watcher.namespace))
+            Some(format!("there is no {target} in namespace {}", input.alert_filter.namespace))
         }
         Target::Unreadable(error) => Some(format!("{target} cannot be read: {error}")),
         Target::Found { .. } if pods == 0 => Some(format!("{target} has no running pods")),
-        Target::Found { .. } if aim.problem.is_some() => aim.problem.clone(),
-        Target::Found { .. } if aim.victims.is_empty() && wanted == 0 => Some(format!(
+        Target::Found { .. } if blast_radius.problem.is_some() => blast_radius.problem.clone(),
+        Target::Found { .. } if blast_radius.victims.is_empty() && wanted == 0 => Some(format!(
             "the percentage of {pods} pods rounds down to 0; choose a larger one or a count"
         )),
         Target::Found { .. } if wanted > pods => {
@@ -192,27 +200,28 @@ fn target_found(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     result(Guard::TargetFound, refusal, || format!("{target} has {pods} pods"))
 }
 
-fn min_ready(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let needed = usize::try_from(scene.watcher.plan.spec.guards.min_ready).unwrap_or(0);
-    let left = aim.left;
-    let why = aim.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let refusal = (aim.problem.is_none() && left < needed).then(|| {
+fn min_ready(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
+    let needed = usize::try_from(input.alert_filter.plan.spec.guards.min_ready).unwrap_or(0);
+    let left = blast_radius.left;
+    let why = blast_radius.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let refusal = (blast_radius.problem.is_none() && left < needed).then(|| {
         format!("needs {needed}, would leave {left}{why}. Set guards.minReady: {left} to allow it")
     });
     result(Guard::MinReady, refusal, || format!("leaves {left} ready pods of at least {needed}"))
 }
 
-fn max_unavailable(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let desired = desired(scene);
-    let unavailable = desired.saturating_sub(aim.left);
-    let limit = scene.watcher.plan.spec.guards.max_unavailable.as_ref().map(|limit| match limit {
-        IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
-        IntOrString::String(text) => match text.strip_suffix('%') {
-            Some(percent) => desired * percent.parse::<usize>().unwrap_or(0) / 100,
-            None => text.parse().unwrap_or(0),
-        },
-    });
-    let over = |limit: &usize| aim.problem.is_none() && unavailable > *limit;
+fn max_unavailable(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
+    let desired = desired(input);
+    let unavailable = desired.saturating_sub(blast_radius.left);
+    let limit =
+        input.alert_filter.plan.spec.guards.max_unavailable.as_ref().map(|limit| match limit {
+            IntOrString::Int(count) => usize::try_from(*count).unwrap_or(0),
+            IntOrString::String(text) => match text.strip_suffix('%') {
+                Some(percent) => desired * percent.parse::<usize>().unwrap_or(0) / 100,
+                None => text.parse().unwrap_or(0),
+            },
+        });
+    let over = |limit: &usize| blast_radius.problem.is_none() && unavailable > *limit;
     let refusal = limit.filter(over).map(|limit| {
         format!("allows {limit} of {desired} pods to be unavailable, {unavailable} would be")
     });
@@ -222,15 +231,15 @@ fn max_unavailable(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     })
 }
 
-fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
-    let method = match faults::of(&scene.watcher.plan.spec.fault).means {
+fn disruption_budget(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
+    let method = match faults::behaviour(&input.alert_filter.plan.spec.fault).means {
         Means::Take(taking) => taking.method,
         Means::Arm(_) => {
             let said = || "a change of fields asks no disruption budget".to_owned();
             return result(Guard::DisruptionBudget, None, said);
         }
     };
-    let found = match &scene.world.budgets {
+    let found = match &input.cluster.budgets {
         Ok(found) => found.as_slice(),
         Err(error) => {
             let refusal = format!("the disruption budgets cannot be listed: {error}");
@@ -238,7 +247,8 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
         }
     };
     let refusal = found.iter().find_map(|budget| {
-        let taken = aim.victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
+        let taken =
+            blast_radius.victims.iter().filter(|victim| budget.pods.contains(&victim.uid)).count();
         let allowed = usize::try_from(budget.allowed).unwrap_or(0);
         (method == Method::Evict && taken > allowed).then(|| {
             format!("budget {} allows {allowed} evictions now, {taken} are needed", budget.name)
@@ -247,7 +257,7 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     let budgets = found.iter().filter(|budget| !budget.pods.is_empty()).count();
     result(Guard::DisruptionBudget, refusal, || match (method, budgets) {
         (Method::Delete, _) => "method Delete asks no disruption budget".to_owned(),
-        (Method::Evict, 0) if aim.victims.len() == 1 => {
+        (Method::Evict, 0) if blast_radius.victims.len() == 1 => {
             "the API server asks the disruption budgets at the eviction".to_owned()
         }
         (Method::Evict, 0) => "no disruption budget protects the target".to_owned(),
@@ -255,8 +265,8 @@ fn disruption_budget(scene: &Scene<'_>, aim: &Aim) -> GuardResult {
     })
 }
 
-fn no_rollout(scene: &Scene<'_>) -> GuardResult {
-    let refusal = match &scene.world.target {
+fn no_rollout(input: &GuardInput<'_>) -> GuardResult {
+    let refusal = match &input.cluster.target {
         Target::Found { rollout, .. } => rollout.clone(),
         _ => None,
     };
@@ -265,18 +275,18 @@ fn no_rollout(scene: &Scene<'_>) -> GuardResult {
 
 /// The runs that have journaled one of the same workloads and are not over.
 #[must_use]
-pub fn holders<'a>(scene: &Scene<'a>) -> Vec<&'a Rival> {
+pub fn holders<'a>(input: &GuardInput<'a>) -> Vec<&'a Rival> {
     let own: Vec<&str> =
-        scene.world.workloads.iter().map(|workload| workload.uid.as_str()).collect();
+        input.cluster.workloads.iter().map(|workload| workload.uid.as_str()).collect();
     let shares = |rival: &&Rival| rival.workloads.iter().any(|uid| own.contains(&uid.as_str()));
-    scene.world.rivals.iter().filter(|rival| rival.uid != scene.uid).filter(shares).collect()
+    input.cluster.rivals.iter().filter(|rival| rival.uid != input.uid).filter(shares).collect()
 }
 
-fn target_free(scene: &Scene<'_>) -> GuardResult {
+fn target_free(input: &GuardInput<'_>) -> GuardResult {
     let rival =
-        holders(scene).first().map(|rival| format!("run {} has the same target", rival.name));
+        holders(input).first().map(|rival| format!("run {} has the same target", rival.name));
     let armed =
-        scene.world.object().and_then(crate::faults::Object::mark).filter(|mark| mark.armed);
+        input.cluster.object().and_then(crate::faults::Object::mark).filter(|mark| mark.armed);
     let refusal = rival.or_else(|| {
         armed.map(|mark| format!("the run with UID {} has changed the same object", mark.run))
     });
@@ -287,10 +297,10 @@ fn target_free(scene: &Scene<'_>) -> GuardResult {
 pub const ALIVE: Duration = Duration::seconds(30);
 
 /// A fault that must be reverted needs somebody who would do that if the operator could not.
-fn reaper(world: &World) -> Option<GuardResult> {
-    let seen = world.scene.as_ref()?.reaper_seen;
+fn reaper(cluster: &ClusterState) -> Option<GuardResult> {
+    let seen = cluster.fault_reads.as_ref()?.reaper_seen;
     // As of the look: while other guards are waited for, nobody looks at the Lease again.
-    Some(result(Guard::Reaper, no_reaper(seen, world.read_at), || {
+    Some(result(Guard::Reaper, no_reaper(seen, cluster.read_at), || {
         "a reaper lives that would end the fault if the operator could not".to_owned()
     }))
 }
@@ -306,9 +316,9 @@ pub fn no_reaper(seen: Option<Moment>, now: Moment) -> Option<String> {
     Some(format!("{why}: start one with `firedrill reaper`; the chart installs it"))
 }
 
-fn concurrency(scene: &Scene<'_>) -> GuardResult {
-    let running = scene.world.rivals.iter().filter(|rival| rival.uid != scene.uid).count();
-    let limit = usize::try_from(scene.config.caps.concurrency).unwrap_or(0);
+fn concurrency(input: &GuardInput<'_>) -> GuardResult {
+    let running = input.cluster.rivals.iter().filter(|rival| rival.uid != input.uid).count();
+    let limit = usize::try_from(input.config.caps.concurrency).unwrap_or(0);
     let refusal = (running >= limit).then(|| {
         format!("{running} runs are under way, the operator allows {limit} (caps.concurrency)")
     });
@@ -328,19 +338,19 @@ mod examples;
 mod tests {
     use super::*;
     use crate::core::{
-        pods::tests::at,
-        world::{
-            Scene as Around,
-            tests::{scene, world},
+        cluster::{
+            FaultReads,
+            tests::{cluster, fault_reads},
         },
+        signals::pods::tests::at,
     };
 
     #[test]
     fn a_reaper_lives_when_it_was_heard_of_half_a_minute_before_the_look() {
         let passes = |seen: Option<f64>| {
-            let around = Around { reaper_seen: seen.map(at), ..scene() };
-            let world = World { read_at: at(40.0), scene: Some(around), ..world() };
-            reaper(&world).unwrap().passed
+            let reads = FaultReads { reaper_seen: seen.map(at), ..fault_reads() };
+            let cluster = ClusterState { read_at: at(40.0), fault_reads: Some(reads), ..cluster() };
+            reaper(&cluster).unwrap().passed
         };
         assert!(passes(Some(10.0)));
         assert!(!passes(Some(9.0)) && !passes(None));

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 ///
 /// A value that cannot be written as JSON hashes like `null`; no type of ours is one.
 #[must_use]
-pub fn of(value: &impl Serialize) -> String {
+pub fn short(value: &impl Serialize) -> String {
     let json = serde_json::to_value(value).unwrap_or_default();
     digest(json.to_string().as_bytes())
 }

@@ -1,14 +1,12 @@
 //! A valid experiment: what the schema could not judge is judged here, once.
 
-use super::{
-    hash,
-    matcher::{Labels, Matchers},
-};
+use super::hash;
 use crate::{
     api::{
         Duration, ExperimentSpec,
         run::{ExperimentRef, Warning},
     },
+    core::alerts::matcher::{Labels, Matchers},
     faults::{self, Means},
 };
 
@@ -95,15 +93,15 @@ impl Plan {
     pub fn reference(&self, generation: Option<i64>) -> ExperimentRef {
         ExperimentRef {
             generation,
-            spec_hash: hash::of(&self.spec),
-            fault_hash: hash::of(&(&self.spec.target, &self.spec.fault)),
+            spec_hash: hash::short(&self.spec),
+            fault_hash: hash::short(&(&self.spec.target, &self.spec.fault)),
         }
     }
 }
 
 /// From when on a run that is not back is watched, after the injection, and for how many times the objective.
 fn watch(spec: &ExperimentSpec) -> (Duration, u32) {
-    match faults::of(&spec.fault).means {
+    match faults::behaviour(&spec.fault).means {
         Means::Take(_) => (Duration::ZERO, 2),
         // Once more after the revert, twice where what ends with the fault counts.
         Means::Arm(_) => (spec.duration, if spec.recovery.count_fault_ended { 2 } else { 1 }),
@@ -115,7 +113,7 @@ fn watch(spec: &ExperimentSpec) -> (Duration, u32) {
 pub fn followed_for(spec: &ExperimentSpec) -> Duration {
     let (begins, times) = watch(spec);
     let ends: Duration = (begins.std() + spec.recovery.within.std() * times).into();
-    let repeats = faults::of(&spec.fault).means.every().is_some();
+    let repeats = faults::behaviour(&spec.fault).means.every().is_some();
     if repeats { ends.max(spec.duration) } else { ends }
 }
 

@@ -24,7 +24,7 @@ pub enum Stage {
 
 /// Reads the stage off the facts.
 #[must_use]
-pub fn of(status: &ExperimentRunStatus) -> Stage {
+pub fn read(status: &ExperimentRunStatus) -> Stage {
     let seen = |name| status.fact(name).is_some();
     if seen(FactName::Completed) {
         Stage::Complete
@@ -44,7 +44,7 @@ pub fn of(status: &ExperimentRunStatus) -> Stage {
 /// The stage in a word for people, with the guard that is waited for.
 #[must_use]
 pub fn word(status: &ExperimentRunStatus, waiting: Option<Guard>) -> String {
-    let word = match of(status) {
+    let word = match read(status) {
         Stage::Waiting => match waiting {
             Some(guard) => return format!("Waiting:{guard}"),
             None => "Waiting",
@@ -67,11 +67,10 @@ mod tests {
     use crate::{
         api::run::Verdict,
         core::{
-            abort::tests::plan,
+            cluster::tests::healthy,
             decide::tests::{decided, status},
-            pods::tests::at,
-            sight::Sight,
-            world::tests::healthy,
+            guards::abort::tests::plan,
+            signals::{Signals, pods::tests::at},
         },
     };
     use FactName::{Accepted, Completed, Injected, Journaled, RevertStarted, Reverted};
@@ -80,7 +79,7 @@ mod tests {
     fn every_stage_has_its_word_and_none_is_decided_by_what_is_stored() {
         let order = [Accepted, Journaled, Injected, RevertStarted, Reverted, Reverted, Completed];
         let plan = plan(&json!({"steadyFor": "0s"}));
-        let sight = Sight::new(Some(&plan.spec), at(0.0));
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
         let words =
             ["Waiting", "Injecting", "Injected", "Reverting", "Measuring", "Measured", "Complete"];
         for (index, expected) in words.into_iter().enumerate() {
@@ -88,10 +87,10 @@ mod tests {
             let mut status = status(&plan, &facts);
             status.verdict = (index >= 5).then_some(Verdict::Passed);
             assert_eq!(word(&status, None), expected);
-            let told = decided(&plan, Some(status.clone()), Some(&healthy()), &sight, 0.5);
+            let told = decided(&plan, Some(status.clone()), Some(&healthy()), &signals, 0.5);
             for other in words {
                 status.stage = Some(other.to_owned());
-                let again = decided(&plan, Some(status.clone()), Some(&healthy()), &sight, 0.5);
+                let again = decided(&plan, Some(status.clone()), Some(&healthy()), &signals, 0.5);
                 assert_eq!(again, told, "{expected}, but {other} is stored");
             }
         }

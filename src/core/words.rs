@@ -3,10 +3,13 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use super::{matcher, span::crop};
-use crate::api::{
-    Duration,
-    run::{Chain, Fact, FactName, Impact, ProbeCounts, RecoveredBy},
+use super::span::crop;
+use crate::{
+    api::{
+        Duration,
+        run::{Chain, Fact, FactName, Impact, ProbeCounts, RecoveredBy},
+    },
+    core::alerts::matcher,
 };
 
 /// A fact's name in words.
@@ -102,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         api::run::{Gap, Reason, Unobserved},
-        core::{pods::tests::at, span::Span},
+        core::{signals::pods::tests::at, span::Span},
     };
 
     #[test]

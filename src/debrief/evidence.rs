@@ -34,7 +34,7 @@ impl<'a> Miss<'a> {
         if !matches!(verdict, Verdict::ObjectiveMissed | Verdict::NotRecovered) {
             return None;
         }
-        let journal = status.plan.as_ref()?;
+        let journal = status.journal.as_ref()?;
         let spec = journal.spec.as_ref()?;
         status.fact(FactName::Injected)?;
         let missed = missed(status);
@@ -59,7 +59,7 @@ fn missed(status: &ExperimentRunStatus) -> Vec<Objective> {
 /// Everything that was measured, for the record; absent where the journal is not whole.
 pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
     let (status, spec, journal) = (miss.status, miss.spec, miss.journal);
-    let harm = faults::of(&spec.fault).harm;
+    let harm = faults::behaviour(&spec.fault).harm;
     let (detection, recovery) = (status.detection.as_ref(), status.recovery.as_ref());
     Some(Evidence {
         missed: miss.missed.clone(),

@@ -90,7 +90,7 @@ pub struct Sources {
 
 /// Tells what led up to a run from what was read.
 #[must_use]
-pub fn tell(sources: &Sources, period: &Period) -> LeadUp {
+pub fn collect(sources: &Sources, period: &Period) -> LeadUp {
     let mut entries = revisions::entries(&sources.workloads, &sources.revisions);
     entries.extend(changes::of_workloads(&sources.workloads));
     entries.extend(changes::of_config_maps(&sources.config_maps));

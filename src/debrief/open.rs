@@ -70,7 +70,7 @@ pub fn fingerprint(run: &ExperimentRun) -> Option<String> {
 pub fn to_join(known: &[Debrief]) -> Option<&Debrief> {
     // One whose status is not written yet has just been opened.
     let is_open = |debrief: &Debrief| {
-        debrief.status.as_ref().is_none_or(|status| stage::is_open(stage::of(status)))
+        debrief.status.as_ref().is_none_or(|status| stage::is_open(stage::read(status)))
     };
     let open = numbered(known).filter(|(_, debrief)| is_open(debrief));
     open.max_by_key(|(number, _)| *number).map(|(_, debrief)| debrief)
@@ -126,7 +126,7 @@ fn hash_of(miss: &Miss<'_>) -> String {
     let namespace = miss.run.metadata.namespace.as_deref().unwrap_or_default();
     let experiment = &miss.run.spec.experiment;
     let mut hash =
-        hash::of(&(miss.spec.fault.name(), kind, namespace, name, &miss.missed, experiment));
+        hash::short(&(miss.spec.fault.name(), kind, namespace, name, &miss.missed, experiment));
     hash.truncate(8);
     hash
 }
@@ -159,7 +159,7 @@ fn concluded(evidence: &Evidence, written: DebriefStatus) -> DebriefStatus {
         status.facts.extend(resolved(evidence));
     }
     let missed: Vec<_> = evidence.missed.iter().map(Objective::to_string).collect();
-    status.stage = Some(stage::of(&status));
+    status.stage = Some(stage::read(&status));
     status.missed = Some(missed.join(","));
     status.window = window(&status);
     status

@@ -7,7 +7,7 @@ use crate::{
         run::{Fact, FactName, Took},
     },
     core::{
-        measure::{tenths, whole_tenths},
+        outcome::measure::{tenths, whole_tenths},
         words::count,
     },
 };
@@ -120,7 +120,7 @@ pub fn summary_line(debrief: &Debrief) -> String {
     let status = debrief.status.clone().unwrap_or_default();
     let mut parts = vec![format!("{}", debrief.spec.severity)];
     parts.extend(
-        debrief.status.as_ref().map(|status| stage(super::stage::of(status)).to_lowercase()),
+        debrief.status.as_ref().map(|status| stage(super::stage::read(status)).to_lowercase()),
     );
     parts.extend(status.window.as_ref().map(|window| format!("{} UTC", meeting(window))));
     if status.repeats > 0 {

@@ -59,7 +59,7 @@ fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
     let mut parts = vec![code(name), debrief.spec.severity.to_string()];
     parts.extend(
-        debrief.status.as_ref().map(|status| format!("**{}**", phrase::stage(stage::of(status)))),
+        debrief.status.as_ref().map(|status| format!("**{}**", phrase::stage(stage::read(status)))),
     );
     parts.extend(status.window.as_ref().map(phrase::meeting));
     if status.repeats > 0 {

@@ -8,7 +8,7 @@ use crate::api::{
 
 /// Reads the stage off the facts.
 #[must_use]
-pub fn of(status: &DebriefStatus) -> Stage {
+pub fn read(status: &DebriefStatus) -> Stage {
     match status.fact(DebriefFactName::Resolved) {
         None => Stage::AwaitingResolution,
         Some(_) => Stage::AwaitingDebrief,

@@ -8,8 +8,7 @@ use crate::{
     api::{Duration, Moment},
     config::Alertmanager,
     core::{
-        alarms::{Channel, Sighting},
-        matcher::Labels,
+        alerts::{AlertReport, Channel, matcher::Labels},
         span::Span,
     },
 };
@@ -92,9 +91,9 @@ enum ReadError {
 }
 
 /// Reads the alerts from an answer; a firing alert's `startsAt` is when it fired.
-fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
+fn read_alerts(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
     let alerts: Vec<Alert> = serde_json::from_value(answer)?;
-    let sighting = |alert: Alert| Sighting {
+    let report = |alert: Alert| AlertReport {
         channel: SOURCE.channel,
         labels: alert.labels,
         fingerprint: Some(alert.fingerprint),
@@ -105,16 +104,16 @@ fn read_alerts(answer: Value) -> Result<Vec<Sighting>, ReadError> {
         notified: None,
         pushed: None,
     };
-    Ok(alerts.into_iter().map(sighting).collect())
+    Ok(alerts.into_iter().map(report).collect())
 }
 
 /// Reads a notification; the alerts that it calls resolved are not active.
-fn read_notification(body: &[u8]) -> Result<Vec<Sighting>, ReadError> {
+fn read_notification(body: &[u8]) -> Result<Vec<AlertReport>, ReadError> {
     let notification: Notification = serde_json::from_slice(body)?;
     if notification.version != "4" {
         return Err(ReadError::Version(notification.version));
     }
-    let sighting = |alert: Notified| Sighting {
+    let report = |alert: Notified| AlertReport {
         channel: WEBHOOK,
         labels: alert.labels,
         fingerprint: alert.fingerprint,
@@ -125,7 +124,7 @@ fn read_notification(body: &[u8]) -> Result<Vec<Sighting>, ReadError> {
         notified: None,
         pushed: None,
     };
-    Ok(notification.alerts.into_iter().map(sighting).collect())
+    Ok(notification.alerts.into_iter().map(report).collect())
 }
 
 /// `startsAt` is the stamp of the evaluation, cut to milliseconds.
@@ -150,7 +149,7 @@ mod tests {
         let received = "\"2026-11-24T10:00:01.5Z\"";
         let received: Moment = serde_json::from_str(received).unwrap();
         let seen = read_notification(BODY.as_bytes()).unwrap().into_iter();
-        let seen: Vec<_> = seen.map(|sighting| sighting.delivered(received)).collect();
+        let seen: Vec<_> = seen.map(|report| report.delivered(received)).collect();
         assert_eq!(seen.iter().map(|alert| alert.active).collect::<Vec<_>>(), [true, false]);
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);

@@ -10,9 +10,7 @@ use super::{Poll, Question, Source};
 use crate::{
     api::{Duration, Moment},
     core::{
-        alarms::{Channel, Sighting},
-        matcher::Labels,
-        rules::Rule,
+        alerts::{AlertReport, Channel, matcher::Labels, rules::Rule},
         span::Span,
     },
 };
@@ -113,7 +111,7 @@ fn from_seconds(seconds: f64) -> Duration {
 /// Reads the alerts from an answer to [`query`].
 ///
 /// An evaluation is an instant: an alert that fires at one did not at the one before it.
-fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<Sighting>, ReadError> {
+fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<AlertReport>, ReadError> {
     let answer: Answer = serde_json::from_value(answer)?;
     let intervals: Intervals<'_> =
         rules.iter().map(|rule| (rule.alert.as_str(), rule.interval)).collect();
@@ -129,17 +127,17 @@ fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<Sighting>, Rea
             samples.active_at.extend(series.values.iter().filter_map(value));
         }
     }
-    let sighting = |(labels, samples)| sighting(labels, samples, &intervals, poll);
-    Ok(alerts.into_iter().filter_map(sighting).collect())
+    let report = |(labels, samples)| report(labels, samples, &intervals, poll);
+    Ok(alerts.into_iter().filter_map(report).collect())
 }
 
 /// The last episode of an alert: from its condition becoming true on.
-fn sighting(
+fn report(
     labels: Labels,
     mut samples: Samples,
     intervals: &Intervals<'_>,
     poll: &Poll,
-) -> Option<Sighting> {
+) -> Option<AlertReport> {
     samples.states.sort_by(|a, b| a.0.total_cmp(&b.0));
     let began = samples.active_at.iter().map(|(_, active)| *active).fold(0.0, f64::max);
     let interval = labels.get("alertname").and_then(|name| intervals.get(name.as_str())).copied();
@@ -163,7 +161,7 @@ fn sighting(
     // An alert that is over has no sample at the last evaluations.
     let last = samples.states.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
     let patience = interval.map_or(Duration::seconds(60), |interval| interval + interval);
-    Some(Sighting {
+    Some(AlertReport {
         channel: SOURCE.channel,
         labels,
         fingerprint: None,
@@ -204,7 +202,7 @@ mod tests {
     }
 
     /// The alerts of an answer at 115; the rule is evaluated every five seconds.
-    fn seen(answer: Value) -> Result<Vec<Sighting>, ReadError> {
+    fn seen(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
         let poll = Poll { now: at(115.0), since: at(0.0), previous: None };
         let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
         read(answer, &poll, &[Rule { alert, labels: Labels::new(), interval }])

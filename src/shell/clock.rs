@@ -71,7 +71,7 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
-    use crate::core::pods::tests::at;
+    use crate::core::signals::pods::tests::at;
 
     #[tokio::test(start_paused = true)]
     async fn a_duration_knows_no_jump_of_the_wall_and_what_begins_after_it_does() {

@@ -18,7 +18,7 @@ use crate::{
         Experiment, ExperimentRun, ExperimentStatus,
         conditions::{self, Status},
     },
-    core::{ledger, plan::Plan},
+    core::{outcome::history, plan::Plan},
     shell::{
         call::{Error, call},
         context::Context,
@@ -53,7 +53,7 @@ async fn reconcile(
         let what = "write the experiment's status";
         record::apply_status(what, &context.writes, experiment, &status).await?;
     }
-    for run in ledger::superfluous(&runs, context.config.keep_runs) {
+    for run in history::superfluous(&runs, context.config.keep_runs) {
         prune(&context, run).await;
     }
     Ok(Action::await_change())
@@ -69,7 +69,7 @@ async fn judge(
     status.observed_generation = generation;
     status.fault = Some(experiment.spec.fault.name().to_owned());
     status.target = Some(experiment.spec.target.to_string());
-    ledger::add_up(&mut status, runs);
+    history::add_up(&mut status, runs);
     let (ready, message) = match Plan::parse(&experiment.spec) {
         Ok(plan) => ((Status::True, "Valid"), valid(context, experiment, &plan).await),
         Err(problems) => {

@@ -44,7 +44,7 @@ pub async fn collect(client: &Client, run: &ExperimentRun, period: &Period) -> L
             .unread
             .push(format!("the rest (no time left after {}s)", TOTAL_TIMEOUT.as_secs()));
     }
-    leadup::tell(&reader.sources, period)
+    leadup::collect(&reader.sources, period)
 }
 
 struct Reader {
@@ -55,7 +55,7 @@ struct Reader {
 
 impl Reader {
     async fn read(&mut self, run: &ExperimentRun) {
-        let Some(journal) = run.status.as_ref().and_then(|status| status.plan.as_ref()) else {
+        let Some(journal) = run.status.as_ref().and_then(|status| status.journal.as_ref()) else {
             return;
         };
         self.workloads(journal).await;

@@ -91,7 +91,7 @@ mod tests {
     use kube::client::Body;
 
     use super::*;
-    use crate::core::pods::tests::at;
+    use crate::core::signals::pods::tests::at;
 
     /// Whether that process is alive a minute after the beginning.
     fn is_alive(spec: &serde_json::Value) -> bool {

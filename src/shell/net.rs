@@ -12,7 +12,7 @@ use reqwest::{Client, Url, header, redirect};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::{config::Endpoint, core::reach, detectors::Question};
+use crate::{config::Endpoint, core::cluster::reach, detectors::Question};
 use ports::Ports;
 
 /// How firedrill names itself.

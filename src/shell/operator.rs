@@ -116,7 +116,7 @@ pub async fn run_with(
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = run::control(context.clone(), feed_of_runs, options.only.as_ref(), lever) => Ok(()),
         () = experiments_of(&options, context.clone(), feed_of_experiments) => Ok(()),
-        ended = ready::tell(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
+        ended = ready::notify(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
         () = lease::renew(context.writes.clone(), wall, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 ///
 /// # Errors
 /// When somebody else has the port.
-pub async fn tell(port: Option<u16>, listed: impl Future<Output = ()>) -> std::io::Result<()> {
+pub async fn notify(port: Option<u16>, listed: impl Future<Output = ()>) -> std::io::Result<()> {
     let Some(port) = port else {
         return std::future::pending().await;
     };
@@ -46,7 +46,7 @@ mod tests {
         let address = free.local_addr().unwrap();
         drop(free);
         let (listed, hears) = oneshot::channel();
-        let told = tokio::spawn(tell(Some(address.port()), async { hears.await.unwrap() }));
+        let told = tokio::spawn(notify(Some(address.port()), async { hears.await.unwrap() }));
         tokio::task::yield_now().await;
         assert!(TcpStream::connect(address).await.is_err());
         listed.send(()).unwrap();

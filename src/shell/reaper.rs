@@ -24,9 +24,11 @@ use super::{clients, clock::Wall, lease, list, objects, perform, revisions, run:
 use crate::{
     api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
     core::{
-        leftovers::{self, Leftovers, Revision},
-        pods::Pod,
-        reaping::{self, Runs},
+        revert::{
+            leftovers::{self, Leftovers, Revision},
+            reaping::{self, Runs},
+        },
+        signals::pods::Pod,
     },
     faults::{Call, Kind, Object, Outcome, arming, call::Change},
     shell::call::{Error, call},
@@ -108,7 +110,7 @@ impl Reaper {
         loop {
             tokio::select! {
                 _ = begins.tick() => sweeps.push(self.sweep(Which::Due)),
-                Some(swept) = sweeps.next() => tell(&swept),
+                Some(swept) = sweeps.next() => log_swept(&swept),
             }
         }
     }
@@ -204,7 +206,7 @@ impl Reaper {
     /// What a revert left behind is removed by whoever reverted, unless that one was killed or its run
     /// was gone by then; so each revocation is looked at once.
     async fn finish(&self, object: &Object) -> Result<(), String> {
-        self.bury(object).await;
+        self.delete_policy(object).await;
         let revocation = object.label().unwrap_or_default();
         let tidied = || self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
         let last = tidied().insert(object.uid().to_owned(), revocation.to_owned());
@@ -249,7 +251,7 @@ impl Reaper {
             };
             let (faulty, pods) =
                 self.remains(&live, fields).await.map_err(|error| error.to_string())?;
-            match leftovers::of(&live, &faulty, &pods) {
+            match leftovers::find(&live, &faulty, &pods) {
                 Leftovers::None => return Ok(()),
                 Leftovers::Remove(calls) => {
                     for call in &calls {
@@ -277,7 +279,7 @@ impl Reaper {
     }
 
     /// Deletes a policy that we created, a while after its revocation.
-    async fn bury(&self, object: &Object) {
+    async fn delete_policy(&self, object: &Object) {
         let ours = object.value["metadata"]["labels"][names::RUN].is_string();
         if object.kind != Kind::NetworkPolicy || !ours {
             return;
@@ -304,7 +306,7 @@ impl Reaper {
     }
 }
 
-fn tell(swept: &Swept) {
+fn log_swept(swept: &Swept) {
     for object in &swept.disarmed {
         tracing::info!(object, "a fault was ended");
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::objects;
 use crate::{
     api::{names, run::FieldChange},
-    core::leftovers::Revision,
+    core::revert::leftovers::Revision,
     faults::{Kind, Object, arming, call::Exact},
     shell::call::{Error, Namespaced, call},
 };

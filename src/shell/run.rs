@@ -22,7 +22,7 @@ use tokio_stream::wrappers::WatchStream;
 use super::controller::{self, Feed};
 use crate::{
     api::{ExperimentRun, SafetyLever},
-    core::ledger,
+    core::outcome::history,
     shell::context::Context,
 };
 use reconcile::reconcile;
@@ -46,7 +46,7 @@ pub async fn control(
         None => (Api::all(context.reads.clone()), watcher::Config::default()),
     };
     let controller = feed
-        .controller(api, config, ledger::forget_details)
+        .controller(api, config, history::forget_details)
         .reconcile_all_on(WatchStream::from_changes(lever).map(drop));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
     controller::run(controller, reconcile, PAUSE, context).await;

@@ -8,11 +8,13 @@ use crate::{
     api::run::Warning,
     config::Endpoint,
     core::{
-        alarms::Watcher,
+        alerts::{
+            AlertFilter,
+            rules::{self, Rule, Rules},
+        },
         decide::Subject,
         guards,
         plan::Plan,
-        rules::{self, Rule, Rules},
         span::crop,
     },
     detectors::{self, Source},
@@ -38,7 +40,7 @@ pub async fn of_run(context: &Context, namespace: &str, subject: &Subject) -> Ve
 /// For an Experiment that is judged.
 pub async fn of_experiment(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
     let mut warnings = of_plan(context, namespace, plan).await;
-    if faults::of(&plan.spec.fault).means.arming().is_some() {
+    if faults::behaviour(&plan.spec.fault).means.arming().is_some() {
         warnings.extend(reaper(context).await);
     }
     warnings
@@ -47,7 +49,7 @@ pub async fn of_experiment(context: &Context, namespace: &str, plan: &Plan) -> V
 async fn of_plan(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
     let (mut warnings, rules) = sources(context).await;
     let namespace_label = context.config.namespace_label();
-    let watcher = Watcher { plan, namespace, namespace_label };
+    let watcher = AlertFilter { plan, namespace, namespace_label };
     warnings.extend(rules.iter().flat_map(|rules| rules::unmatched(&watcher, rules)));
     warnings.extend(plan.warnings());
     warnings

@@ -27,15 +27,20 @@ pub struct File {
     pub is_async: bool,
 }
 
-/// Every file of `src`, or of another folder of the repository.
+/// Every source file in that folder of the repository.
+pub fn paths(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    found.sort();
+    found
+}
+
+/// The same, read, but for those that are a module's tests.
 pub fn files(folder: &str) -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut found = Vec::new();
-    walk(&root, &mut found);
-    found.sort();
-    let is_own_test = |path: &PathBuf| path.ends_with("tests.rs") || path.ends_with("examples.rs");
-    found.retain(|path| !is_own_test(path));
-    found.into_iter().map(|path| read(&root, path)).collect()
+    let is_test = |path: &PathBuf| path.ends_with("tests.rs") || path.ends_with("examples.rs");
+    let found = paths(folder).into_iter().filter(|path| !is_test(path));
+    found.map(|path| read(&root, path)).collect()
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -203,7 +203,7 @@ fn known(run: &ExperimentRun, debrief: &Debrief) -> BTreeSet<String> {
         known.length(zero, zero + took.min);
         known.length(zero, zero + took.max);
     }
-    let plan = status.plan.as_ref().unwrap();
+    let plan = status.journal.as_ref().unwrap();
     let within = plan.spec.as_ref().unwrap().detection.within;
     if let Some(condition) = at(FactName::ConditionTrue) {
         known.length(condition, zero + within);

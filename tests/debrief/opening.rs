@@ -192,7 +192,7 @@ fn the_stage_is_read_off_the_facts_and_never_off_what_is_stored_of_it() {
         let whole = debrief.status.clone().unwrap();
         for stored in [None, Some(Stage::AwaitingResolution), Some(Stage::AwaitingDebrief)] {
             debrief.status.as_mut().unwrap().stage = stored;
-            assert_eq!(debrief::stage::of(debrief.status.as_ref().unwrap()), stage);
+            assert_eq!(debrief::stage::read(debrief.status.as_ref().unwrap()), stage);
             assert!(debrief::render(&debrief).contains(words), "{stored:?} is stored");
             let mended = debrief::join(&debrief, &run);
             assert_eq!(mended, (stored != Some(stage)).then(|| whole.clone()), "{stored:?}");
@@ -288,5 +288,5 @@ fn the_evidence_is_a_copy_of_the_run() {
     assert_eq!(evidence.measured.time_to_detect, status.detection.as_ref().unwrap().took);
     assert_eq!(evidence.chain, status.detection.unwrap().chain);
     assert_eq!(evidence.measured.time_to_recover, status.recovery.unwrap().took);
-    assert_eq!(evidence.victims, status.plan.unwrap().victims);
+    assert_eq!(evidence.victims, status.journal.unwrap().victims);
 }

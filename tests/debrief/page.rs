@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use firedrill::{
     api::{Debrief, Duration, ExperimentRun, run::Impact},
-    core::alarms::UNEXPECTED,
+    core::alerts::UNEXPECTED,
     debrief,
 };
 use serde_json::{Value, json};

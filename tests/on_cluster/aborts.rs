@@ -163,7 +163,7 @@ async fn a_plan_shows_what_would_end_the_run_early() {
     let ground = Ground::new("abortplan").await;
     let abort = json!({"abortOn": ["{alertname=\"TooMuch\"}"], "abortWhenProbeFailsFor": "30s"});
     let run = ground.run(json!({"dryRun": true, "template": {"guards": guards(abort)}})).await;
-    let plan = ground.finished(&run).await.status.unwrap().plan.unwrap();
+    let plan = ground.finished(&run).await.status.unwrap().journal.unwrap();
     let shown = plan.guards.iter().map(|guard| guard.detail.as_str());
     let expected =
         "ends early when {alertname=\"TooMuch\"} fires, or when a probe has failed for 30s";

@@ -13,8 +13,8 @@ use firedrill::{
         run::{Reason, Verdict},
     },
     cli::{
+        files,
         grants::Grants,
-        manifest,
         view::{self, Style},
     },
 };
@@ -301,7 +301,7 @@ async fn an_expression_that_the_server_cannot_judge_is_told_by_validate_and_by_r
         "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
         "metadata": {"name": "impossible"}, "spec": spec,
     });
-    let report = manifest::read("file", &experiment.to_string()).unwrap_err().json();
+    let report = files::read("file", &experiment.to_string()).unwrap_err().json();
     let told =
         format!("{}: {}", report[0]["path"].as_str().unwrap(), report[0]["help"].as_str().unwrap());
     let experiments = ground.api::<Experiment>();

@@ -52,7 +52,7 @@ impl Contract<'_> {
 
     /// Says what is not kept.
     async fn holds(&self) -> Result<(), String> {
-        let change = faults::of(&self.fault).means.arming().unwrap();
+        let change = faults::behaviour(&self.fault).means.arming().unwrap();
         let now = Moment::new(jiff::Timestamp::now());
         let before = self.read().await;
         let fields = change.fields(&before, RUN)?;
@@ -119,7 +119,7 @@ async fn keep(target: &str) -> (usize, Vec<String>) {
 async fn one(ground: &Ground, target: &str, variant: &Variant) -> Result<(), String> {
     let fault: Fault = serde_json::from_value(variant.fault.clone()).unwrap();
     let target: Target = serde_json::from_value(json!({target: "web"})).unwrap();
-    let armed = match faults::of(&fault).means {
+    let armed = match faults::behaviour(&fault).means {
         Means::Take(taking) => return taking_holds(ground, taking).await,
         Means::Arm(arming) => arming,
     };

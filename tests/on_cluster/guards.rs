@@ -20,7 +20,7 @@ async fn refused(ground: &Ground, change: Value, guard: Guard, reason: Reason, s
     };
     assert_eq!(verdict(&run), (Some(expected), Some(reason)));
     let status = run.status.unwrap();
-    let plan = status.plan.unwrap();
+    let plan = status.journal.unwrap();
     // A refusal for good comes before those that wait have been asked.
     let judged = |result: &&GuardResult| guard.opens_with_time() || !result.name.opens_with_time();
     let closed: Vec<_> =
@@ -183,7 +183,7 @@ async fn another_run_with_the_same_pods_through_a_service() {
     let second = ground.run(other).await;
     let second = ground.finished(&second).await;
     // Its pods are warming up, so other guards may refuse too; this one must.
-    let plan = second.status.unwrap().plan.unwrap();
+    let plan = second.status.unwrap().journal.unwrap();
     let free = plan.guards.iter().find(|result| result.name == Guard::TargetFree).unwrap();
     assert!(!free.passed && free.detail.contains("has the same target"), "{free:?}");
     ground.finished(&first).await;

@@ -168,7 +168,7 @@ async fn the_day_before_is_told_with_the_operators_own_rights_and_nothing_secret
     );
     find(&lead_up, "scale", "deployment/web", "Scaled up replica set web-");
     find(&lead_up, "config", "service/web", "created by");
-    let victim = &run.status.as_ref().unwrap().plan.as_ref().unwrap().victims[0].name;
+    let victim = &run.status.as_ref().unwrap().journal.as_ref().unwrap().victims[0].name;
     find(&lead_up, "event", &format!("pod/{victim}"), "Killing");
     assert!(lead_up.entries.is_sorted_by_key(|entry| entry.at));
     assert!(lead_up.horizon.contains("the oldest one seen here is from"), "{}", lead_up.horizon);

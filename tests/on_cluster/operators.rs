@@ -32,7 +32,7 @@ fn missed() -> serde_json::Value {
 
 /// UIDs of the journaled victims.
 fn victims(status: &ExperimentRunStatus) -> Vec<&str> {
-    let plan = status.plan.as_ref().unwrap();
+    let plan = status.journal.as_ref().unwrap();
     plan.victims.iter().map(|victim| victim.uid.as_str()).collect()
 }
 
@@ -73,7 +73,7 @@ async fn two_operators_at_once_kill_once_and_open_one_debrief() {
     let run = ground.run(missed()).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::ObjectiveMissed), Some(Reason::DetectionMissed)));
-    assert_eq!(run.status.unwrap().plan.unwrap().victims.len(), 2);
+    assert_eq!(run.status.unwrap().journal.unwrap().victims.len(), 2);
     assert_eq!(debriefs(&ground).await, 1);
 }
 

@@ -257,6 +257,6 @@ async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
     let tcp =
         json!([{"name": "answers", "tcp": {"service": "grpc", "port": 9090, "interval": "200ms"}}]);
     let run = ground.run(json!({"dryRun": true, "template": {"steadyState": tcp}})).await;
-    let plan = ground.finished(&run).await.status.unwrap().plan.unwrap();
+    let plan = ground.finished(&run).await.status.unwrap().journal.unwrap();
     assert!(plan.guards.iter().all(|guard| guard.passed), "the remedy works: {:?}", plan.guards);
 }

@@ -45,7 +45,7 @@ async fn a_service_that_heals_by_itself_passes_and_everything_is_measured() {
         let fact = status.fact(name).unwrap_or_else(|| panic!("{name:?} was not recorded"));
         assert!(fact.not_before <= fact.at, "{name:?} has its bounds the wrong way round");
     }
-    let plan = status.plan.unwrap();
+    let plan = status.journal.unwrap();
     let mut victims: Vec<_> = plan.victims.iter().map(|victim| victim.uid.clone()).collect();
     victims.sort();
     assert_eq!(victims, before, "the journaled victims are the pods that there were");
@@ -176,7 +176,7 @@ async fn a_dry_run_names_guards_and_victims_and_touches_nothing() {
     let run = ground.finished(&run).await;
     let status = run.status.unwrap();
     assert_eq!((status.verdict, status.reason), (None, Some(Reason::DryRun)));
-    let plan = status.plan.unwrap();
+    let plan = status.journal.unwrap();
     assert_eq!((plan.victims.len(), plan.guards.len()), (2, 14));
     assert!(plan.guards.iter().all(|guard| guard.passed), "{:?}", plan.guards);
     assert_eq!(ground.pod_uids().await, before);
@@ -192,7 +192,7 @@ async fn deletion_takes_the_oldest_pod_and_a_percentage_rounds_down() {
         .run(json!({"template": {"tolerates": true, "fault": {"podKill": kill}, "guards": {"minReady": 2}}}))
         .await;
     let run = ground.finished(&run).await;
-    let plan = run.status.unwrap().plan.unwrap();
+    let plan = run.status.unwrap().journal.unwrap();
     assert_eq!(plan.victims.len(), 1, "50% of 3 is 1");
     let victim = pods.iter().find(|pod| pod.uid().as_ref() == Some(&plan.victims[0].uid)).unwrap();
     assert_eq!(victim.creation_timestamp(), oldest);
@@ -206,7 +206,7 @@ async fn a_repeated_kill_takes_new_victims_each_round() {
         .run(json!({"template": {"duration": "11s", "fault": {"podKill": kill}, "guards": {"minReady": 1}, "tolerates": true}}))
         .await;
     let run = ground.finished(&run).await;
-    let plan = run.status.as_ref().unwrap().plan.clone().unwrap();
+    let plan = run.status.as_ref().unwrap().journal.clone().unwrap();
     let mut uids: Vec<_> = plan.victims.iter().map(|victim| victim.uid.clone()).collect();
     uids.sort();
     uids.dedup();

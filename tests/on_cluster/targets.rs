@@ -82,7 +82,7 @@ async fn heals(ground: &Ground, change: Value) -> ExperimentRun {
     let status = run.status.as_ref().unwrap();
     assert_eq!(status.recovery.as_ref().unwrap().by, Some(RecoveredBy::Automatic));
     let after = ground.pod_uids().await;
-    for victim in &status.plan.as_ref().unwrap().victims {
+    for victim in &status.journal.as_ref().unwrap().victims {
         assert!(before.contains(&victim.uid) && !after.contains(&victim.uid), "{victim:?}");
     }
     run
@@ -117,7 +117,7 @@ async fn a_disruption_budget_that_allows_one_lets_one_go() {
     let run = ground.run(json!({"template": kill})).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Passed), Some(Reason::Tolerated)));
-    let guards = run.status.unwrap().plan.unwrap().guards;
+    let guards = run.status.unwrap().journal.unwrap().guards;
     let asked = "the API server asks the disruption budgets at the eviction";
     assert!(guards.iter().any(|guard| guard.detail == asked), "{guards:?}");
 }
@@ -146,7 +146,7 @@ async fn a_stateful_sets_pods_come_back_under_the_same_names() {
     create::<StatefulSet>(&ground, set).await;
     serve(&ground).await;
     let run = heals(&ground, json!({"target": {"deployment": null, "statefulSet": "web"}})).await;
-    let plan = run.status.unwrap().plan.unwrap();
+    let plan = run.status.unwrap().journal.unwrap();
     let mut names: Vec<_> = plan.victims.iter().map(|victim| victim.name.clone()).collect();
     names.sort();
     assert_eq!(names, ["web-0", "web-1"]);
@@ -163,7 +163,7 @@ async fn a_daemon_sets_pods_come_back_on_their_nodes() {
     create::<DaemonSet>(&ground, workload()).await;
     serve(&ground).await;
     let run = heals(&ground, json!({"target": {"deployment": null, "daemonSet": "web"}})).await;
-    let plan = run.status.unwrap().plan.unwrap();
+    let plan = run.status.unwrap().journal.unwrap();
     let mut nodes: Vec<_> = plan.victims.iter().filter_map(|victim| victim.node.clone()).collect();
     nodes.sort();
     assert_eq!(nodes, ["n1", "n2"]);
@@ -173,6 +173,6 @@ async fn a_daemon_sets_pods_come_back_on_their_nodes() {
 async fn a_service_as_target_stands_for_the_pods_that_it_selects() {
     let ground = Ground::new("service").await;
     let run = heals(&ground, json!({"target": {"deployment": null, "service": "web"}})).await;
-    let plan = run.status.unwrap().plan.unwrap();
+    let plan = run.status.unwrap().journal.unwrap();
     assert_eq!(plan.count, Some(2), "as many pods as it selected are to be back");
 }

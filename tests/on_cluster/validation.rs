@@ -1,6 +1,6 @@
 //! The API server refuses and accepts exactly what `firedrill validate` does.
 
-use firedrill::{api::Experiment, cli::manifest::read};
+use firedrill::{api::Experiment, cli::files::read};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},

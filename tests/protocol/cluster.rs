@@ -7,7 +7,7 @@ use firedrill::{
         ExperimentRun, ExperimentSpec, names,
         run::{ExperimentRunSpec, ExperimentRunStatus},
     },
-    core::{leftovers::Revision, stage},
+    core::{revert::leftovers::Revision, stage},
     faults::{
         Call, Kind, Object,
         call::{Change, Exact},
@@ -70,7 +70,7 @@ impl Write {
     /// It in a few words.
     pub fn name(&self) -> String {
         match self {
-            Self::Status(_, status) => format!("status {:?}", stage::of(status)),
+            Self::Status(_, status) => format!("status {:?}", stage::read(status)),
             Self::Finalizers(_, names) if names.is_empty() => "finalizer off".to_owned(),
             Self::Finalizers(..) => "finalizer on".to_owned(),
             Self::Call(Call::Arm(_)) => "arm".to_owned(),

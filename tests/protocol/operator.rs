@@ -10,13 +10,12 @@ use firedrill::{
     },
     config::Config,
     core::{
+        cluster::{Changeable, ClusterState, FaultReads, Lever, Namespace},
         decide::{self, Decision, Effect, Need, Observed, Report, Subject},
         plan::Plan,
-        pods::Pod,
-        reaping::{self, Runs},
-        sight::Sight,
+        revert::reaping::{self, Runs},
+        signals::{Signals, pods::Pod},
         span::Span,
-        world::{Changeable, Lever, Namespace, Scene, World},
     },
     faults::{Call, Outcome, arming, call::Change},
 };
@@ -84,7 +83,7 @@ pub struct Product {
     pub writes: Table<Write>,
     subject: Subject,
     config: Config,
-    sight: Sight,
+    sight: Signals,
     moves: Memo<View, Move>,
     applied: Memo<(Id, Option<Id>, Id), Applied>,
     sweeps: Memo<(Id, bool, Clock), Option<Id>>,
@@ -99,7 +98,7 @@ impl Product {
             runs: Table::new(),
             targets: Table::new(),
             writes: Table::new(),
-            sight: Sight::new(Some(&plan.spec), beginning),
+            sight: Signals::new(Some(&plan.spec), beginning),
             subject: Subject::Valid { plan: Box::new(plan), generation: Some(1) },
             config: Config::default(),
             moves: Memo::default(),
@@ -152,7 +151,7 @@ impl Product {
                 self.write(Write::Call(call))
             }
             Decision::Act(Effect::OpenDebrief) => panic!("no objective is missed here"),
-            Decision::Look(Need::World) => Move::Look,
+            Decision::Look(Need::Cluster) => Move::Look,
             Decision::Look(need) => panic!("{need:?} was just read"),
             Decision::WaitUntil(_) | Decision::Rest => Move::Rest,
         };
@@ -178,8 +177,8 @@ impl Product {
                 own_namespace: false,
                 inside: true,
                 lever: &Lever::Open,
-                world: world.as_ref(),
-                sight: &self.sight,
+                cluster: world.as_ref(),
+                signals: &self.sight,
                 report: report.as_ref(),
                 debrief: None,
             })
@@ -229,7 +228,7 @@ fn report(answer: Answer, now: Moment) -> Report {
 }
 
 /// A cluster in which every guard is open.
-fn world(target: &Target, seen: Seen, now: Moment) -> World {
+fn world(target: &Target, seen: Seen, now: Moment) -> ClusterState {
     let read_at = seen.clock.moment();
     let object = target.object();
     let (kind, uid) = (object.kind.to_string(), object.uid().to_owned());
@@ -239,18 +238,18 @@ fn world(target: &Target, seen: Seen, now: Moment) -> World {
         uid: uid.clone(),
         ..TargetRef::default()
     };
-    World {
+    ClusterState {
         read_at,
         target_read_at: read_at,
         rivals_read_at: Some(now),
         lever: Lever::Open,
         namespace: Namespace::Found { enabled: true, protected: false, terminating: false },
-        target: firedrill::core::world::Target::Found { reference, desired: 1, rollout: None },
+        target: firedrill::core::cluster::Target::Found { reference, desired: 1, rollout: None },
         pods: vec![pod()],
         workloads: vec![Workload { kind, name: "web".to_owned(), uid }],
         budgets: Ok(Vec::new()),
         rivals: Vec::new(),
-        scene: Some(Scene {
+        fault_reads: Some(FaultReads {
             object: Changeable::Found(object),
             faulty_revisions: seen.remains.then(|| target.faulty_revisions()),
             policy: None,

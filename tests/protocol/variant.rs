@@ -45,7 +45,7 @@ impl Variant {
     pub fn shows(self, run: &ExperimentRun, target: &Target) -> Target {
         let status = run.status.as_ref();
         let reverts = status.is_some_and(|status| status.fact(FactName::RevertStarted).is_some());
-        let journal = status.and_then(|status| status.plan.as_ref());
+        let journal = status.and_then(|status| status.journal.as_ref());
         let mut shown = target.clone();
         let label = &mut shown.object["metadata"]["labels"][names::FAULT];
         match self {
@@ -77,7 +77,7 @@ impl Variant {
                     status.fact(FactName::Journaled).is_some()
                 };
                 let journals = journaled(&status) && !run.status.as_ref().is_some_and(journaled);
-                match status.plan.as_ref().and_then(|journal| arm(journal, &target.object())) {
+                match status.journal.as_ref().and_then(|journal| arm(journal, &target.object())) {
                     Some(call) if journals && answer != Some(Answer::Accepted) => {
                         Decision::Act(Effect::Send(vec![call]))
                     }

@@ -75,7 +75,7 @@ async fn ask(cluster: &Cluster) -> Result<Option<Vec<Warning>>, Failure> {
     let answer = tokio::time::timeout(WITHIN, follow::until_complete(cluster, &name, |_| {})).await;
     call("delete the dry run", runs.delete(&name, &DeleteParams::default())).await?;
     let Ok(run) = answer else { return Ok(None) };
-    let plan = run?.status.and_then(|status| status.plan);
+    let plan = run?.status.and_then(|status| status.journal);
     let old = || {
         Failure::new(
             super::Exit::Infrastructure,

@@ -19,7 +19,7 @@ pub fn block(run: &ExperimentRun, now: Moment, hint: &str, style: Style) -> Stri
     let empty = ExperimentRunStatus::default();
     let status = run.status.as_ref().unwrap_or(&empty);
     let mut lines = vec![headline(run, status, now)];
-    if let Some(spec) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) {
+    if let Some(spec) = status.journal.as_ref().and_then(|plan| plan.spec.as_ref()) {
         if status.fact(FactName::Injected).is_some() {
             lines.push(noticed(status, spec, now, style));
             lines.push(back(status, spec, now, style));
@@ -56,7 +56,7 @@ fn crop(line: &str, style: Style) -> String {
 
 fn headline(run: &ExperimentRun, status: &ExperimentRunStatus, now: Moment) -> String {
     let state = stage::word(status, None).to_lowercase();
-    let limit = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
+    let limit = status.journal.as_ref().and_then(|plan| plan.spec.as_ref());
     let limit = limit
         .map(|spec| format!(" of at most {}", plan::followed_for(spec) + spec.recovery.stable_for));
     match since(status, FactName::Injected, now) {

@@ -6,7 +6,7 @@ use crate::{
         Duration, ExperimentRun,
         run::{ExperimentRunStatus, FactName, Reason, Verdict},
     },
-    core::{measure::tenths, words},
+    core::{outcome::measure::tenths, words},
 };
 
 /// The lines for a run that is over.

@@ -13,7 +13,7 @@ use crate::{
 #[must_use]
 pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
     let status = run.status.as_ref();
-    let planned = status.and_then(|status| status.plan.as_ref());
+    let planned = status.and_then(|status| status.journal.as_ref());
     let Some(plan) = planned.filter(|plan| plan.spec.is_some()) else {
         return clean(
             status.and_then(|status| status.summary.as_deref()).unwrap_or("nothing was planned"),
@@ -30,7 +30,7 @@ pub fn planned(run: &ExperimentRun, now: Moment, style: Style) -> String {
         ));
         lines.push(format!("  {}", clean(&spec.hypothesis)));
         lines.push(String::new());
-        let means = faults::of(&spec.fault).means;
+        let means = faults::behaviour(&spec.fault).means;
         lines.extend(match means {
             Means::Take(_) => victims(plan, now),
             Means::Arm(arming) => changes(plan, arming.consequence(&spec.target), style),
@@ -110,13 +110,13 @@ mod tests {
         super::tests::{PLAIN, run},
         *,
     };
-    use crate::core::pods::tests::at;
+    use crate::core::signals::pods::tests::at;
 
     /// What is said of the object `kind`/`name` whose field goes from one value to another.
     #[track_caller]
     fn check(fault: &Value, (kind, name): (&str, &str), field: [&str; 3], says: &str) {
         let mut run = run(&[]);
-        let plan = run.status.as_mut().unwrap().plan.as_mut().unwrap();
+        let plan = run.status.as_mut().unwrap().journal.as_mut().unwrap();
         plan.spec.as_mut().unwrap().fault = serde_json::from_value(fault.clone()).unwrap();
         let victim = json!({"kind": kind, "name": name, "uid": "u", "resourceVersion": "1", "ready": true, "round": 1});
         plan.victims = vec![serde_json::from_value(victim).unwrap()];
@@ -127,7 +127,7 @@ mod tests {
         let screen = planned(&run, at(0.0), PLAIN);
         let said: Vec<_> = screen.lines().skip(3).take(2).collect();
         assert_eq!(said, [format!("  object    {kind} {name}"), format!("            {says}")]);
-        run.status.as_mut().unwrap().plan.as_mut().unwrap().pre_image = None;
+        run.status.as_mut().unwrap().journal.as_mut().unwrap().pre_image = None;
         assert!(!planned(&run, at(0.0), PLAIN).contains(says), "nothing is said of no change");
     }
 

@@ -15,13 +15,13 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let Subject::Valid { plan, .. } = observed.subject else {
         return concluding::cut_short(observed, status, Reason::Guard);
     };
-    if observed.world.is_none() {
-        return Decision::Look(Need::World);
+    if observed.cluster.is_none() {
+        return Decision::Look(Need::Cluster);
     }
-    let watcher = observed.watcher(plan);
-    let seen = see(observed, status, &watcher);
+    let alert_filter = observed.alert_filter(plan);
+    let seen = see(observed, status, &alert_filter);
     if worth_writing(status, &seen) {
         return observed.record(seen);
     }
-    ending::decide(observed, &seen, &watcher)
+    ending::decide(observed, &seen, &alert_filter)
 }

@@ -16,11 +16,11 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal, Reason},
     },
     core::{
-        changes,
-        leftovers::{self, Leftovers},
+        cluster::{Changeable, ClusterState},
         plan::Plan,
+        revert::leftovers::{self, Leftovers},
+        signals::changes,
         span::{Span, crop},
-        world::{Changeable, World},
     },
     faults::{
         self, Call, Object, Outcome,
@@ -41,12 +41,10 @@ pub(super) enum Preparation {
 }
 
 /// The policy of an egress outage is created and brought up to date while it selects nothing.
-pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, world: &World) -> Preparation {
-    let Some((scene, spec)) = world
-        .scene
-        .as_ref()
-        .and_then(|scene| Some((scene, scene.policy.as_ref()?.as_ref().ok()?.clone())))
-    else {
+pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, cluster: &ClusterState) -> Preparation {
+    let Some((fault_reads, spec)) = cluster.fault_reads.as_ref().and_then(|fault_reads| {
+        Some((fault_reads, fault_reads.policy.as_ref()?.as_ref().ok()?.clone()))
+    }) else {
         return Preparation::Ready;
     };
     if let Some(report) = observed.report {
@@ -54,9 +52,10 @@ pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, world: &World) -> Pr
             Outcome::Denied(words) => Some(words.clone()),
             _ => None,
         });
-        return denied.map_or(Preparation::Needs(Decision::Look(Need::World)), Preparation::Denied);
+        return denied
+            .map_or(Preparation::Needs(Decision::Look(Need::Cluster)), Preparation::Denied);
     }
-    let call = match &scene.object {
+    let call = match &fault_reads.object {
         Changeable::Missing => {
             let (run, name) = (observed.run, policy_name(plan));
             Call::CreatePolicy(isolation::policy(&name, &labels(observed), run.uid(), spec))
@@ -72,7 +71,7 @@ pub(super) fn prepare(observed: &Observed<'_>, plan: &Plan, world: &World) -> Pr
 
 /// By the experiment itself: the run may not have written down yet what it executes.
 fn policy_name(plan: &Plan) -> String {
-    let arming = faults::of(&plan.spec.fault).means.arming();
+    let arming = faults::behaviour(&plan.spec.fault).means.arming();
     arming.map(|arming| arming.object(&plan.spec.target).1).unwrap_or_default()
 }
 
@@ -90,13 +89,13 @@ pub(super) fn arm(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     journal: &Journal,
-    world: &World,
+    cluster: &ClusterState,
 ) -> Decision {
     let give_up = |cause, detail: &str| start_revert(observed, status, cause, detail);
     let (Some(victim), Some(deadline)) = (journal.victims.first(), journal.deadline) else {
         return give_up(Reason::Guard, "the journal names no object");
     };
-    let Some(object) = world.object().filter(|object| object.uid() == victim.uid) else {
+    let Some(object) = cluster.object().filter(|object| object.uid() == victim.uid) else {
         let detail = format!("{} {} is gone or was created anew", victim.kind, victim.name);
         return give_up(Reason::Guard, &detail);
     };
@@ -140,8 +139,8 @@ pub(super) fn ended_elsewhere(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
 ) -> Option<Decision> {
-    let (journal, injected) = (status.plan.as_ref()?, status.fact(FactName::Injected)?);
-    let revocation = changes::revocation(observed.world?.object()?, &observed.mark(journal))?;
+    let (journal, injected) = (status.journal.as_ref()?, status.fact(FactName::Injected)?);
+    let revocation = changes::revocation(observed.cluster?.object()?, &observed.mark(journal))?;
     let (from, to) = (revocation.span.not_before.max(injected.at), revocation.span.at);
     let is_due = journal.deadline.is_some_and(|deadline| to >= deadline);
     let cause = if is_due { Reason::Duration } else { Reason::Stopped };
@@ -152,34 +151,35 @@ pub(super) fn ended_elsewhere(
     Some(observed.record(status))
 }
 
-/// How long to let things settle before something that stirred is looked at.
+/// How long to let things settle before something that changed is looked at.
 const SETTLE: Duration = Duration::millis(200);
 
-/// Looks again when something around the target stirred, and keeps the policy on the dependency.
+/// Looks again when something around the target changed, and keeps the policy on the dependency.
 pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Decision> {
-    let (world, journal) = (observed.world?, status.plan.as_ref()?);
-    let scene = world.scene.as_ref()?;
+    let (cluster, journal) = (observed.cluster?, status.journal.as_ref()?);
+    let fault_reads = cluster.fault_reads.as_ref()?;
     // Nothing may ever stir again. Where the injection was written down by a clock that is ahead, no look
     // would be late enough before that.
     let injected = status.fact(FactName::Injected).map(|fact| fact.at);
-    let is_older = injected.is_some_and(|at| !tells_of_effect(world, at) && at <= observed.now);
+    let is_older = injected.is_some_and(|at| !tells_of_effect(cluster, at) && at <= observed.now);
     if observed.report.is_some() || is_older {
-        return Some(Decision::Look(Need::World));
+        return Some(Decision::Look(Need::Cluster));
     }
-    if let Some(stirred) = observed.sight.stirred_at.filter(|stirred| *stirred >= world.read_at) {
-        let due = stirred + SETTLE;
+    if let Some(changed) = observed.signals.changed_at.filter(|changed| *changed >= cluster.read_at)
+    {
+        let due = changed + SETTLE;
         return Some(if observed.now < due {
             Decision::WaitUntil(due)
         } else {
-            Decision::Look(Need::World)
+            Decision::Look(Need::Cluster)
         });
     }
-    if let Some(Err(problem)) = &scene.policy {
+    if let Some(Err(problem)) = &fault_reads.policy {
         return Some(start_revert(observed, status, Reason::Guard, problem));
     }
-    let spec = scene.policy.as_ref()?.as_ref().ok()?;
+    let spec = fault_reads.policy.as_ref()?.as_ref().ok()?;
     let is_on = |object: &&Object| is_on(object, &observed.mark(journal), fields(journal));
-    let object = world.object().filter(is_on)?;
+    let object = cluster.object().filter(is_on)?;
     let patch = isolation::update(object, spec)?;
     Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
 }
@@ -197,17 +197,17 @@ pub(super) fn revert(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     (journal, started): (&Journal, &Fact),
-    world: &World,
+    cluster: &ClusterState,
 ) -> Decision {
     if let Some(report) = observed.report {
-        let remedy = world.object().and_then(|object| by_hand(observed, object, fields(journal)));
+        let remedy = cluster.object().and_then(|object| by_hand(observed, object, fields(journal)));
         return after_report(observed, status, (started.at, remedy), report);
     }
     let cause = cause(started);
-    let object = match world.scene.as_ref().map(|scene| &scene.object) {
+    let object = match cluster.fault_reads.as_ref().map(|fault_reads| &fault_reads.object) {
         Some(Changeable::Found(object)) => object,
         Some(Changeable::Unreadable(error)) => {
-            return trouble(observed, status, (started.at, world.read_at), error);
+            return trouble(observed, status, (started.at, cluster.read_at), error);
         }
         Some(Changeable::Missing) | None => return concluding::reverted(observed, status, cause),
     };
@@ -221,17 +221,20 @@ pub(super) fn revert(
         return Decision::Act(Effect::Send(vec![Call::Disarm(Change::of(object, patch))]));
     }
     // Another operator has begun the revert, and this one looked before it knew that.
-    let Some(faulty) = world.scene.as_ref().and_then(|scene| scene.faulty_revisions.as_deref())
+    let Some(faulty) = cluster
+        .fault_reads
+        .as_ref()
+        .and_then(|fault_reads| fault_reads.faulty_revisions.as_deref())
     else {
-        return Decision::Look(Need::World);
+        return Decision::Look(Need::Cluster);
     };
-    match leftovers::of(object, faulty, &world.pods) {
+    match leftovers::find(object, faulty, &cluster.pods) {
         Leftovers::None => concluding::reverted(observed, status, cause),
         Leftovers::Remove(calls) => Decision::Act(Effect::Send(calls)),
-        Leftovers::Settling if observed.now < world.read_at + AGAIN => {
-            Decision::WaitUntil(world.read_at + AGAIN)
+        Leftovers::Settling if observed.now < cluster.read_at + AGAIN => {
+            Decision::WaitUntil(cluster.read_at + AGAIN)
         }
-        Leftovers::Settling => Decision::Look(Need::World),
+        Leftovers::Settling => Decision::Look(Need::Cluster),
     }
 }
 
@@ -264,7 +267,7 @@ fn after_report(
             let words = format!("{words}{}", remedy.unwrap_or_default());
             trouble(observed, status, (since, report.span.at), &words)
         }
-        None => Decision::Look(Need::World),
+        None => Decision::Look(Need::Cluster),
     }
 }
 
@@ -303,7 +306,7 @@ fn trouble(
     if observed.now < tried + pause {
         return Decision::WaitUntil(tried + pause);
     }
-    Decision::Look(Need::World)
+    Decision::Look(Need::Cluster)
 }
 
 #[cfg(test)]
@@ -314,28 +317,28 @@ mod tests {
     use crate::{
         api::run::FieldChange,
         core::{
-            abort::tests::plan,
+            cluster::tests::{fault_reads, healthy},
             decide::tests::{self, status},
-            pods::tests::at,
-            sight::Sight,
-            world::tests::{healthy, scene},
+            guards::abort::tests::plan,
+            signals::{Signals, pods::tests::at},
         },
         faults::Kind,
     };
 
-    /// What is decided at 30 about a run whose fault was found to be there at 20, by the world as it was at `read`.
+    /// What is decided at 30 about a run whose fault was found to be there at 20, by the cluster as it was at `read`.
     fn decided(read: f64) -> Decision {
         let plan = plan(&json!({}));
         let facts =
             [(FactName::Accepted, 1.0), (FactName::Journaled, 2.0), (FactName::Injected, 20.0)];
-        let world = World { read_at: at(read), scene: Some(scene()), ..healthy() };
-        let sight = Sight::new(Some(&plan.spec), at(0.0));
-        tests::decided(&plan, Some(status(&plan, &facts)), Some(&world), &sight, 30.0)
+        let cluster =
+            ClusterState { read_at: at(read), fault_reads: Some(fault_reads()), ..healthy() };
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        tests::decided(&plan, Some(status(&plan, &facts)), Some(&cluster), &signals, 30.0)
     }
 
     #[test]
-    fn a_fault_that_was_found_to_be_there_is_looked_at_again_although_nothing_stirs() {
-        assert_eq!(decided(19.0), Decision::Look(Need::World));
+    fn a_fault_that_was_found_to_be_there_is_looked_at_again_although_nothing_changes() {
+        assert_eq!(decided(19.0), Decision::Look(Need::Cluster));
         assert!(!matches!(decided(21.0), Decision::Look(_)));
     }
 

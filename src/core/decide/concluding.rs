@@ -4,18 +4,19 @@ use super::observed::{Debriefing, Decision, Effect, Observed};
 use crate::{
     api::run::{ExperimentRunStatus, FactName, Reason, Verdict},
     core::{
-        changes,
+        cluster::ClusterState,
+        outcome::summary,
+        signals::changes,
         span::{Span, crop},
-        summary, words,
-        world::World,
+        words,
     },
 };
 
 pub(super) fn conclude(status: &mut ExperimentRunStatus, verdict: Verdict, reason: Reason) {
     status.verdict = Some(verdict);
     status.reason = Some(reason);
-    let spec = status.plan.as_ref().and_then(|plan| plan.spec.clone());
-    let sentence = spec.map(|spec| summary::of(&spec, status, verdict, reason));
+    let spec = status.journal.as_ref().and_then(|plan| plan.spec.clone());
+    let sentence = spec.map(|spec| summary::one_sentence(&spec, status, verdict, reason));
     status.summary = sentence.map(|sentence| crop(sentence, 1024));
 }
 
@@ -47,10 +48,10 @@ pub(super) fn reverted(
 /// where neither tells, some time since the revert began.
 fn revoked(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Span {
     let started = status.fact(FactName::RevertStarted).map_or(observed.now, |fact| fact.not_before);
-    let mark = status.plan.as_ref().map(|journal| observed.mark(journal));
-    let object = observed.world.and_then(World::object);
+    let mark = status.journal.as_ref().map(|journal| observed.mark(journal));
+    let object = observed.cluster.and_then(ClusterState::object);
     let on_object = || Some(changes::revocation(object?, &mark?)?.span);
-    match observed.sight.revoked.or_else(on_object) {
+    match observed.signals.revoked.or_else(on_object) {
         Some(span) => {
             Span::new(span.not_before.max(started), span.at.max(started).min(observed.now))
         }

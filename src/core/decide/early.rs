@@ -10,7 +10,7 @@ use crate::{
         Moment,
         run::{ExperimentRunStatus, FactName, Reason},
     },
-    core::{abort::Watch, plan::Plan},
+    core::{guards::abort::AbortConditions, plan::Plan},
 };
 
 /// Begins the revert where a condition holds, with everything that was seen by then; else what
@@ -21,14 +21,15 @@ pub(super) fn unless_due(
     plan: &Plan,
     go_on: impl FnOnce() -> Decision,
 ) -> Decision {
-    let watcher = observed.watcher(plan);
+    let alert_filter = observed.alert_filter(plan);
     let due = status.fact(FactName::Journaled).and_then(|journaled| {
-        Watch { watcher, journaled: journaled.at, sight: observed.sight }.due(observed.now)
+        AbortConditions { alert_filter, journaled: journaled.at, signals: observed.signals }
+            .due(observed.now)
     });
     match due {
         None => go_on(),
         Some(due) if due.at <= observed.now => {
-            let seen = see(observed, status, &watcher);
+            let seen = see(observed, status, &alert_filter);
             start_revert(observed, &seen, Reason::Guard, &due.why)
         }
         Some(due) => no_later_than(go_on(), due.at),
@@ -46,7 +47,7 @@ fn no_later_than(decision: Decision, due: Moment) -> Decision {
 
 /// Whether no alert source has answered this process yet although an alert may end the run.
 pub(super) fn is_blind(observed: &Observed<'_>, plan: &Plan) -> bool {
-    !plan.spec.guards.abort_on.is_empty() && observed.sight.book.last_answer().is_none()
+    !plan.spec.guards.abort_on.is_empty() && observed.signals.alerts.last_answer().is_none()
 }
 
 #[cfg(test)]
@@ -55,21 +56,20 @@ mod tests {
 
     use super::*;
     use crate::core::{
-        abort::tests::{alert, plan, sample, sight},
-        alarms::tests::ALERTMANAGER,
+        alerts::tests::ALERTMANAGER,
         decide::{
             Need,
             tests::{self, status},
         },
-        pods::tests::at,
-        sight::Sight,
+        guards::abort::tests::{alert, plan, sample, signals},
+        signals::{Signals, pods::tests::at},
         words,
     };
 
     /// What is decided at `now` about a run that was journaled at 10, with these facts since then.
-    fn decided(plan: &Plan, sight: &Sight, facts: &[FactName], now: f64) -> Decision {
+    fn decided(plan: &Plan, signals: &Signals, facts: &[FactName], now: f64) -> Decision {
         let facts: Vec<_> = facts.iter().map(|name| (*name, 10.0)).collect();
-        tests::decided(plan, Some(status(plan, &facts)), None, sight, now)
+        tests::decided(plan, Some(status(plan, &facts)), None, signals, now)
     }
 
     const INTENDED: [FactName; 1] = [FactName::Journaled];
@@ -84,9 +84,9 @@ mod tests {
     #[test]
     fn an_alert_at_the_instant_of_the_journal_ends_the_run_before_anything_is_sent() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let mut sight = sight(&plan, 10.0);
-        sight.book.report(alert(ALERTMANAGER, "Bad", Some(10.0)));
-        let added = added(decided(&plan, &sight, &INTENDED, 10.0), 1);
+        let mut signals = signals(&plan, 10.0);
+        signals.alerts.report(alert(ALERTMANAGER, "Bad", Some(10.0)));
+        let added = added(decided(&plan, &signals, &INTENDED, 10.0), 1);
         assert_eq!(added[0].0, FactName::RevertStarted);
         assert!(
             added[0].1.starts_with("Guard: Bad fired, which guards.abortOn names"),
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn an_alert_that_is_expected_too_is_measured_before_it_ends_the_run() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Expected\"}"]}));
-        let mut sight = sight(&plan, 14.0);
-        sight.book.report(alert(ALERTMANAGER, "Expected", Some(14.0)));
-        let names: Vec<FactName> = added(decided(&plan, &sight, &INJECTED, 14.2), 2)
+        let mut signals = signals(&plan, 14.0);
+        signals.alerts.report(alert(ALERTMANAGER, "Expected", Some(14.0)));
+        let names: Vec<FactName> = added(decided(&plan, &signals, &INJECTED, 14.2), 2)
             .into_iter()
             .map(|(name, _)| name)
             .collect();
@@ -109,10 +109,10 @@ mod tests {
     #[test]
     fn the_end_of_a_probe_s_patience_is_waited_for_to_the_instant() {
         let plan = plan(&json!({"abortWhenProbeFailsFor": "5s"}));
-        let mut sight = sight(&plan, 10.0);
-        sample(&mut sight, 10.0, "+-");
-        assert_eq!(decided(&plan, &sight, &INJECTED, 16.0), Decision::Look(Need::World));
-        let ended = added(decided(&plan, &sight, &INJECTED, 16.1), 2);
+        let mut signals = signals(&plan, 10.0);
+        sample(&mut signals, 10.0, "+-");
+        assert_eq!(decided(&plan, &signals, &INJECTED, 16.0), Decision::Look(Need::Cluster));
+        let ended = added(decided(&plan, &signals, &INJECTED, 16.1), 2);
         assert_eq!(ended.last().map(|(name, _)| *name), Some(FactName::RevertStarted));
         let due = at(16.1);
         let later = no_later_than(Decision::WaitUntil(at(16.9)), due);
@@ -125,20 +125,20 @@ mod tests {
     #[test]
     fn a_process_that_has_not_heard_of_alerts_sends_nothing_yet() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let deaf = Sight::new(Some(&plan.spec), at(11.0));
+        let deaf = Signals::new(Some(&plan.spec), at(11.0));
         assert_eq!(decided(&plan, &deaf, &INTENDED, 11.0), Decision::WaitUntil(at(12.0)));
         assert_eq!(
-            decided(&plan, &sight(&plan, 11.0), &INTENDED, 11.0),
-            Decision::Look(Need::World)
+            decided(&plan, &signals(&plan, 11.0), &INTENDED, 11.0),
+            Decision::Look(Need::Cluster)
         );
     }
 
     #[test]
     fn after_our_revert_nothing_is_ended_early() {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let mut sight = sight(&plan, 14.0);
-        sight.book.report(alert(ALERTMANAGER, "Bad", Some(14.0)));
+        let mut signals = signals(&plan, 14.0);
+        signals.alerts.report(alert(ALERTMANAGER, "Bad", Some(14.0)));
         let facts = [INJECTED.as_slice(), &[FactName::RevertStarted, FactName::Reverted]].concat();
-        assert_eq!(decided(&plan, &sight, &facts, 15.0), Decision::Look(Need::World));
+        assert_eq!(decided(&plan, &signals, &facts, 15.0), Decision::Look(Need::Cluster));
     }
 }

@@ -11,13 +11,14 @@ use crate::{
         run::{Answer, ExperimentRunStatus, FactName, Gap, Reason, ToleranceResult},
     },
     core::{
-        absence,
-        alarms::Watcher,
-        attribution,
-        measure::{self, Basis},
+        alerts::AlertFilter,
+        cluster::ClusterState,
+        outcome::{
+            absence, attribution,
+            measure::{self, Basis},
+            verdict,
+        },
         span::Span,
-        verdict,
-        world::World,
     },
     faults::{self, Harm},
 };
@@ -29,7 +30,7 @@ const LAST_WORD: Duration = Duration::seconds(5);
 pub(super) fn decide(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    watcher: &Watcher<'_>,
+    alert_filter: &AlertFilter<'_>,
 ) -> Decision {
     let Some(over) = over(observed, status) else {
         return Decision::Rest;
@@ -45,15 +46,15 @@ pub(super) fn decide(
         return Decision::WaitUntil(over.at.min(observed.now + AGAIN));
     }
     // After an absence nothing was seen yet that could say whether it is back.
-    if over.recovered.is_none() && !observed.sight.is_fresh(observed.now) {
+    if over.recovered.is_none() && !observed.signals.is_fresh(observed.now) {
         return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     if awaits_alerts(observed, status, over.at) {
         return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     // What brought it back is judged by the target as it is then.
-    let world = observed.world.filter(|world| world.target_read_at >= over.at);
-    if over.recovered.is_some() && world.is_none() {
+    let cluster = observed.cluster.filter(|cluster| cluster.target_read_at >= over.at);
+    if over.recovered.is_some() && cluster.is_none() {
         return Decision::Look(Need::Target);
     }
     let mut status = status.clone();
@@ -65,7 +66,7 @@ pub(super) fn decide(
     } else if let Some(restored) = over.restored {
         note(&mut status, restored.fact(FactName::Restored, "watch", ""));
     }
-    measured(observed, &mut status, watcher, world);
+    measured(observed, &mut status, alert_filter, cluster);
     end(observed, status)
 }
 
@@ -78,20 +79,20 @@ struct Over {
 
 /// The deadline of a fault that is there and outlasts it: then it is reverted, and measured on.
 fn pending_revert(status: &ExperimentRunStatus, over: &Over) -> Option<Moment> {
-    let deadline = status.plan.as_ref()?.deadline?;
+    let deadline = status.journal.as_ref()?.deadline?;
     let changes = changes(status) && status.fact(FactName::RevertStarted).is_none();
     (changes && over.at > deadline).then_some(deadline)
 }
 
 /// Whether the fault changes fields, and so must be reverted.
 fn changes(status: &ExperimentRunStatus) -> bool {
-    status.plan.as_ref().is_some_and(|plan| plan.pre_image.is_some())
+    status.journal.as_ref().is_some_and(|plan| plan.pre_image.is_some())
 }
 
 fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
-    let plan = status.plan.as_ref()?;
+    let plan = status.journal.as_ref()?;
     let (spec, injected) = (plan.spec.as_ref()?, status.fact(FactName::Injected)?);
-    let repeated = faults::of(&spec.fault).means.every().is_some();
+    let repeated = faults::behaviour(&spec.fault).means.every().is_some();
     let earliest = if repeated { plan.deadline? } else { injected.at };
     let stable = spec.recovery.stable_for;
     let since = |span: Option<Span>| span.filter(|span| span.at > injected.not_before);
@@ -114,7 +115,7 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         };
         return Some(Over { at, recovered: None, restored });
     };
-    let recovered = since(observed.sight.good_after(impact.into())).zip(restored);
+    let recovered = since(observed.signals.good_after(impact.into())).zip(restored);
     let back = recovered.map(|(mitigated, restored)| mitigated.later(restored));
     Some(match back.filter(|back| back.not_before <= limit || observed.now < limit) {
         Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
@@ -125,9 +126,9 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
 /// Since when the target's desired state is as it was. The pods alone tell where some were taken; where the
 /// target itself was changed, that must be over too; a dependency's state does not count.
 fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Span) -> Option<Span> {
-    let whole = observed.sight.pods.whole_since()?;
-    let spec = status.plan.as_ref()?.spec.as_ref()?;
-    match faults::of(&spec.fault).harm {
+    let whole = observed.signals.pods.whole_since()?;
+    let spec = status.journal.as_ref()?.spec.as_ref()?;
+    match faults::behaviour(&spec.fault).harm {
         Harm::Pods => (whole.at > injected.not_before)
             .then(|| Span::new(whole.not_before.max(injected.not_before), whole.at)),
         Harm::Dependency { .. } => Some(whole.later(injected)),
@@ -142,17 +143,17 @@ fn restored(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Spa
 
 /// Whether a source that is alive may still tell of an alert in time.
 fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Moment) -> bool {
-    let Some(plan) = status.plan.as_ref().and_then(|plan| plan.spec.as_ref()) else {
+    let Some(plan) = status.journal.as_ref().and_then(|plan| plan.spec.as_ref()) else {
         return false;
     };
     let Some((from, to)) = measure::window(plan, status) else {
         return false;
     };
-    let book = &observed.sight.book;
+    let alerts = &observed.signals.alerts;
     status.fact(plan.detection.until.fact()).is_none()
         && status.fact(FactName::ImpactStarted).is_some()
-        && book.configured() > 0
-        && !book.covers(from, to.min(over))
+        && alerts.configured() > 0
+        && !alerts.covers(from, to.min(over))
         && Duration::between(over, observed.now) < LAST_WORD
 }
 
@@ -160,23 +161,24 @@ fn awaits_alerts(observed: &Observed<'_>, status: &ExperimentRunStatus, over: Mo
 fn measured(
     observed: &Observed<'_>,
     status: &mut ExperimentRunStatus,
-    watcher: &Watcher<'_>,
-    world: Option<&World>,
+    alert_filter: &AlertFilter<'_>,
+    cluster: Option<&ClusterState>,
 ) {
-    let spec = &watcher.plan.spec;
+    let spec = &alert_filter.plan.spec;
     let injected = status.fact(FactName::Injected).map_or(observed.now, |fact| fact.not_before);
     let window = measure::window(spec, status);
-    let book = &observed.sight.book;
+    let alerts = &observed.signals.alerts;
     let basis = Basis {
         spec,
         status,
-        covered: window.is_some_and(|(from, to)| book.covers(from, to.min(observed.now))),
+        covered: window.is_some_and(|(from, to)| alerts.covers(from, to.min(observed.now))),
         watched_until: observed.now,
-        alert: measure::counted_alert(book, watcher, injected),
-        also_fired: book.also_fired(watcher, injected),
+        alert: measure::counted_alert(alerts, alert_filter, injected),
+        also_fired: alerts.also_fired(alert_filter, injected),
     };
     let recovered = status.fact(FactName::Recovered);
-    let attributed = recovered.and(world).map(|world| attribution::of(status, world));
+    let attributed =
+        recovered.and(cluster).map(|cluster| attribution::recovered_by(status, cluster));
     let (detection, detection_reason) = measure::detection(&basis);
     let (recovery, recovery_reason) = measure::recovery(&basis, attributed);
     let impact = status.fact(FactName::ImpactStarted).is_some();
@@ -187,7 +189,7 @@ fn measured(
             && absence::recorded(status).is_empty(),
         changes: changes(status),
         impact,
-        blind: blind(&observed.sight.gaps(), injected),
+        blind: blind(&observed.signals.gaps(), injected),
         tolerates: spec.tolerates,
         back: status.fact(FactName::Recovered).is_some(),
         detection: Some((detection.answer, detection_reason)),
@@ -197,7 +199,7 @@ fn measured(
         .tolerates
         .then_some(ToleranceResult { answer: if impact { Answer::No } else { Answer::Yes } });
     (status.detection, status.recovery) = (Some(detection), Some(recovery));
-    let (verdict, reason) = verdict::of(&case);
+    let (verdict, reason) = verdict::decide(&case);
     conclude(status, verdict, reason);
 }
 
@@ -214,8 +216,8 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     if status.fact(FactName::Reverted).is_some() {
         return complete_unless_debrief(observed, status);
     }
-    let all_gone = status.plan.as_ref().is_some_and(|plan| {
-        plan.victims.iter().all(|victim| observed.sight.pods.is_gone(&victim.uid))
+    let all_gone = status.journal.as_ref().is_some_and(|plan| {
+        plan.victims.iter().all(|victim| observed.signals.pods.is_gone(&victim.uid))
     });
     status.facts.push(observed.now_fact(FactName::RevertStarted, "").because(Reason::Ended));
     if !all_gone || changes(&status) {
@@ -225,5 +227,7 @@ fn end(observed: &Observed<'_>, mut status: ExperimentRunStatus) -> Decision {
     complete_unless_debrief(observed, status)
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

@@ -26,14 +26,14 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
 /// Writes down what is seen, breaks what is to be broken again, and ends the run when it is over.
 fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus, plan: &Plan) -> Decision {
     // A process that continues the run has not seen the target's pods yet.
-    let Some(world) = observed.world else {
-        return Decision::Look(Need::World);
+    let Some(cluster) = observed.cluster else {
+        return Decision::Look(Need::Cluster);
     };
-    if world.is_unreadable() {
-        return observed.look_again(world);
+    if cluster.is_unreadable() {
+        return observed.look_again(cluster);
     }
-    let watcher = observed.watcher(plan);
-    let seen = see(observed, status, &watcher);
+    let alert_filter = observed.alert_filter(plan);
+    let seen = see(observed, status, &alert_filter);
     if let Some(decision) = arming::ended_elsewhere(observed, &seen) {
         return decision;
     }
@@ -42,5 +42,5 @@ fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus, plan: &Plan) ->
     }
     taking::next_round(observed, &seen, plan)
         .or_else(|| arming::follow(observed, &seen))
-        .unwrap_or_else(|| ending::decide(observed, &seen, &watcher))
+        .unwrap_or_else(|| ending::decide(observed, &seen, &alert_filter))
 }

@@ -2,7 +2,6 @@
 
 use super::{
     arming, early,
-    live::{closed_since, scene},
     observed::{AGAIN, Decision, Need, Observed, Report, Subject},
     taking,
     writing::start_revert,
@@ -12,13 +11,18 @@ use crate::{
         Moment,
         run::{ExperimentRunStatus, Fact, FactName, Journal, Reason},
     },
-    core::{guards, plan::Plan, span::Span},
+    core::{
+        decide::preconditions::{closed_since, guard_input},
+        guards,
+        plan::Plan,
+        span::Span,
+    },
     faults::{self, Means, Outcome},
 };
 
 /// The intent is written down, the fault not known to be there.
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let Some((journaled, journal)) = status.fact(FactName::Journaled).zip(status.plan.as_ref())
+    let Some((journaled, journal)) = status.fact(FactName::Journaled).zip(status.journal.as_ref())
     else {
         return Decision::Rest;
     };
@@ -54,20 +58,20 @@ fn inject(
     if early::is_blind(observed, plan) {
         return Decision::WaitUntil(observed.now + AGAIN);
     }
-    let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
-        return Decision::Look(Need::World);
+    let Some(cluster) = observed.cluster.filter(|cluster| cluster.is_fresh(observed.now)) else {
+        return Decision::Look(Need::Cluster);
     };
-    if world.is_unreadable() {
-        return observed.look_again(world);
+    if cluster.is_unreadable() {
+        return observed.look_again(cluster);
     }
-    if world.rivals_read_at.is_none_or(|read_at| read_at <= journaled.at) {
+    if cluster.rivals_read_at.is_none_or(|read_at| read_at <= journaled.at) {
         return Decision::Look(Need::Rivals);
     }
-    if let Some((cause, detail)) = closed_since(observed, world) {
+    if let Some((cause, detail)) = closed_since(observed, cluster) {
         return start_revert(observed, status, cause, &detail);
     }
-    let scene = scene(observed, plan, world, 1);
-    if let Some(rival) = guards::holders(&scene).first() {
+    let guard_input = guard_input(observed, plan, cluster, 1);
+    if let Some(rival) = guards::holders(&guard_input).first() {
         // Both have journaled: the one with the higher UID gives way, the other waits for that.
         return if rival.injected || rival.uid.as_str() < observed.run.uid() {
             let detail = format!("run {} has the same target", rival.name);
@@ -76,9 +80,9 @@ fn inject(
             Decision::WaitUntil(observed.now + AGAIN)
         };
     }
-    match faults::of(&plan.spec.fault).means {
-        Means::Take(taking) => taking::send(observed, status, (taking, &journal.victims), world),
-        Means::Arm(_) => arming::arm(observed, status, journal, world),
+    match faults::behaviour(&plan.spec.fault).means {
+        Means::Take(taking) => taking::send(observed, status, (taking, &journal.victims), cluster),
+        Means::Arm(_) => arming::arm(observed, status, journal, cluster),
     }
 }
 
@@ -101,7 +105,7 @@ fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &R
     });
     match denied {
         Some((cause, words)) => start_revert(observed, status, cause, words),
-        None => Decision::Look(Need::World),
+        None => Decision::Look(Need::Cluster),
     }
 }
 
@@ -114,8 +118,8 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
     }
     let mut status = status.clone();
     let of = report.outcomes.len();
-    let verb = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-    let verb = verb.map_or("call", |spec| faults::of(&spec.fault).means.verb());
+    let verb = status.journal.as_ref().and_then(|plan| plan.spec.as_ref());
+    let verb = verb.map_or("call", |spec| faults::behaviour(&spec.fault).means.verb());
     let refusal = report.outcomes.iter().find_map(|(_, outcome)| words(outcome));
     let refused = refusal.map(|words| format!("; {words}")).unwrap_or_default();
     let detail = format!("{accepted} of {of} × {verb} accepted{refused}");
@@ -127,7 +131,7 @@ fn accepted(status: &ExperimentRunStatus, report: &Report) -> Option<ExperimentR
 /// From the first call to the last answer: victims that these calls did not take were taken by
 /// earlier ones, of this operator or of another.
 fn injection(status: &ExperimentRunStatus, answered: Span, accepted: usize) -> Span {
-    let victims = status.plan.as_ref().map_or(0, |plan| plan.victims.len());
+    let victims = status.journal.as_ref().map_or(0, |plan| plan.victims.len());
     match status.fact(FactName::Journaled) {
         Some(journaled) if accepted < victims => Span::new(journaled.at, answered.at),
         _ => answered,

@@ -4,18 +4,17 @@ use super::observed::{Decision, Observed};
 use crate::{
     api::run::{ExperimentRunStatus, FactName, GuardResult, Journal, PreImage, Reason},
     core::{
-        aim::Aim,
-        guards, hash,
+        cluster::{ClusterState, Target},
+        guards::{self, blast_radius::BlastRadius, selection},
+        hash,
         plan::Plan,
-        selection,
         span::crop,
         words,
-        world::{Target, World},
     },
 };
 
 pub(super) fn put_guards(status: &mut ExperimentRunStatus, results: &[GuardResult]) {
-    let plan = status.plan.get_or_insert_default();
+    let plan = status.journal.get_or_insert_default();
     let crop = |result: &GuardResult| GuardResult {
         detail: crop(result.detail.clone(), 512),
         ..result.clone()
@@ -33,29 +32,35 @@ pub(super) fn accepted(
     let mut status = status.clone();
     if status.fact(FactName::Accepted).is_none() {
         status.facts.push(observed.now_fact(FactName::Accepted, ""));
-        status.plan = Some(Journal {
+        status.journal = Some(Journal {
             experiment: Some(plan.reference(generation)),
             spec: Some(plan.spec.clone()),
             seed: Some(selection::seed(observed.run.uid())),
-            warnings: observed.sight.warnings.clone(),
+            warnings: observed.signals.warnings.clone(),
             ..Journal::default()
         });
     }
     status
 }
 
-fn put_journal(observed: &Observed<'_>, status: &mut ExperimentRunStatus, world: &World, aim: Aim) {
-    let plan = status.plan.get_or_insert_default();
-    plan.victims = aim.victims;
-    if !aim.fields.is_empty() {
-        plan.previous_mark = world.object().and_then(|object| object.label()).map(str::to_owned);
-        plan.pre_image = Some(PreImage { hash: hash::of(&aim.fields), fields: aim.fields });
+fn put_journal(
+    observed: &Observed<'_>,
+    status: &mut ExperimentRunStatus,
+    cluster: &ClusterState,
+    blast_radius: BlastRadius,
+) {
+    let plan = status.journal.get_or_insert_default();
+    plan.victims = blast_radius.victims;
+    if !blast_radius.fields.is_empty() {
+        plan.previous_mark = cluster.object().and_then(|object| object.label()).map(str::to_owned);
+        plan.pre_image =
+            Some(PreImage { hash: hash::short(&blast_radius.fields), fields: blast_radius.fields });
     }
-    plan.workloads.clone_from(&world.workloads);
-    if let Target::Found { reference, desired, .. } = &world.target {
+    plan.workloads.clone_from(&cluster.workloads);
+    if let Target::Found { reference, desired, .. } = &cluster.target {
         plan.count = Some(*desired);
         plan.target = Some(reference.clone());
-        plan.revisions = world.revisions();
+        plan.revisions = cluster.revisions();
     }
     plan.epoch = Some(1);
     if let Some(spec) = &plan.spec {
@@ -64,9 +69,9 @@ fn put_journal(observed: &Observed<'_>, status: &mut ExperimentRunStatus, world:
 }
 
 /// What is broken, in a few words: `2 of 3 pods`, `image of Deployment web`.
-fn describe(aim: &Aim, world: &World) -> String {
-    let names: Vec<_> = aim.fields.iter().map(|change| change.name.as_str()).collect();
-    match aim.victims.first() {
+fn describe(blast_radius: &BlastRadius, cluster: &ClusterState) -> String {
+    let names: Vec<_> = blast_radius.fields.iter().map(|change| change.name.as_str()).collect();
+    match blast_radius.victims.first() {
         // A policy that is not there yet has no fields to tell of.
         Some(victim) if victim.kind != "Pod" && names.is_empty() => {
             format!("{} {}", victim.kind, victim.name)
@@ -74,7 +79,7 @@ fn describe(aim: &Aim, world: &World) -> String {
         Some(victim) if victim.kind != "Pod" => {
             format!("{} of {} {}", names.join(" and "), victim.kind, victim.name)
         }
-        _ => format!("{} of {} pods", aim.victims.len(), world.pods.len()),
+        _ => format!("{} of {} pods", blast_radius.victims.len(), cluster.pods.len()),
     }
 }
 
@@ -82,13 +87,13 @@ fn describe(aim: &Aim, world: &World) -> String {
 pub(super) fn journal(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
-    world: &World,
+    cluster: &ClusterState,
     results: &[GuardResult],
-    aim: Aim,
+    blast_radius: BlastRadius,
 ) -> Decision {
     put_guards(&mut status, results);
-    let detail = describe(&aim, world);
-    put_journal(observed, &mut status, world, aim);
+    let detail = describe(&blast_radius, cluster);
+    put_journal(observed, &mut status, cluster, blast_radius);
     status.facts.push(observed.now_fact(FactName::Journaled, detail));
     observed.record(status)
 }
@@ -98,18 +103,21 @@ pub(super) fn plan_only(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     results: &[GuardResult],
-    aim: Aim,
+    blast_radius: BlastRadius,
 ) -> Decision {
-    let summary = match (guards::first_closed(results), observed.world) {
+    let summary = match (guards::first_closed(results), observed.cluster) {
         (Some(closed), _) => refusal(closed),
-        (None, Some(world)) => {
-            format!("planned: {} would be broken, every guard is open", describe(&aim, world))
+        (None, Some(cluster)) => {
+            format!(
+                "planned: {} would be broken, every guard is open",
+                describe(&blast_radius, cluster)
+            )
         }
         (None, None) => String::new(),
     };
     put_guards(&mut status, results);
-    if let Some(world) = observed.world {
-        put_journal(observed, &mut status, world, aim);
+    if let Some(cluster) = observed.cluster {
+        put_journal(observed, &mut status, cluster, blast_radius);
     }
     status.reason = Some(Reason::DryRun);
     status.summary = Some(crop(summary, 1024));

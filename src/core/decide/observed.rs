@@ -8,11 +8,11 @@ use crate::{
     },
     config::Config,
     core::{
-        alarms::Watcher,
+        alerts::AlertFilter,
+        cluster::{ClusterState, Lever},
         plan::{Plan, Problem},
-        sight::Sight,
+        signals::Signals,
         span::Span,
-        world::{Lever, World},
     },
     faults::{Call, Outcome},
 };
@@ -35,9 +35,9 @@ pub struct Observed<'a> {
     /// The lever as last heard by watch.
     pub lever: &'a Lever,
     /// Live reads, once they were asked for.
-    pub world: Option<&'a World>,
+    pub cluster: Option<&'a ClusterState>,
     /// What was seen so far.
-    pub sight: &'a Sight,
+    pub signals: &'a Signals,
     /// What became of the calls that this process sent last.
     pub report: Option<&'a Report>,
     /// What became of opening the debrief, once that was tried to the end.
@@ -114,7 +114,7 @@ impl Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Everything that guards look at.
-    World,
+    Cluster,
     /// The other runs of the namespace.
     Rivals,
     /// The target alone.
@@ -147,8 +147,8 @@ impl<'a> Observed<'a> {
         self.run.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn watcher(&self, plan: &'a Plan) -> Watcher<'a> {
-        Watcher {
+    pub(super) fn alert_filter(&self, plan: &'a Plan) -> AlertFilter<'a> {
+        AlertFilter {
             plan,
             namespace: self.namespace(),
             namespace_label: self.config.namespace_label(),
@@ -173,9 +173,9 @@ impl<'a> Observed<'a> {
     }
 
     /// Reads once more, a little later, what could not be read: its absence proves nothing.
-    pub(super) fn look_again(&self, world: &World) -> Decision {
-        let again = world.read_at + AGAIN;
-        if self.now < again { Decision::WaitUntil(again) } else { Decision::Look(Need::World) }
+    pub(super) fn look_again(&self, cluster: &ClusterState) -> Decision {
+        let again = cluster.read_at + AGAIN;
+        if self.now < again { Decision::WaitUntil(again) } else { Decision::Look(Need::Cluster) }
     }
 
     /// The mark of this run's fault.

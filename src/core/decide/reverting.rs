@@ -11,17 +11,18 @@ use crate::{
 };
 
 pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let Some((started, journal)) = status.fact(FactName::RevertStarted).zip(status.plan.as_ref())
+    let Some((started, journal)) =
+        status.fact(FactName::RevertStarted).zip(status.journal.as_ref())
     else {
         return Decision::Rest;
     };
-    let Some(world) = observed.world.filter(|world| world.read_at > started.at) else {
-        return Decision::Look(Need::World);
+    let Some(cluster) = observed.cluster.filter(|cluster| cluster.read_at > started.at) else {
+        return Decision::Look(Need::Cluster);
     };
-    let means = journal.spec.as_ref().map(|spec| faults::of(&spec.fault).means);
+    let means = journal.spec.as_ref().map(|spec| faults::behaviour(&spec.fault).means);
     if means.is_some_and(|means| means.arming().is_some()) {
-        arming::revert(observed, status, (journal, started), world)
+        arming::revert(observed, status, (journal, started), cluster)
     } else {
-        taking::revert(observed, status, (journal, started), world)
+        taking::revert(observed, status, (journal, started), cluster)
     }
 }

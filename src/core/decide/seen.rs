@@ -8,11 +8,11 @@ use crate::{
         run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Since, Victim},
     },
     core::{
-        absence,
-        alarms::{Sighting, Watcher},
-        series::Series,
+        alerts::{AlertFilter, AlertReport},
+        cluster::{ClusterState, Target},
+        outcome::absence,
+        signals::series::Series,
         span::Span,
-        world::{Target, World},
     },
     faults::{self, Sign},
 };
@@ -21,19 +21,21 @@ use crate::{
 pub(super) fn see(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    watcher: &Watcher<'_>,
+    alert_filter: &AlertFilter<'_>,
 ) -> ExperimentRunStatus {
     let mut status = status.clone();
     let Some(injected) = status.fact(FactName::Injected).map(Span::from) else {
         return status;
     };
-    let sight = observed.sight;
-    let spec = status.plan.as_ref().and_then(|plan| plan.spec.as_ref());
-    let takes_pods = spec.and_then(|spec| faults::of(&spec.fault).sign) == Some(Sign::PodEnding);
-    let victims = status.plan.iter().filter(|_| takes_pods).flat_map(|plan| plan.victims.clone());
+    let signals = observed.signals;
+    let spec = status.journal.as_ref().and_then(|plan| plan.spec.as_ref());
+    let takes_pods =
+        spec.and_then(|spec| faults::behaviour(&spec.fault).sign) == Some(Sign::PodEnding);
+    let victims =
+        status.journal.iter().filter(|_| takes_pods).flat_map(|plan| plan.victims.clone());
     let victims: Vec<Victim> = victims.collect();
     let after = |span: Span| Span::new(span.not_before.max(injected.not_before), span.at);
-    if let Some(gone) = sight.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
+    if let Some(gone) = signals.pods.first_gone(&victims).or_else(|| absent(observed, &victims)) {
         note(
             &mut status,
             after(gone).fact(FactName::EffectObserved, "watch", "a victim is ending"),
@@ -42,38 +44,38 @@ pub(super) fn see(
     if status.fact(FactName::EffectObserved).is_none() {
         status.facts.extend(effect(observed, &status, injected));
     }
-    if let Some(impact) = sight.impact_since().filter(|impact| impact.at > injected.not_before) {
-        let detail = sight.impact(observed.now).probes.last_failure.unwrap_or_default();
+    if let Some(impact) = signals.impact_since().filter(|impact| impact.at > injected.not_before) {
+        let detail = signals.impact(observed.now).probes.last_failure.unwrap_or_default();
         note(&mut status, after(impact).fact(FactName::ImpactStarted, "probe", detail));
     }
-    let book = &sight.book;
-    let alert = |(span, sighting): (Span, &Sighting), name| {
-        let fact = after(span).fact(name, sighting.channel.name, "");
-        Fact { labels: sighting.labels.clone(), ..fact }
+    let alerts = &signals.alerts;
+    let alert = |(span, report): (Span, &AlertReport), name| {
+        let fact = after(span).fact(name, report.channel.name, "");
+        Fact { labels: report.labels.clone(), ..fact }
     };
-    if let Some(seen) = book.condition_true(watcher, injected.not_before) {
+    if let Some(seen) = alerts.condition_true(alert_filter, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));
     }
-    let noticed = book.noticed(watcher, injected.not_before);
-    if let Some(seen) = noticed.and_then(|sighting| Some((sighting.firing?, sighting))) {
+    let noticed = alerts.noticed(alert_filter, injected.not_before);
+    if let Some(seen) = noticed.and_then(|report| Some((report.firing?, report))) {
         note(&mut status, alert(seen, FactName::Firing));
     }
-    if let Some(seen) = book.notified(watcher, injected.not_before) {
+    if let Some(seen) = alerts.notified(alert_filter, injected.not_before) {
         note(&mut status, alert(seen, FactName::Notified));
     }
-    let mut impact = sight.impact(observed.now);
+    let mut impact = signals.impact(observed.now);
     impact.ended_by = ended_by(&status, observed);
     impact.gaps.extend(absence::gaps(observed, &status));
     let started = status.fact(FactName::ImpactStarted);
     impact.good_since =
-        started.and_then(|started| sight.good_after(started.into())).map(Since::from);
+        started.and_then(|started| signals.good_after(started.into())).map(Since::from);
     status.impact = Some(impact);
     status
 }
 
 /// How somebody else ended the fault: as it was written down, else as it is seen now.
 fn ended_by(status: &ExperimentRunStatus, observed: &Observed<'_>) -> Option<FaultEnding> {
-    let seen = observed.sight.changes.ended().cloned();
+    let seen = observed.signals.changes.ended().cloned();
     match status.fact(FactName::RevertStarted) {
         None => seen,
         Some(_) => status.impact.as_ref().and_then(|impact| impact.ended_by.clone()),
@@ -83,36 +85,39 @@ fn ended_by(status: &ExperimentRunStatus, observed: &Observed<'_>) -> Option<Fau
 /// Victims that had ended before this operator looked.
 fn absent(observed: &Observed<'_>, victims: &[Victim]) -> Option<Span> {
     let journaled = Span::from(observed.run.status.as_ref()?.fact(FactName::Journaled)?);
-    let world = observed.world.filter(|world| matches!(world.target, Target::Found { .. }))?;
-    let is_there = |victim: &Victim| world.pods.iter().any(|pod| pod.uid == victim.uid);
-    let is_gone = world.read_at > journaled.at && !victims.iter().all(is_there);
-    is_gone.then(|| Span::new(journaled.at, world.read_at))
+    let cluster =
+        observed.cluster.filter(|cluster| matches!(cluster.target, Target::Found { .. }))?;
+    let is_there = |victim: &Victim| cluster.pods.iter().any(|pod| pod.uid == victim.uid);
+    let is_gone = cluster.read_at > journaled.at && !victims.iter().all(is_there);
+    is_gone.then(|| Span::new(journaled.at, cluster.read_at))
 }
 
 /// The first sign that the fault is real.
 fn effect(observed: &Observed<'_>, status: &ExperimentRunStatus, injected: Span) -> Option<Fact> {
     let name = FactName::EffectObserved;
     let after = |span: Span| span.at > injected.not_before;
-    let sight = observed.sight;
-    if let Some(span) = sight.pods.newcomer().filter(|span| after(*span)) {
+    let signals = observed.signals;
+    if let Some(span) = signals.pods.newcomer().filter(|span| after(*span)) {
         return Some(span.fact(name, "watch", "a pod with the broken template"));
     }
-    let observe = sight.observe.as_ref().and_then(Series::impact_since);
+    let observe = signals.observe.as_ref().and_then(Series::impact_since);
     if let Some(span) = observe.filter(|span| after(*span)) {
-        let said = sight.observe.as_ref().and_then(|series| series.last()).map(|last| &last.detail);
+        let said =
+            signals.observe.as_ref().and_then(|series| series.last()).map(|last| &last.detail);
         return Some(span.fact(name, "probe", said.cloned().unwrap_or_default()));
     }
-    let world = observed.world.filter(|world| tells_of_effect(world, injected.at))?;
-    let silent = world.scene.as_ref()?.dependency_ready == Some(0) && sight.observe.is_none();
-    let before = status.fact(FactName::Injected).map_or(world.read_at, |fact| fact.not_before);
+    let cluster = observed.cluster.filter(|cluster| tells_of_effect(cluster, injected.at))?;
+    let silent =
+        cluster.fault_reads.as_ref()?.dependency_ready == Some(0) && signals.observe.is_none();
+    let before = status.fact(FactName::Injected).map_or(cluster.read_at, |fact| fact.not_before);
     silent.then(|| {
-        Span::new(before, world.read_at).fact(name, "api", "the dependency has no ready endpoint")
+        Span::new(before, cluster.read_at).fact(name, "api", "the dependency has no ready endpoint")
     })
 }
 
 /// Only a look that begins after the injection tells of its effect.
-pub(super) fn tells_of_effect(world: &World, injected: Moment) -> bool {
-    world.read_at >= injected
+pub(super) fn tells_of_effect(cluster: &ClusterState, injected: Moment) -> bool {
+    cluster.read_at >= injected
 }
 
 /// A fact, or the tentative good window: what must not be lost. Counters alone wait for the next one.

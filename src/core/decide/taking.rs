@@ -3,7 +3,6 @@
 
 use super::{
     concluding,
-    live::{closed_since, scene},
     observed::{AGAIN, Decision, Effect, Need, Observed, cause},
     writing::start_revert,
 };
@@ -12,7 +11,14 @@ use crate::{
         names,
         run::{ExperimentRunStatus, Fact, FactName, Journal, Victim},
     },
-    core::{guards, plan::Plan, pods::Pod, span::Span, world::World},
+    core::{
+        cluster::ClusterState,
+        decide::preconditions::{closed_since, guard_input},
+        guards,
+        plan::Plan,
+        signals::pods::Pod,
+        span::Span,
+    },
     faults::{self, Taking, taking},
 };
 
@@ -21,10 +27,10 @@ pub(super) fn send(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     (taking, victims): (Taking, &[Victim]),
-    world: &World,
+    cluster: &ClusterState,
 ) -> Decision {
     let alive =
-        |victim: &Victim| world.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending);
+        |victim: &Victim| cluster.pods.iter().find(|pod| pod.uid == victim.uid && !pod.ending);
     let pending: Vec<(&Victim, &Pod)> =
         victims.iter().filter_map(|victim| Some((victim, alive(victim)?))).collect();
     if pending.is_empty() && status.fact(FactName::Injected).is_none() {
@@ -53,7 +59,7 @@ fn journal_again(
     pending: &[(&Victim, &Pod)],
 ) -> Decision {
     let mut status = status.clone();
-    for victim in status.plan.iter_mut().flat_map(|plan| &mut plan.victims) {
+    for victim in status.journal.iter_mut().flat_map(|plan| &mut plan.victims) {
         if let Some((_, pod)) = pending.iter().find(|(_, pod)| pod.uid == victim.uid) {
             victim.resource_version.clone_from(&pod.resource_version);
         }
@@ -67,8 +73,8 @@ pub(super) fn next_round(
     status: &ExperimentRunStatus,
     plan: &Plan,
 ) -> Option<Decision> {
-    let taking = faults::of(&plan.spec.fault).means.taking()?;
-    let (every, journal) = (taking.every?, status.plan.as_ref()?);
+    let taking = faults::behaviour(&plan.spec.fault).means.taking()?;
+    let (every, journal) = (taking.every?, status.journal.as_ref()?);
     let injected = status.fact(FactName::Injected)?;
     if journal.deadline.is_none_or(|deadline| observed.now >= deadline) {
         return None;
@@ -76,7 +82,7 @@ pub(super) fn next_round(
     let round = journal.victims.iter().map(|victim| victim.round).max().unwrap_or(1);
     let latest: Vec<Victim> =
         journal.victims.iter().filter(|victim| victim.round == round).cloned().collect();
-    let alive = |victim: &Victim| observed.sight.pods.is_alive(&victim.uid);
+    let alive = |victim: &Victim| observed.signals.pods.is_alive(&victim.uid);
     if round > 1 && latest.iter().any(alive) {
         return Some(send_round(observed, status, (taking, &latest)));
     }
@@ -96,13 +102,13 @@ fn send_round(
     if let Some(report) = observed.report.filter(|report| report.span.at + AGAIN > observed.now) {
         return Decision::WaitUntil(report.span.at + AGAIN);
     }
-    let fresh = |world: &&World| world.is_fresh(observed.now);
-    let Some(world) = observed.world.filter(fresh).filter(|_| observed.report.is_none()) else {
-        return Decision::Look(Need::World);
+    let fresh = |cluster: &&ClusterState| cluster.is_fresh(observed.now);
+    let Some(cluster) = observed.cluster.filter(fresh).filter(|_| observed.report.is_none()) else {
+        return Decision::Look(Need::Cluster);
     };
-    match closed_since(observed, world) {
+    match closed_since(observed, cluster) {
         Some((cause, detail)) => start_revert(observed, status, cause, &detail),
-        None => send(observed, status, broken, world),
+        None => send(observed, status, broken, cluster),
     }
 }
 
@@ -113,17 +119,17 @@ fn journal_next(
     plan: &Plan,
     round: i32,
 ) -> Decision {
-    let Some(world) = observed.world.filter(|world| world.is_fresh(observed.now)) else {
-        return Decision::Look(Need::World);
+    let Some(cluster) = observed.cluster.filter(|cluster| cluster.is_fresh(observed.now)) else {
+        return Decision::Look(Need::Cluster);
     };
-    let (results, aim) = guards::judge_round(&scene(observed, plan, world, round));
-    if guards::first_closed(&results).is_some() || aim.victims.is_empty() {
+    let (results, blast_radius) = guards::judge_round(&guard_input(observed, plan, cluster, round));
+    if guards::first_closed(&results).is_some() || blast_radius.victims.is_empty() {
         return Decision::WaitUntil(observed.now + AGAIN);
     }
     let mut status = status.clone();
-    if let Some(plan) = &mut status.plan {
+    if let Some(plan) = &mut status.journal {
         let room = 1000_usize.saturating_sub(plan.victims.len());
-        plan.victims.extend(aim.victims.iter().take(room).cloned());
+        plan.victims.extend(blast_radius.victims.iter().take(room).cloned());
     }
     observed.record(status)
 }
@@ -133,26 +139,26 @@ pub(super) fn revert(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     (journal, started): (&Journal, &Fact),
-    world: &World,
+    cluster: &ClusterState,
 ) -> Decision {
-    if world.is_unreadable() {
-        return observed.look_again(world);
+    if cluster.is_unreadable() {
+        return observed.look_again(cluster);
     }
     let mark = observed.mark(journal).revocation().to_string();
-    let survivors = unmarked(&journal.victims, world, &mark);
+    let survivors = unmarked(&journal.victims, cluster, &mark);
     match journal.spec.as_ref() {
         Some(_) if !survivors.is_empty() && observed.report.is_none() => {
             Decision::Act(Effect::Send(taking::revoke(&survivors, &mark)))
         }
         // Read back what the revocation left, until nothing unmarked is there.
-        Some(_) if !survivors.is_empty() => Decision::Look(Need::World),
+        Some(_) if !survivors.is_empty() => Decision::Look(Need::Cluster),
         _ => concluding::reverted(observed, status, cause(started)),
     }
 }
 
 /// The victims that are still there and that a late call could still take. A changed pod with the mark
 /// of another run is as good: two runs that end at once would take the mark from each other for ever.
-fn unmarked<'a>(victims: &'a [Victim], world: &World, mark: &str) -> Vec<&'a Victim> {
+fn unmarked<'a>(victims: &'a [Victim], cluster: &ClusterState, mark: &str) -> Vec<&'a Victim> {
     let is_unmarked = |victim: &Victim, pod: &Pod| match pod.labels.get(names::FAULT) {
         Some(label) if label == mark => false,
         Some(label) if names::is_revoked(label) => pod.resource_version == victim.resource_version,
@@ -160,7 +166,7 @@ fn unmarked<'a>(victims: &'a [Victim], world: &World, mark: &str) -> Vec<&'a Vic
     };
     let survives = |victim: &&Victim| {
         let same = |pod: &&Pod| pod.uid == victim.uid && !pod.ending;
-        world.pods.iter().find(same).is_some_and(|pod| is_unmarked(victim, pod))
+        cluster.pods.iter().find(same).is_some_and(|pod| is_unmarked(victim, pod))
     };
     victims.iter().filter(survives).collect()
 }

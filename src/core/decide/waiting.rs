@@ -5,7 +5,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::{
     arming,
     journaling::{accepted, journal, plan_only, put_guards, refusal},
-    live::scene,
     observed::{AGAIN, Decision, Effect, Need, Observed, Subject},
     writing::finish,
 };
@@ -15,11 +14,11 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, Guard, GuardResult, Reason, Verdict},
     },
     core::{
-        aim::Aim,
-        conditions, guards,
-        measure::tenths,
+        cluster::{ClusterState, FRESH},
+        decide::preconditions::guard_input,
+        guards::{self, blast_radius::BlastRadius},
+        outcome::{conditions, measure::tenths},
         plan::Problem,
-        world::{FRESH, World},
     },
 };
 
@@ -34,7 +33,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             let summary = format!("refused: there is no Experiment {name} in this namespace");
             // What the operator sees of the alert sources and the reaper is told all the same: `doctor` asks so.
             let mut status = status.clone();
-            status.plan.get_or_insert_default().warnings.clone_from(&observed.sight.warnings);
+            status.journal.get_or_insert_default().warnings.clone_from(&observed.signals.warnings);
             return finish(
                 observed,
                 &status,
@@ -49,19 +48,21 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     if !observed.run.spec.dry_run && !observed.run.is_held() {
         return Decision::Act(Effect::AddFinalizer);
     }
-    let Some(world) = observed.world else {
-        return Decision::Look(Need::World);
+    let Some(cluster) = observed.cluster else {
+        return Decision::Look(Need::Cluster);
     };
-    let scene = scene(observed, plan, world, 1);
-    let (results, aim) = guards::judge(&scene);
+    let guard_input = guard_input(observed, plan, cluster, 1);
+    let (results, blast_radius) = guards::judge(&guard_input);
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
-        Some(_) | None if !world.is_fresh(observed.now) && needs_fresh(&results) => {
-            stale(observed, accepted, world, &results, aim)
+        Some(_) | None if !cluster.is_fresh(observed.now) && needs_fresh(&results) => {
+            stale(observed, accepted, cluster, &results, blast_radius)
         }
-        None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, aim),
-        None => match arming::prepare(observed, plan, world) {
-            arming::Preparation::Ready => journal(observed, accepted, world, &results, aim),
+        None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, blast_radius),
+        None => match arming::prepare(observed, plan, cluster) {
+            arming::Preparation::Ready => {
+                journal(observed, accepted, cluster, &results, blast_radius)
+            }
             arming::Preparation::Needs(decision) => decision,
             arming::Preparation::Denied(words) => {
                 let summary = format!("refused by the API server: {words}");
@@ -69,9 +70,9 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             }
         },
         Some(closed) if closed.name.opens_with_time() => {
-            wait(observed, accepted, &results, aim, closed)
+            wait(observed, accepted, &results, blast_radius, closed)
         }
-        Some(closed) => refuse(observed, accepted, &results, aim, closed),
+        Some(closed) => refuse(observed, accepted, &results, blast_radius, closed),
     }
 }
 
@@ -80,23 +81,25 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
 fn stale(
     observed: &Observed<'_>,
     accepted: ExperimentRunStatus,
-    world: &World,
+    cluster: &ClusterState,
     results: &[GuardResult],
-    aim: Aim,
+    blast_radius: BlastRadius,
 ) -> Decision {
     let known = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
     if known.is_none() {
         return observed.record(accepted);
     }
-    if world.read_at < start_by(observed) {
-        return Decision::Look(Need::World);
+    if cluster.read_at < start_by(observed) {
+        return Decision::Look(Need::Cluster);
     }
     match guards::first_closed(results) {
-        Some(closed) => return refuse(observed, accepted, results, aim, closed),
-        None if observed.run.spec.dry_run => return plan_only(observed, accepted, results, aim),
+        Some(closed) => return refuse(observed, accepted, results, blast_radius, closed),
+        None if observed.run.spec.dry_run => {
+            return plan_only(observed, accepted, results, blast_radius);
+        }
         None => {}
     }
-    let age = tenths(Duration::between(world.read_at, observed.now));
+    let age = tenths(Duration::between(cluster.read_at, observed.now));
     let summary = format!(
         "refused: what the guards look at was {age} old once it was read, and may be {FRESH}; waited {}",
         observed.run.spec.start_within
@@ -120,12 +123,12 @@ fn wait(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     results: &[GuardResult],
-    aim: Aim,
+    blast_radius: BlastRadius,
     closed: &GuardResult,
 ) -> Decision {
     let start_by = start_by(observed);
     if observed.now >= start_by {
-        return refuse(observed, status, results, aim, closed);
+        return refuse(observed, status, results, blast_radius, closed);
     }
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
@@ -142,11 +145,11 @@ fn refuse(
     observed: &Observed<'_>,
     mut status: ExperimentRunStatus,
     results: &[GuardResult],
-    aim: Aim,
+    blast_radius: BlastRadius,
     closed: &GuardResult,
 ) -> Decision {
     if observed.run.spec.dry_run {
-        return plan_only(observed, status, results, aim);
+        return plan_only(observed, status, results, blast_radius);
     }
     let verdict = match closed.name {
         Guard::Steady | Guard::AlertsQuiet => Verdict::Inconclusive,
@@ -191,22 +194,21 @@ mod tests {
     use crate::{
         api::run::{Warning, condition},
         core::{
-            abort::tests::{alert, plan},
-            alarms::tests::PROMETHEUS,
+            alerts::tests::PROMETHEUS,
+            cluster::{Target, tests::healthy},
             decide::tests::{self, status},
-            pods::tests::at,
-            sight::Sight,
-            world::{Target, tests::healthy},
+            guards::abort::tests::{alert, plan},
+            signals::{Signals, pods::tests::at},
         },
     };
 
-    /// What is decided at `now` about a run that was taken up at `accepted`, by the world as it was at `read`.
-    fn decided(accepted: Option<f64>, world: World, read: f64, now: f64) -> Decision {
+    /// What is decided at `now` about a run that was taken up at `accepted`, by the cluster as it was at `read`.
+    fn decided(accepted: Option<f64>, cluster: ClusterState, read: f64, now: f64) -> Decision {
         let plan = plan(&json!({"steadyFor": "0s"}));
         let status = accepted.map(|accepted| status(&plan, &[(FactName::Accepted, accepted)]));
-        let world = World { read_at: at(read), ..world };
-        let sight = Sight::new(Some(&plan.spec), at(0.0));
-        tests::decided(&plan, status, Some(&world), &sight, now)
+        let cluster = ClusterState { read_at: at(read), ..cluster };
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        tests::decided(&plan, status, Some(&cluster), &signals, now)
     }
 
     #[test]
@@ -215,8 +217,8 @@ mod tests {
             panic!("it is taken up")
         };
         assert!(status.fact(FactName::Accepted).is_some() && status.verdict.is_none());
-        assert_eq!(decided(Some(0.0), healthy(), 0.0, 1.5), Decision::Look(Need::World));
-        assert_eq!(decided(Some(0.0), healthy(), 599.0, 601.0), Decision::Look(Need::World));
+        assert_eq!(decided(Some(0.0), healthy(), 0.0, 1.5), Decision::Look(Need::Cluster));
+        assert_eq!(decided(Some(0.0), healthy(), 599.0, 601.0), Decision::Look(Need::Cluster));
         let Decision::Record(status) = decided(Some(0.0), healthy(), 600.0, 603.2) else {
             panic!("it is given up")
         };
@@ -227,13 +229,13 @@ mod tests {
 
     #[test]
     fn where_reads_are_too_slow_and_a_guard_refuses_it_is_the_guard_that_is_told() {
-        let empty = World { target: Target::Missing, ..healthy() };
-        assert_eq!(decided(Some(0.0), empty.clone(), 599.0, 601.0), Decision::Look(Need::World));
+        let empty = ClusterState { target: Target::Missing, ..healthy() };
+        assert_eq!(decided(Some(0.0), empty.clone(), 599.0, 601.0), Decision::Look(Need::Cluster));
         let Decision::Record(status) = decided(Some(0.0), empty, 600.0, 603.2) else {
             panic!("it is given up")
         };
         assert_eq!(status.reason, Some(Reason::TargetFound));
-        let results = status.plan.unwrap().guards;
+        let results = status.journal.unwrap().guards;
         let closed = guards::first_closed(&results).map(|result| result.name);
         assert_eq!(closed, Some(Guard::TargetFound));
     }
@@ -241,23 +243,25 @@ mod tests {
     #[test]
     fn while_it_waits_the_condition_says_what_is_so_now_and_no_seconds_are_written() {
         let plan = plan(&json!({"steadyFor": "0s"}));
-        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.book.report(alert(PROMETHEUS, "Expected", None));
-        let world = |read| World { read_at: at(read), ..healthy() };
+        let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+        signals.alerts.report(alert(PROMETHEUS, "Expected", None));
+        let cluster = |read| ClusterState { read_at: at(read), ..healthy() };
         let at_work = status(&plan, &[(FactName::Accepted, 0.0)]);
-        let decide = |status, sight: &Sight, now| {
-            tests::decided(&plan, Some(status), Some(&world(now)), sight, now)
+        let decide = |status, signals: &Signals, now| {
+            tests::decided(&plan, Some(status), Some(&cluster(now)), signals, now)
         };
-        let Decision::Record(waiting) = decide(at_work, &sight, 1.0) else { panic!("it waits") };
+        let Decision::Record(waiting) = decide(at_work, &signals, 1.0) else { panic!("it waits") };
         let told = |status: &ExperimentRunStatus| {
             let injected = crate::api::conditions::get(&status.conditions, condition::INJECTED);
             injected.map(|condition| condition.message.clone()).unwrap()
         };
         assert_eq!(told(&waiting), "Expected is already pending");
-        let same = decide(*waiting.clone(), &sight, 2.0);
+        let same = decide(*waiting.clone(), &signals, 2.0);
         assert!(matches!(same, Decision::WaitUntil(_)), "{same:?}");
-        sight.book.report(alert(PROMETHEUS, "Expected", Some(2.5)));
-        let Decision::Record(fired) = decide(*waiting, &sight, 3.0) else { panic!("it has fired") };
+        signals.alerts.report(alert(PROMETHEUS, "Expected", Some(2.5)));
+        let Decision::Record(fired) = decide(*waiting, &signals, 3.0) else {
+            panic!("it has fired")
+        };
         assert_eq!(told(&fired), "Expected is already firing");
 
         let steady = |now: f64| GuardResult {
@@ -275,14 +279,14 @@ mod tests {
     fn what_was_found_out_is_written_with_the_plan_and_told_where_there_is_no_experiment_too() {
         let warning = Warning { about: "reaper".to_owned(), message: "none".to_owned() };
         let plan = plan(&json!({"steadyFor": "0s"}));
-        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.warnings = vec![warning.clone()];
-        let world = World { read_at: at(0.0), ..healthy() };
+        let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+        signals.warnings = vec![warning.clone()];
+        let cluster = ClusterState { read_at: at(0.0), ..healthy() };
         let valid = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
         for subject in [valid, Subject::Missing("doctor".to_owned())] {
-            let decision = tests::decided_of(&subject, None, Some(&world), &sight, 0.5);
+            let decision = tests::decided_of(&subject, None, Some(&cluster), &signals, 0.5);
             let Decision::Record(status) = decision else { panic!("{decision:?}") };
-            assert_eq!(status.plan.unwrap().warnings, std::slice::from_ref(&warning));
+            assert_eq!(status.journal.unwrap().warnings, std::slice::from_ref(&warning));
         }
     }
 }

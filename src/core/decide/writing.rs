@@ -4,7 +4,7 @@ use super::observed::{Decision, Observed};
 use crate::{
     api::run::{ExperimentRunStatus, Fact, FactName, Reason, Verdict},
     core::{
-        conditions,
+        outcome::conditions,
         span::{Span, crop},
     },
 };

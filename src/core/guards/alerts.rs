@@ -1,20 +1,20 @@
 //! The guards that ask the alert sources.
 
-use super::{Scene, result};
+use super::{GuardInput, result};
 use crate::{
     api::run::{Guard, GuardResult},
-    core::abort,
+    core::guards::abort,
 };
 
-pub(super) fn quiet(scene: &Scene<'_>) -> GuardResult {
-    let book = &scene.sight.book;
-    let sources = book.configured();
-    let noisy = book.noisy(&scene.watcher, scene.now).map(|sighting| {
-        let state = if sighting.firing.is_some() { "firing" } else { "pending" };
-        let name = sighting.name();
-        let field = if scene.watcher.expects(sighting) { "" } else { " (guards.abortOn)" };
-        let until = sighting.channel.holds.map(|holds| {
-            let source = sighting.channel.source;
+pub(super) fn quiet(input: &GuardInput<'_>) -> GuardResult {
+    let alerts = &input.signals.alerts;
+    let sources = alerts.configured();
+    let noisy = alerts.noisy(&input.alert_filter, input.now).map(|report| {
+        let state = if report.firing.is_some() { "firing" } else { "pending" };
+        let name = report.name();
+        let field = if input.alert_filter.expects(report) { "" } else { " (guards.abortOn)" };
+        let until = report.channel.holds.map(|holds| {
+            let source = report.channel.source;
             format!(
                 ", by {source}'s notification: that holds until it says resolved, at most {holds}"
             )
@@ -22,10 +22,10 @@ pub(super) fn quiet(scene: &Scene<'_>) -> GuardResult {
         format!("{name} is already {state}{field}{}", until.unwrap_or_default())
     });
     let unasked =
-        (book.asked() < sources).then(|| "the alert sources have not answered yet".to_owned());
-    let unreachable = abort::unreachable(book);
-    let watched = !scene.watcher.plan.spec.guards.abort_on.is_empty();
-    let blind = (watched && sources > 0 && book.failures().count() == sources)
+        (alerts.asked() < sources).then(|| "the alert sources have not answered yet".to_owned());
+    let unreachable = abort::unreachable(alerts);
+    let watched = !input.alert_filter.plan.spec.guards.abort_on.is_empty();
+    let blind = (watched && sources > 0 && alerts.failures().count() == sources)
         .then(|| format!("{unreachable}, so nobody would see the alerts of guards.abortOn"));
     let refusal = noisy.or(unasked).or(blind);
     result(Guard::AlertsQuiet, refusal, || match (sources, unreachable.as_str()) {
@@ -36,13 +36,14 @@ pub(super) fn quiet(scene: &Scene<'_>) -> GuardResult {
 }
 
 /// A guard that cannot see is no guard.
-pub(super) fn abort_conditions(scene: &Scene<'_>) -> Option<GuardResult> {
-    let words = abort::words(&scene.watcher.plan.spec.guards)?;
-    let book = &scene.sight.book;
-    let blind = !scene.watcher.plan.spec.guards.abort_on.is_empty() && book.configured() == 0;
+pub(super) fn abort_conditions(input: &GuardInput<'_>) -> Option<GuardResult> {
+    let words = abort::words(&input.alert_filter.plan.spec.guards)?;
+    let alerts = &input.signals.alerts;
+    let blind =
+        !input.alert_filter.plan.spec.guards.abort_on.is_empty() && alerts.configured() == 0;
     let refusal = blind.then(|| {
         let urls: Vec<String> =
-            book.sources().map(|channel| format!("{}.url", channel.name)).collect();
+            alerts.sources().map(|channel| format!("{}.url", channel.name)).collect();
         format!(
             "guards.abortOn needs an alert source and the operator has none: configure {}, or remove guards.abortOn",
             urls.join(" or ")
@@ -58,14 +59,13 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         core::{
-            abort::tests::{alert, plan, watcher},
-            alarms::{
-                Sighting,
+            alerts::{
+                AlertReport,
                 tests::{ALERTMANAGER, PROMETHEUS, WEBHOOK},
             },
-            pods::tests::at,
-            sight::Sight,
-            world::tests::world,
+            cluster::tests::cluster,
+            guards::abort::tests::{alert, alert_filter, plan},
+            signals::{Signals, pods::tests::at},
         },
         detectors,
     };
@@ -75,23 +75,23 @@ pub(super) mod tests {
     /// Judges a plan with `abortOn` by what the sources of `config` have said.
     fn judged(
         config: &str,
-        guard: impl Fn(&Scene<'_>) -> Option<GuardResult>,
-        say: impl Fn(&mut Sight),
+        guard: impl Fn(&GuardInput<'_>) -> Option<GuardResult>,
+        say: impl Fn(&mut Signals),
     ) -> Option<GuardResult> {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let config = serde_yaml::from_str(config).unwrap();
-        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.book = detectors::book(&config);
-        say(&mut sight);
-        guard(&Scene {
+        let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+        signals.alerts = detectors::history(&config);
+        say(&mut signals);
+        guard(&GuardInput {
             now: at(1.0),
             uid: "u",
-            watcher: watcher(&plan),
+            alert_filter: alert_filter(&plan),
             config: &config,
             inside: true,
             protected: false,
-            world: &world(),
-            sight: &sight,
+            cluster: &cluster(),
+            signals: &signals,
             round: 1,
         })
     }
@@ -117,70 +117,70 @@ pub(super) mod tests {
 
     /// Whether the alerts are quiet, by what was said, and in which words.
     #[track_caller]
-    fn check(say: impl Fn(&mut Sight), expected: bool, says: &str) {
-        let result = judged(BOTH, |scene| Some(quiet(scene)), say).unwrap();
+    fn check(say: impl Fn(&mut Signals), expected: bool, says: &str) {
+        let result = judged(BOTH, |input| Some(quiet(input)), say).unwrap();
         assert_eq!((result.passed, result.detail.as_str()), (expected, says));
     }
 
-    fn both_answer(sight: &mut Sight) {
-        sight.book.answered(PROMETHEUS, at(0.0), at(1.0));
-        sight.book.answered(ALERTMANAGER, at(1.0), at(1.0));
+    fn both_answer(signals: &mut Signals) {
+        signals.alerts.answered(PROMETHEUS, at(0.0), at(1.0));
+        signals.alerts.answered(ALERTMANAGER, at(1.0), at(1.0));
     }
 
     #[test]
     fn an_alert_of_abort_on_that_is_on_already_keeps_the_run_waiting() {
         for (fired, state) in [(None, "pending"), (Some(0.5), "firing")] {
-            let on = |sight: &mut Sight| {
-                both_answer(sight);
-                sight.book.report(alert(PROMETHEUS, "Bad", fired));
+            let on = |signals: &mut Signals| {
+                both_answer(signals);
+                signals.alerts.report(alert(PROMETHEUS, "Bad", fired));
             };
             check(on, false, &format!("Bad is already {state} (guards.abortOn)"));
         }
-        let over = |sight: &mut Sight| {
-            both_answer(sight);
+        let over = |signals: &mut Signals| {
+            both_answer(signals);
             let over = alert(PROMETHEUS, "Bad", Some(0.5));
-            sight.book.report(Sighting { active: false, ..over });
+            signals.alerts.report(AlertReport { active: false, ..over });
         };
         check(over, true, "no matching alert pending or firing");
     }
 
     #[test]
     fn what_only_a_notification_tells_is_said_with_how_long_that_holds() {
-        let notified = |sight: &mut Sight| {
-            sight.book.failed(PROMETHEUS, "refused".to_owned());
-            sight.book.failed(ALERTMANAGER, "refused".to_owned());
-            sight.book.report(alert(WEBHOOK, "Expected", Some(0.5)));
+        let notified = |signals: &mut Signals| {
+            signals.alerts.failed(PROMETHEUS, "refused".to_owned());
+            signals.alerts.failed(ALERTMANAGER, "refused".to_owned());
+            signals.alerts.report(alert(WEBHOOK, "Expected", Some(0.5)));
         };
         let says = "Expected is already firing, by Alertmanager's notification: that holds until it says resolved, at most 5m";
         check(notified, false, says);
-        let asked = |sight: &mut Sight| {
-            sight.book.report(alert(WEBHOOK, "Expected", Some(0.5)));
-            both_answer(sight);
+        let asked = |signals: &mut Signals| {
+            signals.alerts.report(alert(WEBHOOK, "Expected", Some(0.5)));
+            both_answer(signals);
         };
         check(asked, true, "no matching alert pending or firing");
     }
 
     #[test]
     fn a_silenced_alert_of_abort_on_keeps_nobody_waiting() {
-        let silenced = |sight: &mut Sight| {
-            both_answer(sight);
-            sight.book.report(alert(PROMETHEUS, "Bad", Some(0.5)));
+        let silenced = |signals: &mut Signals| {
+            both_answer(signals);
+            signals.alerts.report(alert(PROMETHEUS, "Bad", Some(0.5)));
             let silenced = alert(ALERTMANAGER, "Bad", Some(0.5));
-            sight.book.report(Sighting { suppressed: true, ..silenced });
+            signals.alerts.report(AlertReport { suppressed: true, ..silenced });
         };
         check(silenced, true, "no matching alert pending or firing");
     }
 
     #[test]
     fn one_source_that_answers_is_enough_and_none_is_not() {
-        let one = |sight: &mut Sight| {
-            sight.book.answered(PROMETHEUS, at(0.0), at(1.0));
-            sight.book.failed(ALERTMANAGER, "refused".to_owned());
+        let one = |signals: &mut Signals| {
+            signals.alerts.answered(PROMETHEUS, at(0.0), at(1.0));
+            signals.alerts.failed(ALERTMANAGER, "refused".to_owned());
         };
         check(one, true, "alertmanager cannot be reached: refused; a miss may be Inconclusive");
-        let none = |sight: &mut Sight| {
-            sight.book.failed(PROMETHEUS, "refused".to_owned());
-            sight.book.failed(ALERTMANAGER, "refused".to_owned());
+        let none = |signals: &mut Signals| {
+            signals.alerts.failed(PROMETHEUS, "refused".to_owned());
+            signals.alerts.failed(ALERTMANAGER, "refused".to_owned());
         };
         let says = "prometheus cannot be reached: refused; alertmanager cannot be reached: refused, so nobody would see the alerts of guards.abortOn";
         check(none, false, says);

@@ -6,14 +6,14 @@ use super::*;
 use crate::{
     api::mark::Mark,
     core::{
-        abort::tests::{alert, plan, sample, watcher},
-        alarms::tests::PROMETHEUS,
-        plan::Plan,
-        pods::tests::{at, pod},
-        world::{
-            Budget, Changeable, Lever, Scene as Around,
-            tests::{healthy, scene},
+        alerts::tests::PROMETHEUS,
+        cluster::{
+            Budget, Changeable, FaultReads, Lever,
+            tests::{fault_reads, healthy},
         },
+        guards::abort::tests::{alert, alert_filter, plan, sample},
+        plan::Plan,
+        signals::pods::tests::{at, pod},
     },
     faults::{Kind, Object},
 };
@@ -23,28 +23,28 @@ struct Case {
     plan: Plan,
     config: Config,
     protected: bool,
-    world: World,
-    sight: Sight,
+    cluster: ClusterState,
+    signals: Signals,
 }
 
 /// What the guard says of the run after that change: that it may break something, or why not.
 #[track_caller]
 fn check(guard: Guard, change: impl FnOnce(&mut Case), says: Result<&str, &str>) {
     let plan = plan(&json!({}));
-    let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-    sample(&mut sight, 0.0, "+++++++++++++");
-    let (config, world) = (Config::default(), healthy());
-    let mut case = Case { plan, config, protected: false, world, sight };
+    let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+    sample(&mut signals, 0.0, "+++++++++++++");
+    let (config, cluster) = (Config::default(), healthy());
+    let mut case = Case { plan, config, protected: false, cluster, signals };
     change(&mut case);
-    let (results, _) = judge(&Scene {
+    let (results, _) = judge(&GuardInput {
         now: at(13.0),
         uid: "run",
-        watcher: watcher(&case.plan),
+        alert_filter: alert_filter(&case.plan),
         config: &case.config,
         inside: true,
         protected: case.protected,
-        world: &case.world,
-        sight: &case.sight,
+        cluster: &case.cluster,
+        signals: &case.signals,
         round: 1,
     });
     let result = results.iter().find(|result| result.name == guard).unwrap();
@@ -73,11 +73,12 @@ fn rollout(case: &mut Case, mark: Option<&Mark>) {
         },
     });
     let object = Changeable::Found(Object { kind: Kind::Deployment, value });
-    case.world.scene = Some(Around { object, reaper_seen: Some(at(0.0)), ..scene() });
+    case.cluster.fault_reads =
+        Some(FaultReads { object, reaper_seen: Some(at(0.0)), ..fault_reads() });
 }
 
 fn rival(case: &mut Case, name: &str, workload: &str) {
-    case.world.rivals.push(Rival {
+    case.cluster.rivals.push(Rival {
         namespace: "shop".to_owned(),
         name: name.to_owned(),
         uid: name.to_owned(),
@@ -88,13 +89,14 @@ fn rival(case: &mut Case, name: &str, workload: &str) {
 
 fn own(case: &mut Case, workload: &str) {
     let (kind, name) = ("Deployment".to_owned(), "web".to_owned());
-    case.world.workloads = vec![crate::api::run::Workload { kind, name, uid: workload.to_owned() }];
+    case.cluster.workloads =
+        vec![crate::api::run::Workload { kind, name, uid: workload.to_owned() }];
 }
 
 /// A budget that protects both pods.
 fn budget(case: &mut Case, allowed: i32) {
     let pods = vec!["uid-0".to_owned(), "uid-1".to_owned()];
-    case.world.budgets = Ok(vec![Budget { name: "web".to_owned(), allowed, pods }]);
+    case.cluster.budgets = Ok(vec![Budget { name: "web".to_owned(), allowed, pods }]);
 }
 
 const fn namespace(enabled: bool, protected: bool, terminating: bool) -> Namespace {
@@ -131,7 +133,7 @@ fn nothing_stands_in_the_way_of_the_run_that_the_cases_begin_with() {
 #[test]
 #[rustfmt::skip]
 fn whether_the_namespace_allows_it() {
-    let is = |namespace| move |case: &mut Case| case.world.namespace = namespace;
+    let is = |namespace| move |case: &mut Case| case.cluster.namespace = namespace;
     check(Guard::Enabled, is(namespace(false, false, false)), Err("namespace shop has not opted in: firedrill enable shop"));
     check(Guard::Enabled, |case| { is(namespace(false, false, false))(case); case.config.opt_in = false; }, Ok("namespace opted in"));
     check(Guard::Enabled, is(namespace(true, false, true)), Err("namespace shop is being deleted"));
@@ -144,7 +146,7 @@ fn whether_the_namespace_allows_it() {
 #[rustfmt::skip]
 fn a_lever_that_is_engaged_or_that_nobody_can_read_stops_everything() {
     let engaged = Lever::Engaged { by: "ann".to_owned(), reason: "incident".to_owned() };
-    let is = |lever| move |case: &mut Case| case.world.lever = lever;
+    let is = |lever| move |case: &mut Case| case.cluster.lever = lever;
     check(Guard::Lever, is(engaged), Err("engaged by ann: incident; firedrill resume releases it"));
     check(Guard::Lever, is(Lever::Unreadable(refused())), Err("unreadable, which counts as engaged: refused; firedrill resume releases it"));
 }
@@ -161,13 +163,13 @@ fn caps_refuse_and_never_clamp() {
 #[test]
 #[rustfmt::skip]
 fn the_target_must_be_there_with_the_pods_that_are_to_be_taken() {
-    check(Guard::TargetFound, |case| case.world.target = Target::Missing, Err("there is no deployment/web in namespace shop"));
-    check(Guard::TargetFound, |case| case.world.target = Target::Unreadable(refused()), Err("deployment/web cannot be read: refused"));
-    check(Guard::TargetFound, |case| case.world.pods.clear(), Err("deployment/web has no running pods"));
-    check(Guard::TargetFound, |case| case.world.pods.iter_mut().for_each(|pod| pod.ending = true), Err("deployment/web has no running pods"));
+    check(Guard::TargetFound, |case| case.cluster.target = Target::Missing, Err("there is no deployment/web in namespace shop"));
+    check(Guard::TargetFound, |case| case.cluster.target = Target::Unreadable(refused()), Err("deployment/web cannot be read: refused"));
+    check(Guard::TargetFound, |case| case.cluster.pods.clear(), Err("deployment/web has no running pods"));
+    check(Guard::TargetFound, |case| case.cluster.pods.iter_mut().for_each(|pod| pod.ending = true), Err("deployment/web has no running pods"));
     check(Guard::TargetFound, |case| kill(case, &json!({"count": 3})), Err("3 pods are to be taken, deployment/web has 2"));
     check(Guard::TargetFound, |case| kill(case, &json!({"percent": 49})), Err("the percentage of 2 pods rounds down to 0; choose a larger one or a count"));
-    let gone = |case: &mut Case| { rollout(case, None); case.world.scene = Some(scene()); };
+    let gone = |case: &mut Case| { rollout(case, None); case.cluster.fault_reads = Some(fault_reads()); };
     check(Guard::TargetFound, gone, Err("there is no deployment web in this namespace"));
 }
 
@@ -183,7 +185,7 @@ fn enough_pods_must_be_left() {
     check(Guard::MaxUnavailable, limit(IntOrString::String("49%".to_owned())), Err("allows 0 of 2 pods to be unavailable, 1 would be"));
     check(Guard::MaxUnavailable, limit(IntOrString::String("50%".to_owned())), Ok("1 of 2 pods unavailable, at most 1"));
     // A pod that is not ready is unavailable already.
-    let sick = |case: &mut Case| case.world.pods = vec![pod(0, false), pod(1, false)];
+    let sick = |case: &mut Case| case.cluster.pods = vec![pod(0, false), pod(1, false)];
     check(Guard::MinReady, sick, Err("needs 1, would leave 0. Set guards.minReady: 0 to allow it"));
 }
 
@@ -196,13 +198,13 @@ fn disruption_budgets_are_asked_beforehand_for_evictions() {
     check(Guard::DisruptionBudget, |case| kill(case, &json!({"count": 2})), Ok("no disruption budget protects the target"));
     check(Guard::DisruptionBudget, |case| { budget(case, 0); kill(case, &json!({"count": 1, "method": "Delete"})); }, Ok("method Delete asks no disruption budget"));
     check(Guard::DisruptionBudget, |case| { budget(case, 0); rollout(case, None); }, Ok("a change of fields asks no disruption budget"));
-    check(Guard::DisruptionBudget, |case| case.world.budgets = Err(refused()), Err("the disruption budgets cannot be listed: refused"));
+    check(Guard::DisruptionBudget, |case| case.cluster.budgets = Err(refused()), Err("the disruption budgets cannot be listed: refused"));
 }
 
 #[test]
 #[rustfmt::skip]
 fn nobody_else_may_be_at_the_target() {
-    let rolling = |case: &mut Case| if let Target::Found { rollout, .. } = &mut case.world.target { *rollout = Some("1 of 2 pods are updated".to_owned()) };
+    let rolling = |case: &mut Case| if let Target::Found { rollout, .. } = &mut case.cluster.target { *rollout = Some("1 of 2 pods are updated".to_owned()) };
     check(Guard::NoRollout, rolling, Err("1 of 2 pods are updated"));
     check(Guard::TargetFree, |case| { own(case, "w"); rival(case, "other", "w"); }, Err("run other has the same target"));
     check(Guard::TargetFree, |case| { own(case, "w"); rival(case, "other", "v"); }, Ok("no other run has this target"));
@@ -217,20 +219,20 @@ fn nobody_else_may_be_at_the_target() {
 #[test]
 #[rustfmt::skip]
 fn the_steady_state_must_have_held_until_now() {
-    let fresh = |case: &mut Case| case.sight = Sight::new(Some(&case.plan.spec), at(0.0));
+    let fresh = |case: &mut Case| case.signals = Signals::new(Some(&case.plan.spec), at(0.0));
     check(Guard::Steady, fresh, Err("probe answers has not answered yet"));
-    check(Guard::Steady, |case| { fresh(case); sample(&mut case.sight, 8.0, "-+++++"); }, Err("probe answers good for 3.9s of 10s"));
-    check(Guard::Steady, |case| sample(&mut case.sight, 13.0, "-"), Err("probe answers fails: HTTP 503"));
-    check(Guard::Steady, |case| { fresh(case); sample(&mut case.sight, 0.0, "++"); }, Err("probe answers has stopped answering"));
-    check(Guard::Steady, |case| case.world.pods[0].ready = false, Err("1 of 2 pods are ready"));
+    check(Guard::Steady, |case| { fresh(case); sample(&mut case.signals, 8.0, "-+++++"); }, Err("probe answers good for 3.9s of 10s"));
+    check(Guard::Steady, |case| sample(&mut case.signals, 13.0, "-"), Err("probe answers fails: HTTP 503"));
+    check(Guard::Steady, |case| { fresh(case); sample(&mut case.signals, 0.0, "++"); }, Err("probe answers has stopped answering"));
+    check(Guard::Steady, |case| case.cluster.pods[0].ready = false, Err("1 of 2 pods are ready"));
     check(Guard::Steady, |case| { fresh(case); case.plan.spec.guards.steady_for = Duration::ZERO; }, Ok("steady for 0s"));
-    check(Guard::ServicesFound, |case| case.sight.probes[0].unreachable = Some("there is no Service web".to_owned()), Err("probe answers: there is no Service web"));
+    check(Guard::ServicesFound, |case| case.signals.probes[0].unreachable = Some("there is no Service web".to_owned()), Err("probe answers: there is no Service web"));
 }
 
 #[test]
 #[rustfmt::skip]
 fn an_alert_that_counts_must_not_be_on_already() {
-    let on = |name: &'static str, fired| move |case: &mut Case| case.sight.book.report(alert(PROMETHEUS, name, fired));
+    let on = |name: &'static str, fired| move |case: &mut Case| case.signals.alerts.report(alert(PROMETHEUS, name, fired));
     check(Guard::AlertsQuiet, on("Expected", Some(1.0)), Err("Expected is already firing"));
     check(Guard::AlertsQuiet, on("Expected", None), Err("Expected is already pending"));
     check(Guard::AlertsQuiet, on("Other", Some(1.0)), Ok("no alert source is configured to be asked"));
@@ -241,8 +243,8 @@ fn an_alert_that_counts_must_not_be_on_already() {
 fn a_fault_that_must_be_reverted_needs_a_reaper() {
     let seen = |seen: Option<f64>, read: f64| move |case: &mut Case| {
         rollout(case, None);
-        case.world.read_at = at(read);
-        case.world.scene.as_mut().unwrap().reaper_seen = seen.map(at);
+        case.cluster.read_at = at(read);
+        case.cluster.fault_reads.as_mut().unwrap().reaper_seen = seen.map(at);
     };
     check(Guard::Reaper, seen(Some(0.0), 30.0), Ok("a reaper lives that would end the fault if the operator could not"));
     check(Guard::Reaper, seen(Some(0.0), 30.1), Err("the reaper was last seen 30.1s ago: start one with `firedrill reaper`; the chart installs it"));

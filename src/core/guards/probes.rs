@@ -1,15 +1,18 @@
 //! The guards about the steady state: whether its probes can be asked at all, and whether they are good.
 
-use super::{GuardResult, Scene, result, round};
+use super::{GuardInput, GuardResult, result, round};
 use crate::{
     api::{Duration, run::Guard},
-    core::{reach, series::Series, world::Target},
+    core::{
+        cluster::{Target, reach},
+        signals::series::Series,
+    },
 };
 
 /// A Service that is not there, or lacks the port, is refused at once: no waiting changes that. Without
 /// probes that ask Services there is nothing to find.
-pub(super) fn services_found(scene: &Scene<'_>) -> Option<GuardResult> {
-    let probes: Vec<&Series> = scene.sight.probes.iter().chain(&scene.sight.observe).collect();
+pub(super) fn services_found(input: &GuardInput<'_>) -> Option<GuardResult> {
+    let probes: Vec<&Series> = input.signals.probes.iter().chain(&input.signals.observe).collect();
     let why = |series: &&Series| {
         series.unreachable.as_ref().map(|why| format!("probe {}: {why}", series.name))
     };
@@ -21,46 +24,46 @@ pub(super) fn services_found(scene: &Scene<'_>) -> Option<GuardResult> {
     })
 }
 
-pub(super) fn steady(scene: &Scene<'_>) -> GuardResult {
-    let needed = scene.watcher.plan.spec.guards.steady_for;
-    result(Guard::Steady, unsteady(scene, needed), || format!("steady for {needed}"))
+pub(super) fn steady(input: &GuardInput<'_>) -> GuardResult {
+    let needed = input.alert_filter.plan.spec.guards.steady_for;
+    result(Guard::Steady, unsteady(input, needed), || format!("steady for {needed}"))
 }
 
 /// Why the steady state does not hold, in the words of its probes.
-fn unsteady(scene: &Scene<'_>, needed: Duration) -> Option<String> {
+fn unsteady(input: &GuardInput<'_>, needed: Duration) -> Option<String> {
     if needed == Duration::ZERO {
         return None;
     }
-    let problem = |series| failing(scene, series, needed);
-    scene.sight.probes.iter().find_map(problem).or_else(|| not_ready(scene))
+    let problem = |series| failing(input, series, needed);
+    input.signals.probes.iter().find_map(problem).or_else(|| not_ready(input))
 }
 
-fn failing(scene: &Scene<'_>, series: &Series, needed: Duration) -> Option<String> {
+fn failing(input: &GuardInput<'_>, series: &Series, needed: Duration) -> Option<String> {
     let name = &series.name;
     let Some(last) = series.last() else {
         return Some(format!("probe {name} has not answered yet"));
     };
-    match series.good_since().map(|since| Duration::between(since.at, scene.now)) {
+    match series.good_since().map(|since| Duration::between(since.at, input.now)) {
         None => {
-            let remedy = reach::remedy(series.address, &last.detail, scene.inside);
+            let remedy = reach::remedy(series.address, &last.detail, input.inside);
             Some(format!("probe {name} fails: {}{remedy}", last.detail))
         }
         Some(_) if !last.good => Some(format!("probe {name} fails: {}", last.detail)),
         Some(good_for) if good_for < needed => {
             Some(format!("probe {name} good for {} of {needed}", round(good_for)))
         }
-        Some(_) if !series.is_fresh(scene.now) => {
+        Some(_) if !series.is_fresh(input.now) => {
             Some(format!("probe {name} has stopped answering"))
         }
         Some(_) => None,
     }
 }
 
-fn not_ready(scene: &Scene<'_>) -> Option<String> {
-    let ready = scene.world.pods.iter().filter(|pod| pod.ready).count();
-    match &scene.world.target {
+fn not_ready(input: &GuardInput<'_>) -> Option<String> {
+    let ready = input.cluster.pods.iter().filter(|pod| pod.ready).count();
+    match &input.cluster.target {
         Target::Found { desired, .. }
-            if scene.sight.workload && ready < usize::try_from(*desired).unwrap_or(0) =>
+            if input.signals.workload && ready < usize::try_from(*desired).unwrap_or(0) =>
         {
             Some(format!("{ready} of {desired} pods are ready"))
         }
@@ -76,15 +79,13 @@ mod tests {
     use crate::{
         api::run::{FactName, Reason, Verdict},
         core::{
-            abort::tests::plan,
+            cluster::{ClusterState, tests::healthy},
             decide::{
                 Decision,
                 tests::{decided, status},
             },
-            pods::tests::at,
-            series::Sample,
-            sight::Sight,
-            world::{World, tests::healthy},
+            guards::abort::tests::plan,
+            signals::{Signals, pods::tests::at, series::Sample},
         },
     };
 
@@ -93,18 +94,19 @@ mod tests {
     fn after(found: Result<&str, &str>, said: &str) -> Decision {
         let plan = plan(&json!({"steadyFor": "10s"}));
         let status = status(&plan, &[(FactName::Accepted, 0.0)]);
-        let mut sight = Sight::new(Some(&plan.spec), at(0.0));
-        sight.probes = vec![Series::new("answers", Duration::seconds(1), Duration::seconds(1), 1)];
-        sight.probes[0].address = found.ok().map(|address| address.parse().unwrap());
-        sight.probes[0].unreachable = found.err().map(str::to_owned);
-        sight.probes[0].push(Sample {
+        let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+        signals.probes =
+            vec![Series::new("answers", Duration::seconds(1), Duration::seconds(1), 1)];
+        signals.probes[0].address = found.ok().map(|address| address.parse().unwrap());
+        signals.probes[0].unreachable = found.err().map(str::to_owned);
+        signals.probes[0].push(Sample {
             started: at(9.0),
             ended: at(9.1),
             good: false,
             detail: said.to_owned(),
         });
-        let world = World { read_at: at(10.0), ..healthy() };
-        decided(&plan, Some(status), Some(&world), &sight, 10.0)
+        let cluster = ClusterState { read_at: at(10.0), ..healthy() };
+        decided(&plan, Some(status), Some(&cluster), &signals, 10.0)
     }
 
     #[test]

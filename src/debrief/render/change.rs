@@ -12,7 +12,7 @@ use crate::{
         experiment::DetectionUntil,
         run::{AlertRef, FactName, RecoveredBy},
     },
-    core::{alarms::UNEXPECTED, words},
+    core::{alerts::UNEXPECTED, words},
     detectors::{self, Push},
 };
 

@@ -10,7 +10,7 @@ use crate::{
         debrief::Evidence,
         run::{AlertRef, Chain, FactName},
     },
-    core::{matcher, words},
+    core::{alerts::matcher, words},
     detectors,
 };
 

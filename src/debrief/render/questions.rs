@@ -10,7 +10,7 @@ use crate::{
         debrief::Evidence,
         run::{Answer, RecoveredBy, Took},
     },
-    core::{measure::within, words},
+    core::{outcome::measure::within, words},
 };
 
 /// The faster marks that teams grow towards; asked where the objective allows more.

@@ -14,10 +14,10 @@ use crate::{metrics, shell::context::Context};
 
 /// `/metrics`.
 pub fn routes(context: Arc<Context>) -> Router {
-    Router::new().route("/metrics", get(tell)).with_state(context)
+    Router::new().route("/metrics", get(serve)).with_state(context)
 }
 
-async fn tell(State(context): State<Arc<Context>>) -> impl IntoResponse {
+async fn serve(State(context): State<Arc<Context>>) -> impl IntoResponse {
     let heard = context.runs.heard();
     match metrics::print(&heard.iter().collect::<Vec<_>>()) {
         Ok(printed) => ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], printed).into_response(),

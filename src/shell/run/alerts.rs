@@ -9,7 +9,7 @@ use super::registry::Lookout;
 use crate::{
     api::{Duration, ExperimentRun},
     config::Endpoint,
-    core::alarms::{Channel, Sighting},
+    core::alerts::{AlertReport, Channel},
     detectors::{self, Poll, Source},
     shell::context::Context,
 };
@@ -43,7 +43,7 @@ async fn poll_source((context, lookout, run): Shared, source: &'static Source, e
             rules = told.and_then(|told| read(&told)).unwrap_or_default();
         }
         let now = lookout.clock.now();
-        let poll = Poll { now, since: lookout.read(|sight| sight.alerts_since).0, previous };
+        let poll = Poll { now, since: lookout.read(|signals| signals.alerts_since).0, previous };
         let answer = context.net.get_json(&endpoint, (source.alerts)(&poll)).await;
         let seen = answer.and_then(|answer| (source.read)(answer, &poll, &rules));
         previous = seen.is_ok().then_some(now);
@@ -57,21 +57,21 @@ fn take_up(
     lookout: &Lookout,
     run: &ExperimentRun,
     channel: Channel,
-    seen: Result<Vec<Sighting>, String>,
+    seen: Result<Vec<AlertReport>, String>,
     poll: &Poll,
 ) {
     let watcher = lookout.watcher(context.config.namespace_label());
-    let concerns = |sighting: &Sighting| watcher.is_some_and(|watcher| watcher.concerns(sighting));
-    let (changed, _) = lookout.see(|sight| {
-        let before = sight.book.state();
+    let concerns = |report: &AlertReport| watcher.is_some_and(|watcher| watcher.concerns(report));
+    let (changed, _) = lookout.see(|signals| {
+        let before = signals.alerts.state();
         match seen {
-            Ok(sightings) => {
-                sight.book.replace(channel, sightings, concerns);
-                sight.book.answered(channel, poll.since, poll.now);
+            Ok(reports) => {
+                signals.alerts.replace(channel, reports, concerns);
+                signals.alerts.answered(channel, poll.since, poll.now);
             }
-            Err(error) => sight.book.failed(channel, error),
+            Err(error) => signals.alerts.failed(channel, error),
         }
-        before != sight.book.state()
+        before != signals.alerts.state()
     });
     if changed {
         context.trigger(run);

@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// Tells what is new in `run` compared with `before`, as of `now`.
-    pub async fn tell(&self, before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) {
+    pub async fn announce(&self, before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) {
         let told = news(before, run, now);
         let events = told.iter().flat_map(|news| news.about.iter().map(move |about| (news, about)));
         join_all(events.map(|(news, about)| self.publish(run.uid(), news, about))).await;
@@ -84,7 +84,7 @@ impl Events {
 
 fn event(run: &str, news: &News, about: ObjectReference) -> Event {
     let name = about.name.clone().unwrap_or_default();
-    let told = hash::of(&(run, &about.uid, &news.reason, &news.note));
+    let told = hash::short(&(run, &about.uid, &news.reason, &news.note));
     Event {
         metadata: ObjectMeta {
             // An object's name may be as long as an event's.
@@ -109,7 +109,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
     let earlier = before.and_then(|before| before.status.as_ref());
     let is_new = |name| status.new_fact(earlier, name);
     let name = run.metadata.name.as_deref().unwrap_or_default();
-    let broken = || broken(run, status.plan.as_ref());
+    let broken = || broken(run, status.journal.as_ref());
     let injected = is_new(FactName::Injected).map(|fact| News {
         warns: true,
         reason: "FaultInjected".to_owned(),
@@ -152,7 +152,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
 
 /// The fault's key and what it breaks, such as `selector of Service checkout`.
 fn what(status: &ExperimentRunStatus) -> String {
-    let fault = status.plan.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
+    let fault = status.journal.as_ref().and_then(|plan| Some(plan.spec.as_ref()?.fault.name()));
     let broken = status.fact(FactName::Journaled).map(said);
     let parts: Vec<_> = fault.map(str::to_owned).into_iter().chain(broken).collect();
     parts.join(", ")
@@ -168,7 +168,7 @@ fn broken(run: &ExperimentRun, journal: Option<&Journal>) -> Vec<ObjectReference
     let Some(journal) = journal else { return Vec::new() };
     let target = journal.target.as_ref();
     let target = target.map(|target| reference(run, &target.kind, &target.name, Some(&target.uid)));
-    let harm = journal.spec.as_ref().map(|spec| faults::of(&spec.fault).harm);
+    let harm = journal.spec.as_ref().map(|spec| faults::behaviour(&spec.fault).harm);
     let dependency = match harm {
         Some(Harm::Dependency { name, kind: Some(kind) }) => {
             Some(dependency(run, journal, &kind.to_string(), name))
@@ -201,7 +201,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::core::pods::tests::at;
+    use crate::core::signals::pods::tests::at;
 
     /// A run called `name` with this fault, which broke `victim` for the Deployment `web`.
     fn run(name: &str, fault: &Value, victim: &Value, facts: &[(&str, &str)]) -> ExperimentRun {

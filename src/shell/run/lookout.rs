@@ -40,7 +40,7 @@ pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &
         );
         entry.keep(tokio::spawn(task).abort_handle());
     }
-    if let Some(Sign::ProbeFails(probe)) = faults::of(&spec.fault).sign {
+    if let Some(Sign::ProbeFails(probe)) = faults::behaviour(&spec.fault).sign {
         let (lookout, probe) = (entry.lookout.clone(), probe.clone());
         let task = probes::sample(context.clone(), lookout, run.clone(), probe, None);
         entry.keep(tokio::spawn(task).abort_handle());
@@ -83,15 +83,15 @@ pub async fn watch_pods(
             Event::InitApply(pod) => listed.extend(scope.owns(&pod).then(|| read_pod(&pod))),
             Event::InitDone => {
                 let pods = std::mem::take(&mut listed);
-                lookout.see(|sight| sight.pods.reset(pods, now));
+                lookout.see(|signals| signals.pods.reset(pods, now));
             }
             Event::Apply(pod) if scope.owns(&pod) => {
-                lookout.see(|sight| sight.pods.apply(read_pod(&pod), now));
+                lookout.see(|signals| signals.pods.apply(read_pod(&pod), now));
             }
             Event::Apply(_) => continue,
             Event::Delete(pod) => {
                 let uid = pod.metadata.uid.unwrap_or_default();
-                lookout.see(|sight| sight.pods.remove(&uid, now));
+                lookout.see(|signals| signals.pods.remove(&uid, now));
             }
         }
         context.trigger(&run);

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::registry::Lookout;
 use crate::{
-    core::alarms::Sighting,
+    core::alerts::AlertReport,
     detectors::{self, Push},
     shell::context::Context,
 };
@@ -53,15 +53,15 @@ async fn receive(context: &Context, push: Push, body: &[u8]) -> (StatusCode, Str
 }
 
 /// Hands the alerts to the runs that they concern and waits until they are written down.
-async fn persist(context: &Context, told: &[Sighting]) -> bool {
+async fn persist(context: &Context, told: &[AlertReport]) -> bool {
     let began = Instant::now();
     let label = context.config.namespace_label();
     let lookouts = context.registry.lookouts();
     let concerned = lookouts.iter().filter_map(|lookout| {
         let watcher = lookout.watcher(label)?;
         let received = lookout.clock.now();
-        let concerning = told.iter().filter(|sighting| watcher.concerns(sighting)).cloned();
-        let told: Vec<_> = concerning.map(|sighting| sighting.delivered(received)).collect();
+        let concerning = told.iter().filter(|report| watcher.concerns(report)).cloned();
+        let told: Vec<_> = concerning.map(|report| report.delivered(received)).collect();
         (!told.is_empty()).then(|| hand_over(context, lookout, told))
     });
     let written = join_all(concerned).await;
@@ -69,10 +69,10 @@ async fn persist(context: &Context, told: &[Sighting]) -> bool {
     written.into_iter().all(|written| written)
 }
 
-async fn hand_over(context: &Context, lookout: &Lookout, alerts: Vec<Sighting>) -> bool {
-    let ((), version) = lookout.see(|sight| {
+async fn hand_over(context: &Context, lookout: &Lookout, alerts: Vec<AlertReport>) -> bool {
+    let ((), version) = lookout.see(|signals| {
         for alert in alerts {
-            sight.book.report(alert);
+            signals.alerts.report(alert);
         }
     });
     context.runs.request(&lookout.run.0, &lookout.run.1);

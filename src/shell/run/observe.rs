@@ -1,9 +1,9 @@
 //! Live reads of everything that guards look at, side by side; a read that fails is an answer too.
 
-mod scene;
+mod fault_reads;
 mod target;
 
-pub use scene::reaper_seen;
+pub use fault_reads::reaper_seen;
 pub use target::{target, with_pods};
 
 use k8s_openapi::api::{
@@ -25,8 +25,8 @@ use crate::{
         run::{ExperimentRun, TargetRef, Workload},
     },
     core::{
-        pods::Pod,
-        world::{Budget, Lever, Namespace, Rival, Target, World},
+        cluster::{Budget, ClusterState, Lever, Namespace, Rival, Target},
+        signals::pods::Pod,
     },
     faults::{
         self,
@@ -78,18 +78,18 @@ impl Scope {
 
 /// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`]. Where the pods
 /// could be listed, also says which they are and the version of that list, from which a watch goes on.
-pub async fn world(
+pub async fn cluster(
     context: &Context,
     run: &ExperimentRun,
     spec: &ExperimentSpec,
     read_at: Moment,
-) -> (World, Option<(Scope, String)>) {
+) -> (ClusterState, Option<(Scope, String)>) {
     let namespace = run.namespace().unwrap_or_default();
-    let (read, lever, state, scene) = futures::join!(
+    let (read, lever, state, fault_reads) = futures::join!(
         target(context, &namespace, &spec.target),
         lever(context, &namespace),
         opt_in(context, &namespace),
-        scene::scene(context, run, spec)
+        fault_reads::fault_reads(context, run, spec)
     );
     let scope = read.as_ref().ok().and_then(Option::as_ref).map(|found| found.scope.clone());
     let (listed, budgets) = match &scope {
@@ -112,7 +112,7 @@ pub async fn world(
     let budgets = budgets
         .map(|found| found.iter().map(|budget| protect(budget, &pods)).collect())
         .map_err(|error| error.to_string());
-    let world = World {
+    let cluster = ClusterState {
         read_at,
         target_read_at: read_at,
         rivals_read_at: None,
@@ -123,9 +123,9 @@ pub async fn world(
         workloads,
         budgets,
         rivals: Vec::new(),
-        scene,
+        fault_reads,
     };
-    (world, scope.zip(version))
+    (cluster, scope.zip(version))
 }
 
 /// The lever, live; a 404 of the API server is an open lever, one without its words is not.
@@ -222,7 +222,7 @@ async fn budgets(
     run: &ExperimentRun,
     spec: &ExperimentSpec,
 ) -> Result<Vec<PodDisruptionBudget>, Error> {
-    let Some(taking) = faults::of(&spec.fault).means.taking() else {
+    let Some(taking) = faults::behaviour(&spec.fault).means.taking() else {
         return Ok(Vec::new());
     };
     let alone = taking.amount == Amount::Count(1) && !run.spec.dry_run;

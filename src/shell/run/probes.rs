@@ -14,9 +14,11 @@ use crate::{
         experiment::{HttpProbe, Probe, TcpProbe},
     },
     core::{
-        reach,
-        series::{Sample, Series},
-        sight::default_timeout,
+        cluster::reach,
+        signals::{
+            default_timeout,
+            series::{Sample, Series},
+        },
     },
     shell::{call::call, context::Context},
 };
@@ -30,8 +32,8 @@ pub async fn sample(
     probe: Probe,
     index: Option<usize>,
 ) {
-    let Some(aim) = Aim::of(&probe) else { return };
-    let mut ticks = interval_at(Instant::now(), aim.interval.std());
+    let Some(target) = ProbeTarget::of(&probe) else { return };
+    let mut ticks = interval_at(Instant::now(), target.interval.std());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut address: Result<SocketAddr, Unknown> =
         Err(Unknown::Now("not looked up yet".to_owned()));
@@ -39,19 +41,19 @@ pub async fn sample(
         ticks.tick().await;
         let started = lookout.clock.now();
         if address.is_err() {
-            address = aim.address(&context, &lookout.run.0).await;
+            address = target.address(&context, &lookout.run.0).await;
         }
         let outcome = match &address {
-            Ok(address) => aim.try_once(&context, *address, &lookout.run.0).await,
+            Ok(address) => target.try_once(&context, *address, &lookout.run.0).await,
             Err(unknown) => Err(unknown.words().to_owned()),
         };
         let ended = lookout.clock.now();
         let good = outcome.is_ok();
         let detail = outcome.err().unwrap_or_default();
-        let (flipped, _) = lookout.see(|sight| {
+        let (flipped, _) = lookout.see(|signals| {
             let series = match index {
-                Some(index) => sight.probes.get_mut(index),
-                None => sight.observe.as_mut(),
+                Some(index) => signals.probes.get_mut(index),
+                None => signals.observe.as_mut(),
             };
             series.is_some_and(|series| {
                 let before = state(series);
@@ -96,7 +98,7 @@ impl Unknown {
 }
 
 /// One probe, with its defaults filled in.
-struct Aim {
+struct ProbeTarget {
     service: String,
     port: u16,
     path: Option<String>,
@@ -104,7 +106,7 @@ struct Aim {
     timeout: Duration,
 }
 
-impl Aim {
+impl ProbeTarget {
     fn of(probe: &Probe) -> Option<Self> {
         let (service, port, path, interval, timeout) = match (&probe.http, &probe.tcp) {
             (Some(HttpProbe { service, port, path, interval, timeout, .. }), _) => {

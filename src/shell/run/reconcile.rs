@@ -14,11 +14,10 @@ use crate::{
         Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
     },
     core::{
-        decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject},
-        pace,
+        cluster::{ClusterState, Lever, Rival},
+        decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject, pace},
         plan::Plan,
-        sight::Sight,
-        world::{Lever, Rival, World},
+        signals::Signals,
     },
     detectors,
     faults::{Call, Outcome},
@@ -116,17 +115,17 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         Vec::new()
     };
     let clock = context.wall.clock();
-    let mut sight = begin(clock.now(), &status, plan.as_ref());
-    sight.warnings = warnings;
-    sight.book = detectors::book(&context.config);
-    Ok(Some(context.registry.insert(run.uid(), Lookout::new(sight, plan, run, clock), subject)))
+    let mut signals = begin(clock.now(), &status, plan.as_ref());
+    signals.warnings = warnings;
+    signals.alerts = detectors::history(&context.config);
+    Ok(Some(context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)))
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
-fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sight {
-    let mut sight = Sight::new(plan.map(|plan| &plan.spec), now);
-    sight.inherit(status);
-    sight
+fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Signals {
+    let mut signals = Signals::new(plan.map(|plan| &plan.spec), now);
+    signals.inherit(status);
+    signals
 }
 
 /// The newer of what this process wrote last and what the watch brought.
@@ -150,7 +149,7 @@ async fn step(
     };
     if let Some(status) = run.status.as_ref().filter(|_| !memory.counts) {
         let now = entry.lookout.clock.now();
-        (memory.counts, _) = entry.lookout.see(|sight| sight.count_if_journaled(status, now));
+        (memory.counts, _) = entry.lookout.see(|signals| signals.count_if_journaled(status, now));
     }
     if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
         lookout::start(context, entry, &run, &plan.spec);
@@ -165,8 +164,8 @@ async fn step(
             let what = "write the run's status";
             let written = record::apply_status(what, &context.writes, &run, &status).await?;
             memory.report = None;
-            turns::tell(Some(&run), &written);
-            context.events.tell(Some(&run), &written, entry.lookout.clock.now()).await;
+            turns::log(Some(&run), &written);
+            context.events.announce(Some(&run), &written, entry.lookout.clock.now()).await;
             memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
@@ -201,7 +200,7 @@ fn consider(
         .borrow()
         .as_ref()
         .map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
-    entry.lookout.read(|sight| {
+    entry.lookout.read(|signals| {
         decide::decide(&Observed {
             now: entry.lookout.clock.now(),
             run,
@@ -210,8 +209,8 @@ fn consider(
             own_namespace: context.own_namespace.as_deref() == Some(&namespace),
             inside: context.own_namespace.is_some(),
             lever: &lever,
-            world: memory.world.as_ref(),
-            sight,
+            cluster: memory.cluster.as_ref(),
+            signals,
             report: memory.report.as_ref(),
             debrief: memory.debrief.as_ref(),
         })
@@ -239,7 +238,7 @@ async fn act(
             let namespace = &entry.lookout.run.0;
             let report = perform::send(context, entry.lookout.clock, namespace, &calls).await;
             if is_revoked(&calls, &report) {
-                entry.lookout.see(|sight| *sight.revoked.get_or_insert(report.span));
+                entry.lookout.see(|signals| *signals.revoked.get_or_insert(report.span));
             }
             memory.report = Some(report);
         }
@@ -288,25 +287,26 @@ async fn look(
         return Ok(());
     };
     let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
-    match (need, &mut memory.world) {
-        (Need::Rivals, Some(world)) => {
-            world.rivals = observe::rivals(context, &namespace).await?;
-            world.rivals_read_at = Some(now);
+    match (need, &mut memory.cluster) {
+        (Need::Rivals, Some(cluster)) => {
+            cluster.rivals = observe::rivals(context, &namespace).await?;
+            cluster.rivals_read_at = Some(now);
         }
-        (Need::Target, Some(world)) => {
+        (Need::Target, Some(cluster)) => {
             let read = observe::target(context, &namespace, &plan.spec.target).await;
-            world.target = observe::with_pods(read, world.pods.len());
-            world.target_read_at = now;
+            cluster.target = observe::with_pods(read, cluster.pods.len());
+            cluster.target_read_at = now;
         }
         _ => {
-            let (mut world, listed) = Box::pin(observe::world(context, run, &plan.spec, now)).await;
-            world.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
+            let (mut cluster, listed) =
+                Box::pin(observe::cluster(context, run, &plan.spec, now)).await;
+            cluster.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
             if let Some(listed) = listed.filter(|_| !memory.is_watching) {
-                watch(context, entry, run, listed, &world);
+                watch(context, entry, run, listed, &cluster);
                 surroundings::watch(context, entry, run, &plan.spec);
                 memory.is_watching = true;
             }
-            memory.world = Some(world);
+            memory.cluster = Some(cluster);
         }
     }
     Ok(())
@@ -318,10 +318,10 @@ fn watch(
     entry: &Entry,
     run: &ExperimentRun,
     (scope, version): (observe::Scope, String),
-    world: &World,
+    cluster: &ClusterState,
 ) {
-    let (pods, now) = (world.pods.clone(), world.read_at);
-    entry.lookout.see(|sight| sight.pods.reset(pods, now));
+    let (pods, now) = (cluster.pods.clone(), cluster.read_at);
+    entry.lookout.see(|signals| signals.pods.reset(pods, now));
     let lookout = entry.lookout.clone();
     let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
     entry.keep(tokio::spawn(task).abort_handle());

@@ -11,12 +11,11 @@ use tokio::{sync::watch, task::AbortHandle};
 use crate::{
     api::{ExperimentRun, Moment},
     core::{
-        alarms::Watcher,
-        decide::{Debriefing, Report, Subject},
-        pace::Pace,
+        alerts::AlertFilter,
+        cluster::ClusterState,
+        decide::{Debriefing, Report, Subject, pace::Pace},
         plan::Plan,
-        sight::Sight,
-        world::World,
+        signals::Signals,
     },
     shell::clock::Clock,
 };
@@ -42,7 +41,7 @@ pub struct Memory {
     /// The run as last written or read by this process.
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
-    pub world: Option<World>,
+    pub cluster: Option<ClusterState>,
     /// Whether the target's pods are watched.
     pub is_watching: bool,
     /// What became of the calls sent last.
@@ -59,8 +58,8 @@ pub struct Memory {
 
 /// What was seen of one run, and up to where it has been written down.
 pub struct Lookout {
-    sight: Mutex<(Sight, u64)>,
-    /// The version of the sight up to which everything that deserves it is in the run's status.
+    signals: Mutex<(Signals, u64)>,
+    /// The version of what was seen up to which everything that deserves it is in the run's status.
     pub persisted: watch::Sender<u64>,
     /// By which everything about the run is measured.
     pub clock: Clock,
@@ -71,12 +70,12 @@ pub struct Lookout {
 }
 
 impl Lookout {
-    /// Begins with what `sight` has seen so far.
+    /// Begins with what was seen so far.
     #[must_use]
-    pub fn new(sight: Sight, plan: Option<Plan>, run: &ExperimentRun, clock: Clock) -> Self {
+    pub fn new(signals: Signals, plan: Option<Plan>, run: &ExperimentRun, clock: Clock) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
-            sight: Mutex::new((sight, 0)),
+            signals: Mutex::new((signals, 0)),
             persisted: watch::Sender::new(0),
             clock,
             plan,
@@ -86,21 +85,21 @@ impl Lookout {
 
     /// By what alerts are judged; absent where the experiment is not valid.
     #[must_use]
-    pub fn watcher<'a>(&'a self, namespace_label: &'a str) -> Option<Watcher<'a>> {
-        Some(Watcher { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
+    pub fn watcher<'a>(&'a self, namespace_label: &'a str) -> Option<AlertFilter<'a>> {
+        Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
     }
 
     /// Changes what was seen and gives the version after that.
-    pub fn see<T>(&self, change: impl FnOnce(&mut Sight) -> T) -> (T, u64) {
-        let mut guard = lock(&self.sight);
-        let (sight, version) = &mut *guard;
+    pub fn see<T>(&self, change: impl FnOnce(&mut Signals) -> T) -> (T, u64) {
+        let mut guard = lock(&self.signals);
+        let (signals, version) = &mut *guard;
         *version += 1;
-        (change(sight), *version)
+        (change(signals), *version)
     }
 
     /// Reads what was seen, with its version.
-    pub fn read<T>(&self, read: impl FnOnce(&Sight) -> T) -> (T, u64) {
-        let guard = lock(&self.sight);
+    pub fn read<T>(&self, read: impl FnOnce(&Signals) -> T) -> (T, u64) {
+        let guard = lock(&self.signals);
         (read(&guard.0), guard.1)
     }
 }

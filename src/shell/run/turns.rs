@@ -7,7 +7,7 @@ use crate::{
         ExperimentRun,
         run::{ExperimentRunStatus, FactName},
     },
-    core::{conditions::waited_for, words::said},
+    core::{outcome::conditions::waited_for, words::said},
 };
 
 /// What a fact that is a turn of a run's life is called in the log; the others are measurements.
@@ -20,7 +20,7 @@ const TURNS: [(FactName, &str); 5] = [
 ];
 
 /// Logs what is new in `run` compared with `before`.
-pub fn tell(before: Option<&ExperimentRun>, run: &ExperimentRun) {
+pub fn log(before: Option<&ExperimentRun>, run: &ExperimentRun) {
     let Some(status) = &run.status else { return };
     let earlier = before.and_then(|before| before.status.as_ref());
     let is_new = |name| status.new_fact(earlier, name);
@@ -60,7 +60,10 @@ mod tests {
     use super::*;
     use crate::{
         api::run::{Guard, GuardResult, Verdict},
-        core::{abort::tests::plan, conditions::update, decide::tests::status, pods::tests::at},
+        core::{
+            decide::tests::status, guards::abort::tests::plan, outcome::conditions::update,
+            signals::pods::tests::at,
+        },
     };
 
     #[derive(Clone, Default)]
@@ -84,7 +87,7 @@ mod tests {
             tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for (index, run) in versions.iter().enumerate() {
-                tell(index.checked_sub(1).map(|before| &versions[before]), run);
+                log(index.checked_sub(1).map(|before| &versions[before]), run);
             }
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

@@ -24,7 +24,7 @@ impl Variant {
     /// Whether it is there until it is reverted.
     pub fn lasts(&self) -> bool {
         let fault: Fault = serde_json::from_value(self.fault.clone()).unwrap();
-        faults::of(&fault).means.arming().is_some()
+        faults::behaviour(&fault).means.arming().is_some()
     }
 }
 

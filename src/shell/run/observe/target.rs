@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::{Owner, Scope};
 use crate::{
     api::{experiment, run::TargetRef},
-    core::{hash, world::Target},
+    core::{cluster::Target, hash},
     shell::{
         call::{Error, call},
         context::Context,
@@ -167,7 +167,7 @@ fn reference(kind: &str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> T
         name: metadata.name.clone().unwrap_or_default(),
         uid: metadata.uid.clone().unwrap_or_default(),
         generation: metadata.generation,
-        template_hash: Some(hash::of(template)),
+        template_hash: Some(hash::short(template)),
         restarted_at: annotations
             .and_then(|annotations| annotations.get("kubectl.kubernetes.io/restartedAt").cloned()),
     }

@@ -1,0 +1,198 @@
+//! Whether any alerting rule could ever fire what an experiment watches for.
+
+use crate::{
+    api::{Duration, run::Warning},
+    core::{
+        alerts::{
+            AlertFilter,
+            matcher::{Labels, Matchers},
+        },
+        nearest::nearest,
+        span::crop,
+    },
+};
+
+/// One alerting rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name of its alert.
+    pub alert: String,
+    /// The labels that it sets; those of its series are not known beforehand.
+    pub labels: Labels,
+    /// How often it is evaluated.
+    pub interval: Duration,
+}
+
+/// What can fire alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What people call the source, or the sources, whose rules these are.
+    pub of: String,
+    /// All of them.
+    pub rules: Vec<Rule>,
+}
+
+const NAME: &str = "alertname";
+
+impl Rule {
+    /// The value that the label has on every alert of this rule, where that is certain: one with a template
+    /// is not, nor one that only the series may have, or that is added on the way to Alertmanager.
+    fn value(&self, label: &str) -> Option<&str> {
+        if label == NAME {
+            return Some(&self.alert);
+        }
+        let value = self.labels.get(label).map(String::as_str);
+        value.filter(|value| !value.contains("{{"))
+    }
+
+    /// The namespace that the rule names where it is another one.
+    fn elsewhere(&self, alert_filter: &AlertFilter<'_>) -> Option<&str> {
+        let named = self.value(alert_filter.namespace_label).filter(|named| !named.is_empty());
+        named.filter(|named| *named != alert_filter.namespace)
+    }
+
+    /// Why no alert of this rule can be meant by the matchers.
+    fn refusal(&self, matchers: &Matchers, alert_filter: &AlertFilter<'_>) -> Option<String> {
+        let other = matchers.conflict(|label| self.value(label)).map(|label| {
+            format!("{} has {label}={:?}", self.alert, self.value(label).unwrap_or_default())
+        });
+        let foreign = self.elsewhere(alert_filter).map(|named| {
+            let AlertFilter { namespace, namespace_label, .. } = alert_filter;
+            format!(
+                "{} has {namespace_label}={named:?}, and only alerts of {namespace} count here",
+                self.alert
+            )
+        });
+        other.or(foreign)
+    }
+
+    fn is_named(&self, matchers: &Matchers) -> bool {
+        matchers.conflict(|label| (label == NAME).then_some(self.alert.as_str())).is_none()
+    }
+}
+
+/// A warning for each matcher list that no alert of these rules could ever match.
+#[must_use]
+pub fn unmatched(alert_filter: &AlertFilter<'_>, Rules { of, rules }: &Rules) -> Vec<Warning> {
+    let lists = alert_filter.plan.watched();
+    lists
+        .filter_map(|(about, text, matchers)| {
+            let why = why_never(matchers, alert_filter, rules)?;
+            let message = format!("no alerting rule of {of} can fire {text}{why}");
+            Some(Warning { about, message: crop(message, 1024) })
+        })
+        .collect()
+}
+
+/// Why none of the rules can fire it, as the end of a sentence; absent where one may.
+fn why_never(
+    matchers: &Matchers,
+    alert_filter: &AlertFilter<'_>,
+    rules: &[Rule],
+) -> Option<String> {
+    if rules.iter().any(|rule| rule.refusal(matchers, alert_filter).is_none()) {
+        return None;
+    }
+    let Some(wanted) = matchers.wanted(NAME) else {
+        return Some(": every one of them has other labels".to_owned());
+    };
+    if let Some(rule) = rules.iter().find(|rule| rule.is_named(matchers)) {
+        return rule.refusal(matchers, alert_filter).map(|refusal| format!(": {refusal}"));
+    }
+    let names = || rules.iter().map(|rule| rule.alert.as_str());
+    let near = wanted.split('|').find_map(|wanted| nearest(wanted, names()));
+    Some(near.map_or_else(
+        || ": none of them has that name".to_owned(),
+        |near| format!("; did you mean {near}?"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{guards::abort::tests::alert_filter, plan::Plan};
+
+    fn rules() -> Vec<Rule> {
+        let rule = |alert: &str, labels: &[(&str, &str)]| Rule {
+            alert: alert.to_owned(),
+            labels: labels.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
+            interval: Duration::seconds(5),
+        };
+        vec![
+            rule("CheckoutDown", &[("severity", "page"), ("namespace", "shop")]),
+            rule("GatewayErrors", &[("severity", "page"), ("namespace", "edge")]),
+            rule("Slow", &[("severity", "{{ $labels.tier }}")]),
+        ]
+    }
+
+    fn of(rules: &[Rule]) -> Rules {
+        Rules { of: "Prometheus".to_owned(), rules: rules.to_owned() }
+    }
+
+    /// What is said of an experiment in namespace shop that watches for this.
+    fn said(matchers: &str, rules: &[Rule]) -> Option<String> {
+        let spec = json!({
+            "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},
+            "fault": {"podKill": {"count": 1}}, "duration": "1m",
+            "steadyState": [{"name": "whole", "workload": {}}],
+            "detection": {"alerts": [matchers]}, "guards": {"abortOn": [r#"{alertname="Slow"}"#]},
+        });
+        let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
+        let warnings = unmatched(&alert_filter(&plan), &of(rules));
+        let first = warnings.into_iter().find(|found| found.about == "spec.detection.alerts[0]");
+        let prefix = format!("no alerting rule of Prometheus can fire {matchers}");
+        first.map(|found| found.message.strip_prefix(&prefix).unwrap().to_owned())
+    }
+
+    #[test]
+    fn only_what_no_rule_can_ever_fire_is_warned_of_with_the_nearest_name() {
+        for (matchers, expected) in [
+            (r#"{alertname="CheckoutDown"}"#, None),
+            (r#"{alertname=~"Checkout.*"}"#, None),
+            (r#"{alertname="CheckoutDown",severity="page",team="any"}"#, None),
+            (r#"{alertname="Slow",severity="critical"}"#, None),
+            (r#"{severity="critical"}"#, None),
+            (r#"{alertname!="CheckoutDown"}"#, None),
+            (r#"{alertname="CheckoutDwn"}"#, Some("; did you mean CheckoutDown?")),
+            (r#"{alertname="checkoutdown"}"#, Some("; did you mean CheckoutDown?")),
+            (r#"{alertname=~"Other|ChekoutDown"}"#, Some("; did you mean CheckoutDown?")),
+            (r#"{alertname="NodeFull"}"#, Some(": none of them has that name")),
+            (
+                r#"{alertname="CheckoutDown",severity="critical"}"#,
+                Some(r#": CheckoutDown has severity="page""#),
+            ),
+            (
+                r#"{alertname="GatewayErrors"}"#,
+                Some(r#": GatewayErrors has namespace="edge", and only alerts of shop count here"#),
+            ),
+        ] {
+            assert_eq!(said(matchers, &rules()).as_deref(), expected, "{matchers}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_rule_or_each_has_other_labels_that_is_said() {
+        let none = said(r#"{alertname="CheckoutDown"}"#, &[]);
+        assert_eq!(none.as_deref(), Some(": none of them has that name"));
+        let others = said(r#"{severity="critical"}"#, &rules()[..2]);
+        assert_eq!(others.as_deref(), Some(": every one of them has other labels"));
+    }
+
+    #[test]
+    fn an_alert_that_is_to_end_the_run_is_judged_too() {
+        let spec = json!({
+            "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},
+            "fault": {"podKill": {"count": 1}}, "duration": "1m",
+            "steadyState": [{"name": "whole", "workload": {}}],
+            "detection": {"alerts": [r#"{alertname="Slow"}"#]},
+            "guards": {"abortOn": [r#"{alertname="Slow"}"#, r#"{alertname="Sloow"}"#]},
+        });
+        let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
+        let expected = "spec.guards.abortOn[1]: no alerting rule of Prometheus can fire \
+                        {alertname=\"Sloow\"}; did you mean Slow?";
+        let warnings = unmatched(&alert_filter(&plan), &of(&rules()));
+        assert_eq!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    }
+}

@@ -1,0 +1,217 @@
+//! Reads what a fault that changes fields looks at: its object, what a rollout left behind, the
+//! policy that blocks an egress, the dependency's endpoints, and whether a reaper lives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    api::{
+        core::v1::{Pod, Service},
+        discovery::v1::EndpointSlice,
+        networking::v1::NetworkPolicy,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::ListParams,
+    core::{Selector, SelectorExt},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{ExperimentRun, ExperimentSpec, Moment, experiment::Target, names},
+    core::{
+        cluster::{Changeable, FaultReads, Reads},
+        revert::leftovers::Revision,
+    },
+    faults::{
+        self, Kind, Object, Sign,
+        isolation::{self, Blocked, Cut},
+    },
+    shell::{
+        call::{Error, call},
+        context::Context,
+        lease, objects, revisions,
+    },
+};
+
+/// What the fault of `spec` looks at; absent for one that takes pods away.
+pub async fn fault_reads(
+    context: &Context,
+    run: &ExperimentRun,
+    spec: &ExperimentSpec,
+) -> Option<FaultReads> {
+    let faults::Behaviour { means, sign, .. } = faults::behaviour(&spec.fault);
+    let arming = means.arming()?;
+    let namespace = run.namespace().unwrap_or_default();
+    let ((kind, name), cut) = (arming.object(&spec.target), arming.cut());
+    let reads = Reads::of(run.status.as_ref());
+    let client = &context.reads;
+    let object = match objects::read(client, kind, &namespace, &name).await {
+        Ok(Some(object)) => Changeable::Found(object),
+        Ok(None) => Changeable::Missing,
+        Err(error) => Changeable::Unreadable(error.to_string()),
+    };
+    let faulty = match &object {
+        Changeable::Found(object) if reads.faulty_revisions => {
+            faulty_revisions(client, run, object).await.map(Some)
+        }
+        _ => Ok(None),
+    };
+    // What the revisions are must be known before the fault can be said to be gone.
+    let (object, faulty_revisions) = match faulty {
+        Ok(revisions) => (object, revisions),
+        Err(error) => (Changeable::Unreadable(error.to_string()), None),
+    };
+    let policy = match cut.filter(|_| !reads.faulty_revisions) {
+        Some(cut) => Some(policy(client, &namespace, &name, (&spec.target, cut)).await),
+        None => None,
+    };
+    let dependency_ready = match sign.filter(|_| reads.sign) {
+        Some(sign) => ready(client, &namespace, sign, &object).await,
+        None => None,
+    };
+    let reaper_seen = if reads.reaper { reaper_seen(context).await } else { None };
+    Some(FaultReads { object, faulty_revisions, policy, dependency_ready, reaper_seen })
+}
+
+/// The revisions of the object whose template holds the fault.
+async fn faulty_revisions(
+    client: &Client,
+    run: &ExperimentRun,
+    object: &Object,
+) -> Result<Vec<Revision>, Error> {
+    let plan = run.status.as_ref().and_then(|status| status.journal.as_ref());
+    let Some(image) = plan.and_then(|plan| plan.pre_image.as_ref()) else {
+        return Ok(Vec::new());
+    };
+    Ok(revisions::faulty(revisions::marked(client, object).await?, &image.fields))
+}
+
+/// The spec of the policy that blocks the target's egress, or why there can be none.
+async fn policy(
+    client: &Client,
+    namespace: &str,
+    own: &str,
+    (target, cut): (&Target, Cut<'_>),
+) -> Result<Value, String> {
+    let selector = target_selector(client, namespace, target).await?;
+    if let Some(name) = restricting(client, namespace, own, &selector).await? {
+        return Err(isolation::barred(&name, target));
+    }
+    let blocked = match cut {
+        Cut::Range(range) => Blocked::Range(range.to_owned()),
+        Cut::Service(name) => blocked_service(client, namespace, name).await?,
+    };
+    Ok(isolation::armed(&json!(selector), namespace, &blocked))
+}
+
+/// The label selector of the target's pods.
+async fn target_selector(
+    client: &Client,
+    namespace: &str,
+    target: &Target,
+) -> Result<LabelSelector, String> {
+    let (kind, name) = match target {
+        Target::Deployment(name) => (Kind::Deployment, name),
+        Target::StatefulSet(name) => (Kind::StatefulSet, name),
+        Target::DaemonSet(name) => (Kind::DaemonSet, name),
+        Target::Service(name) => (Kind::Service, name),
+    };
+    let found = objects::read(client, kind, namespace, name).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let selector = &found.ok_or_else(|| format!("there is no {target}"))?.value["spec"]["selector"];
+    if kind == Kind::Service {
+        let labels: BTreeMap<_, _> = serde_json::from_value(selector.clone()).unwrap_or_default();
+        return Ok(LabelSelector { match_labels: Some(labels), ..LabelSelector::default() });
+    }
+    serde_json::from_value(selector.clone()).map_err(|error| error.to_string())
+}
+
+/// The policy of somebody else that restricts the egress of pods with these labels.
+async fn restricting(
+    client: &Client,
+    namespace: &str,
+    own: &str,
+    selector: &LabelSelector,
+) -> Result<Option<String>, String> {
+    let policies: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace);
+    let listed = call("list the NetworkPolicies", policies.list(&ListParams::default())).await;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let labels = selector.match_labels.clone().unwrap_or_default();
+    let bars = |policy: &&NetworkPolicy| {
+        let spec = policy.spec.as_ref();
+        let picked = spec.and_then(|spec| spec.pod_selector.clone()).unwrap_or_default();
+        let picks = Selector::try_from(picked).is_ok_and(|picked| picked.matches(&labels));
+        policy.name_any() != own && picks && isolation::restricts(&json!(policy))
+    };
+    Ok(listed.items.iter().find(bars).map(ResourceExt::name_any))
+}
+
+async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result<Blocked, String> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let found = call("read the Service", services.get_opt(name)).await;
+    let service = found.map_err(|error| error.to_string())?.and_then(|service| service.spec);
+    let service = service.ok_or_else(|| format!("there is no Service {name} to be blocked"))?;
+    let selector = service.selector.unwrap_or_default();
+    if selector.is_empty() {
+        return Err(isolation::unselected(name));
+    }
+    let pairs: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let listed = call(
+        "list the dependency's pods",
+        pods.list(&ListParams::default().labels(&pairs.join(","))),
+    )
+    .await;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let pod_addresses = listed.items.into_iter().flat_map(|pod| {
+        pod.status.and_then(|status| status.pod_ips).unwrap_or_default().into_iter().map(|ip| ip.ip)
+    });
+    let own = service.cluster_ips.unwrap_or_default().into_iter().filter(|ip| ip != "None");
+    let addresses: BTreeSet<String> = own.chain(pod_addresses).collect();
+    Ok(Blocked::Service { selector, addresses })
+}
+
+/// How many ready pods there are, where their absence is the sign of the fault.
+async fn ready(
+    client: &Client,
+    namespace: &str,
+    sign: Sign<'_>,
+    object: &Changeable,
+) -> Option<usize> {
+    match sign {
+        Sign::NoEndpoints(service) => ready_endpoints(client, namespace, service).await,
+        Sign::NoReplicas => ready_replicas(object),
+        Sign::PodEnding | Sign::NewRevision | Sign::ProbeFails(_) => None,
+    }
+}
+
+/// As its controller counts them, once it has seen the present spec.
+fn ready_replicas(object: &Changeable) -> Option<usize> {
+    let Changeable::Found(object) = object else { return None };
+    let (status, metadata) = (&object.value["status"], &object.value["metadata"]);
+    let current = status["observedGeneration"] == metadata["generation"];
+    let ready = status["readyReplicas"].as_u64().unwrap_or(0);
+    current.then_some(usize::try_from(ready).ok()).flatten()
+}
+
+async fn ready_endpoints(client: &Client, namespace: &str, service: &str) -> Option<usize> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let label = format!("kubernetes.io/service-name={service}");
+    let params = ListParams::default().labels(&label);
+    let listed = call("list the endpoints", slices.list(&params)).await.ok()?;
+    let ready = |slice: &EndpointSlice| {
+        let is_ready = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
+            endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+        };
+        slice.endpoints.iter().filter(is_ready).count()
+    };
+    Some(listed.items.iter().map(ready).sum())
+}
+
+/// When a reaper last renewed its lease.
+pub async fn reaper_seen(context: &Context) -> Option<Moment> {
+    let namespace = &context.config.reaper_namespace;
+    lease::renewed_at(&context.reads, namespace, names::REAPER).await.ok()?
+}
