@@ -1,4 +1,4 @@
-//! The mistakes of a first-time user, and the exact words that he gets.
+//! The mistakes of a first-time user, and the exact words in answer.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -3,7 +3,7 @@
 //! out and pull the lever at any moment. Time passes as fast as it can be computed.
 //!
 //! A seed is a world; `SIMULATION_SEEDS` says how many, `SIMULATION_SEED` which one alone. `make test`
-//! lives through twenty thousand, with some optimisation; `cargo test` alone through few.
+//! lives through twenty thousand, with some optimisation; `cargo test --test simulation` alone through few.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,4 +1,5 @@
-//! The journal of a run: what was decided before anything was broken, each field written once.
+//! The journal of a run: what was decided before anything was broken. Victims are added by each round, and their
+//! versions renewed where they have changed before the call; all else is written once.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -38,17 +38,17 @@ pub async fn watch(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     let runs: Api<ExperimentRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     call("read the run", runs.get(&args.run)).await?;
-    show(&cluster, &args.run, Role::AlertFilter).await
+    show(&cluster, &args.run, Role::Viewer).await
 }
 
-/// What the one who follows a run is to it.
+/// The part that this process has in the run that it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Somebody else started it; Ctrl-C only stops the looking.
-    AlertFilter,
-    /// He started it, an operator carries it out; Ctrl-C reverts and stops it.
+    Viewer,
+    /// It started the run, an operator carries it out; Ctrl-C reverts and stops it.
     Owner,
-    /// He started it, and this process carries it out.
+    /// It started the run and carries it out.
     Operator,
 }
 
@@ -85,7 +85,7 @@ pub async fn show(cluster: &Cluster, name: &str, role: Role) -> Result<Exit, Fai
                 _ => return Err(Failure::new(Exit::Undecided, format!("run {name} was deleted; what it broke is reverted"))),
             },
             _ = interrupts.next() => {
-                if interrupted || role == Role::AlertFilter {
+                if interrupted || role == Role::Viewer {
                     screen.clear();
                     eprintln!("{}", left(&cluster.namespace, name, role));
                     return Ok(Exit::Interrupted);
@@ -105,7 +105,7 @@ pub async fn show(cluster: &Cluster, name: &str, role: Role) -> Result<Exit, Fai
 }
 
 fn hint(namespace: &str, name: &str, role: Role) -> String {
-    if role == Role::AlertFilter {
+    if role == Role::Viewer {
         format!("Ctrl-C leaves; the run goes on. End it with: firedrill stop {name} -n {namespace}")
     } else {
         format!("Ctrl-C reverts and stops. Follow elsewhere: firedrill watch {name} -n {namespace}")
@@ -115,7 +115,7 @@ fn hint(namespace: &str, name: &str, role: Role) -> String {
 /// What goes on when its follower has left.
 fn left(namespace: &str, name: &str, role: Role) -> String {
     match role {
-        Role::AlertFilter => {
+        Role::Viewer => {
             format!("left; {name} goes on. End it with: firedrill stop {name} -n {namespace}")
         }
         Role::Owner => format!(
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn who_leaves_is_told_what_goes_on() {
         let told = |role| left("shop", "r", role);
-        assert!(told(Role::AlertFilter).contains("r goes on"));
+        assert!(told(Role::Viewer).contains("r goes on"));
         assert!(told(Role::Owner).contains("the operator goes on reverting r"));
         assert!(
             told(Role::Operator)

@@ -79,7 +79,7 @@ async fn write(cluster: &Cluster, spec: Value) -> Result<(), Failure> {
     }
 }
 
-/// The user as the API server knows him.
+/// The name by which the API server knows the user.
 async fn who(cluster: &Cluster) -> Result<String, Failure> {
     let reviews: Api<SelfSubjectReview> = Api::all(cluster.writes.clone());
     let review = SelfSubjectReview::default();

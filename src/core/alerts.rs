@@ -255,7 +255,7 @@ impl AlertHistory {
             .min_by_key(|report| report.firing.map(|firing| (firing.at, firing.not_before)))
     }
 
-    /// When the condition of a counted alert became true; of `labels`' alert where that is known.
+    /// When the condition of a counted alert became true, the earliest of them.
     #[must_use]
     pub fn condition_true(
         &self,

@@ -207,8 +207,6 @@ pub struct Budget {
 /// Another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
-    /// Its namespace.
-    pub namespace: String,
     /// Its name.
     pub name: String,
     /// Its UID.
@@ -226,7 +224,6 @@ impl Rival {
         let status = run.status.as_ref().filter(|_| !run.is_complete())?;
         let journal = status.fact(FactName::Journaled).and(status.journal.as_ref())?;
         Some(Self {
-            namespace: run.metadata.namespace.clone().unwrap_or_default(),
             name: run.metadata.name.clone().unwrap_or_default(),
             uid: run.uid().to_owned(),
             injected: status.fact(FactName::Injected).is_some(),

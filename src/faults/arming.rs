@@ -122,7 +122,7 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
     patch
 }
 
-/// The patch by which a person with rights of his own restores `fields` where they hold our value.
+/// The patch by which a person with sufficient rights restores `fields` where they hold our value.
 #[must_use]
 pub fn by_hand(object: &Object, fields: &[FieldChange]) -> Vec<Value> {
     restore(object, fields).filter(|operation| operation["op"] != "test").collect()
@@ -137,8 +137,8 @@ fn restore(object: &Object, fields: &[FieldChange]) -> impl Iterator<Item = Valu
     places.flatten()
 }
 
-/// Whether anything of the fault is still to be seen on `object`: a field that holds our value, the
-/// armed mark, or one of our annotations.
+/// Whether nothing of the fault is to be seen on `object`: no field holds our value, it carries no armed
+/// mark and none of our annotations.
 #[must_use]
 pub fn is_clean(object: &Object, fields: &[FieldChange]) -> bool {
     !holds_any(object, fields)

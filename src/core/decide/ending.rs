@@ -183,7 +183,6 @@ fn measured(
     let (recovery, recovery_reason) = measure::recovery(&basis, attributed);
     let impact = status.fact(FactName::ImpactStarted).is_some();
     let case = verdict::Case {
-        aborted: None,
         partial: is_partial(status),
         effect_observed: status.fact(FactName::EffectObserved).is_some()
             && absence::recorded(status).is_empty(),

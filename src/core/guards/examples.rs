@@ -79,7 +79,6 @@ fn rollout(case: &mut Case, mark: Option<&Mark>) {
 
 fn rival(case: &mut Case, name: &str, workload: &str) {
     case.cluster.rivals.push(Rival {
-        namespace: "shop".to_owned(),
         name: name.to_owned(),
         uid: name.to_owned(),
         injected: true,

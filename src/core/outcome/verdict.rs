@@ -6,8 +6,6 @@ use crate::api::run::{Answer, Reason, Verdict};
 #[expect(clippy::struct_excessive_bools, reason = "each is one row of the table")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case {
-    /// Why the run was ended early, if it was.
-    pub aborted: Option<Reason>,
     /// Whether some victims were refused after the first was accepted.
     pub partial: bool,
     /// Whether a sign of the fault was seen on the target, and stayed until the fault was ended.
@@ -31,9 +29,6 @@ pub struct Case {
 /// The verdict and its reason.
 #[must_use]
 pub fn decide(case: &Case) -> (Verdict, Reason) {
-    if let Some(reason) = case.aborted {
-        return (Verdict::Aborted, reason);
-    }
     if case.partial {
         return (Verdict::Inconclusive, Reason::FaultPartial);
     }
@@ -85,7 +80,6 @@ mod tests {
     use Answer::{Inconclusive, No, NotExercised, Yes};
 
     const HEALTHY: Case = Case {
-        aborted: None,
         partial: false,
         effect_observed: true,
         changes: false,
@@ -123,7 +117,6 @@ mod tests {
             Verdict::Inconclusive,
             Reason::WithinError,
         );
-        check(Case { aborted: Some(Reason::Lever), ..HEALTHY }, Verdict::Aborted, Reason::Lever);
         check(Case { partial: true, ..HEALTHY }, Verdict::Inconclusive, Reason::FaultPartial);
     }
 
@@ -151,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_the_run_outweighs_what_it_measured() {
+    fn a_fault_that_was_not_there_outweighs_what_was_measured() {
         let bad = Case { back: false, detection: Some((No, None)), ..HEALTHY };
         check(bad, Verdict::NotRecovered, Reason::StillBroken);
         check(Case { tolerates: true, ..bad }, Verdict::NotRecovered, Reason::StillBroken);
@@ -159,7 +152,6 @@ mod tests {
         check(unseen, Verdict::Inconclusive, Reason::FaultNotObserved);
         let partial = Case { partial: true, ..unseen };
         check(partial, Verdict::Inconclusive, Reason::FaultPartial);
-        check(Case { aborted: Some(Reason::Guard), ..partial }, Verdict::Aborted, Reason::Guard);
     }
 
     #[test]

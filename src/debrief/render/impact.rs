@@ -5,7 +5,11 @@ use super::super::{
     phrase::{capitalized, instant, percent, took},
 };
 use crate::{
-    api::{Duration, debrief::Evidence, run::ProbeCounts},
+    api::{
+        Duration,
+        debrief::Evidence,
+        impact::{ProbeCounts, Unobserved},
+    },
     core::words,
 };
 
@@ -26,8 +30,11 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     lines.extend(victims(evidence));
     lines.extend(impact.gaps.iter().map(|gap| {
         format!(
-            "- Not observed: {} from {} to {} ({}).",
-            gap.of,
+            "- {} from {} to {} ({}).",
+            match gap.of {
+                Unobserved::Probes => "Not observed: probes",
+                Unobserved::Fault => "The fault was not there",
+            },
             instant(gap.from, gap.from),
             instant(gap.to, gap.from),
             Duration::between(gap.from, gap.to)

@@ -1,4 +1,4 @@
-//! Somebody outside of the cluster who answers with what he is sent.
+//! A server outside of the cluster that answers with what it is sent.
 
 use std::net::{IpAddr, UdpSocket};
 

@@ -184,7 +184,7 @@ async fn refused_at_once(
 }
 
 /// Experiments with faults that change objects: what is said where the person may not change such
-/// objects by hand; nothing where he may.
+/// objects by hand; nothing where that is allowed.
 async fn other_faults(
     here: &Ground,
     person: &Identity,
@@ -255,7 +255,7 @@ async fn accepted_in_vain(
     let folder =
         format!("apis/firedrill.dev/v1alpha1/namespaces/{}/experimentruns", here.namespace);
     let web = format!("apis/apps/v1/namespaces/{}/deployments/web", here.namespace);
-    // A forged fault on a target of his own: nothing that he may not write himself comes of it.
+    // A forged fault on a target of their own: nothing comes of it that they could not write by hand.
     let forged = json!({"metadata": {
         "labels": {"firedrill.dev/fault": armed::ARMED},
         "annotations": {"firedrill.dev/deadline": "2026-01-01T00:00:00.000000Z", "firedrill.dev/was-image": "\"evil\""},
