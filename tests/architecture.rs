@@ -280,7 +280,7 @@ fn judged(file: &File) -> Vec<String> {
     let tells = ["shell::run::events", "shell::run::turns"].contains(&file.module.as_str());
     let asks = |name: &&String| {
         name.split("::").any(|part| {
-            matches!(part, "Stage" | "stage" | "Verdict" | "Answer" | "Cause")
+            matches!(part, "Stage" | "stage" | "Verdict" | "Answer" | "Reason")
                 || part == "FactName" && !tells
         })
     };
@@ -302,7 +302,7 @@ fn a_shell_that_decides_by_where_a_run_stands_is_found() {
         "fn is_over(status: &S) -> bool { crate::core::stage::read(status) == Stage::Complete }",
         "fn is_on(status: &S) -> bool { status.fact(FactName::Injected).is_some() }",
         "fn ends(run: &R) -> bool { matches!(run.verdict, Some(Verdict::Passed)) }",
-        "use crate::{api::run, core::decide::{Cause, Decision}};",
+        "fn is_over(status: &S) -> bool { status.reason == Some(run::Reason::Ended) }",
     ] {
         assert!(!judged(&planted("shell::run::observe", code)).is_empty(), "{code}");
     }

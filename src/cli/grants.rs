@@ -134,7 +134,7 @@ fn impersonating() -> Vec<PolicyRule> {
     rules
 }
 
-fn of<K>(client: &Client, object: &K) -> (Api<K>, String)
+fn placed<K>(client: &Client, object: &K) -> (Api<K>, String)
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
 {
@@ -151,7 +151,7 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
-    let (api, name) = of(client, object);
+    let (api, name) = placed(client, object);
     let params = PatchParams::apply("firedrill-cli").force();
     call(what, api.patch(&name, &params, &Patch::Apply(object))).await.map(drop)
 }
@@ -163,7 +163,7 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
-    let (api, name) = of(client, object);
+    let (api, name) = placed(client, object);
     match call(what, api.delete(&name, &DeleteParams::default())).await {
         Err(error) if error.code() == Some(404) => Ok(()),
         answer => answer.map(drop),

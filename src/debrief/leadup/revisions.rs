@@ -88,7 +88,7 @@ impl From<ReplicaSet> for Revision {
             number,
             earlier,
             images: template.map(images).unwrap_or_default(),
-            ..of("replicaset", &found)
+            ..described("replicaset", &found)
         }
     }
 }
@@ -100,11 +100,11 @@ impl From<ControllerRevision> for Revision {
         let template: Option<PodTemplateSpec> =
             template.and_then(|template| serde_json::from_value(template).ok());
         let images = template.as_ref().map(images).unwrap_or_default();
-        Self { number: found.revision, images, ..of("controllerrevision", &found) }
+        Self { number: found.revision, images, ..described("controllerrevision", &found) }
     }
 }
 
-fn of(kind: &str, object: &impl ResourceExt) -> Revision {
+fn described(kind: &str, object: &impl ResourceExt) -> Revision {
     let owner = object.owner_references().iter().find(|owner| owner.controller == Some(true));
     Revision {
         source: format!("{kind}/{}", object.name_any()),
