@@ -35,7 +35,9 @@ async fn main() {
         let Ok(Event::Apply(run)) = event else {
             continue;
         };
-        if run.data.get("status").is_some() || run.metadata.deletion_timestamp.is_some() {
+        // The schema gives a new run a status, without facts.
+        let is_begun = run.data["status"].get("facts").is_some();
+        if is_begun || run.metadata.deletion_timestamp.is_some() {
             continue;
         }
         let name = run.metadata.name.clone().unwrap();
