@@ -248,9 +248,7 @@ impl AlertHistory {
         alert_filter: &AlertFilter<'_>,
         injected: Moment,
     ) -> Option<&AlertReport> {
-        let counted =
-            self.reports.iter().filter(|report| self.counts(report, alert_filter, injected));
-        counted
+        self.counted(alert_filter, injected)
             .filter(|report| report.firing.is_some())
             .min_by_key(|report| report.firing.map(|firing| (firing.at, firing.not_before)))
     }
@@ -262,11 +260,8 @@ impl AlertHistory {
         alert_filter: &AlertFilter<'_>,
         injected: Moment,
     ) -> Option<(Span, &AlertReport)> {
-        let counted =
-            self.reports.iter().filter(|report| self.counts(report, alert_filter, injected));
-        counted
-            .filter_map(|report| Some((report.condition_true?, report)))
-            .min_by_key(|(span, _)| span.at)
+        let counted = self.counted(alert_filter, injected);
+        earliest(counted.map(|report| (report.condition_true, report)))
     }
 
     /// When the first notification of a counted alert was delivered.
@@ -276,11 +271,17 @@ impl AlertHistory {
         alert_filter: &AlertFilter<'_>,
         injected: Moment,
     ) -> Option<(Span, &AlertReport)> {
-        let counted =
-            self.reports.iter().filter(|report| self.counts(report, alert_filter, injected));
-        counted
-            .filter_map(|report| Some((report.notified?, report)))
-            .min_by_key(|(span, _)| span.at)
+        let counted = self.counted(alert_filter, injected);
+        earliest(counted.map(|report| (report.notified, report)))
+    }
+
+    /// The alerts that count.
+    fn counted<'a>(
+        &'a self,
+        alert_filter: &AlertFilter<'_>,
+        injected: Moment,
+    ) -> impl Iterator<Item = &'a AlertReport> {
+        self.reports.iter().filter(move |report| self.counts(report, alert_filter, injected))
     }
 
     /// An alert counts when it is expected, not suppressed, and began after the injection in every
@@ -302,6 +303,14 @@ impl AlertHistory {
         };
         !self.reports.iter().any(older)
     }
+}
+
+/// The report of the earliest instant, with that.
+fn earliest<'a>(
+    instants: impl Iterator<Item = (Option<Span>, &'a AlertReport)>,
+) -> Option<(Span, &'a AlertReport)> {
+    let known = instants.filter_map(|(span, report)| Some((span?, report)));
+    known.min_by_key(|(span, _)| span.at)
 }
 
 /// One source's labels may lack what is added on the way to another, as Prometheus' lack the external ones that

@@ -69,32 +69,30 @@ pub fn parse(module: String, path: PathBuf, text: String) -> File {
         syn::Item::Mod(module) if module.content.is_none() => Some(module.ident.to_string()),
         _ => None,
     });
-    let mut seen = Seen {
-        module: module.clone(),
-        children: children.collect(),
+    let file = File {
+        module,
+        path,
+        text,
         names: BTreeSet::new(),
         words: BTreeMap::new(),
         public: Vec::new(),
         is_async: false,
     };
-    seen.visit_file(&code);
-    let Seen { names, words, public, is_async, .. } = seen;
-    File { module, path, text, names, words, public, is_async }
+    let mut reader = Reader { file, children: children.collect() };
+    reader.visit_file(&code);
+    reader.file
 }
 
-struct Seen {
-    module: String,
+struct Reader {
+    file: File,
+    /// The modules that the file declares.
     children: BTreeSet<String>,
-    names: BTreeSet<String>,
-    words: BTreeMap<String, usize>,
-    public: Vec<(String, bool)>,
-    is_async: bool,
 }
 
-impl Seen {
+impl Reader {
     /// A path as it stands in the code, from the crate where that is known.
     fn name(&mut self, path: &[String]) {
-        let module: Vec<String> = self.module.split("::").map(str::to_owned).collect();
+        let module: Vec<String> = self.file.module.split("::").map(str::to_owned).collect();
         let from_crate = match path.first().map(String::as_str) {
             Some("crate") => path[1..].to_vec(),
             Some("self") => [&module, &path[1..]].concat(),
@@ -104,11 +102,11 @@ impl Seen {
             }
             Some(first) if self.children.contains(first) => [&module, path].concat(),
             _ => {
-                self.names.insert(path.join("::"));
+                self.file.names.insert(path.join("::"));
                 return;
             }
         };
-        self.names.insert(format!("crate::{}", from_crate.join("::")));
+        self.file.names.insert(format!("crate::{}", from_crate.join("::")));
     }
 
     fn imported(&mut self, before: &[String], tree: &syn::UseTree) {
@@ -160,12 +158,12 @@ impl Seen {
     }
 
     fn word(&mut self, word: &str) {
-        *self.words.entry(word.to_owned()).or_default() += 1;
+        *self.file.words.entry(word.to_owned()).or_default() += 1;
     }
 
     fn declared(&mut self, is_public: &syn::Visibility, name: &syn::Ident, is_function: bool) {
         if matches!(is_public, syn::Visibility::Public(_)) {
-            self.public.push((name.to_string(), is_function));
+            self.file.public.push((name.to_string(), is_function));
         }
     }
 }
@@ -177,7 +175,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-impl<'ast> Visit<'ast> for Seen {
+impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast syn::Item) {
         let attributes = match item {
             syn::Item::Mod(item) => &item.attrs,
@@ -222,7 +220,7 @@ impl<'ast> Visit<'ast> for Seen {
     }
 
     fn visit_signature(&mut self, signature: &'ast syn::Signature) {
-        self.is_async |= signature.asyncness.is_some();
+        self.file.is_async |= signature.asyncness.is_some();
         visit::visit_signature(self, signature);
     }
 

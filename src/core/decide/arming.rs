@@ -6,7 +6,7 @@ use super::{
     concluding,
     observed::{AGAIN, Decision, Effect, Need, Observed, Report, cause},
     seen::tells_of_effect,
-    writing::start_revert,
+    writing::{found_injected, start_revert},
 };
 use crate::{
     api::{
@@ -101,7 +101,13 @@ pub(super) fn arm(
     };
     let mark = observed.mark(journal);
     match object.mark() {
-        Some(found) if found == mark => return found_armed(observed, status),
+        Some(found) if found == mark => {
+            return found_injected(
+                observed,
+                status,
+                "the object was armed when this operator looked",
+            );
+        }
         Some(found) if found == mark.revocation() => {
             return give_up(Reason::DeadlinePassed, "somebody has revoked it already");
         }
@@ -122,15 +128,6 @@ pub(super) fn arm(
 
 fn fields(journal: &Journal) -> &[FieldChange] {
     journal.pre_image.as_ref().map_or(&[], |image| &image.fields)
-}
-
-/// The object is armed although no answer is recorded: an earlier process sent the call.
-fn found_armed(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
-    let mut status = status.clone();
-    let detail = "the object was armed when this operator looked";
-    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
-    observed.record(status)
 }
 
 /// Where somebody of ours but this run's operator has ended the fault, its revert is written down as it stands on

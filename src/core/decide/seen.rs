@@ -1,7 +1,6 @@
 //! What is seen by now, as facts of the run.
 
-use super::observed::Observed;
-use super::writing::note;
+use super::{observed::Observed, writing::note};
 use crate::{
     api::{
         Moment,

@@ -4,7 +4,7 @@
 use super::{
     concluding,
     observed::{AGAIN, Decision, Effect, Need, Observed, cause},
-    writing::start_revert,
+    writing::{found_injected, start_revert},
 };
 use crate::{
     api::{
@@ -17,7 +17,6 @@ use crate::{
         guards,
         plan::Plan,
         signals::pods::Pod,
-        span::Span,
     },
     faults::{self, Taking, taking},
 };
@@ -34,22 +33,13 @@ pub(super) fn send(
     let pending: Vec<(&Victim, &Pod)> =
         victims.iter().filter_map(|victim| Some((victim, alive(victim)?))).collect();
     if pending.is_empty() && status.fact(FactName::Injected).is_none() {
-        return found_gone(observed, status);
+        return found_injected(observed, status, "the victims were gone when this operator looked");
     }
     if pending.iter().any(|(victim, pod)| victim.resource_version != pod.resource_version) {
         return journal_again(observed, status, &pending);
     }
     let pending: Vec<&Victim> = pending.into_iter().map(|(victim, _)| victim).collect();
     Decision::Act(Effect::Send(taking.inject(&pending)))
-}
-
-/// Every victim is gone although no answer is recorded: an earlier process sent the calls.
-fn found_gone(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
-    let mut status = status.clone();
-    let detail = "the victims were gone when this operator looked";
-    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
-    observed.record(status)
 }
 
 /// The victims have changed since: journal their present versions, the same objects.

@@ -24,6 +24,18 @@ impl Observed<'_> {
     }
 }
 
+/// The fault is there although no answer is recorded: an earlier process sent the calls.
+pub(super) fn found_injected(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    detail: &str,
+) -> Decision {
+    let from = status.fact(FactName::Journaled).map_or(observed.now, |fact| fact.at);
+    let mut status = status.clone();
+    status.facts.push(Span::new(from, observed.now).fact(FactName::Injected, "api", detail));
+    observed.record(status)
+}
+
 pub(super) fn start_revert(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,

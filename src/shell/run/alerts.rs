@@ -60,8 +60,10 @@ fn take_up(
     seen: Result<Vec<AlertReport>, String>,
     poll: &Poll,
 ) {
-    let watcher = lookout.watcher(context.config.namespace_label());
-    let concerns = |report: &AlertReport| watcher.is_some_and(|watcher| watcher.concerns(report));
+    let alert_filter = lookout.alert_filter(context.config.namespace_label());
+    let concerns = |report: &AlertReport| {
+        alert_filter.is_some_and(|alert_filter| alert_filter.concerns(report))
+    };
     let (changed, _) = lookout.see(|signals| {
         let before = signals.alerts.state();
         match seen {

@@ -58,9 +58,9 @@ async fn persist(context: &Context, told: &[AlertReport]) -> bool {
     let label = context.config.namespace_label();
     let lookouts = context.registry.lookouts();
     let concerned = lookouts.iter().filter_map(|lookout| {
-        let watcher = lookout.watcher(label)?;
+        let alert_filter = lookout.alert_filter(label)?;
         let received = lookout.clock.now();
-        let concerning = told.iter().filter(|report| watcher.concerns(report)).cloned();
+        let concerning = told.iter().filter(|report| alert_filter.concerns(report)).cloned();
         let told: Vec<_> = concerning.map(|report| report.delivered(received)).collect();
         (!told.is_empty()).then(|| hand_over(context, lookout, told))
     });

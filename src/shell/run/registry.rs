@@ -85,7 +85,7 @@ impl Lookout {
 
     /// By what alerts are judged; absent where the experiment is not valid.
     #[must_use]
-    pub fn watcher<'a>(&'a self, namespace_label: &'a str) -> Option<AlertFilter<'a>> {
+    pub fn alert_filter<'a>(&'a self, namespace_label: &'a str) -> Option<AlertFilter<'a>> {
         Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
     }
 
