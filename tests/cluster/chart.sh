@@ -12,7 +12,7 @@ kubectl apply -f - >/dev/null <<YAML
 {apiVersion: v1, kind: Namespace, metadata: {name: firedrill-system, labels: {pod-security.kubernetes.io/enforce: restricted}}}
 YAML
 # Definitions that were applied without Helm are taken over.
-inside cp "$BIN/helm" upgrade --install --take-ownership firedrill "$ROOT/charts/firedrill" -n firedrill-system \
+persistently inside cp "$BIN/helm" upgrade --install --take-ownership firedrill "$ROOT/charts/firedrill" -n firedrill-system \
   "${arguments[@]}" >"$STATE/log/helm.log"
 # A policy holds about a second after it was written.
 lever='{apiVersion: firedrill.dev/v1alpha1, kind: SafetyLever, metadata: {name: cluster}, spec: {by: nobody}}'

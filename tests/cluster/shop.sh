@@ -25,7 +25,7 @@ if [ "${1:-}" = image ]; then
 fi
 for node in $NODES; do "$HERE/load.sh" "$node" "$archive"; done
 kubectl apply -f "$source/shop.yaml" >/dev/null
-"$HERE/shell.sh" "$("$ROOT/tests/build.sh")" enable shop --yes >/dev/null
+persistently "$HERE/shell.sh" "$("$ROOT/tests/build.sh")" enable shop --yes >/dev/null
 services=("$@")
 [ ${#services[@]} -gt 0 ] || services=(storefront checkout payments)
 for service in "${services[@]}"; do
