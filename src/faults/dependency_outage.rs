@@ -104,8 +104,7 @@ impl Arming for DependencyOutage {
 
     fn related(&self) -> Vec<Related<'_>> {
         match (&self.egress, &self.blackhole) {
-            (Some(Egress::Service(_)), _) => vec![Related::NetworkPolicies, Related::Pods],
-            (Some(Egress::Cidr(_)), _) => vec![Related::NetworkPolicies],
+            (Some(_), _) => vec![Related::NetworkPolicies, Related::Pods],
             (None, Some(dependency)) => vec![Related::Endpoints(&dependency.service)],
             (None, None) => Vec::new(),
         }

@@ -315,17 +315,33 @@ async fn an_outage_that_ends_early_is_told_with_the_gap_and_proves_nothing() {
 }
 
 #[tokio::test]
-async fn an_egress_that_somebody_else_restricts_is_refused_by_name() {
+async fn an_egress_that_somebody_else_restricts_is_refused_by_name_and_given_back_once_it_is() {
     let ground = deployed("closed").await;
+    // By a label that one pod alone has, which no selector and no template of the workload names.
+    let pods = ground.api::<Pod>();
+    let pod = pods.list(&ListParams::default().labels("app=web")).await.unwrap().items.remove(0);
+    let secure = Patch::Merge(json!({"metadata": {"labels": {"tier": "secure"}}}));
+    pods.patch(&pod.name_any(), &PatchParams::default(), &secure).await.unwrap();
     let policy = json!({"metadata": {"name": "closed"}, "spec": {
-        "podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [{}]}});
-    create::<NetworkPolicy>(&ground, policy).await;
+        "podSelector": {"matchLabels": {"tier": "secure"}}, "policyTypes": ["Egress"], "egress": [{}]}});
+    create::<NetworkPolicy>(&ground, policy.clone()).await;
     let fault = outage(&json!({"egress": {"service": "db"}, "observe": variants::observe("db")}));
     let run = start(&ground, "deployment", &fault, json!({})).await;
     let run = ground.finished(&run).await;
     assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::TargetFound)));
     let summary = run.status.unwrap().summary.unwrap_or_default();
     assert!(summary.contains("NetworkPolicy closed"), "{summary}");
+
+    crate::support::delete(&ground.api::<NetworkPolicy>(), "closed").await;
+    let change = json!({"template": {"duration": "60s", "guards": {"minReady": 1}}});
+    let run = start(&ground, "deployment", &fault, change).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    create::<NetworkPolicy>(&ground, policy).await;
+    let run = ground.finished(&run).await;
+    let status = run.status.unwrap();
+    let reverting = status.facts.iter().find(|fact| fact.name == FactName::RevertStarted).unwrap();
+    assert_eq!(reverting.reason, Some(Reason::Guard));
+    assert!(reverting.detail.contains("NetworkPolicy closed"), "{}", reverting.detail);
 }
 
 /// The addresses that the policy of an egress outage leaves out.

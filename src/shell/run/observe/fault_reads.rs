@@ -95,8 +95,8 @@ async fn policy(
     own: &str,
     (target, cut): (&Target, Cut<'_>),
 ) -> Result<Value, String> {
-    let selector = target_selector(client, namespace, target).await?;
-    if let Some(name) = restricting(client, namespace, own, &selector).await? {
+    let (selector, pods) = target_pods(client, namespace, target).await?;
+    if let Some(name) = restricting(client, namespace, own, &pods).await? {
         return Err(isolation::barred(&name, target));
     }
     let blocked = match cut {
@@ -106,12 +106,16 @@ async fn policy(
     Ok(isolation::armed(&json!(selector), namespace, &blocked))
 }
 
-/// The label selector of the target's pods.
-async fn target_selector(
+/// The labels of one pod.
+type Labels = BTreeMap<String, String>;
+
+/// The label selector of the target, and the labels of its pods: of those that are there, and of those that its
+/// template makes.
+async fn target_pods(
     client: &Client,
     namespace: &str,
     target: &Target,
-) -> Result<LabelSelector, String> {
+) -> Result<(LabelSelector, Vec<Labels>), String> {
     let (kind, name) = match target {
         Target::Deployment(name) => (Kind::Deployment, name),
         Target::StatefulSet(name) => (Kind::StatefulSet, name),
@@ -120,32 +124,46 @@ async fn target_selector(
     };
     let found = objects::read(client, kind, namespace, name).await;
     let found = found.map_err(|error| error.to_string())?;
-    let selector = &found.ok_or_else(|| format!("there is no {target}"))?.value["spec"]["selector"];
-    if kind == Kind::Service {
-        let labels: BTreeMap<_, _> = serde_json::from_value(selector.clone()).unwrap_or_default();
-        return Ok(LabelSelector { match_labels: Some(labels), ..LabelSelector::default() });
-    }
-    serde_json::from_value(selector.clone()).map_err(|error| error.to_string())
+    let spec = &found.ok_or_else(|| format!("there is no {target}"))?.value["spec"];
+    let selector = if kind == Kind::Service {
+        let labels = serde_json::from_value(spec["selector"].clone()).unwrap_or_default();
+        LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+    } else {
+        serde_json::from_value(spec["selector"].clone()).map_err(|error| error.to_string())?
+    };
+    let selected = Selector::try_from(selector.clone()).map_err(|error| error.to_string())?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let params = ListParams::default().labels_from(&selected);
+    let listed = call("list the target's pods", pods.list_metadata(&params)).await;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let template = &spec["template"]["metadata"]["labels"];
+    let made = serde_json::from_value(template.clone()).ok();
+    let living = listed.items.into_iter().map(|pod| pod.metadata.labels.unwrap_or_default());
+    Ok((selector, living.chain(made).collect()))
 }
 
-/// The policy of somebody else that restricts the egress of pods with these labels.
+/// The policy of somebody else that restricts the egress of one of these pods.
 async fn restricting(
     client: &Client,
     namespace: &str,
     own: &str,
-    selector: &LabelSelector,
+    pods: &[Labels],
 ) -> Result<Option<String>, String> {
     let policies: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace);
     let listed = call("list the NetworkPolicies", policies.list(&ListParams::default())).await;
     let listed = listed.map_err(|error| error.to_string())?;
-    let labels = selector.match_labels.clone().unwrap_or_default();
-    let bars = |policy: &&NetworkPolicy| {
-        let spec = policy.spec.as_ref();
-        let picked = spec.and_then(|spec| spec.pod_selector.clone()).unwrap_or_default();
-        let picks = Selector::try_from(picked).is_ok_and(|picked| picked.matches(&labels));
-        policy.name_any() != own && picks && isolation::restricts(&json!(policy))
-    };
+    let bars = |policy: &&NetworkPolicy| policy.name_any() != own && restricts(policy, pods);
     Ok(listed.items.iter().find(bars).map(ResourceExt::name_any))
+}
+
+/// Whether a policy restricts the egress of one of these pods. Each has labels beside those of the workload's
+/// selector, and policies select by any of them.
+fn restricts(policy: &NetworkPolicy, pods: &[Labels]) -> bool {
+    let selector = policy.spec.as_ref().and_then(|spec| spec.pod_selector.clone());
+    // A selector that cannot be read may select every pod.
+    let picked = Selector::try_from(selector.unwrap_or_default());
+    let picks = |labels: &Labels| picked.as_ref().map_or(true, |picked| picked.matches(labels));
+    pods.iter().any(picks) && isolation::restricts(&json!(policy))
 }
 
 async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result<Blocked, String> {
@@ -214,4 +232,40 @@ async fn ready_endpoints(client: &Client, namespace: &str, service: &str) -> Opt
 pub async fn reaper_seen(context: &Context) -> Option<Moment> {
     let namespace = &context.config.reaper_namespace;
     lease::renewed_at(&context.reads, namespace, names::REAPER).await.ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_bars_an_outage_where_it_restricts_the_egress_of_any_pod_by_any_of_its_labels() {
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let pods: Vec<Labels> = vec![
+            labels(&[("app", "web")]),
+            labels(&[("app", "web"), ("tier", "secure"), ("pod-template-hash", "5d4")]),
+        ];
+        let closed = json!(["Egress"]);
+        for (selector, types, bars) in [
+            (json!({}), &closed, true),
+            (json!({"matchLabels": {"app": "web"}}), &closed, true),
+            // A label that the workload's selector does not name.
+            (json!({"matchLabels": {"tier": "secure"}}), &closed, true),
+            (json!({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}), &closed, true),
+            (json!({"matchLabels": {"app": "db"}}), &closed, false),
+            (json!({"matchLabels": {"tier": "open"}}), &closed, false),
+            (
+                json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}),
+                &closed,
+                false,
+            ),
+            (json!({"matchLabels": {"tier": "secure"}}), &json!(["Ingress"]), false),
+        ] {
+            let spec = json!({"podSelector": selector, "policyTypes": types});
+            let policy = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
+            assert_eq!(restricts(&policy, &pods), bars, "{spec}");
+        }
+    }
 }
