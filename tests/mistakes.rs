@@ -64,6 +64,16 @@ fn durations() {
 }
 
 #[test]
+fn durations_of_a_kill() {
+    let check = |field: &str, told: &str| {
+        let wrong = format!("podKill: {{count: 1, {field}: 2h}}");
+        self::check("podKill: {count: 1}", &wrong, &format!("spec.fault.podKill.{field}: {told}"));
+    };
+    check("gracePeriod", "gracePeriod is at most 1h");
+    check("every", "every is between 1s and 1h");
+}
+
+#[test]
 fn matchers() {
     let check = |wrong: &str, told: &str| check(r#"['{alertname="X"}']"#, wrong, told);
     let write = r#"write '{alertname="X"}'"#;

@@ -38,7 +38,8 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.count) != has(self.percent)").message("exactly one of count, percent"))]
-#[x_kube(validation = Rule::new("!has(self.every) || duration(self.every) >= duration('1s')").message("every is at least 1s").field_path(".every"))]
+#[x_kube(validation = Rule::new("!has(self.gracePeriod) || duration(self.gracePeriod) <= duration('1h')").message("gracePeriod is at most 1h").field_path(".gracePeriod"))]
+#[x_kube(validation = Rule::new("!has(self.every) || (duration(self.every) >= duration('1s') && duration(self.every) <= duration('1h'))").message("every is between 1s and 1h").field_path(".every"))]
 pub struct PodKill {
     /// How many pods; 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,13 +52,13 @@ pub struct PodKill {
     /// `Evict` respects disruption budgets, `Delete` does not; default `Evict`.
     #[serde(default)]
     pub method: KillMethod,
-    /// How long a pod has to end; default the pod's own.
+    /// How long a pod has to end, at most 1h; default the pod's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_period: Option<Duration>,
     /// Which pods: `Random` (the seed is recorded), `Oldest` or `Newest`; default `Random`.
     #[serde(default)]
     pub order: KillOrder,
-    /// Again after each such period, with new victims, until `duration`; default once.
+    /// Again after each such period of 1s to 1h, with new victims, until `duration`; default once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Duration>,
 }

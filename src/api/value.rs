@@ -141,7 +141,8 @@ impl FromStr for Duration {
             micros += number * unit;
             rest = &rest[end..];
         }
-        if micros > 1e15 {
+        // More than any text that fits the schema.
+        if micros > 2e16 {
             return Err(refuse());
         }
         #[expect(
@@ -326,6 +327,14 @@ mod tests {
         check("5m", "5m");
         check("1h30m", "1h30m");
         check("35.123456s", "35.123456s");
+    }
+
+    #[test]
+    fn the_longest_duration_that_fits_the_schema_is_read() {
+        let longest = "999999h999999h999999h99h";
+        let schema = regex::Regex::new(pattern::DURATION).unwrap();
+        assert!(longest.len() == 24 && schema.is_match(longest));
+        assert_eq!(longest.parse::<Duration>(), Ok(Duration::minutes(3_000_096 * 60)));
     }
 
     #[test]

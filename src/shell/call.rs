@@ -64,6 +64,12 @@ impl Error {
         step.split(' ').chain([how]).map(capitalised).collect()
     }
 
+    /// Whether the API server answered with an object that this version cannot read.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if matches!(**source, kube::Error::SerdeError(_)))
+    }
+
     /// The API server's status code, where it answered.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
