@@ -17,7 +17,7 @@ use crate::{
     faults::{self, Sign},
 };
 use pods::Tracker;
-use series::Series;
+use series::{Counts, Series};
 
 /// Everything that was seen; filled by the shell, read by the rules.
 #[derive(Clone, Debug)]
@@ -134,6 +134,21 @@ impl Signals {
         self.probes.iter().all(|series| series.is_fresh(now))
     }
 
+    /// How long after this process began to look, or after `at`, every probe has been sampled unless that
+    /// cannot be done.
+    #[must_use]
+    pub fn sampled_by(&self, at: Moment) -> Moment {
+        let patience = self.probes.iter().map(Series::patience).max().unwrap_or_default();
+        self.since.max(at) + patience
+    }
+
+    /// Whether nobody can say if everything is good: some probe is not sampled, and nothing that is seen is broken.
+    #[must_use]
+    pub fn is_unknown(&self, now: Moment) -> bool {
+        let fails = |series: &Series| series.is_fresh(now) && series.good_since().is_none();
+        !self.is_fresh(now) && !self.probes.iter().any(fails) && self.pods.whole_since().is_some()
+    }
+
     /// Since when everything has been good, if it is; without any probe the pods alone tell.
     #[must_use]
     pub fn good_since(&self) -> Option<Span> {
@@ -181,14 +196,18 @@ impl Signals {
     pub fn impact(&self, now: Moment) -> Impact {
         let old = &self.baseline.probes;
         let counts: Vec<_> = self.probes.iter().map(Series::counts).collect();
+        // What an earlier process wrote down may be as large as the schema lets it be.
+        let sum = |old: i64, of: fn(&Counts) -> i64| {
+            counts.iter().fold(old, |sum, counts| sum.saturating_add(of(counts)))
+        };
         let last = counts.iter().max_by_key(|counts| counts.last_failure_at);
         let first_failure_at = counts.iter().filter_map(|counts| counts.first_failure_at).min();
         let last_failure_at = last.and_then(|counts| counts.last_failure_at);
         let last_failure = last.and_then(|counts| counts.last_failure.clone());
         Impact {
             probes: ProbeCounts {
-                total: old.total + counts.iter().map(|counts| counts.total).sum::<i64>(),
-                failed: old.failed + counts.iter().map(|counts| counts.failed).sum::<i64>(),
+                total: sum(old.total, |counts| counts.total),
+                failed: sum(old.failed, |counts| counts.failed),
                 first_failure_at: old.first_failure_at.or(first_failure_at),
                 last_failure_at: last_failure_at.or(old.last_failure_at),
                 last_failure: last_failure.or_else(|| old.last_failure.clone()),
@@ -198,14 +217,14 @@ impl Signals {
                 + self.pods.unavailable_pod_seconds(now),
             good_since: None,
             ended_by: None,
-            gaps: self.gaps(),
+            gaps: self.gaps(now),
         }
     }
 
-    /// Every time during which the probes were not sampled.
+    /// Every time until `now` during which the probes were not sampled.
     #[must_use]
-    pub fn gaps(&self) -> Vec<Gap> {
-        let own = self.probes.iter().flat_map(Series::gaps);
+    pub fn gaps(&self, now: Moment) -> Vec<Gap> {
+        let own = self.probes.iter().flat_map(|series| series.gaps(self.since, now));
         let own =
             own.map(|span| Gap { from: span.not_before, to: span.at, of: Unobserved::Probes });
         self.earlier.iter().cloned().chain(own).take(24).collect()
@@ -259,5 +278,19 @@ mod tests {
         let unseen = signals(&[(1.5, true), (2.5, true)]);
         let impact = Span::new(at(1.0), at(2.1));
         assert_eq!(unseen.good_after(impact), Some(Span::new(at(1.0), at(4.1))));
+    }
+
+    #[test]
+    fn what_an_earlier_process_has_counted_may_be_as_large_as_its_field() {
+        let injected = Span::new(at(1.0), at(1.0)).fact(FactName::Injected, "api", "");
+        let counted = ProbeCounts { total: i64::MAX, ..ProbeCounts::default() };
+        let mut status = ExperimentRunStatus { facts: vec![injected], ..Default::default() };
+        status.impact = Some(Impact { probes: counted, ..Impact::default() });
+        let mut seen = signals(&[]);
+        seen.inherit(&status);
+        seen.probes[0].start_counting();
+        let (started, ended) = (at(2.0), at(2.1));
+        seen.probes[0].push(Sample { started, ended, good: true, detail: String::new() });
+        assert_eq!(seen.impact(at(3.0)).probes.total, i64::MAX);
     }
 }

@@ -10,7 +10,7 @@ use super::{
     clock::Wall,
     controller::Informer,
     net::Net,
-    run::{events::Events, registry::Registry},
+    run::{events::Events, registry::Registry, services::Services},
 };
 use crate::{
     api::{Experiment, ExperimentRun, SafetyLever},
@@ -33,6 +33,8 @@ pub struct Context {
     pub net: Arc<dyn Net>,
     /// What is kept in memory per run.
     pub registry: Registry,
+    /// Where probes find Services.
+    pub services: Services,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
     /// Every run.

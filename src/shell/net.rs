@@ -18,6 +18,15 @@ use ports::Ports;
 /// How firedrill names itself.
 pub(super) const AGENT: &str = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
 
+/// Why a probe has no good answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeError {
+    /// What the service did instead.
+    Failed(String),
+    /// What this process or its machine lacked, so that nothing was asked: it says nothing of the service.
+    Unsent(String),
+}
+
 /// What can be asked of the network; simulations bring their own.
 pub trait Net: Send + Sync {
     /// A GET; a status from 200 to 399 is good, everything else says why not.
@@ -27,14 +36,14 @@ pub trait Net: Send + Sync {
         host: &'a str,
         path: &'a str,
         timeout: Duration,
-    ) -> BoxFuture<'a, Result<(), String>>;
+    ) -> BoxFuture<'a, Result<(), ProbeError>>;
 
     /// A connection, closed at once.
     fn tcp_probe(
         &self,
         address: SocketAddr,
         timeout: Duration,
-    ) -> BoxFuture<'_, Result<(), String>>;
+    ) -> BoxFuture<'_, Result<(), ProbeError>>;
 
     /// What an endpoint answers to a question.
     fn get_json<'a>(
@@ -102,12 +111,14 @@ impl Net for Sockets {
         host: &'a str,
         path: &'a str,
         timeout: Duration,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), ProbeError>> {
         let probe = async move {
             // A new connection for each sample: a user who comes now has none yet.
-            let stream = self.ports.connect(address).await.map_err(|error| name(&error))?;
-            let status = status(stream, address, host, path).await?;
-            if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP {status}")) }
+            let stream = self.ports.connect(address).await?;
+            match status(stream, address, host, path).await.map_err(ProbeError::Failed)? {
+                200..400 => Ok(()),
+                status => Err(ProbeError::Failed(format!("HTTP {status}"))),
+            }
         };
         Box::pin(within(timeout, probe))
     }
@@ -116,11 +127,8 @@ impl Net for Sockets {
         &self,
         address: SocketAddr,
         timeout: Duration,
-    ) -> BoxFuture<'_, Result<(), String>> {
-        let probe = async move {
-            self.ports.connect(address).await.map(drop).map_err(|error| name(&error))
-        };
-        Box::pin(within(timeout, probe))
+    ) -> BoxFuture<'_, Result<(), ProbeError>> {
+        Box::pin(within(timeout, async move { self.ports.connect(address).await.map(drop) }))
     }
 
     fn get_json<'a>(
@@ -150,9 +158,10 @@ impl Net for Sockets {
 
 async fn within(
     limit: Duration,
-    probe: impl Future<Output = Result<(), String>>,
-) -> Result<(), String> {
-    tokio::time::timeout(limit, probe).await.unwrap_or_else(|_| Err("timed out".to_owned()))
+    probe: impl Future<Output = Result<(), ProbeError>>,
+) -> Result<(), ProbeError> {
+    let late = || Err(ProbeError::Failed("timed out".to_owned()));
+    tokio::time::timeout(limit, probe).await.unwrap_or_else(|_| late())
 }
 
 /// The status of the answer to a GET over that connection.
@@ -240,7 +249,7 @@ mod tests {
     use super::*;
 
     /// What an HTTP probe says of a port that answers a connection like this.
-    async fn said(greeting: &[u8], reads: bool, answer: &[u8]) -> Result<(), String> {
+    async fn said(greeting: &[u8], reads: bool, answer: &[u8]) -> Result<(), ProbeError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serve = async {
@@ -286,13 +295,13 @@ mod tests {
             (b"", ok, Ok(())),
         ] {
             let said = said(greeting, true, answer).await;
-            assert_eq!(said, says.map_err(str::to_owned), "{greeting:?} {answer:?}");
+            let says = says.map_err(|says| ProbeError::Failed(says.to_owned()));
+            assert_eq!(said, says, "{greeting:?} {answer:?}");
         }
         assert_eq!(greeted(settings).await, Err(reach::NOT_HTTP.to_owned()));
         let closed_at_once = said(b"", false, b"").await.unwrap_err();
-        assert!(
-            [reach::NO_ANSWER, reach::RESET].contains(&closed_at_once.as_str()),
-            "{closed_at_once}"
-        );
+        let either = [reach::NO_ANSWER, reach::RESET];
+        let either = either.map(|says| ProbeError::Failed(says.to_owned()));
+        assert!(either.contains(&closed_at_once), "{closed_at_once:?}");
     }
 }

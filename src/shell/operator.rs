@@ -18,7 +18,7 @@ use super::{
     net::{self, Net, Sockets},
     port::{self, Token},
     ready,
-    run::{self, events::Events, registry::Registry},
+    run::{self, events::Events, registry::Registry, services::Services},
     watched::watched,
 };
 use crate::{
@@ -102,6 +102,7 @@ pub async fn run_with(
         config: Arc::new(options.config.clone()),
         net,
         registry: Registry::default(),
+        services: Services::default(),
         lever: lever.clone(),
         runs,
         experiments,

@@ -9,6 +9,7 @@ pub mod observe;
 pub mod probes;
 pub mod reconcile;
 pub mod registry;
+pub mod services;
 pub mod surroundings;
 pub mod turns;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use firedrill::{
     config::Endpoint,
     detectors::{Question, prometheus},
-    shell::net::Net,
+    shell::net::{Net, ProbeError},
 };
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -43,9 +43,10 @@ impl Network {
         })
     }
 
-    fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
+    fn probe(&self) -> BoxFuture<'static, Result<(), ProbeError>> {
         self.ask("probe", |world| {
-            if world.is_serving() { Ok(()) } else { Err("connection refused".to_owned()) }
+            let refused = || ProbeError::Failed("connection refused".to_owned());
+            world.is_serving().then_some(()).ok_or_else(refused)
         })
     }
 }
@@ -57,11 +58,11 @@ impl Net for Network {
         _: &'a str,
         _: &'a str,
         _: Duration,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), ProbeError>> {
         self.probe()
     }
 
-    fn tcp_probe(&self, _: SocketAddr, _: Duration) -> BoxFuture<'_, Result<(), String>> {
+    fn tcp_probe(&self, _: SocketAddr, _: Duration) -> BoxFuture<'_, Result<(), ProbeError>> {
         self.probe()
     }
 

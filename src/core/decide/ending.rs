@@ -45,8 +45,12 @@ pub(super) fn decide(
     if observed.now < over.at {
         return Decision::WaitUntil(over.at.min(observed.now + AGAIN));
     }
-    // After an absence nothing was seen yet that could say whether it is back.
-    if over.recovered.is_none() && !observed.signals.is_fresh(observed.now) {
+    // After an absence nothing was seen yet that could say whether it is back. What cannot be sampled stays a gap.
+    let signals = observed.signals;
+    if over.recovered.is_none()
+        && !signals.is_fresh(observed.now)
+        && observed.now <= signals.sampled_by(over.at)
+    {
         return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     if awaits_alerts(observed, status, over.at) {
@@ -168,15 +172,17 @@ fn measured(
     let injected = status.fact(FactName::Injected).map_or(observed.now, |fact| fact.not_before);
     let window = measure::window(spec, status);
     let alerts = &observed.signals.alerts;
+    let recovered = status.fact(FactName::Recovered);
+    let end_unseen = recovered.is_none() && observed.signals.is_unknown(observed.now);
     let basis = Basis {
         spec,
         status,
         covered: window.is_some_and(|(from, to)| alerts.covers(from, to.min(observed.now))),
         watched_until: observed.now,
+        end_unseen,
         alert: measure::counted_alert(alerts, alert_filter, injected),
         also_fired: alerts.also_fired(alert_filter, injected),
     };
-    let recovered = status.fact(FactName::Recovered);
     let attributed =
         recovered.and(cluster).map(|cluster| attribution::recovered_by(status, cluster));
     let (detection, detection_reason) = measure::detection(&basis);
@@ -188,9 +194,9 @@ fn measured(
             && absence::recorded(status).is_empty(),
         changes: changes(status),
         impact,
-        blind: blind(&observed.signals.gaps(), injected),
+        blind: blind(&observed.signals.gaps(observed.now), injected),
         tolerates: spec.tolerates,
-        back: status.fact(FactName::Recovered).is_some(),
+        back: recovered.is_some() || end_unseen,
         detection: Some((detection.answer, detection_reason)),
         recovery: Some((recovery.answer, recovery_reason)),
     };

@@ -40,6 +40,9 @@ fn unsteady(input: &GuardInput<'_>, needed: Duration) -> Option<String> {
 
 fn failing(input: &GuardInput<'_>, series: &Series, needed: Duration) -> Option<String> {
     let name = &series.name;
+    if let Some(why) = &series.unsent {
+        return Some(format!("probe {name} could not be sent from here: {why}"));
+    }
     let Some(last) = series.last() else {
         return Some(format!("probe {name} has not answered yet"));
     };
@@ -122,6 +125,20 @@ mod tests {
             let says = format!("refused by guard ServicesFound: probe answers: {why}");
             assert_eq!(status.summary, Some(says));
         }
+    }
+
+    #[test]
+    fn a_probe_that_cannot_be_sent_is_waited_for_and_is_not_said_to_fail() {
+        let plan = plan(&json!({"steadyFor": "10s"}));
+        let status = status(&plan, &[(FactName::Accepted, 0.0)]);
+        let mut signals = Signals::new(Some(&plan.spec), at(0.0));
+        signals.probes[0].unsent = Some("64 source ports in a row are taken".to_owned());
+        let cluster = ClusterState { read_at: at(10.0), ..healthy() };
+        let decision = decided(&plan, Some(status), Some(&cluster), &signals, 10.0);
+        let Decision::Record(status) = decision else { panic!("{decision:?}") };
+        let injected = crate::api::conditions::get(&status.conditions, "Injected").unwrap();
+        let says = "probe answers could not be sent from here: 64 source ports in a row are taken";
+        assert_eq!(injected.message, says);
     }
 
     #[test]

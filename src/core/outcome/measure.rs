@@ -26,6 +26,8 @@ pub struct Basis<'a> {
     pub covered: bool,
     /// Until when alerts were watched for.
     pub watched_until: Moment,
+    /// Whether nobody could see at the end if the service was back.
+    pub end_unseen: bool,
     /// The alert that counted, where this process saw it.
     pub alert: Option<AlertRef>,
     /// Alerts that did not count.
@@ -170,6 +172,7 @@ pub fn recovery(
             (Answer::Inconclusive, Some(doubt(basis, FactName::Recovered)))
         }
         Some(answer) => (answer, None),
+        None if basis.end_unseen => (Answer::Inconclusive, Some(Reason::ObservationGap)),
         None => (Answer::No, None),
     };
     let result = RecoveryResult {

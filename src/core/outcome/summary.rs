@@ -145,6 +145,7 @@ mod tests {
             status: &status,
             covered: true,
             watched_until: at(300.0),
+            end_unseen: false,
             alert: None,
             also_fired: Vec::new(),
         };

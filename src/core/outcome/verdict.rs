@@ -18,7 +18,7 @@ pub struct Case {
     pub blind: bool,
     /// Whether the hypothesis was that users notice nothing.
     pub tolerates: bool,
-    /// Whether the service was back at the end.
+    /// Whether the service was back at the end, or nobody could see whether it was.
     pub back: bool,
     /// The answers, each with its reason where it is inconclusive.
     pub detection: Option<(Answer, Option<Reason>)>,

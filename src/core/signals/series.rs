@@ -27,6 +27,8 @@ pub struct Series {
     pub address: Option<std::net::SocketAddr>,
     /// Why there is no address for it, which no waiting changes.
     pub unreachable: Option<String>,
+    /// What was lacking here when a sample was due and could not be sent, since the last one that was.
+    pub unsent: Option<String>,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
     /// The longest time between two samples that is no gap.
@@ -67,6 +69,7 @@ impl Series {
             name: name.to_owned(),
             address: None,
             unreachable: None,
+            unsent: None,
             spacing: interval + timeout,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),
@@ -91,6 +94,7 @@ impl Series {
 
     /// Takes up a sample; samples come in order.
     pub fn push(&mut self, sample: Sample) {
+        self.unsent = None;
         let after_gap = self.note_gap(&sample);
         if self.counting {
             self.count(&sample);
@@ -139,6 +143,12 @@ impl Series {
         self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
     }
 
+    /// The longest time between two samples that is no gap.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Whether its last sample is recent enough to speak of now.
     #[must_use]
     pub fn is_fresh(&self, now: Moment) -> bool {
@@ -157,10 +167,11 @@ impl Series {
         self.last.as_ref()
     }
 
-    /// Times during which no sample was taken although one was due.
-    #[must_use]
-    pub fn gaps(&self) -> &[Span] {
-        &self.gaps
+    /// Times until `now` during which no sample was taken although one was due, since the look began at `since`.
+    pub fn gaps(&self, since: Moment, now: Moment) -> impl Iterator<Item = Span> {
+        let last = self.last.as_ref().map_or(since, |last| last.ended);
+        let lasts = Duration::between(last, now) > self.patience;
+        self.gaps.iter().copied().chain(lasts.then(|| Span::new(last, now)))
     }
 
     /// Whether a sample was due before this one that was not taken.
@@ -240,7 +251,9 @@ mod tests {
             good: true,
             detail: String::new(),
         });
-        assert_eq!(series.gaps(), [Span::new(at(1.1), at(20.0))]);
+        let gap = Span::new(at(1.1), at(20.0));
+        assert!(series.gaps(at(0.0), at(24.1)).eq([gap]));
+        assert!(series.gaps(at(0.0), at(24.2)).eq([gap, Span::new(at(20.1), at(24.2))]));
     }
 
     /// One sample, a tenth of a second long.

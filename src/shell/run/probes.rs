@@ -3,8 +3,6 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use k8s_openapi::api::core::v1::Service;
-use kube::Api;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::registry::Lookout;
@@ -13,14 +11,11 @@ use crate::{
         Duration, ExperimentRun,
         experiment::{HttpProbe, Probe, TcpProbe},
     },
-    core::{
-        cluster::reach,
-        signals::{
-            default_timeout,
-            series::{Sample, Series},
-        },
+    core::signals::{
+        default_timeout,
+        series::{Sample, Series},
     },
-    shell::{call::call, context::Context},
+    shell::{context::Context, net::ProbeError},
 };
 
 /// Samples one probe until its task is aborted; `index` is its place among the sampled ones of the
@@ -33,23 +28,19 @@ pub async fn sample(
     index: Option<usize>,
 ) {
     let Some(target) = ProbeTarget::of(&probe) else { return };
+    let services = context.services.of(&context.reads, &lookout.run.0);
     let mut ticks = interval_at(Instant::now(), target.interval.std());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut address: Result<SocketAddr, Unknown> =
-        Err(Unknown::Now("not looked up yet".to_owned()));
     loop {
         ticks.tick().await;
+        let address = services.address(&target.service, target.port).await;
         let started = lookout.clock.now();
-        if address.is_err() {
-            address = target.address(&context, &lookout.run.0).await;
-        }
-        let outcome = match &address {
-            Ok(address) => target.try_once(&context, *address, &lookout.run.0).await,
-            Err(unknown) => Err(unknown.words().to_owned()),
+        let outcome = match (&address, services.turn()) {
+            (Ok(address), Ok(_turn)) => target.try_once(&context, *address, &lookout.run.0).await,
+            (Err(error), _) => Err(error.clone()),
+            (Ok(_), Err(error)) => Err(error),
         };
         let ended = lookout.clock.now();
-        let good = outcome.is_ok();
-        let detail = outcome.err().unwrap_or_default();
         let (flipped, _) = lookout.see(|signals| {
             let series = match index {
                 Some(index) => signals.probes.get_mut(index),
@@ -58,8 +49,19 @@ pub async fn sample(
             series.is_some_and(|series| {
                 let before = state(series);
                 series.address = address.as_ref().ok().copied();
-                series.unreachable = address.as_ref().err().and_then(Unknown::for_good);
-                series.push(Sample { started, ended, good, detail });
+                series.unreachable = match &address {
+                    Err(ProbeError::Failed(why)) => Some(why.clone()),
+                    Ok(_) | Err(ProbeError::Unsent(_)) => None,
+                };
+                match outcome {
+                    Ok(()) => {
+                        series.push(Sample { started, ended, good: true, detail: String::new() });
+                    }
+                    Err(ProbeError::Failed(detail)) => {
+                        series.push(Sample { started, ended, good: false, detail });
+                    }
+                    Err(ProbeError::Unsent(why)) => series.unsent = Some(why),
+                }
                 before != state(series)
             })
         });
@@ -72,29 +74,6 @@ pub async fn sample(
 /// What others need to hear of when it changes.
 fn state(series: &Series) -> (bool, bool) {
     (series.good_since().is_some(), series.impact_since().is_some())
-}
-
-/// Why it is not known where to ask.
-enum Unknown {
-    /// It may be known the next time.
-    Now(String),
-    /// No waiting changes it.
-    ForGood(String),
-}
-
-impl Unknown {
-    fn words(&self) -> &str {
-        match self {
-            Self::Now(words) | Self::ForGood(words) => words,
-        }
-    }
-
-    fn for_good(&self) -> Option<String> {
-        match self {
-            Self::Now(_) => None,
-            Self::ForGood(words) => Some(words.clone()),
-        }
-    }
 }
 
 /// One probe, with its defaults filled in.
@@ -126,21 +105,12 @@ impl ProbeTarget {
         })
     }
 
-    /// The address by which users reach the Service.
-    async fn address(&self, context: &Context, namespace: &str) -> Result<SocketAddr, Unknown> {
-        let services: Api<Service> = Api::namespaced(context.reads.clone(), namespace);
-        let service = call("read the Service", services.get_opt(&self.service)).await;
-        let service = service.map_err(|error| Unknown::Now(error.to_string()))?;
-        reach::address(service.as_ref(), (namespace, &self.service), self.port)
-            .map_err(Unknown::ForGood)
-    }
-
     async fn try_once(
         &self,
         context: &Context,
         address: SocketAddr,
         namespace: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), ProbeError> {
         match &self.path {
             Some(path) => {
                 let host = format!("{}.{namespace}.svc", self.service);

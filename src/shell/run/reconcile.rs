@@ -16,7 +16,7 @@ use crate::{
     core::{
         cluster::{ClusterState, Lever, Rival},
         decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject, pace},
-        plan::Plan,
+        plan::{Plan, Problem},
         signals::Signals,
     },
     detectors,
@@ -339,8 +339,13 @@ async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Erro
     let name = &run.spec.experiment;
     let experiments: Api<Experiment> =
         Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    Ok(match call("read the Experiment", experiments.get_opt(name)).await? {
-        Some(experiment) => valid(&experiment.spec, experiment.metadata.generation),
-        None => Subject::Missing(name.to_string()),
-    })
+    match call("read the Experiment", experiments.get_opt(name)).await {
+        Ok(Some(experiment)) => Ok(valid(&experiment.spec, experiment.metadata.generation)),
+        Ok(None) => Ok(Subject::Missing(name.to_string())),
+        Err(error) if error.is_unreadable() => {
+            let message = format!("{error}: apply it again as `firedrill validate` accepts it");
+            Ok(Subject::Invalid(vec![Problem { path: "spec".to_owned(), message }]))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -76,7 +76,7 @@ fn a_recovery_that_comes_too_late_is_measured_as_late() {
     let plan = within(3);
     let signals = killed(&plan, "----+++++", 14.5);
     assert_eq!(ended(&plan, status(&plan, &INJECTED), &signals, 18.9), None, "not proven yet");
-    let over = ended(&plan, status(&plan, &INJECTED), &signals, 19.2).unwrap();
+    let over = ended(&plan, status(&plan, &INJECTED), &signals, 20.1).unwrap();
     assert_eq!(
         (over.verdict, over.reason),
         (Some(Verdict::ObjectiveMissed), Some(Reason::RecoveryMissed))
@@ -104,6 +104,25 @@ fn what_is_not_back_after_twice_the_objective_is_not_back() {
         summary.starts_with("not known whether it was noticed in time (objective 5m)"),
         "{summary}"
     );
+}
+
+#[test]
+fn what_nobody_could_sample_any_more_is_not_said_to_be_broken() {
+    let plan = within(3);
+    // The last sample ends at 12.1 and failed; then none can be sent. The run is over at 16.
+    let mut signals = killed(&plan, "--", 14.5);
+    signals.probes[0].unsent = Some("Too many open files".to_owned());
+    // For as long as is no gap a sample may still come.
+    assert_eq!(ended(&plan, status(&plan, &INJECTED), &signals, 20.0), None);
+    let over = ended(&plan, status(&plan, &INJECTED), &signals, 20.1).unwrap();
+    assert_eq!(over.verdict, Some(Verdict::Inconclusive));
+    assert_eq!(over.recovery.unwrap().answer, Answer::Inconclusive);
+    let gaps = over.impact.unwrap().gaps;
+    assert_eq!((gaps[0].from, gaps[0].to), (at(12.1), at(20.1)));
+    // Pods that are not ready are seen by the watch.
+    signals.pods.remove("uid-2", at(15.0));
+    let broken = ended(&plan, status(&plan, &INJECTED), &signals, 20.1).unwrap();
+    assert_eq!(broken.verdict, Some(Verdict::NotRecovered));
 }
 
 /// A look that began at 26.2, after another process had seen the impact begin at 11 and was gone since 12.
@@ -287,6 +306,7 @@ fn where_nobody_saw_the_revert_the_answer_that_depends_on_it_is_open() {
             status: &status,
             covered: true,
             watched_until: at(99.0),
+            end_unseen: false,
             alert: None,
             also_fired: Vec::new(),
         };
@@ -303,7 +323,7 @@ fn facts_stand_in_the_order_of_their_instants_whenever_they_are_seen() {
     let plan = within(3);
     let signals = killed(&plan, "----+++++", 14.5);
     let known = [&INJECTED[..], &[(FactName::Notified, 16.0)]].concat();
-    let over = ended(&plan, status(&plan, &known), &signals, 19.2).unwrap();
+    let over = ended(&plan, status(&plan, &known), &signals, 20.1).unwrap();
     let names: Vec<_> = over.facts.iter().map(|fact| fact.name).collect();
     let found = [
         FactName::Restored,

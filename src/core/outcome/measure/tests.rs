@@ -31,7 +31,15 @@ fn run(seen: &[Seen]) -> (ExperimentSpec, ExperimentRunStatus) {
 /// What is known of it where an alert source told of the whole time, which was a minute.
 fn basis<'a>(spec: &'a ExperimentSpec, status: &'a ExperimentRunStatus) -> Basis<'a> {
     let (alert, also_fired) = (None, Vec::new());
-    Basis { spec, status, covered: true, watched_until: at(60.0), alert, also_fired }
+    Basis {
+        spec,
+        status,
+        covered: true,
+        watched_until: at(60.0),
+        end_unseen: false,
+        alert,
+        also_fired,
+    }
 }
 
 /// Nobody looked from then to then.
