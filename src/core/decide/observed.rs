@@ -148,11 +148,7 @@ impl<'a> Observed<'a> {
     }
 
     pub(super) fn alert_filter(&self, plan: &'a Plan) -> AlertFilter<'a> {
-        AlertFilter {
-            plan,
-            namespace: self.namespace(),
-            namespace_label: self.config.namespace_label(),
-        }
+        AlertFilter { plan, namespace: self.namespace(), labels: self.config.alert_labels() }
     }
 
     pub(super) fn generation(&self) -> Option<i64> {

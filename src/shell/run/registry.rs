@@ -10,6 +10,7 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
     api::{ExperimentRun, Moment},
+    config::AlertLabels,
     core::{
         alerts::AlertFilter,
         cluster::ClusterState,
@@ -85,8 +86,8 @@ impl Lookout {
 
     /// By what alerts are judged; absent where the experiment is not valid.
     #[must_use]
-    pub fn alert_filter<'a>(&'a self, namespace_label: &'a str) -> Option<AlertFilter<'a>> {
-        Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
+    pub fn alert_filter<'a>(&'a self, labels: AlertLabels<'a>) -> Option<AlertFilter<'a>> {
+        Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, labels })
     }
 
     /// Changes what was seen and gives the version after that.
