@@ -2,6 +2,7 @@
 
 mod aside;
 mod channel;
+pub mod expression;
 mod filter;
 pub mod matcher;
 mod on;

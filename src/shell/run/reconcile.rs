@@ -106,16 +106,16 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     }
     let subject = subject(context, run).await?;
     let plan = match &subject {
-        Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
+        Subject::Valid { plan, .. } => Some(plan.clone()),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let warnings = if pace::leaves_time(run, plan.as_ref()) {
+    let warnings = if pace::leaves_time(run, plan.as_deref()) {
         warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
     } else {
         Vec::new()
     };
     let clock = context.wall.clock();
-    let mut signals = begin(clock.now(), &status, plan.as_ref());
+    let mut signals = begin(clock.now(), &status, plan.as_deref());
     signals.warnings = warnings;
     signals.alerts = detectors::history(&context.config);
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)))
@@ -329,8 +329,8 @@ fn watch(
 
 /// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
 async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
-    let valid = |spec, generation| match Plan::parse(spec) {
-        Ok(plan) => Subject::Valid { plan: Box::new(plan), generation },
+    let valid = |spec, generation| match context.registry.plan(spec) {
+        Ok(plan) => Subject::Valid { plan, generation },
         Err(problems) => Subject::Invalid(problems),
     };
     if let Some(spec) = run.effective_spec(None) {

@@ -9,13 +9,13 @@ use std::{
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
-    api::{ExperimentRun, Moment},
+    api::{ExperimentRun, ExperimentSpec, Moment},
     config::AlertLabels,
     core::{
         alerts::AlertFilter,
         cluster::ClusterState,
         decide::{Debriefing, Report, Subject, pace::Pace},
-        plan::Plan,
+        plan::{Plan, Problem},
         signals::Signals,
     },
     shell::clock::Clock,
@@ -65,7 +65,7 @@ pub struct Lookout {
     /// By which everything about the run is measured.
     pub clock: Clock,
     /// The plan, by which alerts are judged.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Namespace and name of the run.
     pub run: (String, String),
 }
@@ -73,7 +73,12 @@ pub struct Lookout {
 impl Lookout {
     /// Begins with what was seen so far.
     #[must_use]
-    pub fn new(signals: Signals, plan: Option<Plan>, run: &ExperimentRun, clock: Clock) -> Self {
+    pub fn new(
+        signals: Signals,
+        plan: Option<Arc<Plan>>,
+        run: &ExperimentRun,
+        clock: Clock,
+    ) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             signals: Mutex::new((signals, 0)),
@@ -109,6 +114,19 @@ impl Registry {
     /// What is kept about the run with this UID.
     pub fn get(&self, uid: &str) -> Option<Arc<Entry>> {
         lock(&self.0).get(uid).cloned()
+    }
+
+    /// The plan of that spec; that of a run that is looked at and has the same, with all that is compiled of it.
+    ///
+    /// # Errors
+    /// With every problem at once.
+    pub fn plan(&self, spec: &ExperimentSpec) -> Result<Arc<Plan>, Vec<Problem>> {
+        let known = lock(&self.0)
+            .values()
+            .filter_map(|entry| entry.lookout.plan.as_ref())
+            .find(|plan| plan.spec == *spec)
+            .cloned();
+        known.map_or_else(|| Plan::parse(spec).map(Arc::new), Ok)
     }
 
     /// Begins to keep something about the run with this UID.
@@ -167,4 +185,38 @@ impl Drop for Entry {
 /// A panic while the lock was held leaves whole values behind, so its poison means nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::run::ExperimentRunSpec,
+        core::{guards::abort::tests::plan, signals::pods::tests::at},
+    };
+
+    #[tokio::test]
+    async fn runs_of_the_same_spec_share_one_plan_for_as_long_as_one_of_them_is_looked_at() {
+        let registry = Registry::default();
+        let spec = plan(&json!({"abortOn": [r#"{a=~"b|c"}"#]})).spec;
+        let run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
+        let open = |uid: &str, spec: &ExperimentSpec| {
+            let plan = registry.plan(spec).unwrap();
+            let signals = Signals::new(Some(spec), at(0.0));
+            let lookout =
+                Lookout::new(signals, Some(plan.clone()), &run, Clock::starting_at(at(0.0)));
+            registry.insert(uid, lookout, Subject::Valid { plan: plan.clone(), generation: None });
+            plan
+        };
+        let (one, same) = (open("1", &spec), open("2", &spec));
+        assert!(Arc::ptr_eq(&one, &same));
+        let other = ExperimentSpec { owner: "somebody else".into(), ..spec.clone() };
+        assert!(!Arc::ptr_eq(&one, &open("3", &other)));
+        registry.forget("1");
+        assert!(Arc::ptr_eq(&one, &registry.plan(&spec).unwrap()));
+        registry.forget_all();
+        assert!(!Arc::ptr_eq(&one, &registry.plan(&spec).unwrap()));
+    }
 }
