@@ -50,7 +50,7 @@ pub async fn reconcile(
     };
     let mut memory = entry.memory.lock().await;
     let latest = newest(memory.latest.take(), run);
-    memory.latest = Some(latest);
+    memory.keep(latest);
     for _ in 0..STEPS_MAX {
         match step(&context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
@@ -66,7 +66,7 @@ pub async fn reconcile(
                 return Ok(Action::await_change());
             }
             Err(Error::Conflict(_)) => match read(&context, run).await? {
-                Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
+                Some(live) if live.uid() == run.uid() => memory.keep(live),
                 _ => {
                     context.registry.forget(run.uid());
                     return Ok(Action::await_change());
@@ -166,7 +166,7 @@ async fn step(
             memory.report = None;
             turns::log(Some(&run), &written);
             context.events.announce(Some(&run), &written, entry.lookout.clock.now()).await;
-            memory.latest = Some(written);
+            memory.keep(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
@@ -228,11 +228,11 @@ async fn act(
     match effect {
         Effect::AddFinalizer => {
             let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.latest = Some(held.await?);
+            memory.keep(held.await?);
         }
         Effect::ReleaseFinalizer => {
             let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.latest = Some(free.await?);
+            memory.keep(free.await?);
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;

@@ -18,7 +18,7 @@ use crate::{
         plan::{Plan, Problem},
         signals::Signals,
     },
-    shell::clock::Clock,
+    shell::{clock::Clock, controller},
 };
 
 /// What is kept per run, by UID.
@@ -39,7 +39,7 @@ pub struct Entry {
 /// What the reconciler keeps between two looks.
 #[derive(Default)]
 pub struct Memory {
-    /// The run as last written or read by this process.
+    /// The run as last written or read by this process, by [`keep`](Self::keep).
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
     pub cluster: Option<ClusterState>,
@@ -55,6 +55,14 @@ pub struct Memory {
     pub counts: bool,
     /// When the cluster may be read again.
     pub pace: Pace,
+}
+
+impl Memory {
+    /// Keeps the run as it was just written or read.
+    pub fn keep(&mut self, mut run: ExperimentRun) {
+        controller::forget_notes(&mut run.metadata);
+        self.latest = Some(run);
+    }
 }
 
 /// What was seen of one run, and up to where it has been written down.
@@ -196,6 +204,16 @@ mod tests {
         api::run::ExperimentRunSpec,
         core::{guards::abort::tests::plan, signals::pods::tests::at},
     };
+
+    #[test]
+    fn what_is_kept_of_a_run_that_was_written_has_no_notes_of_others() {
+        let mut run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
+        run.metadata.annotations = Some([("note".to_owned(), "long".to_owned())].into());
+        let mut memory = Memory::default();
+        memory.keep(run.clone());
+        run.metadata.annotations = None;
+        assert_eq!(memory.latest, Some(run));
+    }
 
     #[tokio::test]
     async fn runs_of_the_same_spec_share_one_plan_for_as_long_as_one_of_them_is_looked_at() {
