@@ -60,9 +60,13 @@ pub struct Alertmanager {
     /// How long an answer may take; default 3s.
     #[serde(default = "three_seconds")]
     pub timeout: Duration,
-    /// The label that names an alert's namespace; empty switches that off; default `namespace`.
+    /// The label that names an alert's namespace: one that names another is nowhere in a run. Empty switches
+    /// that off, and every run may show every alert; default `namespace`.
     #[serde(default = "namespace_label")]
     pub namespace_label: String,
+    /// The labels that a run shows, beside the name, of an alert that names no namespace; default none.
+    #[serde(default)]
+    pub cluster_labels: Vec<String>,
 }
 
 impl Alertmanager {
@@ -76,6 +80,15 @@ impl Alertmanager {
             timeout: self.timeout,
         }
     }
+}
+
+/// What is said of the labels of alerts, whichever source tells of them.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertLabels<'a> {
+    /// The label that names an alert's namespace; empty where none does.
+    pub namespace: &'a str,
+    /// The labels that are shown, beside the name, of an alert that names no namespace.
+    pub cluster: &'a [String],
 }
 
 /// The receiver of notifications, at `/v1/alertmanager`; `/metrics` is told there too.
@@ -145,10 +158,16 @@ impl Config {
         serde_yaml::from_str(&text).map_err(|error| Error::Parse(path.to_owned(), error))
     }
 
-    /// The label that names an alert's namespace.
+    /// What is said of the labels of alerts.
     #[must_use]
-    pub fn namespace_label(&self) -> &str {
-        self.alertmanager.as_ref().map_or("namespace", |alertmanager| &alertmanager.namespace_label)
+    pub fn alert_labels(&self) -> AlertLabels<'_> {
+        match &self.alertmanager {
+            Some(alertmanager) => AlertLabels {
+                namespace: &alertmanager.namespace_label,
+                cluster: &alertmanager.cluster_labels,
+            },
+            None => AlertLabels { namespace: NAMESPACE_LABEL, cluster: &[] },
+        }
     }
 
     /// Whether the configuration protects `namespace`.
@@ -165,8 +184,10 @@ const fn three_seconds() -> Duration {
     Duration::seconds(3)
 }
 
+const NAMESPACE_LABEL: &str = "namespace";
+
 fn namespace_label() -> String {
-    "namespace".to_owned()
+    NAMESPACE_LABEL.to_owned()
 }
 
 #[cfg(test)]

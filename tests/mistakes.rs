@@ -108,6 +108,14 @@ fn matchers() {
         r#"['{team=~"(a"}']"#,
         r#"spec.detection.alerts[0]: "(a" is no regular expression (unclosed group); write = in place of =~ to compare the text itself"#,
     );
+    check(
+        r#"['{team=~"a**"}']"#,
+        r#"spec.detection.alerts[0]: "a**" is no regular expression of RE2, which matchers are written in, or means something else there: a repetition of a repetition; put the inner one into (?:...)"#,
+    );
+    check(
+        r#"['{team=~"[a-z]{999}(.*b){999}"}']"#,
+        r#"spec.detection.alerts[0]: "[a-z]{999}(.*b){999}" is too large a regular expression: compiled, all of an experiment may take 64 KiB together, and this one needs more than the 64 that are left; repeat less often, or write = in place of =~ where that is enough"#,
+    );
 }
 
 #[test]

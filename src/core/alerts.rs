@@ -2,6 +2,7 @@
 
 mod aside;
 mod channel;
+pub mod expression;
 mod filter;
 pub mod matcher;
 mod on;
@@ -12,7 +13,7 @@ pub use channel::Channel;
 pub use filter::AlertFilter;
 
 use crate::{
-    api::{Duration, Moment, run::AlertRef},
+    api::{Duration, Moment},
     core::span::Span,
 };
 use matcher::Labels;
@@ -45,17 +46,6 @@ impl AlertReport {
     #[must_use]
     pub fn name(&self) -> &str {
         crate::core::words::alert(&self.labels)
-    }
-
-    /// The alert by its labels.
-    #[must_use]
-    pub fn reference(&self, note: Option<&str>) -> AlertRef {
-        AlertRef {
-            labels: self.labels.clone(),
-            fingerprint: self.fingerprint.clone(),
-            source: self.channel.name.to_owned(),
-            note: note.map(str::to_owned),
-        }
     }
 
     /// The alert of a notification that arrived at `received`: that it is resolved is not what calls people.

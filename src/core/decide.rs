@@ -45,6 +45,8 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
@@ -82,7 +84,7 @@ pub(crate) mod tests {
         signals: &Signals,
         now: f64,
     ) -> Decision {
-        let subject = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
+        let subject = Subject::Valid { plan: Arc::new(plan.clone()), generation: None };
         decided_of(&subject, status, cluster, signals, now)
     }
 

@@ -6,7 +6,10 @@ use crate::{
         Duration, ExperimentSpec,
         run::{ExperimentRef, Warning},
     },
-    core::alerts::matcher::{Labels, Matchers},
+    core::alerts::{
+        expression::Room,
+        matcher::{Labels, Matchers},
+    },
     faults::{self, Means},
 };
 
@@ -34,9 +37,10 @@ impl Plan {
     /// # Errors
     /// With every problem at once.
     pub fn parse(spec: &ExperimentSpec) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let alerts = matchers("spec.detection.alerts", &spec.detection.alerts, &mut problems);
-        let aborts = matchers("spec.guards.abortOn", &spec.guards.abort_on, &mut problems);
+        let (mut room, mut problems) = (Room::default(), Vec::new());
+        let mut read = |path: &str, texts| matchers(path, texts, &mut room, &mut problems);
+        let alerts = read("spec.detection.alerts", &spec.detection.alerts);
+        let aborts = read("spec.guards.abortOn", &spec.guards.abort_on);
         if problems.is_empty() {
             Ok(Self { spec: spec.clone(), alerts, aborts })
         } else {
@@ -118,10 +122,15 @@ pub fn followed_for(spec: &ExperimentSpec) -> Duration {
 }
 
 /// Reads every text of a list; what is wrong is added to `problems`.
-fn matchers(path: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<Matchers> {
+fn matchers(
+    path: &str,
+    texts: &[String],
+    room: &mut Room,
+    problems: &mut Vec<Problem>,
+) -> Vec<Matchers> {
     let mut read = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        match Matchers::parse(text) {
+        match Matchers::parse(text, room) {
             Ok(matchers) => read.push(matchers),
             Err(error) => problems
                 .push(Problem { path: format!("{path}[{index}]"), message: error.to_string() }),
@@ -147,6 +156,24 @@ mod tests {
         });
         let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
         plan.warnings().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_expressions_of_both_lists_share_one_room_and_each_that_does_not_fit_is_named() {
+        let greedy = r#"a=~"\w{200}","#.repeat(20);
+        let (small, equal) = (r#"{a=~"b|c"}"#, r#"{a="b"}"#);
+        let spec = json!({
+            "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},
+            "fault": {"podKill": {"count": 1}}, "duration": "1m",
+            "steadyState": [{"name": "whole", "workload": {}}],
+            "detection": {"alerts": [small, greedy, equal]},
+            "guards": {"abortOn": [equal, greedy, small]},
+        });
+        let problems = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(paths, ["spec.detection.alerts[1]", "spec.guards.abortOn[1]"]);
+        let says = "\"\\\\w{200}\" is too large a regular expression: compiled, all of an experiment may take 64 KiB";
+        assert!(problems.iter().all(|problem| problem.message.starts_with(says)), "{problems:?}");
     }
 
     #[test]

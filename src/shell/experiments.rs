@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Preconditions},
-    runtime::{controller::Action, watcher},
+    runtime::{
+        controller::{Action, Config},
+        watcher,
+    },
 };
 
 use super::{
@@ -27,12 +30,15 @@ use crate::{
 
 /// After an error an Experiment is looked at again so soon.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How many are judged at once: of each the plan is compiled, and dropped again, and the alert sources' rules are read.
+const AT_ONCE: u16 = 8;
 
 /// Looks at every Experiment when it changes and when one of its runs ends.
 pub async fn control(context: Arc<Context>, feed: Feed<Experiment>) {
     let experiments = Api::all(context.reads.clone());
     let controller = feed.controller(experiments, watcher::Config::default(), |_| {});
-    controller::run(controller, reconcile, PAUSE, context).await;
+    let bounded = controller.with_config(Config::default().concurrency(AT_ONCE));
+    controller::run(bounded, reconcile, PAUSE, context).await;
 }
 
 async fn reconcile(

@@ -48,8 +48,7 @@ pub async fn of_experiment(context: &Context, namespace: &str, plan: &Plan) -> V
 
 async fn of_plan(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
     let (mut warnings, rules) = sources(context).await;
-    let namespace_label = context.config.namespace_label();
-    let alert_filter = AlertFilter { plan, namespace, namespace_label };
+    let alert_filter = AlertFilter { plan, namespace, labels: context.config.alert_labels() };
     warnings.extend(rules.iter().flat_map(|rules| rules::unmatched(&alert_filter, rules)));
     warnings.extend(plan.warnings());
     warnings

@@ -8,11 +8,14 @@ use std::{
 };
 
 use crate::support::{
-    Ground, eventually,
+    Ground, eventually, spec,
     terminal::{File, with_kubeconfig},
     verdict,
 };
-use firedrill::api::run::{Reason, Verdict};
+use firedrill::api::{
+    Experiment, ExperimentRun,
+    run::{Reason, Verdict},
+};
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
     core::v1::{Node, Service, ServiceAccount},
@@ -259,4 +262,34 @@ async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
     let run = ground.run(json!({"dryRun": true, "template": {"steadyState": tcp}})).await;
     let plan = ground.finished(&run).await.status.unwrap().journal.unwrap();
     assert!(plan.guards.iter().all(|guard| guard.passed), "the remedy works: {:?}", plan.guards);
+}
+
+#[tokio::test]
+async fn expressions_that_would_fill_the_memory_are_refused_at_the_object_and_end_its_run() {
+    let ground = Ground::new("greedy").await;
+    let text = r#"a=~"\w{200}","#.repeat(20);
+    let mut greedy = spec();
+    greedy["detection"]["alerts"] = json!(vec![&text; 16]);
+    greedy["guards"]["abortOn"] = json!(vec![&text; 16]);
+    let experiment = json!({"metadata": {"name": "greedy"}, "spec": greedy});
+    let experiments = ground.api::<Experiment>();
+    let experiment = serde_json::from_value(experiment).unwrap();
+    experiments.create(&PostParams::default(), &experiment).await.unwrap();
+    let ready = eventually("it is judged", 20, async || {
+        let conditions = experiments.get("greedy").await.ok()?.status?.conditions;
+        conditions.into_iter().find(|condition| condition.type_ == "Ready")
+    })
+    .await;
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "Invalid"));
+    let says = r#": "\\w{200}" is too large a regular expression: compiled, all of an experiment may take 64 KiB together"#;
+    for path in ["spec.detection.alerts[15]", "spec.guards.abortOn[15]"] {
+        assert!(ready.message.contains(&format!("{path}{says}")), "{}", ready.message);
+    }
+    let spec = serde_json::from_value(json!({"experiment": "greedy"})).unwrap();
+    let run = ExperimentRun::new("greedy-1", spec);
+    let run = ground.api().create(&PostParams::default(), &run).await.unwrap();
+    let run = ground.finished(&run).await;
+    assert_eq!(verdict(&run), (Some(Verdict::Error), Some(Reason::InvalidSpec)));
+    let summary = run.status.unwrap().summary.unwrap();
+    assert!(summary.starts_with(&format!("refused: spec.detection.alerts[0]{says}")), "{summary}");
 }

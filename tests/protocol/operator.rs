@@ -1,7 +1,7 @@
 //! What the product does about what it sees. Everything is asked of the product itself, each question
 //! once: the answers are kept.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use firedrill::{
     api::{
@@ -99,7 +99,7 @@ impl Product {
             targets: Table::new(),
             writes: Table::new(),
             sight: Signals::new(Some(&plan.spec), beginning),
-            subject: Subject::Valid { plan: Box::new(plan), generation: Some(1) },
+            subject: Subject::Valid { plan: Arc::new(plan), generation: Some(1) },
             config: Config::default(),
             moves: Memo::default(),
             applied: Memo::default(),

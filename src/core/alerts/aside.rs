@@ -19,7 +19,7 @@ impl AlertHistory {
         let mut told: Vec<AlertRef> = Vec::new();
         for report in &self.reports {
             let note = self.aside(report, alert_filter, injected);
-            let alert = note.map(|note| report.reference(Some(note)));
+            let alert = note.map(|note| alert_filter.reference(report, Some(note)));
             let is_new = |alert: &AlertRef| told.iter().all(|old| old.labels != alert.labels);
             if let Some(alert) = alert.filter(is_new) {
                 told.push(alert);
@@ -37,7 +37,7 @@ impl AlertHistory {
         injected: Moment,
     ) -> Option<&'static str> {
         let fired = report.firing.is_some_and(|firing| firing.at >= injected);
-        if !fired || !alert_filter.is_here(report) || self.counts(report, alert_filter, injected) {
+        if !fired || !alert_filter.is_known(report) || self.counts(report, alert_filter, injected) {
             return None;
         }
         let silenced = report.suppressed || self.is_silenced(report);

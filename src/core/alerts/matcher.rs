@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use super::expression::{Expression, Refusal, Room};
+use crate::core::span::crop;
 
 /// The labels of an alert.
 pub type Labels = BTreeMap<String, String>;
@@ -21,7 +22,7 @@ struct Matcher {
 #[derive(Clone, Debug)]
 enum Test {
     Equals(String),
-    Like(Regex),
+    Like(Expression),
 }
 
 impl Matcher {
@@ -34,31 +35,35 @@ impl Matcher {
     }
 }
 
-/// An expression must match the whole of a value.
-const OPEN: &str = "^(?:";
-const CLOSE: &str = ")$";
+/// How many characters of a text are told that is refused; its place is told beside it.
+const TOLD: usize = 80;
 
 /// Why a text is no matcher list.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
     /// The text does not follow the syntax.
     #[error(
-        "{0:?} is no matcher list such as {{alertname=\"CheckoutDown\",severity=~\"page|critical\"}}"
+        "{text} is no matcher list such as {{alertname=\"CheckoutDown\",severity=~\"page|critical\"}}",
+        text = told(.0)
     )]
     Syntax(String),
-    /// A regular expression does not compile.
-    #[error(
-        "{0:?} is no regular expression ({1}); write = in place of =~ to compare the text itself"
-    )]
-    Expression(String, String),
+    /// A regular expression is refused.
+    #[error("{text} {1}", text = told(.0))]
+    Expression(String, Refusal),
+}
+
+/// The text in quotes, or its beginning.
+fn told(text: &str) -> String {
+    let begun = crop(text.to_owned(), TOLD);
+    if begun == text { format!("{text:?}") } else { format!("{:?}", begun + "\u{2026}") }
 }
 
 impl Matchers {
-    /// Reads a matcher list, with or without braces.
+    /// Reads a matcher list, with or without braces; its regular expressions take of the room.
     ///
     /// # Errors
-    /// When the text does not follow the syntax or a regular expression does not compile.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
+    /// When the text does not follow the syntax or a regular expression is refused.
+    pub fn parse(text: &str, room: &mut Room) -> Result<Self, ParseError> {
         let refuse = || ParseError::Syntax(text.to_owned());
         let trimmed = text.trim();
         let mut rest = match trimmed.strip_prefix('{') {
@@ -68,7 +73,7 @@ impl Matchers {
         .trim();
         let mut matchers = Vec::new();
         while !rest.is_empty() {
-            let (matcher, after) = one(rest).ok_or_else(refuse)?;
+            let (matcher, after) = one(rest, room).ok_or_else(refuse)?;
             matchers.push(matcher?);
             rest = after.trim_start();
             rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
@@ -95,13 +100,7 @@ impl Matchers {
         let matcher = self.0.iter().find(|matcher| matcher.label == label && !matcher.negated)?;
         Some(match &matcher.test {
             Test::Equals(value) => value,
-            Test::Like(expression) => {
-                let written = expression.as_str();
-                written
-                    .strip_prefix(OPEN)
-                    .and_then(|rest| rest.strip_suffix(CLOSE))
-                    .unwrap_or(written)
-            }
+            Test::Like(expression) => &expression.written,
         })
     }
 
@@ -123,7 +122,7 @@ pub fn print(labels: &Labels) -> String {
     format!("{{{}}}", pairs.join(","))
 }
 
-fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
+fn one<'a>(text: &'a str, room: &mut Room) -> Option<(Result<Matcher, ParseError>, &'a str)> {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
     let (label, rest) = text.split_at(end);
     let rest = rest.trim_start();
@@ -137,20 +136,13 @@ fn one(text: &str) -> Option<(Result<Matcher, ParseError>, &str)> {
         return None;
     }
     let condition = if like {
-        Regex::new(&format!("{OPEN}{value}{CLOSE}"))
+        Expression::parse(&value, room)
             .map(Test::Like)
-            .map_err(|error| ParseError::Expression(value, cause(&error)))
+            .map_err(|refusal| ParseError::Expression(value, refusal))
     } else {
         Ok(Test::Equals(value))
     };
     Some((condition.map(|test| Matcher { label: label.to_owned(), negated, test }), rest))
-}
-
-/// The last line of what the library says; the others draw where in the text it is.
-fn cause(error: &regex::Error) -> String {
-    let said = error.to_string();
-    let last = said.lines().last().unwrap_or_default();
-    last.trim_start_matches("error: ").to_owned()
 }
 
 fn quoted(text: &str) -> Option<(String, &str)> {
@@ -174,6 +166,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Matchers, ParseError> {
+        Matchers::parse(text, &mut Room::default())
+    }
+
     fn labels() -> Labels {
         [("alertname", "CheckoutDown"), ("severity", "page")]
             .map(|(label, value)| (label.to_owned(), value.to_owned()))
@@ -182,7 +178,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: bool) {
-        assert_eq!(Matchers::parse(text).unwrap().matches(&labels()), expected, "{text}");
+        assert_eq!(parse(text).unwrap().matches(&labels()), expected, "{text}");
     }
 
     #[test]
@@ -200,24 +196,41 @@ mod tests {
         for text in
             ["", "{}", "alertname", r#"{alertname="x"#, r#"{a~"x"}"#, r#"{a=~"("}"#, r#"1a="x""#]
         {
-            assert!(Matchers::parse(text).is_err(), "{text:?} was accepted");
+            assert!(parse(text).is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
     fn an_impossible_expression_is_told_in_one_sentence() {
-        let said = |text| Matchers::parse(text).unwrap_err().to_string();
+        let said = |text| parse(text).unwrap_err().to_string();
         assert_eq!(
             said(r#"{team=~"(a"}"#),
             "\"(a\" is no regular expression (unclosed group); write = in place of =~ to compare the text itself"
         );
-        assert_eq!(said(r#"{team!~"x{9999}{9999}"}"#).lines().count(), 1);
+        assert_eq!(
+            said(r#"{team!~"a**"}"#),
+            "\"a**\" is no regular expression of RE2, which matchers are written in, or means something else \
+             there: a repetition of a repetition; put the inner one into (?:...)"
+        );
+        assert_eq!(
+            said(r#"{team=~"[a-z]{999}(.*b){999}"}"#),
+            "\"[a-z]{999}(.*b){999}\" is too large a regular expression: compiled, all of an experiment may take 64 KiB \
+             together, and this one needs more than the 64 that are left; repeat less often, or write = in place of \
+             =~ where that is enough"
+        );
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_told() {
+        let long = format!("{{team=~\"({}\"}}", "\u{e9}".repeat(200));
+        let told = parse(&long).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("\"({}\u{2026}\" is no", "\u{e9}".repeat(79))), "{told}");
     }
 
     #[test]
     fn printed_labels_are_read_back() {
         let mut labels = labels();
         labels.insert("note".into(), "a \"quoted\" \\ value".into());
-        assert_eq!(Matchers::parse(&print(&labels)).unwrap().labels(), labels);
+        assert_eq!(parse(&print(&labels)).unwrap().labels(), labels);
     }
 }

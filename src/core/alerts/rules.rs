@@ -5,6 +5,7 @@ use crate::{
     core::{
         alerts::{
             AlertFilter,
+            filter::{Belongs, NAME},
             matcher::{Labels, Matchers},
         },
         nearest::nearest,
@@ -32,8 +33,6 @@ pub struct Rules {
     pub rules: Vec<Rule>,
 }
 
-const NAME: &str = "alertname";
-
 impl Rule {
     /// The value that the label has on every alert of this rule, where that is certain: one with a template
     /// is not, nor one that only the series may have, or that is added on the way to Alertmanager.
@@ -45,25 +44,20 @@ impl Rule {
         value.filter(|value| !value.contains("{{"))
     }
 
-    /// The namespace that the rule names where it is another one.
-    fn elsewhere(&self, alert_filter: &AlertFilter<'_>) -> Option<&str> {
-        let named = self.value(alert_filter.namespace_label).filter(|named| !named.is_empty());
-        named.filter(|named| *named != alert_filter.namespace)
+    /// Whose its alerts are, as far as the rule itself says.
+    fn belongs(&self, alert_filter: &AlertFilter<'_>) -> Belongs {
+        alert_filter.belongs(self.value(alert_filter.labels.namespace))
     }
 
-    /// Why no alert of this rule can be meant by the matchers.
+    /// Why no alert of this rule can be meant by the matchers; of what is not shown no value is told.
     fn refusal(&self, matchers: &Matchers, alert_filter: &AlertFilter<'_>) -> Option<String> {
-        let other = matchers.conflict(|label| self.value(label)).map(|label| {
-            format!("{} has {label}={:?}", self.alert, self.value(label).unwrap_or_default())
-        });
-        let foreign = self.elsewhere(alert_filter).map(|named| {
-            let AlertFilter { namespace, namespace_label, .. } = alert_filter;
-            format!(
-                "{} has {namespace_label}={named:?}, and only alerts of {namespace} count here",
-                self.alert
-            )
-        });
-        other.or(foreign)
+        let label = matchers.conflict(|label| self.value(label))?;
+        let shown = alert_filter.shows(label, self.belongs(alert_filter));
+        let value = self.value(label).filter(|_| shown);
+        Some(match value {
+            Some(value) => format!("{} has {label}={value:?}", self.alert),
+            None => format!("{} has another {label}", self.alert),
+        })
     }
 
     fn is_named(&self, matchers: &Matchers) -> bool {
@@ -84,12 +78,19 @@ pub fn unmatched(alert_filter: &AlertFilter<'_>, Rules { of, rules }: &Rules) ->
         .collect()
 }
 
-/// Why none of the rules can fire it, as the end of a sentence; absent where one may.
+/// Why none of the rules can fire it, as the end of a sentence; absent where one may. To whom alerts of other
+/// namespaces count for nothing, their rules are not there at all.
 fn why_never(
     matchers: &Matchers,
     alert_filter: &AlertFilter<'_>,
     rules: &[Rule],
 ) -> Option<String> {
+    let namespace = alert_filter.namespace;
+    if is_elsewhere(matchers, alert_filter) {
+        return Some(format!(": only alerts of {namespace}, and of no namespace, count here"));
+    }
+    let is_known = |rule: &&Rule| rule.belongs(alert_filter) != Belongs::Elsewhere;
+    let rules: Vec<&Rule> = rules.iter().filter(is_known).collect();
     if rules.iter().any(|rule| rule.refusal(matchers, alert_filter).is_none()) {
         return None;
     }
@@ -102,9 +103,16 @@ fn why_never(
     let names = || rules.iter().map(|rule| rule.alert.as_str());
     let near = wanted.split('|').find_map(|wanted| nearest(wanted, names()));
     Some(near.map_or_else(
-        || ": none of them has that name".to_owned(),
+        || format!(": none that may count for {namespace} has that name"),
         |near| format!("; did you mean {near}?"),
     ))
+}
+
+/// Whether the matchers ask for another namespace.
+fn is_elsewhere(matchers: &Matchers, alert_filter: &AlertFilter<'_>) -> bool {
+    let asked = alert_filter.labels.namespace;
+    let refuse = |value| matchers.conflict(|label| (label == asked).then_some(value)).is_some();
+    !asked.is_empty() && refuse(alert_filter.namespace) && refuse("")
 }
 
 #[cfg(test)]
@@ -123,7 +131,7 @@ mod tests {
         vec![
             rule("CheckoutDown", &[("severity", "page"), ("namespace", "shop")]),
             rule("GatewayErrors", &[("severity", "page"), ("namespace", "edge")]),
-            rule("Slow", &[("severity", "{{ $labels.tier }}")]),
+            rule("Slow", &[("severity", "{{ $labels.tier }}"), ("customer", "acme-corp")]),
         ]
     }
 
@@ -158,24 +166,42 @@ mod tests {
             (r#"{alertname="CheckoutDwn"}"#, Some("; did you mean CheckoutDown?")),
             (r#"{alertname="checkoutdown"}"#, Some("; did you mean CheckoutDown?")),
             (r#"{alertname=~"Other|ChekoutDown"}"#, Some("; did you mean CheckoutDown?")),
-            (r#"{alertname="NodeFull"}"#, Some(": none of them has that name")),
+            (r#"{alertname="NodeFull"}"#, Some(": none that may count for shop has that name")),
             (
                 r#"{alertname="CheckoutDown",severity="critical"}"#,
                 Some(r#": CheckoutDown has severity="page""#),
             ),
+            (r#"{alertname="Slow",customer="acme"}"#, Some(": Slow has another customer")),
             (
-                r#"{alertname="GatewayErrors"}"#,
-                Some(r#": GatewayErrors has namespace="edge", and only alerts of shop count here"#),
+                r#"{alertname="Slow",namespace="edge"}"#,
+                Some(": only alerts of shop, and of no namespace, count here"),
             ),
+            (r#"{alertname="Slow",namespace=~"shop|edge"}"#, None),
+            (r#"{alertname="Slow",namespace=""}"#, None),
         ] {
             assert_eq!(said(matchers, &rules()).as_deref(), expected, "{matchers}");
         }
     }
 
     #[test]
+    fn of_a_rule_of_another_namespace_nothing_is_told_however_it_is_asked_for() {
+        for asked in [
+            r#"{alertname="GatewayErrors"}"#,
+            r#"{alertname="GatewayErors"}"#,
+            r#"{alertname=~"Gateway.*"}"#,
+            r#"{alertname="GatewayErrors",severity="info"}"#,
+        ] {
+            let expected = ": none that may count for shop has that name";
+            assert_eq!(said(asked, &rules()).as_deref(), Some(expected), "{asked}");
+        }
+        let said = said(r#"{severity="none",alertname=~".+"}"#, &rules()[1..2]);
+        assert_eq!(said.as_deref(), Some(": none that may count for shop has that name"));
+    }
+
+    #[test]
     fn where_there_is_no_rule_or_each_has_other_labels_that_is_said() {
         let none = said(r#"{alertname="CheckoutDown"}"#, &[]);
-        assert_eq!(none.as_deref(), Some(": none of them has that name"));
+        assert_eq!(none.as_deref(), Some(": none that may count for shop has that name"));
         let others = said(r#"{severity="critical"}"#, &rules()[..2]);
         assert_eq!(others.as_deref(), Some(": every one of them has other labels"));
     }

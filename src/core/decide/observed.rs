@@ -1,5 +1,7 @@
 //! What a decision about a run may depend on, and what it can be.
 
+use std::sync::Arc;
+
 use crate::{
     api::{
         Duration, Moment,
@@ -50,7 +52,7 @@ pub enum Subject {
     /// It is valid.
     Valid {
         /// The experiment.
-        plan: Box<Plan>,
+        plan: Arc<Plan>,
         /// Generation of the Experiment; absent for a template.
         generation: Option<i64>,
     },
@@ -148,11 +150,7 @@ impl<'a> Observed<'a> {
     }
 
     pub(super) fn alert_filter(&self, plan: &'a Plan) -> AlertFilter<'a> {
-        AlertFilter {
-            plan,
-            namespace: self.namespace(),
-            namespace_label: self.config.namespace_label(),
-        }
+        AlertFilter { plan, namespace: self.namespace(), labels: self.config.alert_labels() }
     }
 
     pub(super) fn generation(&self) -> Option<i64> {

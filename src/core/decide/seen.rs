@@ -50,7 +50,7 @@ pub(super) fn see(
     let alerts = &signals.alerts;
     let alert = |(span, report): (Span, &AlertReport), name| {
         let fact = after(span).fact(name, report.channel.name, "");
-        Fact { labels: report.labels.clone(), ..fact }
+        Fact { labels: alert_filter.shown(report), ..fact }
     };
     if let Some(seen) = alerts.condition_true(alert_filter, injected.not_before) {
         note(&mut status, alert(seen, FactName::ConditionTrue));
@@ -137,5 +137,54 @@ fn is_same(one: Option<Since>, other: Option<Since>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.not_before <= other.at && other.not_before <= one.at,
         (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{
+        alerts::tests::WEBHOOK,
+        cluster::tests::healthy,
+        decide::{
+            Decision,
+            tests::{decided, status},
+        },
+        guards::abort::tests::{alert, plan, signals},
+        signals::pods::tests::at,
+    };
+
+    /// The labels of each fact of an alert that is expected and has these beside its name.
+    fn told(labels: &[(&str, &str)]) -> Vec<Vec<String>> {
+        let plan = plan(&json!({}));
+        let mut signals = signals(&plan, 12.0);
+        let fired = Span::new(at(12.0), at(12.0));
+        let mut report = AlertReport {
+            condition_true: Some(fired),
+            notified: Some(fired),
+            ..alert(WEBHOOK, "Expected", Some(12.0))
+        };
+        report.labels.remove("namespace");
+        let owned = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
+        report.labels.extend(owned);
+        signals.alerts.report(report);
+        let known = [FactName::Accepted, FactName::Journaled, FactName::Injected];
+        let before = status(&plan, &known.map(|name| (name, 10.0)));
+        let cluster = ClusterState { read_at: at(12.5), ..healthy() };
+        let decision = decided(&plan, Some(before), Some(&cluster), &signals, 13.0);
+        let Decision::Record(status) = decision else { panic!("{decision:?}") };
+        let names = [FactName::ConditionTrue, FactName::Firing, FactName::Notified];
+        let facts = names.iter().filter_map(|name| status.fact(*name));
+        facts.map(|fact| fact.labels.keys().cloned().collect()).collect()
+    }
+
+    #[test]
+    fn facts_have_every_label_of_an_alert_of_their_namespace_and_the_name_alone_of_the_clusters() {
+        let customer = ("customer", "acme-corp");
+        let ours = told(&[("namespace", "shop"), customer]);
+        assert_eq!(ours, vec![vec!["alertname", "customer", "namespace"]; 3]);
+        assert_eq!(told(&[customer]), vec![vec!["alertname"]; 3]);
     }
 }

@@ -188,6 +188,8 @@ fn says(condition: &Condition, closed: &GuardResult) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
@@ -282,7 +284,7 @@ mod tests {
         let mut signals = Signals::new(Some(&plan.spec), at(0.0));
         signals.warnings = vec![warning.clone()];
         let cluster = ClusterState { read_at: at(0.0), ..healthy() };
-        let valid = Subject::Valid { plan: Box::new(plan.clone()), generation: None };
+        let valid = Subject::Valid { plan: Arc::new(plan.clone()), generation: None };
         for subject in [valid, Subject::Missing("doctor".to_owned())] {
             let decision = tests::decided_of(&subject, None, Some(&cluster), &signals, 0.5);
             let Decision::Record(status) = decision else { panic!("{decision:?}") };

@@ -43,7 +43,7 @@ impl AbortConditions<'_> {
 
     fn alert(&self, now: Moment) -> Option<Due> {
         let (at, alert) = self.signals.alerts.aborting(&self.alert_filter, self.journaled, now)?;
-        let (name, labels) = (alert.name(), matcher::print(&alert.labels));
+        let (name, labels) = (alert.name(), matcher::print(&self.alert_filter.shown(alert)));
         Some(Due { at, why: format!("{name} fired, which guards.abortOn names: {labels}") })
     }
 
@@ -109,17 +109,20 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::core::{
-        alerts::{
-            AlertReport, Channel,
-            tests::{ALERTMANAGER, PROMETHEUS, WEBHOOK, alerts},
+    use crate::{
+        config::AlertLabels,
+        core::{
+            alerts::{
+                AlertReport, Channel,
+                tests::{ALERTMANAGER, PROMETHEUS, WEBHOOK, alerts},
+            },
+            plan::Plan,
+            signals::{
+                pods::tests::{at, pod},
+                series::Sample,
+            },
+            span::Span,
         },
-        plan::Plan,
-        signals::{
-            pods::tests::{at, pod},
-            series::Sample,
-        },
-        span::Span,
     };
 
     /// A plan with a sampled probe, the target itself as another, and these guards.
@@ -138,7 +141,8 @@ pub(crate) mod tests {
     }
 
     pub fn alert_filter(plan: &Plan) -> AlertFilter<'_> {
-        AlertFilter { plan, namespace: "shop", namespace_label: "namespace" }
+        let labels = AlertLabels { namespace: "namespace", cluster: &[] };
+        AlertFilter { plan, namespace: "shop", labels }
     }
 
     pub fn alert(channel: Channel, name: &str, fired: Option<f64>) -> AlertReport {
@@ -208,6 +212,18 @@ pub(crate) mod tests {
             due(&plan, &signals, 20.0),
             Some(Due { at: at(15.0), why: expected.to_owned() })
         );
+    }
+
+    #[test]
+    fn an_alert_of_the_cluster_ends_the_run_and_its_name_alone_is_told() {
+        let plan = on_alert();
+        let mut signals = signals(&plan, 19.0);
+        let mut report = alert(ALERTMANAGER, "Bad", Some(15.0));
+        report.labels.remove("namespace");
+        report.labels.insert("customer".to_owned(), "acme-corp".to_owned());
+        signals.alerts.report(report);
+        let why = due(&plan, &signals, 20.0).unwrap().why;
+        assert_eq!(why, "Bad fired, which guards.abortOn names: {alertname=\"Bad\"}");
     }
 
     #[test]

@@ -41,15 +41,12 @@ fn completed(run: &ExperimentRun) -> Option<Moment> {
     Some(run.status.as_ref()?.fact(FactName::Completed)?.at)
 }
 
-/// Forgets what nobody here asks of a run: who wrote which field, and of one that is over and let go
-/// all but what it adds to its experiment. There may be thousands of those.
+/// Forgets of a run that is over and let go all but what it adds to its experiment: there may be thousands of those.
 pub fn forget_details(run: &mut ExperimentRun) {
-    run.metadata.managed_fields = None;
     if !run.is_released() {
         return;
     }
     run.spec.template = None;
-    run.metadata.annotations = None;
     let Some(whole) = run.status.take() else { return };
     run.status = Some(ExperimentRunStatus {
         facts: whole.facts.into_iter().filter(|fact| fact.name == FactName::Completed).collect(),

@@ -233,7 +233,7 @@ pub fn counted_alert(
     alert_filter: &AlertFilter<'_>,
     injected: Moment,
 ) -> Option<AlertRef> {
-    alerts.noticed(alert_filter, injected).map(|report| report.reference(None))
+    alerts.noticed(alert_filter, injected).map(|report| alert_filter.reference(report, None))
 }
 
 #[cfg(test)]

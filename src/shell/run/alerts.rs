@@ -60,7 +60,7 @@ fn take_up(
     seen: Result<Vec<AlertReport>, String>,
     poll: &Poll,
 ) {
-    let alert_filter = lookout.alert_filter(context.config.namespace_label());
+    let alert_filter = lookout.alert_filter(context.config.alert_labels());
     let concerns = |report: &AlertReport| {
         alert_filter.is_some_and(|alert_filter| alert_filter.concerns(report))
     };

@@ -55,10 +55,10 @@ async fn receive(context: &Context, push: Push, body: &[u8]) -> (StatusCode, Str
 /// Hands the alerts to the runs that they concern and waits until they are written down.
 async fn persist(context: &Context, told: &[AlertReport]) -> bool {
     let began = Instant::now();
-    let label = context.config.namespace_label();
+    let labels = context.config.alert_labels();
     let lookouts = context.registry.lookouts();
     let concerned = lookouts.iter().filter_map(|lookout| {
-        let alert_filter = lookout.alert_filter(label)?;
+        let alert_filter = lookout.alert_filter(labels)?;
         let received = lookout.clock.now();
         let concerning = told.iter().filter(|report| alert_filter.concerns(report)).cloned();
         let told: Vec<_> = concerning.map(|report| report.delivered(received)).collect();

@@ -50,7 +50,7 @@ pub async fn reconcile(
     };
     let mut memory = entry.memory.lock().await;
     let latest = newest(memory.latest.take(), run);
-    memory.latest = Some(latest);
+    memory.keep(latest);
     for _ in 0..STEPS_MAX {
         match step(&context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
@@ -66,7 +66,7 @@ pub async fn reconcile(
                 return Ok(Action::await_change());
             }
             Err(Error::Conflict(_)) => match read(&context, run).await? {
-                Some(live) if live.uid() == run.uid() => memory.latest = Some(live),
+                Some(live) if live.uid() == run.uid() => memory.keep(live),
                 _ => {
                     context.registry.forget(run.uid());
                     return Ok(Action::await_change());
@@ -106,16 +106,16 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
     }
     let subject = subject(context, run).await?;
     let plan = match &subject {
-        Subject::Valid { plan, .. } => Some(Plan::clone(plan)),
+        Subject::Valid { plan, .. } => Some(plan.clone()),
         Subject::Missing(_) | Subject::Invalid(_) => None,
     };
-    let warnings = if pace::leaves_time(run, plan.as_ref()) {
+    let warnings = if pace::leaves_time(run, plan.as_deref()) {
         warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
     } else {
         Vec::new()
     };
     let clock = context.wall.clock();
-    let mut signals = begin(clock.now(), &status, plan.as_ref());
+    let mut signals = begin(clock.now(), &status, plan.as_deref());
     signals.warnings = warnings;
     signals.alerts = detectors::history(&context.config);
     Ok(Some(context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)))
@@ -166,7 +166,7 @@ async fn step(
             memory.report = None;
             turns::log(Some(&run), &written);
             context.events.announce(Some(&run), &written, entry.lookout.clock.now()).await;
-            memory.latest = Some(written);
+            memory.keep(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
@@ -228,11 +228,11 @@ async fn act(
     match effect {
         Effect::AddFinalizer => {
             let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.latest = Some(held.await?);
+            memory.keep(held.await?);
         }
         Effect::ReleaseFinalizer => {
             let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.latest = Some(free.await?);
+            memory.keep(free.await?);
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;
@@ -329,8 +329,8 @@ fn watch(
 
 /// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
 async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
-    let valid = |spec, generation| match Plan::parse(spec) {
-        Ok(plan) => Subject::Valid { plan: Box::new(plan), generation },
+    let valid = |spec, generation| match context.registry.plan(spec) {
+        Ok(plan) => Subject::Valid { plan, generation },
         Err(problems) => Subject::Invalid(problems),
     };
     if let Some(spec) = run.effective_spec(None) {

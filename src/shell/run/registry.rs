@@ -9,15 +9,16 @@ use std::{
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
-    api::{ExperimentRun, Moment},
+    api::{ExperimentRun, ExperimentSpec, Moment},
+    config::AlertLabels,
     core::{
         alerts::AlertFilter,
         cluster::ClusterState,
         decide::{Debriefing, Report, Subject, pace::Pace},
-        plan::Plan,
+        plan::{Plan, Problem},
         signals::Signals,
     },
-    shell::clock::Clock,
+    shell::{clock::Clock, controller},
 };
 
 /// What is kept per run, by UID.
@@ -38,7 +39,7 @@ pub struct Entry {
 /// What the reconciler keeps between two looks.
 #[derive(Default)]
 pub struct Memory {
-    /// The run as last written or read by this process.
+    /// The run as last written or read by this process, by [`keep`](Self::keep).
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
     pub cluster: Option<ClusterState>,
@@ -56,6 +57,14 @@ pub struct Memory {
     pub pace: Pace,
 }
 
+impl Memory {
+    /// Keeps the run as it was just written or read.
+    pub fn keep(&mut self, mut run: ExperimentRun) {
+        controller::forget_notes(&mut run.metadata);
+        self.latest = Some(run);
+    }
+}
+
 /// What was seen of one run, and up to where it has been written down.
 pub struct Lookout {
     signals: Mutex<(Signals, u64)>,
@@ -64,7 +73,7 @@ pub struct Lookout {
     /// By which everything about the run is measured.
     pub clock: Clock,
     /// The plan, by which alerts are judged.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Namespace and name of the run.
     pub run: (String, String),
 }
@@ -72,7 +81,12 @@ pub struct Lookout {
 impl Lookout {
     /// Begins with what was seen so far.
     #[must_use]
-    pub fn new(signals: Signals, plan: Option<Plan>, run: &ExperimentRun, clock: Clock) -> Self {
+    pub fn new(
+        signals: Signals,
+        plan: Option<Arc<Plan>>,
+        run: &ExperimentRun,
+        clock: Clock,
+    ) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             signals: Mutex::new((signals, 0)),
@@ -85,8 +99,8 @@ impl Lookout {
 
     /// By what alerts are judged; absent where the experiment is not valid.
     #[must_use]
-    pub fn alert_filter<'a>(&'a self, namespace_label: &'a str) -> Option<AlertFilter<'a>> {
-        Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, namespace_label })
+    pub fn alert_filter<'a>(&'a self, labels: AlertLabels<'a>) -> Option<AlertFilter<'a>> {
+        Some(AlertFilter { plan: self.plan.as_ref()?, namespace: &self.run.0, labels })
     }
 
     /// Changes what was seen and gives the version after that.
@@ -108,6 +122,19 @@ impl Registry {
     /// What is kept about the run with this UID.
     pub fn get(&self, uid: &str) -> Option<Arc<Entry>> {
         lock(&self.0).get(uid).cloned()
+    }
+
+    /// The plan of that spec; that of a run that is looked at and has the same, with all that is compiled of it.
+    ///
+    /// # Errors
+    /// With every problem at once.
+    pub fn plan(&self, spec: &ExperimentSpec) -> Result<Arc<Plan>, Vec<Problem>> {
+        let known = lock(&self.0)
+            .values()
+            .filter_map(|entry| entry.lookout.plan.as_ref())
+            .find(|plan| plan.spec == *spec)
+            .cloned();
+        known.map_or_else(|| Plan::parse(spec).map(Arc::new), Ok)
     }
 
     /// Begins to keep something about the run with this UID.
@@ -166,4 +193,48 @@ impl Drop for Entry {
 /// A panic while the lock was held leaves whole values behind, so its poison means nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::run::ExperimentRunSpec,
+        core::{guards::abort::tests::plan, signals::pods::tests::at},
+    };
+
+    #[test]
+    fn what_is_kept_of_a_run_that_was_written_has_no_notes_of_others() {
+        let mut run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
+        run.metadata.annotations = Some([("note".to_owned(), "long".to_owned())].into());
+        let mut memory = Memory::default();
+        memory.keep(run.clone());
+        run.metadata.annotations = None;
+        assert_eq!(memory.latest, Some(run));
+    }
+
+    #[tokio::test]
+    async fn runs_of_the_same_spec_share_one_plan_for_as_long_as_one_of_them_is_looked_at() {
+        let registry = Registry::default();
+        let spec = plan(&json!({"abortOn": [r#"{a=~"b|c"}"#]})).spec;
+        let run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
+        let open = |uid: &str, spec: &ExperimentSpec| {
+            let plan = registry.plan(spec).unwrap();
+            let signals = Signals::new(Some(spec), at(0.0));
+            let lookout =
+                Lookout::new(signals, Some(plan.clone()), &run, Clock::starting_at(at(0.0)));
+            registry.insert(uid, lookout, Subject::Valid { plan: plan.clone(), generation: None });
+            plan
+        };
+        let (one, same) = (open("1", &spec), open("2", &spec));
+        assert!(Arc::ptr_eq(&one, &same));
+        let other = ExperimentSpec { owner: "somebody else".into(), ..spec.clone() };
+        assert!(!Arc::ptr_eq(&one, &open("3", &other)));
+        registry.forget("1");
+        assert!(Arc::ptr_eq(&one, &registry.plan(&spec).unwrap()));
+        registry.forget_all();
+        assert!(!Arc::ptr_eq(&one, &registry.plan(&spec).unwrap()));
+    }
 }
