@@ -17,13 +17,19 @@ use tokio::time::{Instant, timeout};
 use super::registry::Lookout;
 use crate::{
     api::Moment,
-    core::alerts::{AlertReport, KEPT_MAX},
+    core::{
+        alerts::{AlertReport, KEPT_MAX},
+        span::crop,
+    },
     detectors::{self, Push},
     shell::{
         context::Context,
         port::{Bodies, Bounds, again},
     },
 };
+
+/// The longest words about a notification that cannot be read.
+const SAID_MAX: usize = 512;
 
 /// Who receives notifications.
 struct Receiver {
@@ -70,7 +76,9 @@ impl Receiver {
         let news = match read.await {
             Ok(Ok(news)) => news,
             Ok(Err(error)) => {
-                return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
+                // It may quote what it could not read.
+                let said = crop(error, SAID_MAX);
+                return (StatusCode::BAD_REQUEST, format!("{said}\n")).into_response();
             }
             Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
@@ -200,10 +208,13 @@ mod tests {
     /// The status of the answer to a notification of these alerts.
     async fn answer(context: &Arc<Context>, bounds: Bounds, alerts: Value) -> u16 {
         let body = json!({"version": "4", "alerts": alerts}).to_string();
+        post(context, bounds, body).await.status().as_u16()
+    }
+
+    async fn post(context: &Arc<Context>, bounds: Bounds, body: String) -> Response {
         let push = detectors::pushes().next().unwrap();
         let request = Request::post(push.route).body(Body::from(body)).unwrap();
-        let answer = routes(context.clone(), bounds).oneshot(request).await.unwrap();
-        answer.status().as_u16()
+        routes(context.clone(), bounds).oneshot(request).await.unwrap()
     }
 
     fn firing(name: &str, instance: usize) -> Value {
@@ -248,6 +259,11 @@ mod tests {
         let (context, lookout) = operator();
         assert_eq!(answer(&context, BOUNDS, json!([firing("Expected", 0), {}])).await, 400);
         assert_eq!(kept(&lookout), 0);
+        let endless = json!({"version": "x".repeat(1 << 20), "alerts": []}).to_string();
+        let refused = post(&context, BOUNDS, endless).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        let said = axum::body::to_bytes(refused.into_body(), 1 << 20).await.unwrap();
+        assert!(said.len() < 1_000, "it quotes {} bytes", said.len());
     }
 
     #[tokio::test]
