@@ -6,12 +6,18 @@
 pub mod alertmanager;
 pub mod prometheus;
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::Value;
 
 use crate::{
     api::Moment,
     config::{Config, Endpoint},
-    core::alerts::{AlertHistory, AlertReport, Channel, rules::Rule},
+    core::alerts::{AlertHistory, AlertReport, Channel, matcher::Labels, rules::Rule},
 };
 
 /// Every alert source, in the order in which people read of them.
@@ -65,8 +71,10 @@ pub struct Push {
     pub channel: Channel,
     /// The path at which they are received.
     pub route: &'static str,
-    /// Reads a notification; its alerts are yet to be [`delivered`](AlertReport::delivered).
-    pub read: fn(&[u8]) -> Told<AlertReport>,
+    /// Reads a notification and hands on each of its alerts as it is read, so that thousands are never held at once;
+    /// they are yet to be [`delivered`](AlertReport::delivered). Gives how many it left out as their labels are too
+    /// long, or why it could not be read to its end.
+    pub read: fn(&[u8], &mut dyn FnMut(AlertReport)) -> Result<usize, String>,
     /// What to set so that they are sent sooner.
     pub sooner: &'static str,
 }
@@ -98,6 +106,40 @@ fn channels() -> impl Iterator<Item = Channel> {
 #[must_use]
 pub fn called(channel: &str) -> &str {
     channels().find(|known| known.name == channel).map_or(channel, |known| known.source)
+}
+
+/// The longest labels of an alert, names and values together: those of real ones have some hundred bytes, and a run's
+/// status, in which the labels of up to twenty alerts stand, may not have more than 1.5 MB in etcd.
+const LABELS_MAX: usize = 8 << 10;
+
+/// The labels of an alert; absent where they are longer than any that is taken up.
+struct ShortLabels(Option<Labels>);
+
+impl<'de> Deserialize<'de> for ShortLabels {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(ReadLabels)
+    }
+}
+
+struct ReadLabels;
+
+impl<'de> Visitor<'de> for ReadLabels {
+    type Value = ShortLabels;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("labels, each with a text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ShortLabels, A::Error> {
+        let (mut labels, mut length) = (Labels::new(), 0);
+        while let Some((name, value)) = map.next_entry::<String, String>()? {
+            length += name.len() + value.len();
+            if length <= LABELS_MAX {
+                labels.insert(name, value);
+            }
+        }
+        Ok(ShortLabels((length <= LABELS_MAX).then_some(labels)))
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod aside;
 mod channel;
 pub mod expression;
 mod filter;
+mod kept;
 pub mod matcher;
 mod on;
 pub mod rules;
@@ -11,6 +12,7 @@ pub mod rules;
 pub use aside::UNEXPECTED;
 pub use channel::Channel;
 pub use filter::AlertFilter;
+pub use kept::KEPT_MAX;
 
 use crate::{
     api::{Duration, Moment},
@@ -88,10 +90,8 @@ struct Polled {
 pub struct AlertHistory {
     reports: Vec<AlertReport>,
     polled: Vec<Polled>,
+    overlooked: bool,
 }
-
-/// How many reports are kept before one must concern the experiment to be taken up.
-const REPORTS_MAX: usize = 256;
 
 impl AlertHistory {
     /// The history of the sources that can be asked, empty, each with whether it is configured.
@@ -102,11 +102,11 @@ impl AlertHistory {
             coverage: None,
             failure: None,
         });
-        Self { reports: Vec::new(), polled: polled.collect() }
+        Self { polled: polled.collect(), ..Self::default() }
     }
 
-    /// Takes up what one channel reports; the earliest notification stays. That an alert is resolved ends
-    /// what was notified of it, and tells nothing else.
+    /// Takes up what one channel reports, as long as there is room; the earliest notification stays. That an alert
+    /// is resolved ends what was notified of it, and tells nothing else.
     pub fn report(&mut self, report: AlertReport) {
         if report.pushed.is_some() && !report.active {
             self.resolve(&report);
@@ -114,7 +114,7 @@ impl AlertHistory {
             let notified = old.notified.or(report.notified);
             *old = AlertReport { notified, ..report };
         } else {
-            self.reports.push(report);
+            self.keep(report);
         }
     }
 
@@ -130,8 +130,7 @@ impl AlertHistory {
             old.active = false;
         }
         for report in reports {
-            let room = self.reports.len() < REPORTS_MAX;
-            if room || concerns(&report) || self.known(&report).is_some() {
+            if self.has_room_for_any() || concerns(&report) || self.known(&report).is_some() {
                 self.report(report);
             }
         }
@@ -214,10 +213,11 @@ impl AlertHistory {
         self.polled.iter().filter_map(|polled| polled.coverage)
     }
 
-    /// Whether one polled source speaks of the whole time from `from` to `to`.
+    /// Whether one polled source speaks of the whole time from `from` to `to`, and all of it was kept.
     #[must_use]
     pub fn covers(&self, from: Moment, to: Moment) -> bool {
-        self.coverages().any(|coverage| coverage.since <= from && coverage.until >= to)
+        !self.overlooked
+            && self.coverages().any(|coverage| coverage.since <= from && coverage.until >= to)
     }
 
     /// When a polled source answered last.
@@ -229,6 +229,7 @@ impl AlertHistory {
     /// Forgets what was seen before the injection; what is still on is reported again.
     pub fn forget(&mut self) {
         self.reports.clear();
+        self.overlooked = false;
     }
 
     /// The first alert that counts as noticing, by its firing.
@@ -313,10 +314,7 @@ fn is_part_of(a: &Labels, b: &Labels) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{
-        core::guards::abort::tests::{alert, alert_filter, plan},
-        detectors::{alertmanager, prometheus},
-    };
+    use crate::detectors::{alertmanager, prometheus};
 
     pub const PROMETHEUS: Channel = prometheus::SOURCE.channel;
     pub const ALERTMANAGER: Channel = alertmanager::SOURCE.channel;
@@ -325,23 +323,5 @@ pub(crate) mod tests {
     /// The history of both, where both are configured.
     pub fn alerts() -> AlertHistory {
         AlertHistory::of([(PROMETHEUS, true), (ALERTMANAGER, true)])
-    }
-
-    #[test]
-    fn an_alert_that_concerns_the_experiment_is_never_crowded_out() {
-        let plan = plan(&serde_json::json!({"abortOn": ["{alertname=\"Bad\"}"]}));
-        let (alert_filter, channel) = (alert_filter(&plan), ALERTMANAGER);
-        let mut all: Vec<AlertReport> = (0..2 * REPORTS_MAX)
-            .map(|number| alert(channel, &format!("Other{number}"), Some(1.0)))
-            .collect();
-        all.extend(["Bad", "Expected"].map(|name| alert(channel, name, Some(1.0))));
-        let mut alerts = AlertHistory::default();
-        for _ in 0..2 {
-            alerts.replace(channel, all.clone(), |report| alert_filter.concerns(report));
-            assert_eq!(alerts.reports.len(), REPORTS_MAX + 2);
-            assert!(alerts.reports.iter().all(|report| report.active));
-        }
-        alerts.replace(channel, Vec::new(), |report| alert_filter.concerns(report));
-        assert!(alerts.reports.iter().all(|report| !report.active));
     }
 }

@@ -1,14 +1,19 @@
 //! Alertmanager: its API by polling, and its notifications by push.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::{fmt, marker::PhantomData};
 
-use super::{Push, Question, Source};
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+
+use super::{Push, Question, ShortLabels, Source};
 use crate::{
     api::{Duration, Moment},
     config::Alertmanager,
     core::{
-        alerts::{AlertReport, Channel, matcher::Labels},
+        alerts::{AlertReport, Channel},
         span::Span,
     },
 };
@@ -33,7 +38,7 @@ pub const SOURCE: Source = Source {
     push: Some(Push {
         channel: WEBHOOK,
         route: "/v1/alertmanager",
-        read: |body| read_notification(body).map_err(|error| error.to_string()),
+        read: |body, take| read_notification(body, take).map_err(|error| error.to_string()),
         sooner: "`group_wait`; `group_interval` where its group is open already",
     }),
 };
@@ -51,7 +56,7 @@ pub const WEBHOOK: Channel = Channel {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Alert {
-    labels: Labels,
+    labels: ShortLabels,
     fingerprint: String,
     starts_at: Moment,
     status: Status,
@@ -64,17 +69,18 @@ struct Status {
 
 /// A notification, version 4.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Notification {
+struct Notification<'a> {
     version: String,
-    alerts: Vec<Notified>,
+    /// A list of [`Notified`], which are read one at a time.
+    #[serde(borrow)]
+    alerts: &'a RawValue,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Notified {
     status: String,
-    labels: Labels,
+    labels: ShortLabels,
     starts_at: Moment,
     fingerprint: Option<String>,
 }
@@ -93,38 +99,68 @@ enum ReadError {
 /// Reads the alerts from an answer; a firing alert's `startsAt` is when it fired.
 fn read_alerts(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
     let alerts: Vec<Alert> = serde_json::from_value(answer)?;
-    let report = |alert: Alert| AlertReport {
-        channel: SOURCE.channel,
-        labels: alert.labels,
-        fingerprint: Some(alert.fingerprint),
-        suppressed: alert.status.state == "suppressed",
-        active: true,
-        condition_true: None,
-        firing: Some(fired(alert.starts_at)),
-        notified: None,
-        pushed: None,
+    let report = |alert: Alert| {
+        Some(AlertReport {
+            channel: SOURCE.channel,
+            labels: alert.labels.0?,
+            fingerprint: Some(alert.fingerprint),
+            suppressed: alert.status.state == "suppressed",
+            active: true,
+            condition_true: None,
+            firing: Some(fired(alert.starts_at)),
+            notified: None,
+            pushed: None,
+        })
     };
-    Ok(alerts.into_iter().map(report).collect())
+    Ok(alerts.into_iter().filter_map(report).collect())
 }
 
-/// Reads a notification; the alerts that it calls resolved are not active.
-fn read_notification(body: &[u8]) -> Result<Vec<AlertReport>, ReadError> {
-    let notification: Notification = serde_json::from_slice(body)?;
+/// Reads a notification and hands on its alerts; those that it calls resolved are not active. Gives how many it left out
+/// as their labels are too long.
+fn read_notification(body: &[u8], take: &mut dyn FnMut(AlertReport)) -> Result<usize, ReadError> {
+    let notification: Notification<'_> = serde_json::from_slice(body)?;
     if notification.version != "4" {
         return Err(ReadError::Version(notification.version));
     }
-    let report = |alert: Notified| AlertReport {
-        channel: WEBHOOK,
-        labels: alert.labels,
-        fingerprint: alert.fingerprint,
-        suppressed: false,
-        active: alert.status == "firing",
-        condition_true: None,
-        firing: Some(fired(alert.starts_at)),
-        notified: None,
-        pushed: None,
+    let mut left_out = 0;
+    let hand_on = |alert: Notified| match alert.labels.0 {
+        Some(labels) => take(AlertReport {
+            channel: WEBHOOK,
+            labels,
+            fingerprint: alert.fingerprint.filter(|print| print.len() <= FINGERPRINT_MAX),
+            suppressed: false,
+            active: alert.status == "firing",
+            condition_true: None,
+            firing: Some(fired(alert.starts_at)),
+            notified: None,
+            pushed: None,
+        }),
+        None => left_out += 1,
     };
-    Ok(notification.alerts.into_iter().map(report).collect())
+    let mut alerts = serde_json::Deserializer::from_str(notification.alerts.get());
+    alerts.deserialize_seq(Each(hand_on, PhantomData))?;
+    Ok(left_out)
+}
+
+/// Alertmanager's fingerprints have 16 digits.
+const FINGERPRINT_MAX: usize = 64;
+
+/// Hands on each element of a list as it is read.
+struct Each<T, F: FnMut(T)>(F, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element()? {
+            (self.0)(element);
+        }
+        Ok(())
+    }
 }
 
 /// `startsAt` is the stamp of the evaluation, cut to milliseconds.
@@ -144,13 +180,22 @@ mod tests {
           {"status":"resolved","labels":{"alertname":"Old"},"annotations":{},"fingerprint":"cd",
            "startsAt":"2026-11-24T09:00:00Z","endsAt":"2026-11-24T09:30:00Z","generatorURL":""}]}"#;
 
+    /// The alerts of a notification, and how many are left out.
+    fn read(body: &str) -> Result<(Vec<AlertReport>, usize), ReadError> {
+        let mut told = Vec::new();
+        let left_out = read_notification(body.as_bytes(), &mut |report| told.push(report))?;
+        Ok((told, left_out))
+    }
+
     #[test]
     fn a_notification_tells_when_the_alert_fired_when_it_was_delivered_and_what_is_resolved() {
         let received = "\"2026-11-24T10:00:01.5Z\"";
         let received: Moment = serde_json::from_str(received).unwrap();
-        let seen = read_notification(BODY.as_bytes()).unwrap().into_iter();
-        let seen: Vec<_> = seen.map(|report| report.delivered(received)).collect();
+        let (seen, left_out) = read(BODY).unwrap();
+        let seen: Vec<_> = seen.into_iter().map(|report| report.delivered(received)).collect();
+        assert_eq!(left_out, 0);
         assert_eq!(seen.iter().map(|alert| alert.active).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(seen[0].fingerprint.as_deref(), Some("ab"));
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
         assert_eq!(seen[1].notified, None, "that it is resolved is not what calls people");
@@ -158,7 +203,33 @@ mod tests {
 
     #[test]
     fn another_version_or_shape_is_refused() {
-        assert!(read_notification(BODY.replace("\"4\"", "\"1\"").as_bytes()).is_err());
-        assert!(read_notification(b"{}").is_err());
+        assert!(read(&BODY.replace("\"4\"", "\"1\"")).is_err());
+        assert!(
+            read(&BODY.replace("\"startsAt\":\"2026-11-24T09", "\"at\":\"2026-11-24T09")).is_err()
+        );
+        for body in [
+            "{}",
+            r#"{"version":"4"}"#,
+            r#"{"version":"4","alerts":null}"#,
+            r#"{"version":"4","alerts":{}}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_alert_with_endless_labels_is_left_out_and_the_others_are_read() {
+        let long = "x".repeat(10_000);
+        for labels in [
+            format!(r#""alertname":"Down","note":"{long}""#),
+            format!(r#""{long}":"Down""#),
+            (0..2_000).map(|number| format!(r#""a{number}":"""#)).collect::<Vec<_>>().join(","),
+        ] {
+            let (told, left_out) = read(&BODY.replace(r#""alertname":"Down""#, &labels)).unwrap();
+            let names: Vec<_> = told.iter().map(AlertReport::name).collect();
+            assert_eq!((names.as_slice(), left_out), (["Old"].as_slice(), 1));
+        }
+        let (told, _) = read(&BODY.replace("\"ab\"", &format!("\"{long}\""))).unwrap();
+        assert_eq!(told[0].fingerprint, None);
     }
 }

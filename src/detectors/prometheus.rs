@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Poll, Question, Source};
+use super::{Poll, Question, ShortLabels, Source};
 use crate::{
     api::{Duration, Moment},
     core::{
@@ -67,7 +67,7 @@ struct Matrix {
 
 #[derive(Deserialize)]
 struct Series {
-    metric: Labels,
+    metric: ShortLabels,
     values: Vec<(f64, String)>,
 }
 
@@ -116,10 +116,11 @@ fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<AlertReport>, 
     let intervals: Intervals<'_> =
         rules.iter().map(|rule| (rule.alert.as_str(), rule.interval)).collect();
     let mut alerts: BTreeMap<Labels, Samples> = BTreeMap::new();
-    for mut series in answer.data.result {
-        let name = series.metric.remove("__name__");
-        let firing = series.metric.remove("alertstate").is_some_and(|state| state == "firing");
-        let samples = alerts.entry(series.metric).or_default();
+    for series in answer.data.result {
+        let Some(mut labels) = series.metric.0 else { continue };
+        let name = labels.remove("__name__");
+        let firing = labels.remove("alertstate").is_some_and(|state| state == "firing");
+        let samples = alerts.entry(labels).or_default();
         if name.as_deref() == Some("ALERTS") {
             samples.states.extend(series.values.iter().map(|(at, _)| (*at, firing)));
         } else {

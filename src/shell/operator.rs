@@ -16,7 +16,7 @@ use super::{
     controller::{Feed, informer},
     experiments, lease,
     net::{self, Net, Sockets},
-    port::{self, Token},
+    port::{self, BOUNDS, Token},
     ready,
     run::{self, events::Events, registry::Registry, services::Services},
     watched::watched,
@@ -138,9 +138,9 @@ fn listen(
         let Some((address, token)) = port else {
             return std::future::pending().await;
         };
-        let routes = run::notifications::routes(context.clone());
+        let routes = run::notifications::routes(context.clone(), BOUNDS);
         let routes = routes.merge(port::metrics::routes(context));
-        let ended = port::serve(address, token, routes).await;
+        let ended = port::serve(address, token, routes, BOUNDS).await;
         ended.map_err(|error| StartError::Listen(address, error))
     })
 }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
+use super::port;
+
 /// Opens `port` as soon as `listed` resolves, and keeps it open.
 ///
 /// # Errors
@@ -17,9 +19,7 @@ pub async fn notify(port: Option<u16>, listed: impl Future<Output = ()>) -> std:
     let listener = listen(port).await?;
     tracing::info!(port, "the operator is ready");
     loop {
-        if let Err(error) = listener.accept().await {
-            tracing::debug!(%error, "a probe of readiness was not accepted");
-        }
+        port::accept(&listener).await;
     }
 }
 

@@ -1,10 +1,11 @@
 //! The conditions that end a run early while it is under way: an alert that fires, a probe that keeps
-//! failing, and alert sources that have fallen silent where an alert is watched for.
+//! failing, and alerts that nobody sees where one is watched for: their sources have fallen silent, or there are too
+//! many.
 
 use crate::{
     api::{Duration, Moment, experiment::Guards},
     core::{
-        alerts::{AlertFilter, AlertHistory, matcher},
+        alerts::{AlertFilter, AlertHistory, KEPT_MAX, matcher},
         outcome::measure::tenths,
         signals::Signals,
     },
@@ -37,7 +38,7 @@ impl AbortConditions<'_> {
     /// The condition that holds, or is the next to hold; `now` is what its words speak of.
     #[must_use]
     pub fn due(&self, now: Moment) -> Option<Due> {
-        let conditions = [self.alert(now), self.probe(now), self.silence(now)];
+        let conditions = [self.alert(now), self.probe(now), self.silence(now), self.flood(now)];
         conditions.into_iter().flatten().min_by_key(|due| due.at)
     }
 
@@ -80,6 +81,15 @@ impl AbortConditions<'_> {
             unreachable(alerts)
         );
         Some(Due { at: heard + SILENCE_MAX, why })
+    }
+
+    fn flood(&self, now: Moment) -> Option<Due> {
+        let watched = !self.alert_filter.plan.spec.guards.abort_on.is_empty();
+        let why = format!(
+            "more than {KEPT_MAX} alerts concern this run, so nobody sees which of the others guards.abortOn names: \
+             let detection.alerts and guards.abortOn name fewer"
+        );
+        (watched && self.signals.alerts.has_overlooked()).then_some(Due { at: now, why })
     }
 }
 
@@ -292,6 +302,16 @@ pub(crate) mod tests {
         assert_eq!(due(&plan, &signals, 49.0).unwrap().at, at(70.0), "one is enough");
         let nobody = Signals::new(Some(&plan.spec), at(12.0));
         assert_eq!(due(&plan, &nobody, 20.0).unwrap().at, at(42.0), "from the first look on");
+    }
+
+    #[test]
+    fn more_alerts_than_are_kept_end_a_run_that_one_of_them_might_end() {
+        for (plan, expected) in [(on_alert(), true), (plan(&json!({})), false)] {
+            let mut signals = signals(&plan, 19.0);
+            signals.alerts.overlook();
+            let due = due(&plan, &signals, 20.0).filter(|due| due.at <= at(20.0));
+            assert_eq!(due.is_some_and(|due| due.why.starts_with("more than 512 ")), expected);
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn explain(reason: Reason) -> String {
         Reason::NoImpact => "the fault had no visible impact, so nothing was exercised",
         Reason::FaultNotObserved => "no sign of the fault was seen on the target",
         Reason::FaultPartial => "some victims were refused",
-        Reason::SourceLost => "no alert source could be asked, so silence proves nothing",
+        Reason::SourceLost => "no alert source told of the whole time, so silence proves nothing",
         Reason::ObservationGap => "the probes were not sampled all the time",
         Reason::WithinError => "an objective lies within the error of the measurement",
         other => return other.to_string(),
@@ -194,7 +194,7 @@ mod tests {
         check(&[], None, because(Reason::ObservationGap), "the probes were not sampled all the time");
         check(&[IMPACT, NOTICED, BACK], None, because(Reason::FaultPartial), &format!("some victims were refused, {back}"));
         check(&[IMPACT, NOTICED, BACK], None, because(Reason::WithinError), &format!("an objective lies within the error of the measurement, {back}"));
-        check(&[IMPACT, NOTICED, BACK], None, because(Reason::SourceLost), &format!("no alert source could be asked, so silence proves nothing, {back}"));
+        check(&[IMPACT, NOTICED, BACK], None, because(Reason::SourceLost), &format!("no alert source told of the whole time, so silence proves nothing, {back}"));
         check(&[], None, (Verdict::Aborted, Reason::Lever), "ended early (Lever)");
         check(&[IMPACT, NOTICED, BACK], None, (Verdict::Aborted, Reason::Stopped), &format!("ended early (Stopped), {back}"));
     }

@@ -14,6 +14,8 @@ use axum::{
 };
 use subtle::ConstantTimeEq;
 
+use super::again;
+
 /// A bearer token in a file; it is read anew for each request, so that it can be rotated.
 pub struct Token(PathBuf);
 
@@ -26,14 +28,13 @@ impl Token {
         std::fs::read_to_string(file).map(|_| Self(file.to_owned()))
     }
 
-    fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let Ok(expected) = std::fs::read_to_string(&self.0) else {
-            return false;
-        };
+    fn is_shown(&self, headers: &HeaderMap) -> io::Result<bool> {
+        let expected = std::fs::read_to_string(&self.0)?;
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let expected = expected.trim();
-        !expected.is_empty() && bool::from(shown.trim().as_bytes().ct_eq(expected.as_bytes()))
+        let is_shown = shown.trim().as_bytes().ct_eq(expected.as_bytes());
+        Ok(!expected.is_empty() && bool::from(is_shown))
     }
 }
 
@@ -43,8 +44,13 @@ pub(super) async fn let_in(
     request: Request,
     next: Next,
 ) -> Response {
-    if token.is_shown(request.headers()) {
-        return next.run(request).await;
+    match token.is_shown(request.headers()) {
+        Ok(true) => next.run(request).await,
+        Ok(false) => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n").into_response(),
+        // A sender that may be right must try again, and not take this for a refusal.
+        Err(error) => {
+            tracing::warn!(file = %token.0.display(), %error, "the port's token cannot be read");
+            again("the operator cannot read the token that it compares with: try again")
+        }
     }
-    (StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n").into_response()
 }
