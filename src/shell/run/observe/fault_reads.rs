@@ -31,7 +31,9 @@ use crate::{
     shell::{
         call::{Error, call},
         context::Context,
-        lease, objects, revisions,
+        lease, objects,
+        reader::Reader,
+        revisions,
     },
 };
 
@@ -85,7 +87,7 @@ async fn faulty_revisions(
     let Some(image) = plan.and_then(|plan| plan.pre_image.as_ref()) else {
         return Ok(Vec::new());
     };
-    Ok(revisions::faulty(revisions::marked(client, object).await?, &image.fields))
+    revisions::faulty(&Reader::new(client.clone()), object, Some(&image.fields)).await
 }
 
 /// The spec of the policy that blocks the target's egress, or why there can be none.
