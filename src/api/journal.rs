@@ -83,8 +83,6 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// How many fields a fault changes at most.
-pub const MOST_FIELDS: usize = 4;
 /// How many characters the place of such a field has at most.
 pub const LONGEST_PLACE: usize = 1024;
 /// How many characters its value has at most, as JSON.
@@ -96,7 +94,7 @@ pub struct PreImage {
     /// SHA-256 of the fields, 16 hexadecimal digits.
     pub hash: String,
     /// The fields.
-    #[schemars(length(max = MOST_FIELDS))]
+    #[schemars(length(max = 4))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub fields: Vec<FieldChange>,
 }

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::api::{Moment, experiment::Target, mark::Mark, names, run::FieldChange};
 
-/// Up to so many annotations of faults are removed one by one; those of one fault are thirteen at most.
-const FEW_ANNOTATIONS: usize = 32;
+/// Up to so many annotations of faults are removed one by one; those that an object may have of all our faults, one
+/// after the other, are fewer.
+const FEW_ANNOTATIONS: usize = 40;
 
 /// What a fault says that changes fields of one object.
 pub trait Arming {
