@@ -40,7 +40,10 @@ pub enum Error {
     #[error("{0}: no answer within 5s")]
     Timeout(&'static str),
     /// More than is ever read at once; somebody has made an object large.
-    #[error("{what}: the answer has more than {bound} bytes")]
+    #[error(
+        "{what}: an object has more than the {} KiB that are read at once; make it smaller (its annotations?)",
+        .bound >> 10
+    )]
     TooLarge {
         /// What was asked.
         what: &'static str,
@@ -127,6 +130,7 @@ mod tests {
             (refused("read the run"), "ReadTheRunFailed"),
             (refused("list the target's pods"), "ListTheTargetsPodsFailed"),
             (Error::Timeout("read the run"), "ReadTheRunTimedOut"),
+            (Error::TooLarge { what: "read the object", bound: 1 }, "ReadTheObjectTooLarge"),
             (Error::Conflict("write the run's status"), "WriteTheRunsStatusConflicted"),
             (Error::TooManySteps(16), "TooManySteps"),
         ] {

@@ -253,7 +253,10 @@ mod tests {
     async fn an_object_beyond_the_bound_is_an_error_and_never_in_memory() {
         let (reader, asked) = listing(2, 600_000);
         let error = names(&reader, Part::Whole).await.unwrap_err();
-        assert_eq!(error.to_string(), "list: the answer has more than 524288 bytes");
+        assert_eq!(
+            error.to_string(),
+            "list: an object has more than the 512 KiB that are read at once; make it smaller (its annotations?)"
+        );
         assert_eq!(*asked.lock().unwrap(), [20, 5, 1]);
         let one = |bytes: usize| {
             let server = tower::service_fn(move |_: Asked<Body>| {

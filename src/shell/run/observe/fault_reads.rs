@@ -49,7 +49,14 @@ pub async fn fault_reads(
     let ((kind, name), cut) = (arming.object(&spec.target), arming.cut());
     let reads = Reads::of(run.status.as_ref());
     let client = &context.reads;
-    let object = match objects::read(client, kind, &namespace, &name).await {
+    // What the reaper could not read it could not revert either, so nothing begins on that.
+    let found = if reads.reaper {
+        let reader = Reader::new(client.clone());
+        objects::with(&reader, (kind, &namespace, &name), |object| object).await
+    } else {
+        objects::read(client, kind, &namespace, &name).await
+    };
+    let object = match found {
         Ok(Some(object)) => Changeable::Found(object),
         Ok(None) => Changeable::Missing,
         Err(error) => Changeable::Unreadable(error.to_string()),
