@@ -250,6 +250,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_empty_page_tells_nothing_of_the_size_of_the_next() {
+        let asked = Arc::new(Shared::new(Vec::new()));
+        let told = asked.clone();
+        let server = tower::service_fn(move |request: Asked<Body>| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let token = if query.contains("continue=more") { "" } else { "more" };
+            told.lock().unwrap().push(query.contains("limit=20"));
+            let page = json!({"metadata": {"continue": token}, "items": []}).to_string();
+            std::future::ready(Ok::<_, kube::Error>(Response::new(Body::from(page.into_bytes()))))
+        });
+        let reader = Reader::new(Client::new(server, "default"));
+        assert_eq!(names(&reader, Part::Metadata).await.unwrap(), [] as [&str; 0]);
+        assert_eq!(*asked.lock().unwrap(), [true, true]);
+    }
+
+    #[tokio::test]
     async fn an_object_beyond_the_bound_is_an_error_and_never_in_memory() {
         let (reader, asked) = listing(2, 600_000);
         let error = names(&reader, Part::Whole).await.unwrap_err();
