@@ -1,6 +1,9 @@
 //! The operator's configuration: one YAML file; unknown keys are errors.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use serde::Deserialize;
 
@@ -64,8 +67,9 @@ pub struct Alertmanager {
     /// that off, and every run may show every alert; default `namespace`.
     #[serde(default = "namespace_label")]
     pub namespace_label: String,
-    /// The labels that a run shows, beside the name, of an alert that names no namespace; default none.
-    #[serde(default)]
+    /// The labels that a run shows, beside the name, of an alert that names no namespace; default
+    /// `severity`.
+    #[serde(default = "cluster_labels")]
     pub cluster_labels: Vec<String>,
 }
 
@@ -166,7 +170,7 @@ impl Config {
                 namespace: &alertmanager.namespace_label,
                 cluster: &alertmanager.cluster_labels,
             },
-            None => AlertLabels { namespace: NAMESPACE_LABEL, cluster: &[] },
+            None => AlertLabels { namespace: NAMESPACE_LABEL, cluster: &CLUSTER_LABELS },
         }
     }
 
@@ -188,6 +192,12 @@ const NAMESPACE_LABEL: &str = "namespace";
 
 fn namespace_label() -> String {
     NAMESPACE_LABEL.to_owned()
+}
+
+static CLUSTER_LABELS: LazyLock<Vec<String>> = LazyLock::new(|| vec!["severity".to_owned()]);
+
+fn cluster_labels() -> Vec<String> {
+    CLUSTER_LABELS.clone()
 }
 
 #[cfg(test)]

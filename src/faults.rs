@@ -12,6 +12,7 @@ pub mod field;
 pub mod isolation;
 pub mod object;
 mod pod_kill;
+pub mod record;
 pub mod rights;
 pub mod taking;
 

@@ -15,6 +15,7 @@ pub mod objects;
 pub mod operator;
 pub mod perform;
 pub mod port;
+pub mod reader;
 pub mod ready;
 pub mod reaper;
 pub mod record;

@@ -83,6 +83,11 @@ impl std::fmt::Display for Warning {
     }
 }
 
+/// How many characters the place of such a field has at most.
+pub const LONGEST_PLACE: usize = 1024;
+/// How many characters its value has at most, as JSON.
+pub const LONGEST_VALUE: usize = 16384;
+
 /// The fields that a fault changes, as they were.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct PreImage {
@@ -101,13 +106,13 @@ pub struct FieldChange {
     #[schemars(length(max = 32))]
     pub name: String,
     /// Where it is: a JSON Pointer in which `name=X` picks the element of that name.
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = LONGEST_PLACE))]
     pub at: String,
     /// Its value before, as JSON; `null` where it was absent.
-    #[schemars(length(max = 16384))]
+    #[schemars(length(max = LONGEST_VALUE))]
     pub was: String,
     /// The faulty value, as JSON; `null` where the fault removes it.
-    #[schemars(length(max = 16384))]
+    #[schemars(length(max = LONGEST_VALUE))]
     pub set: String,
 }
 

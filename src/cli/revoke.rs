@@ -14,7 +14,7 @@ use crate::{
         call::Error,
         clock::Wall,
         lease, list,
-        reaper::{Reaper, Swept, Which},
+        reaper::{Reaper, Swept},
         record,
     },
 };
@@ -23,8 +23,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Every fault of the cluster, whatever its deadline.
-    #[arg(long, required = true)]
-    all: bool,
+    #[arg(long = "all", required = true)]
+    _all: bool,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -40,7 +40,7 @@ pub async fn revoke(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     confirm(&format!("End {place}?"), &format!("this ends {place}"), args.yes)?;
     let (reads, writes) = (cluster.client.clone(), cluster.writes.clone());
     let reaper = Reaper::new(reads, writes, Wall::machine(), names::REVOKE_MANAGER);
-    let swept = reaper.sweep(if args.all { Which::All } else { Which::Due }).await;
+    let swept = reaper.end_all().await;
     for object in &swept.disarmed {
         println!("disarmed   {object}");
     }

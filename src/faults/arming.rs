@@ -4,7 +4,7 @@
 //! journaled and every field's old value; disarming always writes a revocation, also when no fault is
 //! to be seen, and restores a field only where it still holds our value.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     field::{self, Place, escape},
@@ -12,6 +12,10 @@ use super::{
     object::{Kind, Object},
 };
 use crate::api::{Moment, experiment::Target, mark::Mark, names, run::FieldChange};
+
+/// Up to so many annotations of faults are removed one by one; those that an object may have of all our faults, one
+/// after the other, are fewer.
+const FEW_ANNOTATIONS: usize = 40;
 
 /// What a fault says that changes fields of one object.
 pub trait Arming {
@@ -158,21 +162,6 @@ fn holds(place: &Place<'_>, change: &FieldChange) -> bool {
     place.value.unwrap_or(&Value::Null) == &change.set()
 }
 
-/// What the annotations of an armed object say was changed.
-#[must_use]
-pub fn recorded(object: &Object) -> Vec<FieldChange> {
-    let text = |name: String| object.annotation(&name).map(str::to_owned);
-    let read = |name: &str| {
-        Some(FieldChange {
-            name: name.to_owned(),
-            at: text(names::at(name))?,
-            was: text(names::was(name))?,
-            set: text(names::set(name))?,
-        })
-    };
-    object.annotations().filter_map(names::field_of).filter_map(read).collect()
-}
-
 /// When an armed object must be clean again; one that does not say it is due now.
 #[must_use]
 pub fn deadline(object: &Object) -> Option<Moment> {
@@ -182,19 +171,17 @@ pub fn deadline(object: &Object) -> Option<Moment> {
 
 /// The operations that take a field from one value to another; `null` stands for absent.
 fn write(place: &Place<'_>, from: &Value, to: &Value) -> Vec<Value> {
+    if from == to {
+        return Vec::new();
+    }
     let mut operations: Vec<Value> =
         place.premises.iter().map(|(pointer, value)| test(pointer, value)).collect();
-    if let Some((outermost, _)) = place.missing.first() {
-        operations.push(test(outermost, &Value::Null));
-        operations.extend(place.missing.iter().map(|(pointer, empty)| add(pointer, empty)));
-    } else if place.value.is_some()
-        || !place.pointer.ends_with(|c: char| c == '-' || c.is_ascii_digit())
-    {
+    if !place.is_new_element() {
         operations.push(test(&place.pointer, from));
     }
     operations.push(match (from, to) {
         (_, Value::Null) => json!({"op": "remove", "path": place.pointer}),
-        (Value::Null, to) => add(&place.pointer, to),
+        (Value::Null, to) => add(&place.pointer, &place.wrapped(to)),
         (_, to) => json!({"op": "replace", "path": place.pointer, "value": to}),
     });
     operations
@@ -211,11 +198,20 @@ fn map_at(object: &Object, map: &str) -> Vec<Value> {
 
 /// Takes a fault's annotations away. One that is not armed can have some: a ReplicaSet keeps the copies that
 /// its controller made, and an undo brings them back.
-fn forget(object: &Object) -> impl Iterator<Item = Value> {
-    let of_fault = object.annotations().filter(|name| names::is_of_fault(name));
-    of_fault.map(
-        |name| json!({"op": "remove", "path": format!("/metadata/annotations/{}", escape(name))}),
-    )
+fn forget(object: &Object) -> Vec<Value> {
+    let ours: Vec<&str> = object.annotations().filter(|name| names::is_of_fault(name)).collect();
+    let path = |name: &str| format!("/metadata/annotations/{}", escape(name));
+    if ours.len() <= FEW_ANNOTATIONS {
+        return ours.iter().map(|name| json!({"op": "remove", "path": path(name)})).collect();
+    }
+    // Somebody wrote more than any fault does. An object can have more than the 10,000 operations that the
+    // API server takes in one patch.
+    let all = &object.value["metadata"]["annotations"];
+    let others =
+        all.as_object().into_iter().flatten().filter(|(name, _)| !names::is_of_fault(name));
+    let others: Map<_, _> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let path = "/metadata/annotations";
+    vec![test(path, all), json!({"op": "replace", "path": path, "value": others})]
 }
 
 /// Where the mark is.
@@ -256,5 +252,63 @@ mod tests {
         let gone = place("remove", &at(&stale)).expect("the old one is taken away");
         assert!(Some(gone) < place("add", &at(names::DEADLINE)));
         assert_eq!(place("remove", &at("note")), None);
+    }
+
+    /// An object with these annotations and this spec.
+    fn annotated(annotations: impl IntoIterator<Item = (String, String)>, spec: Value) -> Object {
+        let annotations: Map<_, _> =
+            annotations.into_iter().map(|(name, text)| (name, json!(text))).collect();
+        let metadata =
+            json!({"uid": "u", "labels": {names::FAULT: "r.1.armed"}, "annotations": annotations});
+        Object { kind: Kind::Deployment, value: json!({"metadata": metadata, "spec": spec}) }
+    }
+
+    #[test]
+    fn what_a_revert_creates_is_one_operation_however_much_of_it_is_absent() {
+        let object = annotated([], json!({}));
+        let change = FieldChange::new("a", "/spec/a/b/c/d", &json!(1), &Value::Null);
+        let patch = disarm(
+            &object,
+            &Mark::armed("r", 1),
+            &[change],
+            Moment::new(jiff::Timestamp::UNIX_EPOCH),
+        );
+        let adds: Vec<_> = patch.iter().filter(|found| found["path"] == "/spec/a").collect();
+        assert_eq!(
+            adds,
+            [&test("/spec/a", &Value::Null), &add("/spec/a", &json!({"b": {"c": {"d": 1}}}))]
+        );
+        assert!(!patch.iter().any(|found| found["path"].as_str().unwrap().starts_with("/spec/a/")));
+    }
+
+    #[test]
+    fn a_field_that_is_as_it_was_is_not_written() {
+        let object = annotated([], json!({"a": 1}));
+        let same = FieldChange::new("a", "/spec/a", &json!(1), &json!(1));
+        assert_eq!(by_hand(&object, &[same]), [] as [Value; 0]);
+    }
+
+    #[test]
+    fn a_thousand_annotations_of_faults_go_in_two_operations() {
+        let patch = |count: usize| {
+            let ours = (0..count).map(|number| (names::was(&number.to_string()), String::new()));
+            let object = annotated(ours.chain([("note".to_owned(), "kept".to_owned())]), json!({}));
+            let patch = disarm(
+                &object,
+                &Mark::armed("r", 1),
+                &[],
+                Moment::new(jiff::Timestamp::UNIX_EPOCH),
+            );
+            let written = patch.into_iter().filter(|found| {
+                found["path"].as_str().is_some_and(|path| path.starts_with("/metadata/annotations"))
+            });
+            (object, written.collect::<Vec<_>>())
+        };
+        assert_eq!(patch(FEW_ANNOTATIONS).1.len(), FEW_ANNOTATIONS);
+        let (object, written) = patch(1000);
+        let path = "/metadata/annotations";
+        assert_eq!(written[0], test(path, &object.value["metadata"]["annotations"]));
+        assert_eq!(written[1], json!({"op": "replace", "path": path, "value": {"note": "kept"}}));
+        assert_eq!(written.len(), 2);
     }
 }

@@ -3,78 +3,127 @@
 //! The path is a JSON Pointer (RFC 6901) with one addition: a segment `name=X` picks the element of a
 //! list whose `name` is X, and `[2]name=X` also says at which place it stood.
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
+
+use crate::api::journal::LONGEST_PLACE;
+
+/// How many segments a path has at most; the longest of a fault of ours has ten.
+const DEEPEST: usize = 16;
 
 /// Where a field is in one object, as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place<'a> {
-    /// The JSON Pointer of the field; where it is absent, the one by which it is added.
+    /// The JSON Pointer of the field; where it is absent, of the outermost absent thing on the way to it.
     pub pointer: String,
     /// What must still be so for `pointer` to be right: pointers with the values that stand there.
     pub premises: Vec<(String, Value)>,
-    /// Maps and lists on the way that are absent, outermost first, each with an empty one of its kind.
-    pub missing: Vec<(String, Value)>,
+    /// What must be created around the field at `pointer`, outermost first.
+    around: Vec<Around>,
     /// The field's value; absent where the field is.
     pub value: Option<&'a Value>,
+    /// Whether the way ended at an element that its list does not have.
+    is_element: bool,
 }
 
-/// The field of `object` at `path`; `None` when the way to it is barred by a value of another kind.
+/// A map or a list that is absent on the way to a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Around {
+    Map(String),
+    List,
+}
+
+/// The segments of a path. Whoever may edit an object writes its annotations, and so paths; what is beyond
+/// these bounds is none of ours, and nothing is built of it.
+///
+/// # Errors
+/// In words for people, with the bound.
+pub fn segments(path: &str) -> Result<Vec<&str>, String> {
+    let (length, depth) = (path.chars().count(), path.matches('/').count());
+    if length > LONGEST_PLACE {
+        return Err(format!("a path of {length} characters; at most {LONGEST_PLACE} are followed"));
+    }
+    if depth > DEEPEST {
+        return Err(format!("a path of {depth} segments; at most {DEEPEST} are followed"));
+    }
+    let below = path.strip_prefix('/').ok_or("a path begins with a slash (RFC 6901)")?;
+    Ok(below.split('/').collect())
+}
+
+/// The field of `object` at `path`; `None` when the way to it is barred: by a value of another kind, by an
+/// element that is not there, or by the bounds of [`segments`].
 #[must_use]
 pub fn find<'a>(object: &'a Value, path: &str) -> Option<Place<'a>> {
-    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut place = Place {
         pointer: String::new(),
         premises: Vec::new(),
-        missing: Vec::new(),
+        around: Vec::new(),
         value: Some(object),
+        is_element: false,
     };
-    for (index, segment) in segments.iter().enumerate() {
-        match named(segment) {
-            Some((index, name)) => place.enter_list(index, &unescape(name))?,
-            None => place.enter_map(segment)?,
-        }
-        if let (None, Some(next)) = (place.value, segments.get(index + 1)) {
-            let list = named(next).is_some();
-            let empty = if list { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
-            place.missing.push((place.pointer.clone(), empty));
+    for segment in segments(path).ok()? {
+        match place.value {
+            Some(value) => place.enter(value, segment)?,
+            None => place.go_on(segment)?,
         }
     }
     Some(place)
 }
 
-impl Place<'_> {
-    fn enter_map(&mut self, segment: &str) -> Option<()> {
-        self.value = match self.value {
-            Some(Value::Object(map)) => map.get(&unescape(segment)),
-            Some(_) => return None,
-            None => None,
-        };
-        self.pointer = format!("{}/{segment}", self.pointer);
+impl<'a> Place<'a> {
+    /// `value` with all that is absent around it, as it is added at `pointer`.
+    #[must_use]
+    pub fn wrapped(&self, value: &Value) -> Value {
+        self.around.iter().rev().fold(value.clone(), |inner, around| match around {
+            Around::Map(key) => json!({key.as_str(): inner}),
+            Around::List => json!([inner]),
+        })
+    }
+
+    /// Whether it would be a new element of a list that is there. That is a premise already, and its
+    /// pointer may be another element's by now.
+    #[must_use]
+    pub fn is_new_element(&self) -> bool {
+        self.is_element && self.around.is_empty()
+    }
+
+    fn enter(&mut self, value: &'a Value, segment: &str) -> Option<()> {
+        if let Some((stood, name)) = named(segment) {
+            self.enter_list(value.as_array()?, stood, &unescape(name));
+        } else {
+            self.value = value.as_object()?.get(&unescape(segment));
+            self.pointer = format!("{}/{segment}", self.pointer);
+        }
         Some(())
     }
 
-    fn enter_list(&mut self, stood: Option<usize>, name: &str) -> Option<()> {
-        let items = match self.value {
-            Some(Value::Array(items)) => items.as_slice(),
-            Some(_) => return None,
-            None => &[],
-        };
+    fn enter_list(&mut self, items: &'a [Value], stood: Option<usize>, name: &str) {
         let found = items.iter().position(|item| item["name"] == *name);
         if let Some(index) = found {
             self.pointer = format!("{}/{index}", self.pointer);
             self.premises.push((format!("{}/name", self.pointer), Value::from(name)));
         } else {
             // An element cannot be tested to be absent, so the whole list is.
-            let list = Value::Array(items.to_vec());
-            if self.value.is_some() {
-                self.premises.push((self.pointer.clone(), list));
-            }
+            self.premises.push((self.pointer.clone(), Value::Array(items.to_vec())));
             self.pointer = match stood.filter(|stood| *stood < items.len()) {
                 Some(stood) => format!("{}/{stood}", self.pointer),
                 None => format!("{}/-", self.pointer),
             };
+            self.is_element = true;
         }
         self.value = found.and_then(|index| items.get(index));
+    }
+
+    /// Goes on below what is absent.
+    fn go_on(&mut self, segment: &str) -> Option<()> {
+        if self.is_element {
+            return None;
+        }
+        self.is_element = named(segment).is_some();
+        self.around.push(if self.is_element {
+            Around::List
+        } else {
+            Around::Map(unescape(segment))
+        });
         Some(())
     }
 }
@@ -100,7 +149,6 @@ fn unescape(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn an_element_is_found_by_its_name_wherever_it_stands() {
@@ -115,9 +163,15 @@ mod tests {
     fn what_is_absent_is_added_with_all_that_is_missing_on_the_way() {
         let object = json!({"resources": {}});
         let place = find(&object, "/resources/limits/firedrill.dev~1none").unwrap();
-        assert_eq!(place.pointer, "/resources/limits/firedrill.dev~1none");
-        assert_eq!(place.missing, [("/resources/limits".to_owned(), json!({}))]);
-        assert_eq!(place.value, None);
+        assert_eq!((place.pointer.as_str(), place.value), ("/resources/limits", None));
+        assert_eq!(place.wrapped(&json!("1")), json!({"firedrill.dev/none": "1"}));
+        let place = find(&object, "/env/[1]name=A").unwrap();
+        assert_eq!(place.pointer, "/env");
+        assert_eq!(place.wrapped(&json!({"name": "A"})), json!([{"name": "A"}]));
+        let object = json!({"resources": {"limits": {}}});
+        let place = find(&object, "/resources/limits/cpu").unwrap();
+        assert_eq!(place.pointer, "/resources/limits/cpu");
+        assert_eq!(place.wrapped(&json!("1")), json!("1"));
     }
 
     #[test]
@@ -133,5 +187,23 @@ mod tests {
     fn a_way_that_is_barred_leads_nowhere() {
         assert_eq!(find(&json!({"a": "text"}), "/a/b"), None);
         assert_eq!(find(&json!({"a": {}}), "/a/name=b"), None);
+        // What is not there has no fields, whether its list is there or not.
+        assert_eq!(find(&json!({"a": []}), "/a/name=b/c"), None);
+        assert_eq!(find(&json!({}), "/a/name=b/c"), None);
+    }
+
+    #[test]
+    fn a_path_beyond_its_bounds_is_followed_nowhere_and_says_why() {
+        let deep = |depth: usize| "/a".repeat(depth);
+        assert!(find(&json!({}), &deep(DEEPEST)).is_some());
+        assert_eq!(find(&json!({}), &deep(DEEPEST + 1)), None);
+        let words = segments(&deep(DEEPEST + 1)).unwrap_err();
+        assert_eq!(words, "a path of 17 segments; at most 16 are followed");
+        let long = |length: usize| format!("/{}", "é".repeat(length - 1));
+        assert!(find(&json!({}), &long(LONGEST_PLACE)).is_some());
+        assert_eq!(find(&json!({}), &long(LONGEST_PLACE + 1)), None);
+        let words = segments(&long(LONGEST_PLACE + 1)).unwrap_err();
+        assert_eq!(words, "a path of 1025 characters; at most 1024 are followed");
+        assert!(segments("a").is_err());
     }
 }

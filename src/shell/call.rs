@@ -39,6 +39,17 @@ pub enum Error {
     /// There was no answer in time.
     #[error("{0}: no answer within 5s")]
     Timeout(&'static str),
+    /// More than is ever read at once; somebody has made an object large.
+    #[error(
+        "{what}: an object has more than the {} KiB that are read at once; make it smaller (its annotations?)",
+        .bound >> 10
+    )]
+    TooLarge {
+        /// What was asked.
+        what: &'static str,
+        /// How many are read.
+        bound: usize,
+    },
     /// The object changed meanwhile; the next look continues from there.
     #[error("the object has changed meanwhile")]
     Conflict(&'static str),
@@ -57,6 +68,7 @@ impl Error {
         let (step, how) = match self {
             Self::Call { what, .. } => (*what, "Failed"),
             Self::Timeout(what) => (*what, "TimedOut"),
+            Self::TooLarge { what, .. } => (*what, "TooLarge"),
             Self::Conflict(what) => (*what, "Conflicted"),
             Self::Random(_) => return "NoRandomNumbers".to_owned(),
             Self::TooManySteps(_) => return "TooManySteps".to_owned(),
@@ -124,6 +136,7 @@ mod tests {
             (refused("read the run"), "ReadTheRunFailed"),
             (refused("list the target's pods"), "ListTheTargetsPodsFailed"),
             (Error::Timeout("read the run"), "ReadTheRunTimedOut"),
+            (Error::TooLarge { what: "read the object", bound: 1 }, "ReadTheObjectTooLarge"),
             (Error::Conflict("write the run's status"), "WriteTheRunsStatusConflicted"),
             (Error::TooManySteps(16), "TooManySteps"),
         ] {

@@ -6,12 +6,13 @@ use k8s_openapi::api::{
     core::v1::Pod,
 };
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    core::Request,
 };
 use serde_json::{Value, json};
 
-use super::{clients, clock::Clock, objects};
+use super::{clients, clock::Clock, objects, reader::unread};
 use crate::{
     api::names,
     core::{decide::Report, span::Span},
@@ -46,9 +47,7 @@ pub async fn one(client: &Client, namespace: &str, request: &Call, manager: &str
             let sent = pods.create_subresource::<_, Value>("eviction", &pod.name, &params, &body);
             call("evict the pod", sent).await.map(drop)
         }
-        Call::DeletePod(pod) | Call::FreePod(pod) => {
-            call("delete the pod", pods.delete(&pod.name, &conditions(pod))).await.map(drop)
-        }
+        Call::DeletePod(pod) | Call::FreePod(pod) => delete("delete the pod", pods, pod).await,
         Call::MarkPod { name, uid, mark } => {
             let patch = json!({"metadata": {"uid": uid, "labels": {names::FAULT: mark}}});
             let params =
@@ -59,12 +58,11 @@ pub async fn one(client: &Client, namespace: &str, request: &Call, manager: &str
         }
         Call::DeleteReplicaSet(set) => {
             let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
-            call("delete the ReplicaSet", sets.delete(&set.name, &conditions(set))).await.map(drop)
+            delete("delete the ReplicaSet", sets, set).await
         }
         Call::DeleteControllerRevision(revision) => {
             let revisions: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
-            let (name, params) = (&revision.name, conditions(revision));
-            call("delete the ControllerRevision", revisions.delete(name, &params)).await.map(drop)
+            delete("delete the ControllerRevision", revisions, revision).await
         }
         Call::CreatePolicy(body) => create_policy(client, namespace, body).await,
         Call::UpdatePolicy(change) | Call::Arm(change) | Call::Disarm(change) => {
@@ -72,6 +70,19 @@ pub async fn one(client: &Client, namespace: &str, request: &Call, manager: &str
         }
     };
     answer.map_or_else(|error| outcome(&error), |()| Outcome::Accepted)
+}
+
+/// Deletes an object, exactly as it was journaled.
+///
+/// # Errors
+/// What the API server says.
+pub async fn delete<K: Resource>(
+    what: &'static str,
+    objects: Api<K>,
+    exact: &Exact,
+) -> Result<(), Error> {
+    let request = Request::new(objects.resource_url()).delete(&exact.name, &conditions(exact));
+    call(what, unread(&objects.into_client(), request)).await
 }
 
 async fn create_policy(client: &Client, namespace: &str, body: &Value) -> Result<(), Error> {

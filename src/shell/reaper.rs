@@ -1,49 +1,54 @@
 //! Ends faults that nobody else ends: whatever is past its deadline or has lost its run.
 //!
-//! It needs neither the run nor its definition; everything that it must know is on the target.
+//! It needs neither the run nor its definition; everything that it must know is on the target. Whoever may edit a
+//! namespace writes the objects that it reads there, so it keeps next to nothing of what it lists, reads one
+//! object at a time, and goes to them in turns (`core/revert/turns.rs`).
+
+#[cfg(test)]
+mod tests;
+mod visit;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration as StdDuration,
 };
 
 use futures::{
     StreamExt,
-    future::join_all,
     stream::{self, FuturesUnordered},
 };
-use k8s_openapi::api::core::v1::Pod as KubePod;
-use kube::{
-    Api, Client, Config, ResourceExt,
-    api::{ListParams, Preconditions},
-    core::PartialObjectMeta,
-};
+use kube::{Api, Client, Config, ResourceExt, api::ListParams};
+use serde::Deserialize;
+use tokio::{sync::Notify, time::MissedTickBehavior};
 
-use super::{clients, clock::Wall, lease, list, objects, perform, revisions, run::observe};
+use self::visit::Visitor;
+use super::{
+    clients,
+    clock::{Clock, Wall},
+    lease, objects,
+    reader::{Part, Reader},
+};
 use crate::{
-    api::{Duration, ExperimentRun, Moment, SafetyLever, mark::Mark, names, run::FieldChange},
-    core::{
-        revert::{
-            leftovers::{self, Leftovers, Revision},
-            reaping::{self, Runs},
-        },
-        signals::pods::Pod,
+    api::{ExperimentRun, SafetyLever, SafetyLeverSpec, names},
+    core::revert::{
+        reaping::{self, Need, Runs},
+        turns::{self, After, Sighting, Turns},
     },
-    faults::{Call, Kind, Object, Outcome, arming, call::Change},
+    faults::{Kind, Object},
     shell::call::{Error, call},
 };
 
-/// Time from one sweep to the next.
-const SWEEP_EVERY: StdDuration = StdDuration::from_secs(10);
-/// How long a policy that we created outlives its revocation, so that a delayed arming fails on it.
-const TOMBSTONE: Duration = Duration::minutes(10);
-/// How many revoked objects are looked at side by side.
-const TOMBSTONES_AT_ONCE: usize = 8;
-/// How long the controllers have to leave a broken template before the rest is left to the next sweep.
+/// How long the controllers have to leave a broken template before somebody is told that they have not.
 const SETTLE: StdDuration = StdDuration::from_secs(60);
+/// How many objects are watched while they settle, where a person waits for that.
+const SETTLING_AT_ONCE: usize = 64;
+/// How often it is seen whose turn it is.
+const TICK: StdDuration = StdDuration::from_secs(1);
+/// What somebody is told when nothing moves any more.
+const LATE: &str = "it is not clean yet: its controller has not left the broken template, or somebody else is at it";
 
-/// What one sweep did.
+/// What was done where every fault was ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Armed objects that were seen.
@@ -54,16 +59,7 @@ pub struct Swept {
     pub failed: Vec<String>,
 }
 
-/// Which faults a sweep ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Those that are due: past their deadline, without their run, or under an engaged lever.
-    Due,
-    /// All of them.
-    All,
-}
-
-/// Sweeps until `shutdown` resolves, and renews a Lease in `namespace` meanwhile.
+/// Ends what is due until `shutdown` resolves, and renews a Lease in `namespace` meanwhile.
 ///
 /// # Errors
 /// When the connection cannot be set up.
@@ -77,22 +73,21 @@ pub async fn run(
     let reaper = Reaper::new(reads, writes.clone(), wall.clone(), names::REAPER);
     tokio::select! {
         () = shutdown => {}
-        () = reaper.sweep_on() => {}
+        () = reaper.look_on() => {}
+        () = reaper.work_on() => {}
         () = lease::renew(writes, wall, namespace, names::REAPER) => {}
     }
     Ok(())
 }
 
-/// What a sweep needs.
+/// Whoever ends faults that nobody else ends.
 pub struct Reaper {
-    reads: Client,
-    writes: Client,
-    /// Deadlines were written by other processes, and this one may be months old.
-    wall: Wall,
-    /// As which field manager it writes.
-    manager: &'static str,
-    /// By UID of the object, the last revocation after which nothing is left behind, or somebody is at it.
-    tidied: Mutex<BTreeMap<String, String>>,
+    visitor: Visitor,
+    /// For pauses.
+    clock: Clock,
+    turns: Mutex<Turns>,
+    /// A list has shown something.
+    news: Notify,
 }
 
 impl Reaper {
@@ -100,82 +95,173 @@ impl Reaper {
     /// manager.
     #[must_use]
     pub fn new(reads: Client, writes: Client, wall: Wall, manager: &'static str) -> Self {
-        Self { reads, writes, wall, manager, tidied: Mutex::default() }
+        let (clock, turns, news) = (wall.clock(), Mutex::default(), Notify::new());
+        let visitor = Visitor { reader: Reader::new(reads), writes, wall, manager };
+        Self { visitor, clock, turns, news }
     }
 
-    /// A sweep that waits for a controller holds up no other: what it has disarmed is not due again.
-    async fn sweep_on(&self) {
-        let mut begins = tokio::time::interval(SWEEP_EVERY);
-        let mut sweeps = FuturesUnordered::new();
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists the marked objects again and again.
+    async fn look_on(&self) {
+        let mut begins = tokio::time::interval(turns::SWEEP_EVERY.std());
+        begins.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = begins.tick() => sweeps.push(self.sweep(Which::Due)),
-                Some(swept) = sweeps.next() => log_swept(&swept),
+            begins.tick().await;
+            self.look().await;
+        }
+    }
+
+    /// Lists kind after kind; what one list shows has its turn while the next one is read.
+    async fn look(&self) {
+        let (runs, lever) = (self.runs().await, self.lever().await);
+        for kind in Kind::ALL {
+            self.turns().begin();
+            let see = |sighting| self.turns().see(sighting, self.clock.now());
+            match self.list(kind, (&runs, lever.as_ref()), see).await {
+                Ok(()) => {
+                    let any_lost = self.turns().any_lost();
+                    let runs = if any_lost { self.runs().await } else { Runs::Unknown };
+                    self.turns().close(kind, &runs);
+                    self.news.notify_one();
+                }
+                Err(error) => tracing::error!(%kind, %error, "a list failed; it is tried again"),
             }
         }
     }
 
-    /// Ends faults once.
-    pub async fn sweep(&self, which: Which) -> Swept {
-        let (runs, lever) = futures::join!(self.runs(), self.lever());
-        let mut swept = Swept::default();
-        let lists = Kind::ALL.map(|kind| async move {
-            (kind, objects::labelled(&self.reads, kind, names::FAULT).await)
+    /// Goes to whatever has its turn.
+    async fn work_on(&self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut visits = FuturesUnordered::new();
+        loop {
+            while let Some(sighting) = self.next() {
+                visits.push(self.attend(sighting));
+            }
+            tokio::select! {
+                Some(()) = visits.next() => {}
+                () = self.news.notified() => {}
+                _ = ticks.tick() => {}
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Sighting> {
+        self.turns().next(self.clock.now())
+    }
+
+    async fn attend(&self, sighting: Sighting) {
+        let object = name(&sighting);
+        let (after, problem) = self.visitor.visit(&sighting).await;
+        let pause = self.turns().done(sighting, after, self.clock.now());
+        if after == After::Ended {
+            tracing::info!(object, "a fault was ended");
+        }
+        if let Some(problem) = problem {
+            tracing::error!(object, problem, "not all was done");
+        } else if after == After::Soon && pause.is_some_and(|pause| pause.std() >= SETTLE) {
+            tracing::error!(object, problem = LATE, "it is looked at again");
+        }
+    }
+
+    /// Ends every fault once, whatever its deadline, for somebody who waits for it.
+    pub async fn end_all(&self) -> Swept {
+        let engaged = SafetyLeverSpec { engaged: true, ..SafetyLeverSpec::default() };
+        let lever = SafetyLever::new(names::LEVER, engaged);
+        let (mut swept, mut found) = (Swept::default(), Vec::new());
+        for kind in Kind::ALL {
+            let listed = self.list(kind, (&Runs::Unknown, Some(&lever)), |one| found.push(one));
+            if let Err(error) = listed.await {
+                swept.failed.push(format!("{kind}: {error}"));
+            }
+        }
+        found.sort_by_key(|sighting| sighting.need);
+        swept.armed = found.iter().filter(|sighting| sighting.need == Need::End).count();
+        let visits = stream::iter(found).map(|sighting| async move {
+            let visit = self.visitor.visit(&sighting).await;
+            (sighting, visit)
         });
-        let (mut found, mut revoked) = (Vec::new(), Vec::new());
-        for (kind, listed) in join_all(lists).await {
-            match listed {
-                Ok(objects) => {
-                    for object in objects {
-                        match object.mark() {
-                            Some(mark) if mark.armed => {
-                                swept.armed += 1;
-                                let due = || {
-                                    let (lever, now) = (lever.as_ref(), self.wall.now());
-                                    reaping::is_due(&object, &mark, (&runs, lever), now)
-                                };
-                                if which == Which::All || due() {
-                                    found.push((object, mark));
-                                }
-                            }
-                            Some(_) => revoked.push(object),
-                            None => swept
-                                .failed
-                                .push(format!("{}: its mark cannot be read", name(&object))),
+        let visits: Vec<_> = visits.buffer_unordered(turns::HANDS).collect().await;
+        let mut settling = Vec::new();
+        for (sighting, (after, problem)) in visits {
+            let object = name(&sighting);
+            swept.failed.extend(problem.map(|problem| format!("{object}: {problem}")));
+            if after == After::Ended {
+                swept.disarmed.push(object);
+                settling.push(sighting.revoked());
+            } else if after == After::Soon {
+                settling.push(sighting);
+            }
+        }
+        let settled = stream::iter(settling).map(|sighting| self.settle(sighting));
+        let settled: Vec<_> = settled.buffer_unordered(SETTLING_AT_ONCE).collect().await;
+        for (disarmed, problem) in settled {
+            swept.disarmed.extend(disarmed);
+            swept.failed.extend(problem);
+        }
+        swept
+    }
+
+    /// Goes to one object until nothing is left to do: says whether it is disarmed by that, and what could not
+    /// be done.
+    async fn settle(&self, mut sighting: Sighting) -> (Option<String>, Option<String>) {
+        let object = name(&sighting);
+        let mut disarmed = None;
+        let done = tokio::time::timeout(SETTLE, async {
+            loop {
+                match self.visitor.visit(&sighting).await {
+                    (After::Ended, problem) => {
+                        disarmed = Some(object.clone());
+                        sighting = sighting.clone().revoked();
+                        if problem.is_some() {
+                            return problem;
                         }
                     }
+                    (After::Soon, None) => tokio::time::sleep(TICK).await,
+                    (_, problem) => return problem,
                 }
-                Err(error) => swept.failed.push(format!("{kind}: {error}")),
             }
-        }
-        for (object, outcome) in join_all(
-            found
-                .iter()
-                .map(|(object, mark)| async move { (name(object), self.end(object, mark).await) }),
-        )
-        .await
-        {
-            match outcome {
-                Ok(()) => swept.disarmed.push(object),
-                Err(problem) => swept.failed.push(format!("{object}: {problem}")),
+        });
+        let problem = done.await.unwrap_or_else(|_| Some(LATE.to_owned()));
+        (disarmed, problem.map(|problem| format!("{object}: {problem}")))
+    }
+
+    /// Gives each marked object of a kind that needs something to `take`.
+    async fn list(
+        &self,
+        kind: Kind,
+        seen: (&Runs, Option<&SafetyLever>),
+        mut take: impl FnMut(Sighting),
+    ) -> Result<(), Error> {
+        let wanted = |object: Object| {
+            if let Some(need) = reaping::need(&object, seen, self.visitor.wall.now()) {
+                take(Sighting::of(&object, need));
             }
-        }
-        let finished = revoked.iter().map(|object| self.finish(object));
-        swept.failed.extend(
-            stream::iter(finished)
-                .buffer_unordered(TOMBSTONES_AT_ONCE)
-                .filter_map(async |finished| finished.err())
-                .collect::<Vec<_>>()
-                .await,
-        );
-        swept
+        };
+        objects::marked(&self.visitor.reader, kind, wanted).await
     }
 
     /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.
     async fn runs(&self) -> Runs {
-        let runs: Api<PartialObjectMeta<ExperimentRun>> = Api::all(self.reads.clone());
-        match list::all("list the runs", &runs, ListParams::default()).await {
-            Ok(runs) => Runs::Known(runs.iter().filter_map(ResourceExt::uid).collect()),
+        #[derive(Deserialize)]
+        struct Run {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            uid: String,
+        }
+        let runs: Api<ExperimentRun> = Api::all(self.visitor.reader.client().clone());
+        let (url, wanted) = (runs.resource_url(), (Part::Metadata, ListParams::default()));
+        let mut uids = BTreeSet::new();
+        let take = |run: Run| {
+            uids.insert(run.metadata.uid);
+        };
+        match self.visitor.reader.list("list the runs", url, wanted, take).await {
+            Ok(()) => Runs::Known(uids),
             Err(error) if error.code() == Some(404) => Runs::Known(BTreeSet::new()),
             Err(error) => {
                 tracing::warn!(%error, "the runs cannot be listed; only deadlines count");
@@ -185,144 +271,13 @@ impl Reaper {
     }
 
     async fn lever(&self) -> Option<SafetyLever> {
-        let levers: Api<SafetyLever> = Api::all(self.reads.clone());
+        let levers: Api<SafetyLever> = Api::all(self.visitor.reader.client().clone());
         let listed = call("list the levers", levers.list(&ListParams::default())).await.ok()?;
         listed.items.into_iter().find(|lever| lever.name_any() == names::LEVER)
     }
-
-    /// Disarms an object, and removes what the rollout leaves behind once its controller has left it.
-    async fn end(&self, object: &Object, mark: &Mark) -> Result<(), String> {
-        let fields = self.fields(object).await?;
-        let patch = arming::disarm(object, mark, &fields, self.wall.now());
-        let call = Call::Disarm(Change::of(object, patch));
-        match perform::one(&self.writes, object.namespace(), &call, self.manager).await {
-            // Somebody else is at it; the next sweep looks again.
-            Outcome::Changed | Outcome::Gone => return Ok(()),
-            outcome => settle(outcome)?,
-        }
-        self.tidy_in_time(object, &fields).await
-    }
-
-    /// What a revert left behind is removed by whoever reverted, unless that one was killed or its run
-    /// was gone by then; so each revocation is looked at once.
-    async fn finish(&self, object: &Object) -> Result<(), String> {
-        self.delete_policy(object).await;
-        let revocation = object.label().unwrap_or_default();
-        let tidied = || self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = tidied().insert(object.uid().to_owned(), revocation.to_owned());
-        if last.as_deref() == Some(revocation) {
-            return Ok(());
-        }
-        let finished = async { self.tidy_in_time(object, &self.fields(object).await?).await };
-        finished.await.map_err(|problem| {
-            tidied().remove(object.uid());
-            format!("{}: {problem}", name(object))
-        })
-    }
-
-    async fn tidy_in_time(&self, object: &Object, fields: &[FieldChange]) -> Result<(), String> {
-        let late = "it is disarmed, but its controller has not left the broken template";
-        let tidied = tokio::time::timeout(SETTLE, self.tidy(object, fields)).await;
-        tidied.unwrap_or_else(|_| Err(late.to_owned()))
-    }
-
-    async fn send(&self, namespace: &str, request: &Call) -> Result<(), String> {
-        settle(perform::one(&self.writes, namespace, request, self.manager).await)
-    }
-
-    /// What was changed, by the object's annotations; where somebody took them away, by the copies
-    /// that its revisions have.
-    async fn fields(&self, object: &Object) -> Result<Vec<FieldChange>, String> {
-        let fields = arming::recorded(object);
-        if !fields.is_empty() {
-            return Ok(fields);
-        }
-        let marked = revisions::marked(&self.reads, object).await;
-        let marked = marked.map_err(|error| error.to_string())?;
-        Ok(marked.iter().flat_map(revisions::Marked::recorded).collect())
-    }
-
-    async fn tidy(&self, object: &Object, fields: &[FieldChange]) -> Result<(), String> {
-        let namespace = object.namespace();
-        loop {
-            let live = objects::read(&self.reads, object.kind, namespace, object.name()).await;
-            let Some(live) = live.map_err(|error| error.to_string())? else {
-                return Ok(());
-            };
-            let (faulty, pods) =
-                self.remains(&live, fields).await.map_err(|error| error.to_string())?;
-            match leftovers::find(&live, &faulty, &pods) {
-                Leftovers::None => return Ok(()),
-                Leftovers::Remove(calls) => {
-                    for call in &calls {
-                        self.send(namespace, call).await?;
-                    }
-                }
-                Leftovers::Settling => tokio::time::sleep(StdDuration::from_secs(1)).await,
-            }
-        }
-    }
-
-    async fn remains(
-        &self,
-        object: &Object,
-        fields: &[FieldChange],
-    ) -> Result<(Vec<Revision>, Vec<Pod>), Error> {
-        let faulty = revisions::faulty(revisions::marked(&self.reads, object).await?, fields);
-        if !matches!(object.kind, Kind::StatefulSet | Kind::DaemonSet) {
-            return Ok((faulty, Vec::new()));
-        }
-        let params = ListParams::default().labels(&objects::pod_selector(object));
-        let pods: Api<KubePod> = Api::namespaced(self.reads.clone(), object.namespace());
-        let listed = call("list the pods", pods.list(&params)).await?;
-        Ok((faulty, listed.items.iter().map(observe::read_pod).collect()))
-    }
-
-    /// Deletes a policy that we created, a while after its revocation.
-    async fn delete_policy(&self, object: &Object) {
-        let ours = object.value["metadata"]["labels"][names::RUN].is_string();
-        if object.kind != Kind::NetworkPolicy || !ours {
-            return;
-        }
-        let since = object
-            .annotation(names::REVOKED_AT)
-            .or_else(|| object.value["metadata"]["creationTimestamp"].as_str())
-            .and_then(|text| serde_json::from_value::<Moment>(text.into()).ok());
-        if since.is_none_or(|since| Duration::between(since, self.wall.now()) < TOMBSTONE) {
-            return;
-        }
-        let params = kube::api::DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(object.uid().to_owned()),
-                resource_version: Some(object.resource_version().to_owned()),
-            }),
-            ..kube::api::DeleteParams::default()
-        };
-        let policies = objects::api(&self.writes, object.kind, Some(object.namespace()));
-        let deleted = call("delete the policy", policies.delete(object.name(), &params)).await;
-        if let Err(error) = deleted {
-            tracing::warn!(%error, object = name(object), "a revoked policy could not be deleted");
-        }
-    }
 }
 
-fn log_swept(swept: &Swept) {
-    for object in &swept.disarmed {
-        tracing::info!(object, "a fault was ended");
-    }
-    for problem in &swept.failed {
-        tracing::error!(problem, "a part of a sweep failed; the next sweep tries it again");
-    }
-}
-
-/// What a call that did not succeed says; one whose object is gone or another by now is as good.
-fn settle(outcome: Outcome) -> Result<(), String> {
-    match outcome {
-        Outcome::Accepted | Outcome::Gone | Outcome::Changed => Ok(()),
-        Outcome::Refused(words) | Outcome::Denied(words) | Outcome::Unknown(words) => Err(words),
-    }
-}
-
-fn name(object: &Object) -> String {
-    format!("{} {}/{}", object.kind.to_string().to_lowercase(), object.namespace(), object.name())
+fn name(sighting: &Sighting) -> String {
+    let Sighting { kind, namespace, name, .. } = sighting;
+    format!("{} {namespace}/{name}", kind.to_string().to_lowercase())
 }

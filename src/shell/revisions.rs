@@ -3,111 +3,197 @@
 //! annotations onto them, so those that a fault made are known.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
+use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
-use super::objects;
+use super::{
+    objects,
+    reader::{Part, Reader},
+};
 use crate::{
     api::{names, run::FieldChange},
     core::revert::leftovers::Revision,
-    faults::{Kind, Object, arming, call::Exact},
-    shell::call::{Error, Namespaced, call},
+    faults::{Kind, Object, arming, call::Exact, record},
+    shell::call::Error,
 };
 
-/// A revision that carries a fault's annotations, with its template where a workload has it.
-pub struct Marked {
-    revision: Revision,
-    template: Object,
-}
+/// How many changes are read off copies; of the faults of one workload there are seldom two.
+const MOST_COPIES: usize = 16;
+/// Where a workload's template is.
+const TEMPLATE: &str = "/spec/template/";
 
-impl Marked {
-    /// What its annotations say was changed.
-    #[must_use]
-    pub fn recorded(&self) -> Vec<FieldChange> {
-        arming::recorded(&self.template)
-    }
-}
-
-/// Those whose template holds one of these changes; what lies outside of it (the replicas) breaks no
-/// revision.
-#[must_use]
-pub fn faulty(marked: Vec<Marked>, fields: &[FieldChange]) -> Vec<Revision> {
-    let of_template = |change: &&FieldChange| change.at.starts_with("/spec/template/");
-    let fields: Vec<FieldChange> = fields.iter().filter(of_template).cloned().collect();
-    let holds = |marked: &Marked| arming::holds_any(&marked.template, &fields);
-    marked.into_iter().filter(holds).map(|marked| marked.revision).collect()
-}
-
-/// The revisions of `object` that carry a fault's annotations; none of what has no template.
+/// The revisions of `object` whose template holds one of these changes, or where those are not known, one that
+/// its own copies name. What lies outside of the template (the replicas) breaks no revision.
 ///
 /// # Errors
 /// What the API server says.
-pub async fn marked(client: &Client, object: &Object) -> Result<Vec<Marked>, Error> {
-    match object.kind {
-        Kind::Deployment if object.value["spec"]["selector"].is_null() => Ok(Vec::new()),
-        Kind::Deployment => {
-            let sets = owned::<ReplicaSet>(client, object).await?;
-            Ok(sets.iter().map(|set| marked_by(object.kind, set, json!(set))).collect())
+pub async fn faulty(
+    reader: &Reader,
+    object: &Object,
+    fields: Option<&[FieldChange]>,
+) -> Result<Vec<Revision>, Error> {
+    let mut faulty = Vec::new();
+    each(reader, object, |found| {
+        let own = fields.is_none().then(|| record::read(&found).fields);
+        let fields = fields.or(own.as_deref()).unwrap_or_default();
+        let of_template = fields.iter().filter(|change| change.at.starts_with(TEMPLATE));
+        if arming::holds_any(&found, &of_template.cloned().collect::<Vec<_>>()) {
+            faulty.push(revision(&found));
         }
-        Kind::StatefulSet | Kind::DaemonSet => {
-            let revisions = owned::<ControllerRevision>(client, object).await?;
-            let mark = |revision: &ControllerRevision| {
-                let data = revision.data.as_ref().map(|data| data.0.clone()).unwrap_or_default();
-                let value = json!({"metadata": revision.metadata, "spec": data["spec"]});
-                marked_by(object.kind, revision, value)
-            };
-            Ok(revisions.iter().map(mark).collect())
-        }
-        Kind::Service | Kind::NetworkPolicy => Ok(Vec::new()),
-    }
+    })
+    .await?;
+    Ok(faulty)
 }
 
-fn marked_by<K: Resource>(kind: Kind, found: &K, value: Value) -> Marked {
-    let number = |path| value.pointer(path).and_then(Value::as_i64);
+/// What the copies that the revisions of `object` have say was changed.
+///
+/// # Errors
+/// What the API server says.
+pub async fn recorded(reader: &Reader, object: &Object) -> Result<Vec<FieldChange>, Error> {
+    let mut fields = Vec::new();
+    each(reader, object, |found| {
+        for change in record::read(&found).fields {
+            if fields.len() < MOST_COPIES && !fields.contains(&change) {
+                fields.push(change);
+            }
+        }
+    })
+    .await?;
+    Ok(fields)
+}
+
+/// Gives each revision of `object` that carries a fault's annotations to `take`, with its template where a
+/// workload has it; none of what has no template.
+async fn each(reader: &Reader, object: &Object, mut take: impl FnMut(Object)) -> Result<(), Error> {
+    let (client, namespace) = (reader.client().clone(), object.namespace());
+    let url = match object.kind {
+        Kind::Deployment if object.value["spec"]["selector"].is_null() => return Ok(()),
+        Kind::Deployment => {
+            Api::<ReplicaSet>::namespaced(client, namespace).resource_url().to_owned()
+        }
+        Kind::StatefulSet | Kind::DaemonSet => {
+            Api::<ControllerRevision>::namespaced(client, namespace).resource_url().to_owned()
+        }
+        Kind::Service | Kind::NetworkPolicy => return Ok(()),
+    };
+    let wanted = (Part::Whole, ListParams::default().labels(&objects::pod_selector(object)));
+    let of_fault = |found: Value| {
+        if let Some(found) = as_workload(object, found) {
+            take(found);
+        }
+    };
+    reader.list("list the revisions", &url, wanted, of_fault).await
+}
+
+/// A revision of `object` that carries a fault's annotations.
+fn as_workload(object: &Object, mut found: Value) -> Option<Object> {
+    let mut owners = found["metadata"]["ownerReferences"].as_array()?.iter();
+    if !owners.any(|owner| owner["uid"] == object.uid()) {
+        return None;
+    }
+    if object.kind != Kind::Deployment {
+        let spec = found.pointer_mut("/data/spec").map(Value::take);
+        found = json!({"metadata": found["metadata"].take(), "spec": spec});
+    }
+    let found = Object { kind: object.kind, value: found };
+    let is_of_fault = found.annotations().any(names::is_of_fault);
+    is_of_fault.then_some(found)
+}
+
+fn revision(found: &Object) -> Revision {
+    let number = |path| found.value.pointer(path).and_then(Value::as_i64);
     // A ReplicaSet that does not say it should have one.
     let wanted = number("/spec/replicas").unwrap_or(1).max(number("/status/replicas").unwrap_or(0));
     let exact = Exact {
-        name: found.name_any(),
-        uid: found.uid().unwrap_or_default(),
-        resource_version: found.resource_version().unwrap_or_default(),
+        name: found.name().to_owned(),
+        uid: found.uid().to_owned(),
+        resource_version: found.resource_version().to_owned(),
         grace_seconds: None,
     };
-    let hash = found.labels().get("controller-revision-hash").cloned();
-    Marked {
-        revision: Revision { exact, hash, replicas: wanted },
-        template: Object { kind, value },
-    }
-}
-
-async fn owned<K: Namespaced>(client: &Client, object: &Object) -> Result<Vec<K>, Error> {
-    let params = ListParams::default().labels(&objects::pod_selector(object));
-    let revisions: Api<K> = Api::namespaced(client.clone(), object.namespace());
-    let listed = call("list the revisions", revisions.list(&params)).await?;
-    let ours = |found: &K| {
-        found.owner_references().iter().any(|owner| owner.uid == object.uid())
-            && found.annotations().keys().any(|name| names::is_of_fault(name))
-    };
-    Ok(listed.items.into_iter().filter(ours).collect())
+    let hash = found.value["metadata"]["labels"]["controller-revision-hash"].as_str();
+    Revision { exact, hash: hash.map(str::to_owned), replicas: wanted }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+
     use super::*;
 
-    #[test]
-    fn a_replica_set_without_replicas_is_faulty_only_where_its_template_is() {
-        let set = json!({"metadata": {"name": "db-1"}, "spec": {"replicas": 0, "template": {"spec": {
-            "containers": [{"name": "db", "image": "bad"}]}}}});
-        let set: ReplicaSet = serde_json::from_value(set).unwrap();
-        let faulty = |name, at, was, set_to| {
-            let change = FieldChange::new(name, at, &was, &set_to);
-            let marked = marked_by(Kind::Deployment, &set, json!(set));
-            super::faulty(vec![marked], &[change]).len()
+    const IMAGE: &str = "/spec/template/spec/containers/name=db/image";
+
+    /// A reader of a server that has these revisions, and their Deployment.
+    fn deployment(revisions: Vec<Value>) -> (Reader, Object) {
+        let revisions = Arc::new(revisions);
+        let server = tower::service_fn(move |request: Request<Body>| {
+            assert_eq!(request.uri().path(), "/apis/apps/v1/namespaces/shop/replicasets");
+            let page = json!({"metadata": {}, "items": *revisions}).to_string();
+            std::future::ready(Ok::<_, kube::Error>(Response::new(Body::from(page.into_bytes()))))
+        });
+        let value = json!({"metadata": {"namespace": "shop", "uid": "owner"}, "spec": {"selector": {"matchLabels": {"app": "db"}}}});
+        let reader = Reader::new(Client::new(server, "default"));
+        (reader, Object { kind: Kind::Deployment, value })
+    }
+
+    /// A ReplicaSet whose container has that image, with the copy of that change.
+    fn replica_set(name: &str, image: &str, change: &FieldChange) -> Value {
+        let annotations = json!({
+            names::at(&change.name): change.at, names::was(&change.name): change.was,
+            names::set(&change.name): change.set,
+        });
+        json!({
+            "metadata": {"name": name, "annotations": annotations, "ownerReferences": [{"uid": "owner"}]},
+            "spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "db", "image": image}]}}},
+        })
+    }
+
+    fn image() -> FieldChange {
+        FieldChange::new("image", IMAGE, &json!("good"), &json!("bad"))
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_faulty_where_its_template_is_by_what_is_known_or_by_its_own_copy() {
+        let image = image();
+        let replicas = FieldChange::new("replicas", "/spec/replicas", &json!(1), &json!(0));
+        let mut another = replica_set("another", "bad", &image);
+        another["metadata"]["ownerReferences"][0]["uid"] = json!("other");
+        let mut bare = replica_set("bare", "bad", &image);
+        bare["metadata"]["annotations"] = json!({"note": "kept"});
+        let (reader, object) = deployment(vec![
+            replica_set("broken", "bad", &image),
+            replica_set("sound", "good", &image),
+            replica_set("scaled", "bad", &replicas),
+            another,
+            bare,
+        ]);
+        let of = async |fields: Option<&[FieldChange]>| {
+            let found = faulty(&reader, &object, fields).await.unwrap();
+            found.into_iter().map(|found| found.exact.name).collect::<Vec<_>>()
         };
-        assert_eq!(faulty("replicas", "/spec/replicas", json!(1), json!(0)), 0);
-        let image = "/spec/template/spec/containers/name=db/image";
-        assert_eq!(faulty("image", image, json!("good"), json!("bad")), 1);
-        let silent = marked_by(Kind::Deployment, &set, json!({"spec": {}}));
-        assert_eq!(silent.revision.replicas, 1);
+        assert_eq!(of(None).await, ["broken"]);
+        assert_eq!(of(Some(&[image])).await, ["broken", "scaled"]);
+        assert_eq!(of(Some(&[replicas])).await, [] as [&str; 0]);
+        assert_eq!(of(Some(&[])).await, [] as [&str; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_is_read_off_the_copies_once_and_not_without_end() {
+        let copies = |number: usize| {
+            let at = format!("{IMAGE}{number}");
+            replica_set("rs", "bad", &FieldChange::new("image", at, &json!("good"), &json!("bad")))
+        };
+        let (reader, object) = deployment((0..40).map(|number| copies(number / 2)).collect());
+        let fields = recorded(&reader, &object).await.unwrap();
+        assert_eq!(fields.len(), MOST_COPIES);
+        assert_eq!(fields[1].at, format!("{IMAGE}1"));
+    }
+
+    #[test]
+    fn a_replica_set_that_does_not_say_how_many_it_should_have_has_one() {
+        let silent = Object { kind: Kind::Deployment, value: json!({"spec": {}}) };
+        assert_eq!(revision(&silent).replicas, 1);
     }
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use firedrill::{
     api::{Moment, experiment::Target, fault::Fault, mark::Mark, names, run::Victim},
     faults::{
-        self, Call, Kind, Means, Object, Outcome, Taking, arming, call::Change, isolation, taking,
+        self, Call, Kind, Means, Object, Outcome, Taking, arming, call::Change, isolation, record,
+        taking,
     },
     shell::{objects, perform},
 };
@@ -71,10 +72,7 @@ impl Contract<'_> {
         require(arming::holds_any(&armed, &fields), "the fault is there")?;
         require(!self.sends(&armed, arm.clone()).await, "armed again it is refused")?;
         require(essence(&self.read().await) == essence(&armed), "armed twice equals once")?;
-        require(
-            arming::recorded(&armed).len() == fields.len(),
-            "the target says what was changed",
-        )?;
+        require(record::read(&armed).fields == fields, "the target says what was changed")?;
 
         let disarm = arming::disarm(&armed, &mark, &fields, now);
         require(self.sends(&armed, disarm.clone()).await, "it is reverted")?;

@@ -25,7 +25,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::ApiResource,
 };
 use serde_json::{Value, json};
@@ -218,4 +218,56 @@ async fn revoke_ends_every_fault_by_hand_and_frees_the_runs() {
     clean(&ground, 30).await;
     let run = ground.api::<ExperimentRun>().get(&run.name_any()).await.unwrap();
     assert!(run.finalizers().is_empty(), "the run can be deleted");
+}
+
+/// An overdue policy with a mark, by somebody who may edit the namespace; its annotations say that this field was
+/// that.
+async fn mark(ground: &Ground, name: &str, (at, was): (&str, &str), note: usize) {
+    let policy = json!({
+        "metadata": {
+            "name": name,
+            "labels": {names::FAULT: "0d1c77ae-0000-4000-8000-000000000009.1.armed"},
+            "annotations": {
+                names::DEADLINE: jiff::Timestamp::now(), "note": "x".repeat(note),
+                names::at("x"): at, names::was("x"): was, names::set("x"): "null",
+            },
+        },
+        "spec": {"podSelector": {"matchLabels": {"app": "nobody"}}},
+    });
+    let policy: NetworkPolicy = serde_json::from_value(policy).unwrap();
+    ground.api::<NetworkPolicy>().create(&PostParams::default(), &policy).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_neighbour_marks_holds_up_no_fault_and_takes_no_memory() {
+    let (neighbour, ground) =
+        futures::join!(Ground::bare("neighbour", json!({})), Ground::new("overdue"));
+    let (_turn, reaper) = (turn().await, Reaper::start());
+    let before = reaper.peak();
+    // A revert would select other pods, which the chart's policies refuse.
+    let refused = ("/spec/podSelector/matchLabels/other", "\"pods\"");
+    let deep = format!("/spec{}", "/a".repeat(29_999));
+    let names: Vec<String> = (0..250).map(|number| format!("refused-{number}")).collect();
+    for (number, some) in names.chunks(25).enumerate() {
+        let note = if number == 0 { 190_000 } else { 0 };
+        join_all(some.iter().map(|name| mark(&neighbour, name, refused, note))).await;
+    }
+    mark(&neighbour, "deep", (&deep, "1"), 0).await;
+    let mut operator = Operator::start("{}");
+    let run = ground.run(bad_image("3s")).await;
+    ground.seen(&run, FactName::EffectObserved).await;
+    operator.kill();
+    clean(&ground, 40).await;
+    let policies = neighbour.api::<NetworkPolicy>();
+    eventually("the deep path is revoked", 15, async || {
+        let deep = policies.get("deep").await.ok()?;
+        deep.labels()[names::FAULT].ends_with(".revoked").then_some(())
+    })
+    .await;
+    let armed = ListParams::default().labels(names::FAULT);
+    let armed = policies.list(&armed).await.unwrap().items;
+    let armed = armed.iter().filter(|policy| policy.labels()[names::FAULT].ends_with(".armed"));
+    assert_eq!(armed.count(), names.len(), "none of the others is reverted");
+    let grown = reaper.peak() - before;
+    assert!(grown < 24 << 10, "it has taken {grown} KiB");
 }

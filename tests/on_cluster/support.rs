@@ -356,6 +356,13 @@ impl Reaper {
         reaper
     }
 
+    /// The most memory that it has had, in KiB.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     fn renewed() -> Option<jiff::Timestamp> {
         let path = ["-o", "jsonpath={.spec.renewTime}"];
         let mut kubectl = Command::new("kubectl");

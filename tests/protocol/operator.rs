@@ -17,7 +17,7 @@ use firedrill::{
         signals::{Signals, pods::Pod},
         span::Span,
     },
-    faults::{Call, Outcome, arming, call::Change},
+    faults::{Call, Outcome, arming, call::Change, record},
 };
 
 use super::{
@@ -200,7 +200,7 @@ impl Product {
         let armed = object.mark().filter(|mark| mark.armed);
         let due = armed.filter(|mark| reaping::is_due(&object, mark, (&runs, None), now));
         let write = due.map(|mark| {
-            let patch = arming::disarm(&object, &mark, &arming::recorded(&object), now);
+            let patch = arming::disarm(&object, &mark, &record::read(&object).fields, now);
             self.writes.id(Write::Call(Call::Disarm(Change::of(&object, patch))))
         });
         self.sweeps.insert((target, has_run, clock), write);

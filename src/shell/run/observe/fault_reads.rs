@@ -31,7 +31,9 @@ use crate::{
     shell::{
         call::{Error, call},
         context::Context,
-        lease, objects, revisions,
+        lease, objects,
+        reader::Reader,
+        revisions,
     },
 };
 
@@ -47,7 +49,14 @@ pub async fn fault_reads(
     let ((kind, name), cut) = (arming.object(&spec.target), arming.cut());
     let reads = Reads::of(run.status.as_ref());
     let client = &context.reads;
-    let object = match objects::read(client, kind, &namespace, &name).await {
+    // What the reaper could not read it could not revert either, so nothing begins on that.
+    let found = if reads.reaper {
+        let reader = Reader::new(client.clone());
+        objects::with(&reader, (kind, &namespace, &name), |object| object).await
+    } else {
+        objects::read(client, kind, &namespace, &name).await
+    };
+    let object = match found {
         Ok(Some(object)) => Changeable::Found(object),
         Ok(None) => Changeable::Missing,
         Err(error) => Changeable::Unreadable(error.to_string()),
@@ -85,7 +94,7 @@ async fn faulty_revisions(
     let Some(image) = plan.and_then(|plan| plan.pre_image.as_ref()) else {
         return Ok(Vec::new());
     };
-    Ok(revisions::faulty(revisions::marked(client, object).await?, &image.fields))
+    revisions::faulty(&Reader::new(client.clone()), object, Some(&image.fields)).await
 }
 
 /// The spec of the policy that blocks the target's egress, or why there can be none.
