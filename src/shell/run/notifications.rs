@@ -170,7 +170,7 @@ mod tests {
             controller::informer,
             net::Sockets,
             port::BOUNDS,
-            run::{events::Events, registry::Registry, services::Services},
+            run::{events::Events, registry::Registry, services::Services, starts::Starts},
         },
     };
 
@@ -203,6 +203,7 @@ mod tests {
             experiments: informer().0,
             own_namespace: None,
             services: Services::default(),
+            starts: Starts::default(),
         };
         (Arc::new(context), entry.lookout.clone())
     }
