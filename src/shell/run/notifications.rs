@@ -104,7 +104,9 @@ impl Receiver {
             tracing::warn!(namespace, run, "more alerts concern this run than are kept");
         }
         let ((), version) = lookout.see(|signals| {
-            reports.into_iter().for_each(|report| signals.alerts.report(report));
+            for report in reports {
+                signals.alerts.report(report);
+            }
             if is_cut {
                 signals.alerts.overlook();
             }
@@ -129,7 +131,9 @@ fn news(
     };
     let mut news: Vec<News> = runs.into_iter().map(none).collect();
     let left_out = (push.read)(body, &mut |report| {
-        news.iter_mut().for_each(|news| news.take_up(&report, labels));
+        for news in &mut news {
+            news.take_up(&report, labels);
+        }
     })?;
     if left_out > 0 {
         tracing::warn!(alerts = left_out, "alerts are left out as their labels are too long");

@@ -47,9 +47,10 @@ pub async fn reconcile(
     let Ok(run) = &run.0 else {
         return Ok(Action::await_change());
     };
-    let _start = match is_to_start(run) {
-        true => context.starts.wait(&run.namespace().unwrap_or_default()).await,
-        false => None,
+    let _start = if is_to_start(run) {
+        context.starts.wait(&run.namespace().unwrap_or_default()).await
+    } else {
+        None
     };
     let Some(entry) = open(&context, run).await? else {
         return Ok(Action::await_change());
