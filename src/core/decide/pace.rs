@@ -26,6 +26,13 @@ pub fn leaves_time(run: &ExperimentRun, plan: Option<&Plan>) -> bool {
     !taken_up && (run.spec.dry_run || !at_once)
 }
 
+/// Whether the run has yet to journal. Before that it can have broken nothing, so that nothing which is to be ended waits
+/// for those that start.
+#[must_use]
+pub fn is_to_start(run: &ExperimentRun) -> bool {
+    run.status.as_ref().map_or(Stage::Waiting, stage::read) == Stage::Waiting
+}
+
 /// What was read for one run since something else was decided.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -85,6 +92,24 @@ mod tests {
 
     fn run() -> ExperimentRun {
         ExperimentRun::new("r", ExperimentRunSpec::of("e"))
+    }
+
+    #[test]
+    fn a_run_starts_until_it_has_journaled() {
+        use FactName::{Accepted, Completed, Injected, Journaled};
+        let mut run = run();
+        assert!(is_to_start(&run));
+        for (facts, expected) in [
+            (&[][..], true),
+            (&[Accepted], true),
+            (&[Accepted, Journaled], false),
+            (&[Accepted, Journaled, Injected], false),
+            (&[Accepted, Completed], false),
+        ] {
+            let facts: Vec<_> = facts.iter().map(|name| (*name, 0.0)).collect();
+            run.status = Some(status(&plan(&json!({})), &facts));
+            assert_eq!(is_to_start(&run), expected, "{facts:?}");
+        }
     }
 
     /// How long it waits when the same is wanted again as soon as it was read.
