@@ -18,7 +18,8 @@ use super::{
     net::{self, Net, Sockets},
     port::{self, BOUNDS, Token},
     ready,
-    run::{self, events::Events, registry::Registry, services::Services},
+    run::{self, alerts::Polls, events::Events, registry::Registry, services::Services},
+    sources::Checks,
     watched::watched,
 };
 use crate::{
@@ -103,6 +104,8 @@ pub async fn run_with(
         net,
         registry: Registry::default(),
         services: Services::default(),
+        polls: Polls::default(),
+        checks: Checks::default(),
         lever: lever.clone(),
         runs,
         experiments,
