@@ -117,11 +117,19 @@ pub struct Caps {
     pub duration: Duration,
     /// Runs under way at once; default 20.
     pub concurrency: i32,
+    /// Probes that the runs of one namespace send in a second, waiting ones and those under way; default 200.
+    pub probes_per_second: i32,
 }
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { count: 10, percent: 100, duration: Duration::minutes(60), concurrency: 20 }
+        Self {
+            count: 10,
+            percent: 100,
+            duration: Duration::minutes(60),
+            concurrency: 20,
+            probes_per_second: 200,
+        }
     }
 }
 
@@ -215,5 +223,6 @@ mod tests {
         let config: Config = serde_yaml::from_str("{}").unwrap();
         assert!(config.opt_in && config.protects("kube-system") && !config.protects("shop"));
         assert_eq!((config.caps.count, config.caps.concurrency, config.keep_runs), (10, 20, 20));
+        assert_eq!(config.caps.probes_per_second, 200);
     }
 }

@@ -1,21 +1,22 @@
 //! The alert sources: what to ask, and what the answers mean.
 //!
-//! Reading is pure; the asking is `shell`'s. Whatever differs from one source to another is in its [`Source`]:
+//! Reading is pure; the asking is `shell`'s. An answer is read once for all runs; what of it one of them hears depends
+//! on when that one began to ask ([`Poll`]). Whatever differs from one source to another is in its [`Source`]:
 //! nobody else asks which source it is.
 
 pub mod alertmanager;
 pub mod prometheus;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{
-    api::Moment,
+    api::{Duration, Moment},
     config::{Config, Endpoint},
     core::alerts::{AlertHistory, AlertReport, Channel, matcher::Labels, rules::Rule},
 };
@@ -33,11 +34,11 @@ pub struct Source {
     /// A question that it answers where it is well.
     pub check: fn() -> Question,
     /// Reads its alerting rules from the answer to `check`; absent where it tells none.
-    pub rules: Option<fn(&Value) -> Told<Rule>>,
+    pub rules: Option<fn(&RawValue) -> Told<Rule>>,
     /// What to ask for its alerts.
-    pub alerts: fn(&Poll) -> Question,
+    pub alerts: fn(&Inquiry) -> Question,
     /// Reads the alerts from the answer, by what its rules are as far as it has told them.
-    pub read: fn(Value, &Poll, &[Rule]) -> Told<AlertReport>,
+    pub read: fn(&RawValue, &Inquiry, &[Rule]) -> Told<Box<dyn Alert>>,
     /// How it notifies; absent where it does not.
     pub push: Option<Push>,
 }
@@ -53,7 +54,50 @@ pub struct Question {
     pub query: Vec<(&'static str, String)>,
 }
 
-/// When a source is asked for its alerts.
+/// What a source is asked once for all runs.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    /// How far to look back, for the run that asks about the longest time.
+    pub back: Duration,
+    /// The label that names an alert's namespace; empty where none does.
+    pub label: String,
+    /// The namespaces of the runs.
+    pub namespaces: BTreeSet<String>,
+}
+
+/// The longest pattern of namespaces that is sent: some proxies take no address of more than a few kilobytes.
+const PATTERN_MAX: usize = 2048;
+
+impl Inquiry {
+    /// Whether an alert with these labels may be known to any of the runs: it names the namespace of one, or none.
+    fn wants(&self, labels: &Labels) -> bool {
+        let named = labels.get(&self.label).map_or("", String::as_str);
+        self.label.is_empty() || named.is_empty() || self.namespaces.contains(named)
+    }
+
+    /// A matcher of what is [wanted](Self::wants), so that a source need not tell the rest. Absent where all of it is
+    /// wanted, or that would be too long, or the label is none that every source can read.
+    fn matcher(&self) -> Option<String> {
+        let is_plain = |c: char| c == '_' || c.is_ascii_alphanumeric();
+        let starts_well = !self.label.starts_with(|c: char| c.is_ascii_digit());
+        if self.label.is_empty() || !starts_well || !self.label.chars().all(is_plain) {
+            return None;
+        }
+        let names: String = self.namespaces.iter().map(|name| format!("|{name}")).collect();
+        (names.len() <= PATTERN_MAX).then(|| format!("{}=~\"{names}\"", self.label))
+    }
+}
+
+/// One alert of an answer, which many may hear.
+pub trait Alert: Send + Sync {
+    /// Its labels.
+    fn labels(&self) -> &Labels;
+
+    /// What it tells a run that asks like this; absent where it says nothing of the time that the run asks about.
+    fn report(&self, poll: &Poll) -> Option<AlertReport>;
+}
+
+/// When a source is asked for its alerts, by the clock of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Poll {
     /// When it is asked.
@@ -148,6 +192,45 @@ impl<'de> Visitor<'de> for ReadLabels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_answer_is_wanted_what_may_be_known_to_a_run_and_the_source_is_asked_for_that() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let inquiry = |label: &str, namespaces: &[&str]| Inquiry {
+            back: Duration::ZERO,
+            label: label.to_owned(),
+            namespaces: names(namespaces),
+        };
+        let long: Vec<String> = (0..300).map(|number| format!("shop-{number}")).collect();
+        let long: Vec<&str> = long.iter().map(String::as_str).collect();
+        for (label, namespaces, wanted, matcher) in [
+            (
+                "namespace",
+                &["edge", "shop"][..],
+                [true, false, true, true],
+                Some("namespace=~\"|edge|shop\""),
+            ),
+            ("tenant", &["shop"], [true, true, true, false], Some("tenant=~\"|shop\"")),
+            ("", &["shop"], [true, true, true, true], None),
+            ("k8s.ns", &["shop"], [true, true, true, true], None),
+            ("1st", &["shop"], [true, true, true, true], None),
+            ("namespace", &long, [false, false, true, true], None),
+        ] {
+            let inquiry = inquiry(label, namespaces);
+            let seen = [
+                &[("namespace", "shop")][..],
+                &[("namespace", "other")],
+                &[("namespace", "")],
+                &[("tenant", "edge")],
+            ]
+            .map(|labels| {
+                let owned = labels.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+                inquiry.wants(&owned.collect())
+            });
+            assert_eq!(seen, wanted, "{label} {namespaces:?}");
+            assert_eq!(inquiry.matcher().as_deref(), matcher, "{label}");
+        }
+    }
 
     #[test]
     fn each_source_is_configured_by_its_own_key_and_tells_on_channels_of_its_own() {

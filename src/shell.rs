@@ -21,5 +21,6 @@ pub mod reaper;
 pub mod record;
 pub mod revisions;
 pub mod run;
+pub mod sources;
 pub mod warnings;
 pub mod watched;

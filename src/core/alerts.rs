@@ -12,7 +12,7 @@ pub mod rules;
 pub use aside::UNEXPECTED;
 pub use channel::Channel;
 pub use filter::AlertFilter;
-pub use kept::KEPT_MAX;
+pub use kept::{Heard, KEPT_MAX};
 
 use crate::{
     api::{Duration, Moment},
@@ -118,19 +118,15 @@ impl AlertHistory {
         }
     }
 
-    /// Takes up everything that a polled channel knows: what it no longer names is over. Of alerts
+    /// Takes up everything that a polled channel tells: what it no longer names is over. Of alerts
     /// that do not concern the experiment only so many are kept.
-    pub fn replace(
-        &mut self,
-        channel: Channel,
-        reports: Vec<AlertReport>,
-        concerns: impl Fn(&AlertReport) -> bool,
-    ) {
+    pub fn replace(&mut self, channel: Channel, heard: Heard) {
         for old in self.reports.iter_mut().filter(|old| old.channel == channel) {
             old.active = false;
         }
-        for report in reports {
-            if self.has_room_for_any() || concerns(&report) || self.known(&report).is_some() {
+        self.overlooked |= heard.is_cut;
+        for (report, concerns) in heard.reports {
+            if self.has_room_for_any() || concerns || self.known(&report).is_some() {
                 self.report(report);
             }
         }

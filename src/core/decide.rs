@@ -15,6 +15,7 @@ mod journaling;
 pub(in crate::core) mod observed;
 pub mod pace;
 mod preconditions;
+pub mod probing;
 mod reverting;
 mod seen;
 mod taking;

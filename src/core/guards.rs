@@ -3,7 +3,7 @@
 pub mod abort;
 mod alerts;
 pub mod blast_radius;
-mod probes;
+pub mod probes;
 pub mod selection;
 
 use crate::{
@@ -159,7 +159,7 @@ fn caps(input: &GuardInput<'_>, blast_radius: &BlastRadius) -> GuardResult {
     } else if spec.duration > caps.duration {
         Some(format!("{}, the operator allows {} (caps.duration)", spec.duration, caps.duration))
     } else {
-        None
+        probes::over(probes::Rate::of(input.signals.sampled()), caps.probes_per_second)
     };
     result(Guard::Caps, refusal, || {
         format!("{wanted} of at most {count} pods, {} of at most {}", spec.duration, caps.duration)
@@ -322,6 +322,7 @@ fn concurrency(input: &GuardInput<'_>) -> GuardResult {
     let refusal = (running >= limit).then(|| {
         format!("{running} runs are under way, the operator allows {limit} (caps.concurrency)")
     });
+    let refusal = refusal.or_else(|| input.signals.withheld.clone());
     result(Guard::Concurrency, refusal, || {
         format!("{running} other runs under way of at most {limit}")
     })

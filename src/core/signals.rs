@@ -32,6 +32,8 @@ pub struct Signals {
     pub changes: changes::Tracker,
     /// A probe that fails while the fault is real, beside the steady state.
     pub observe: Option<Series>,
+    /// Why nothing is sampled yet: the probes of other runs leave no room. Waiting may change that.
+    pub withheld: Option<String>,
     /// When something around the target last changed that a live read would tell.
     pub changed_at: Option<Moment>,
     /// When the API server accepted that this process ended the fault.
@@ -71,6 +73,7 @@ impl Signals {
             probes: declared.iter().filter_map(series).collect(),
             changes: changes::Tracker::default(),
             observe,
+            withheld: None,
             changed_at: None,
             revoked: None,
             workload: declared.iter().any(|probe| probe.workload.is_some()),
@@ -126,6 +129,11 @@ impl Signals {
             self.start_counting(journal, injected, now);
         }
         true
+    }
+
+    /// Every series that is sampled.
+    pub fn sampled(&self) -> impl Iterator<Item = &Series> {
+        self.probes.iter().chain(&self.observe)
     }
 
     /// Whether every probe speaks of now.

@@ -6,14 +6,14 @@ use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
-use super::{Push, Question, ShortLabels, Source};
+use super::{Alert, Inquiry, Poll, Push, Question, ShortLabels, Source};
 use crate::{
     api::{Duration, Moment},
     config::Alertmanager,
     core::{
-        alerts::{AlertReport, Channel},
+        alerts::{AlertReport, Channel, matcher::Labels},
         span::Span,
     },
 };
@@ -33,8 +33,14 @@ pub const SOURCE: Source = Source {
     check: || Question { path: "/api/v2/status", query: Vec::new() },
     rules: None,
     // Suppressed ones are among them.
-    alerts: |_| Question { path: "/api/v2/alerts", query: Vec::new() },
-    read: |answer, _, _| read_alerts(answer).map_err(|error| error.to_string()),
+    alerts: |inquiry| Question {
+        path: "/api/v2/alerts",
+        query: inquiry.matcher().map(|matcher| ("filter", matcher)).into_iter().collect(),
+    },
+    read: |answer, inquiry, _| {
+        read_alerts(answer.get(), inquiry)
+            .map_err(|error| format!("{NAME} answered something else than alerts: {error}"))
+    },
     push: Some(Push {
         channel: WEBHOOK,
         route: "/v1/alertmanager",
@@ -55,7 +61,7 @@ pub const WEBHOOK: Channel = Channel {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Alert {
+struct Listed {
     labels: ShortLabels,
     fingerprint: String,
     starts_at: Moment,
@@ -97,22 +103,35 @@ enum ReadError {
 }
 
 /// Reads the alerts from an answer; a firing alert's `startsAt` is when it fired.
-fn read_alerts(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
-    let alerts: Vec<Alert> = serde_json::from_value(answer)?;
-    let report = |alert: Alert| {
-        Some(AlertReport {
+fn read_alerts(answer: &str, inquiry: &Inquiry) -> Result<Vec<Box<dyn Alert>>, serde_json::Error> {
+    let mut alerts: Vec<Box<dyn Alert>> = Vec::new();
+    let keep = |alert: Listed| {
+        let Some(labels) = alert.labels.0.filter(|labels| inquiry.wants(labels)) else { return };
+        alerts.push(Box::new(AlertReport {
             channel: SOURCE.channel,
-            labels: alert.labels.0?,
-            fingerprint: Some(alert.fingerprint),
+            labels,
+            fingerprint: Some(alert.fingerprint).filter(|print| print.len() <= FINGERPRINT_MAX),
             suppressed: alert.status.state == "suppressed",
             active: true,
             condition_true: None,
             firing: Some(fired(alert.starts_at)),
             notified: None,
             pushed: None,
-        })
+        }));
     };
-    Ok(alerts.into_iter().filter_map(report).collect())
+    each(answer, keep)?;
+    Ok(alerts)
+}
+
+/// It speaks of its own instant alone, whoever asks.
+impl Alert for AlertReport {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn report(&self, _: &Poll) -> Option<AlertReport> {
+        Some(self.clone())
+    }
 }
 
 /// Reads a notification and hands on its alerts; those that it calls resolved are not active. Gives how many it left out
@@ -137,13 +156,21 @@ fn read_notification(body: &[u8], take: &mut dyn FnMut(AlertReport)) -> Result<u
         }),
         None => left_out += 1,
     };
-    let mut alerts = serde_json::Deserializer::from_str(notification.alerts.get());
-    alerts.deserialize_seq(Each(hand_on, PhantomData))?;
+    each(notification.alerts.get(), hand_on)?;
     Ok(left_out)
 }
 
 /// Alertmanager's fingerprints have 16 digits.
 const FINGERPRINT_MAX: usize = 64;
+
+/// Reads a list and hands on each of its elements as it is read.
+fn each<'de, T: Deserialize<'de>>(
+    list: &'de str,
+    hand_on: impl FnMut(T),
+) -> Result<(), serde_json::Error> {
+    let mut list = serde_json::Deserializer::from_str(list);
+    list.deserialize_seq(Each(hand_on, PhantomData))
+}
 
 /// Hands on each element of a list as it is read.
 struct Each<T, F: FnMut(T)>(F, PhantomData<T>);
@@ -199,6 +226,32 @@ mod tests {
         assert_eq!(seen[0].firing.unwrap().not_before.to_string(), "2026-11-24T10:00:00.123000Z");
         assert_eq!(seen[0].notified.unwrap().at, received);
         assert_eq!(seen[1].notified, None, "that it is resolved is not what calls people");
+    }
+
+    #[test]
+    fn alerts_that_no_run_may_know_of_are_neither_asked_for_nor_kept() {
+        let (label, namespaces) = ("namespace".to_owned(), ["shop".to_owned()].into());
+        let inquiry = Inquiry { back: Duration::ZERO, label, namespaces };
+        let asked = (SOURCE.alerts)(&inquiry);
+        assert_eq!(asked.query, [("filter", r#"namespace=~"|shop""#.to_owned())]);
+        let alert = |namespace: &str| {
+            format!(
+                r#"{{"labels":{{"namespace":"{namespace}"}},"fingerprint":"ab","annotations":{{}},
+                "startsAt":"2026-11-24T10:00:00Z","status":{{"state":"suppressed","silencedBy":["s"]}}}}"#
+            )
+        };
+        let answer = ["shop", "edge", ""].map(alert).join(",");
+        let alerts = read_alerts(&format!("[{answer}]"), &inquiry).unwrap();
+        let names: Vec<&str> =
+            alerts.iter().map(|alert| alert.labels()["namespace"].as_str()).collect();
+        assert_eq!(names, ["shop", ""]);
+        let now = "\"2026-11-24T10:00:01Z\"";
+        let now: Moment = serde_json::from_str(now).unwrap();
+        let report = alerts[0].report(&Poll { now, since: now, previous: None }).unwrap();
+        assert!(report.active && report.suppressed);
+        for other in ["{}", "null", r#"[{"labels":{}}]"#] {
+            assert!(read_alerts(other, &inquiry).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{Poll, Question, ShortLabels, Source};
+use super::{Alert, Inquiry, Poll, Question, ShortLabels, Source};
 use crate::{
     api::{Duration, Moment},
     core::{
@@ -29,12 +29,11 @@ pub const SOURCE: Source = Source {
     },
     endpoint: |config| config.prometheus.clone(),
     check: ask_rules,
-    rules: Some(read_rules),
-    alerts: |poll| Question {
-        path: "/api/v1/query",
-        query: vec![("query", query(Duration::between(poll.since, poll.now)))],
+    rules: Some(|answer| read_rules(answer.get())),
+    alerts: |inquiry| Question { path: "/api/v1/query", query: vec![("query", query(inquiry))] },
+    read: |answer, inquiry, rules| {
+        read(answer.get(), inquiry, rules).map_err(|error| error.to_string())
     },
-    read: |answer, poll, rules| read(answer, poll, rules).map_err(|error| error.to_string()),
     push: None,
 };
 
@@ -44,10 +43,16 @@ fn ask_rules() -> Question {
     Question { path: RULES, query }
 }
 
-/// Every alert that was pending or firing in the last `range`.
-fn query(range: Duration) -> String {
-    let seconds = range.std().as_secs() + 1;
-    format!("{{__name__=~\"ALERTS|ALERTS_FOR_STATE\"}}[{seconds}s]")
+/// Every alert that was pending or firing so long ago and since then.
+fn query(inquiry: &Inquiry) -> String {
+    let of = inquiry.matcher().map(|matcher| format!(",{matcher}")).unwrap_or_default();
+    let seconds = range(inquiry.back).std().as_secs();
+    format!("{{__name__=~\"ALERTS|ALERTS_FOR_STATE\"{of}}}[{seconds}s]")
+}
+
+/// Ranges have whole seconds here.
+fn range(back: Duration) -> Duration {
+    Duration::seconds(back.std().as_secs() + 1)
 }
 
 /// Why an answer could not be read.
@@ -56,52 +61,80 @@ fn query(range: Duration) -> String {
 struct ReadError(#[from] serde_json::Error);
 
 #[derive(Deserialize)]
-struct Answer {
-    data: Matrix,
+struct Answer<'a> {
+    #[serde(borrow)]
+    data: Matrix<'a>,
 }
 
 #[derive(Deserialize)]
-struct Matrix {
-    result: Vec<Series>,
+struct Matrix<'a> {
+    #[serde(borrow)]
+    result: Vec<Series<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Series {
+struct Series<'a> {
     metric: ShortLabels,
-    values: Vec<(f64, String)>,
+    /// A list of [`Sample`]s.
+    #[serde(borrow)]
+    values: &'a RawValue,
 }
 
-/// The samples of one alert.
-#[derive(Default)]
+/// Stamp and value.
+type Sample<'a> = (f64, &'a str);
+
+/// Stamps and whether the alert fired then; else it was pending.
+type States = Vec<(f64, bool)>;
+
+/// The samples of one alert in an answer.
 struct Samples {
-    /// Stamp and state, in order of time.
-    states: Vec<(f64, bool)>,
-    /// Stamp and the whole second in which the condition became true.
-    active_at: Vec<(f64, f64)>,
+    labels: Labels,
+    /// How often its rule is evaluated, where that is known.
+    interval: Option<Duration>,
+    /// In order of time.
+    states: States,
+    /// The whole second in which its condition became true last.
+    began: f64,
 }
 
 /// How often each alert's rule is evaluated, by `alertname`.
 type Intervals<'a> = BTreeMap<&'a str, Duration>;
 
+#[derive(Deserialize)]
+struct RulesAnswer {
+    data: Groups,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    interval: Option<f64>,
+    rules: Option<Vec<Evaluated>>,
+}
+
+#[derive(Deserialize)]
+struct Evaluated {
+    name: Option<String>,
+    labels: Option<Labels>,
+}
+
 /// Reads the alerting rules.
-fn read_rules(answer: &Value) -> Result<Vec<Rule>, String> {
-    let groups =
-        answer["data"]["groups"].as_array().ok_or("the answer names no groups of rules")?;
-    let rules = groups.iter().flat_map(|group| {
-        let interval = from_seconds(group["interval"].as_f64().unwrap_or_default());
-        group["rules"].as_array().into_iter().flatten().map(move |rule| (rule, interval))
-    });
-    let read = |(rule, interval): (&Value, Duration)| {
-        let labels = rule["labels"].as_object().into_iter().flatten();
-        let label =
-            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-        Some(Rule {
-            alert: rule["name"].as_str()?.to_owned(),
-            labels: labels.filter_map(label).collect(),
-            interval,
-        })
+fn read_rules(answer: &str) -> Result<Vec<Rule>, String> {
+    let answer: RulesAnswer = serde_json::from_str(answer)
+        .map_err(|error| format!("the answer names no groups of rules: {error}"))?;
+    let of_group = |Group { interval, rules }| {
+        let interval = from_seconds(interval.unwrap_or_default());
+        let read = move |rule: Evaluated| {
+            let labels = rule.labels.unwrap_or_default();
+            Some(Rule { alert: rule.name?, labels, interval })
+        };
+        rules.into_iter().flatten().filter_map(read)
     };
-    Ok(rules.filter_map(read).collect())
+    Ok(answer.data.groups.into_iter().flat_map(of_group).collect())
 }
 
 fn from_seconds(seconds: f64) -> Duration {
@@ -109,75 +142,79 @@ fn from_seconds(seconds: f64) -> Duration {
 }
 
 /// Reads the alerts from an answer to [`query`].
-///
-/// An evaluation is an instant: an alert that fires at one did not at the one before it.
-fn read(answer: Value, poll: &Poll, rules: &[Rule]) -> Result<Vec<AlertReport>, ReadError> {
-    let answer: Answer = serde_json::from_value(answer)?;
+fn read(answer: &str, inquiry: &Inquiry, rules: &[Rule]) -> Result<Vec<Box<dyn Alert>>, ReadError> {
+    let answer: Answer<'_> = serde_json::from_str(answer)?;
     let intervals: Intervals<'_> =
         rules.iter().map(|rule| (rule.alert.as_str(), rule.interval)).collect();
-    let mut alerts: BTreeMap<Labels, Samples> = BTreeMap::new();
-    for series in answer.data.result {
-        let Some(mut labels) = series.metric.0 else { continue };
+    let mut alerts: BTreeMap<Labels, (States, f64)> = BTreeMap::new();
+    for Series { metric, values } in answer.data.result {
+        let Some(mut labels) = metric.0.filter(|labels| inquiry.wants(labels)) else { continue };
         let name = labels.remove("__name__");
         let firing = labels.remove("alertstate").is_some_and(|state| state == "firing");
-        let samples = alerts.entry(labels).or_default();
+        let (states, began) = alerts.entry(labels).or_default();
+        let values: Vec<Sample<'_>> = serde_json::from_str(values.get())?;
         if name.as_deref() == Some("ALERTS") {
-            samples.states.extend(series.values.iter().map(|(at, _)| (*at, firing)));
+            states.extend(values.iter().map(|(at, _)| (*at, firing)));
         } else {
-            let value = |(at, value): &(f64, String)| Some((*at, value.parse().ok()?));
-            samples.active_at.extend(series.values.iter().filter_map(value));
+            let seconds = values.iter().filter_map(|(_, value)| value.parse().ok());
+            *began = seconds.fold(*began, f64::max);
         }
     }
-    let report = |(labels, samples)| report(labels, samples, &intervals, poll);
-    Ok(alerts.into_iter().filter_map(report).collect())
+    let samples = |(labels, (mut states, began)): (Labels, (States, f64))| {
+        states.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let rule = labels.get("alertname").and_then(|name| intervals.get(name.as_str()));
+        let interval = rule.copied();
+        Box::new(Samples { labels, interval, states, began }) as Box<dyn Alert>
+    };
+    Ok(alerts.into_iter().map(samples).collect())
 }
 
-/// The last episode of an alert: from its condition becoming true on.
-fn report(
-    labels: Labels,
-    mut samples: Samples,
-    intervals: &Intervals<'_>,
-    poll: &Poll,
-) -> Option<AlertReport> {
-    samples.states.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let began = samples.active_at.iter().map(|(_, active)| *active).fold(0.0, f64::max);
-    let interval = labels.get("alertname").and_then(|name| intervals.get(name.as_str())).copied();
-    // `ALERTS_FOR_STATE` has whole seconds; the first sample of the episode has the exact stamp.
-    let first = |wanted: fn(bool) -> bool| {
-        samples
-            .states
-            .iter()
-            .find(|(at, firing)| *at >= began && wanted(*firing))
-            .map(|(at, _)| *at)
-    };
-    let span = |stamp: f64| {
-        let at = Moment::from_unix_seconds(stamp)?;
-        let evaluated = interval.map(|interval| at.minus(interval));
-        let asked = poll.previous.filter(|previous| *previous <= at);
-        Some(Span::new(evaluated.max(asked).unwrap_or(at), at))
-    };
-    let active = first(|_| true)?;
-    // An episode that began before the first sample that was asked for began at its recorded second.
-    let known = if began > 0.0 && active - began > 1.0 { began } else { active };
-    // An alert that is over has no sample at the last evaluations.
-    let last = samples.states.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
-    let patience = interval.map_or(Duration::seconds(60), |interval| interval + interval);
-    Some(AlertReport {
-        channel: SOURCE.channel,
-        labels,
-        fingerprint: None,
-        suppressed: false,
-        active: Duration::between(last, poll.now) <= patience,
-        condition_true: span(known),
-        firing: first(|firing| firing).and_then(span),
-        notified: None,
-        pushed: None,
-    })
+impl Alert for Samples {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The last episode of an alert: from its condition becoming true on. The samples of a longer time than this run
+    /// asks about are there for another one. An evaluation is an instant: an alert that fires at one did not at the
+    /// one before it.
+    fn report(&self, poll: &Poll) -> Option<AlertReport> {
+        let from = poll.now.minus(range(Duration::between(poll.since, poll.now)));
+        let is_before =
+            |(at, _): &(f64, bool)| Moment::from_unix_seconds(*at).is_none_or(|stamp| stamp < from);
+        let asked = &self.states[self.states.partition_point(is_before)..];
+        // `ALERTS_FOR_STATE` has whole seconds; the first sample of the episode has the exact stamp.
+        let episode = &asked[asked.partition_point(|(at, _)| *at < self.began)..];
+        let (active, _) = *episode.first()?;
+        let firing = episode.iter().find(|(_, firing)| *firing).map(|(at, _)| *at);
+        let span = |stamp: f64| {
+            let at = Moment::from_unix_seconds(stamp)?;
+            let evaluated = self.interval.map(|interval| at.minus(interval));
+            let asked = poll.previous.filter(|previous| *previous <= at);
+            Some(Span::new(evaluated.max(asked).unwrap_or(at), at))
+        };
+        // An episode that began before the first sample that was asked for began at its recorded second.
+        let began = self.began;
+        let known = if began > 0.0 && active - began > 1.0 { began } else { active };
+        // An alert that is over has no sample at the last evaluations.
+        let last = episode.last().and_then(|(at, _)| Moment::from_unix_seconds(*at))?;
+        let patience = self.interval.map_or(Duration::seconds(60), |interval| interval + interval);
+        Some(AlertReport {
+            channel: SOURCE.channel,
+            labels: self.labels.clone(),
+            fingerprint: None,
+            suppressed: false,
+            active: Duration::between(last, poll.now) <= patience,
+            condition_true: span(known),
+            firing: firing.and_then(span),
+            notified: None,
+            pushed: None,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -202,11 +239,60 @@ mod tests {
         ]}})
     }
 
-    /// The alerts of an answer at 115; the rule is evaluated every five seconds.
+    /// The alerts of an answer to somebody who asks for shop; the rule is evaluated every five seconds.
+    fn alerts(answer: &Value) -> Result<Vec<Box<dyn Alert>>, ReadError> {
+        let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
+        let rules = [Rule { alert, labels: Labels::new(), interval }];
+        read(&answer.to_string(), &inquiry(115.0), &rules)
+    }
+
+    fn inquiry(back: f64) -> Inquiry {
+        let (label, namespaces) = ("namespace".to_owned(), ["shop".to_owned()].into());
+        Inquiry { back: from_seconds(back), label, namespaces }
+    }
+
+    /// What the alerts of an answer at 115 tell a run that asks about all of the time.
     fn seen(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
         let poll = Poll { now: at(115.0), since: at(0.0), previous: None };
-        let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
-        read(answer, &poll, &[Rule { alert, labels: Labels::new(), interval }])
+        Ok(alerts(&answer)?.iter().filter_map(|alert| alert.report(&poll)).collect())
+    }
+
+    #[test]
+    fn the_source_is_asked_for_the_namespaces_of_the_runs_and_as_far_back_as_the_oldest_asks() {
+        for (back, seconds) in [(0.0, 1), (0.9, 1), (1.0, 2), (600.2, 601)] {
+            let series = r#"__name__=~"ALERTS|ALERTS_FOR_STATE",namespace=~"|shop""#;
+            assert_eq!(query(&inquiry(back)), format!("{{{series}}}[{seconds}s]"));
+        }
+    }
+
+    #[test]
+    fn of_an_answer_that_another_run_has_asked_about_a_longer_time_a_run_hears_what_it_would_alone()
+    {
+        let whole = answer(&[90.25, 95.25], &[100.25, 105.25, 110.25], 90.0);
+        for since in 80..115 {
+            let poll = Poll { now: at(115.0), since: at(f64::from(since)), previous: None };
+            // What Prometheus tells somebody who asks about that time alone.
+            let mut own = whole.clone();
+            for series in own["data"]["result"].as_array_mut().unwrap() {
+                let stamps = series["values"].as_array_mut().unwrap();
+                stamps.retain(|sample| sample[0].as_f64().unwrap() >= f64::from(since) - 1.0);
+            }
+            let heard = |answer: &Value| {
+                let alerts = alerts(answer).unwrap();
+                alerts.iter().filter_map(|alert| alert.report(&poll)).collect::<Vec<_>>()
+            };
+            assert_eq!(heard(&whole), heard(&own), "since {since}");
+            assert_eq!(heard(&whole).len(), usize::from(since <= 111), "since {since}");
+        }
+    }
+
+    #[test]
+    fn alerts_of_namespaces_without_a_run_are_not_kept() {
+        let mut body = answer(&[100.25], &[], 100.0);
+        for series in body["data"]["result"].as_array_mut().unwrap() {
+            series["metric"]["namespace"] = "edge".into();
+        }
+        assert!(seen(body).unwrap().is_empty());
     }
 
     #[test]
@@ -242,14 +328,16 @@ mod tests {
             {"name": "shop", "interval": 5, "rules": [
                 {"type": "alerting", "name": "Slow", "labels": {"severity": "page"}, "duration": 0}]},
             {"name": "more", "interval": 5, "rules": [{"type": "alerting", "name": "Bare"}]}]}});
-        let rules = read_rules(&answer).unwrap();
+        let rules = read_rules(&answer.to_string()).unwrap();
         assert_eq!(
             rules.iter().map(|rule| rule.alert.as_str()).collect::<Vec<_>>(),
             ["Slow", "Bare"]
         );
         assert_eq!(rules[0].labels["severity"], "page");
         assert_eq!(rules[0].interval, Duration::seconds(5));
-        assert!(read_rules(&json!({"status": "error"})).is_err());
+        assert!(read_rules(r#"{"status": "error"}"#).is_err());
+        let bare = r#"{"data": {"groups": [{"rules": null}, {"rules": [{"name": "A", "labels": null}]}]}}"#;
+        assert_eq!(read_rules(bare).unwrap().len(), 1);
     }
 
     #[test]

@@ -62,7 +62,13 @@ impl Clock {
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> Moment {
-        self.started_at + self.started.elapsed().into()
+        self.at(Instant::now())
+    }
+
+    /// What it showed, or shows, at that instant; one before its start counts as its start.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Moment {
+        self.started_at + instant.saturating_duration_since(self.started).into()
     }
 }
 

@@ -10,7 +10,8 @@ use super::{
     clock::Wall,
     controller::Informer,
     net::Net,
-    run::{events::Events, registry::Registry, services::Services, starts::Starts},
+    run::{alerts::Polls, events::Events, registry::Registry, services::Services, starts::Starts},
+    sources::Checks,
 };
 use crate::{
     api::{Experiment, ExperimentRun, SafetyLever},
@@ -37,6 +38,10 @@ pub struct Context {
     pub services: Services,
     /// The runs that start.
     pub starts: Starts,
+    /// The polls of the alert sources.
+    pub polls: Polls,
+    /// What the alert sources said when they were checked.
+    pub checks: Checks,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
     /// Every run.
@@ -64,5 +69,37 @@ impl Context {
     pub fn trigger(&self, run: &ExperimentRun) {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         self.runs.request(namespace, run.metadata.name.as_deref().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::shell::controller::informer;
+
+    /// What an operator with this configuration has that reaches no API server.
+    pub fn context(config: Config, net: Arc<dyn Net>) -> Context {
+        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody"))
+        });
+        let client = Client::new(nobody, "default");
+        Context {
+            events: Events::new(client.clone()),
+            reads: client.clone(),
+            writes: client,
+            impersonates: true,
+            wall: Wall::machine(),
+            config: Arc::new(config),
+            net,
+            registry: Registry::default(),
+            starts: Starts::default(),
+            services: Services::default(),
+            polls: Polls::default(),
+            checks: Checks::default(),
+            lever: watch::channel(None).1,
+            runs: informer().0,
+            experiments: informer().0,
+            own_namespace: None,
+        }
     }
 }

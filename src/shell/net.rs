@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use http_body_util::Empty;
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use reqwest::{Client, Url, header, redirect};
-use serde_json::Value;
+use reqwest::{Client, Response, Url, header, redirect};
+use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 
 use crate::{config::Endpoint, core::cluster::reach, detectors::Question};
@@ -45,13 +45,16 @@ pub trait Net: Send + Sync {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<(), ProbeError>>;
 
-    /// What an endpoint answers to a question.
+    /// What an endpoint answers to a question; an answer beyond a bound is an error.
     fn get_json<'a>(
         &'a self,
         endpoint: &'a Endpoint,
         question: Question,
-    ) -> BoxFuture<'a, Result<Value, String>>;
+    ) -> BoxFuture<'a, Result<Box<RawValue>, String>>;
 }
+
+/// The longest answer of an alert source. Read, it takes up to three times the memory.
+const ANSWER_MAX: usize = 4 << 20;
 
 /// The real network.
 pub struct Sockets {
@@ -135,7 +138,7 @@ impl Net for Sockets {
         &'a self,
         endpoint: &'a Endpoint,
         question: Question,
-    ) -> BoxFuture<'a, Result<Value, String>> {
+    ) -> BoxFuture<'a, Result<Box<RawValue>, String>> {
         Box::pin(async move {
             let client = self.sources.iter().find(|(url, _)| *url == endpoint.url);
             let (_, client) = client.ok_or("this source was not configured")?;
@@ -151,9 +154,25 @@ impl Net for Sockets {
             if !answer.status().is_success() {
                 return Err(format!("HTTP {}", answer.status().as_u16()));
             }
-            answer.json().await.map_err(explain)
+            let text = String::from_utf8(body(answer).await?).map_err(|error| error.to_string())?;
+            RawValue::from_string(text).map_err(|error| format!("the answer is no JSON: {error}"))
         })
     }
+}
+
+/// The body of an answer, of which never more than the bound is in memory.
+async fn body(mut answer: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(explain)? {
+        if body.len() + chunk.len() > ANSWER_MAX {
+            return Err(format!(
+                "the answer has more than {} MiB, and no more is read: let it tell less, by fewer alerts or rules",
+                ANSWER_MAX >> 20
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 async fn within(
@@ -274,6 +293,35 @@ mod tests {
         server.write_all(greeting).await.unwrap();
         client.readable().await.unwrap();
         status(client, address, "web.shop.svc", "/").await
+    }
+
+    /// What becomes of an answer with so many bytes of JSON and then this.
+    async fn answered(bytes: usize, end: &str) -> Result<usize, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 512]).await.unwrap() > 0);
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\"";
+            let body = format!("{head}{}{end}", "x".repeat(bytes - 2));
+            stream.write_all(body.as_bytes()).await.ok();
+        };
+        let endpoint: Endpoint = serde_json::from_value(serde_json::json!({"url": url})).unwrap();
+        let net = Sockets::new(std::slice::from_ref(&endpoint)).unwrap();
+        let question = Question { path: "/", query: Vec::new() };
+        let answer = net.get_json(&endpoint, question);
+        futures::join!(serve, answer).1.map(|answer| answer.get().len())
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_a_source_has_a_bound_and_must_be_json() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        assert_eq!(answered(ANSWER_MAX, "\"").await, Ok(ANSWER_MAX));
+        let why = "the answer has more than 4 MiB, and no more is read: let it tell less, by fewer alerts or rules";
+        assert_eq!(answered(ANSWER_MAX + 1, "\"").await, Err(why.to_owned()));
+        assert_eq!(answered(64 << 20, "\"").await, Err(why.to_owned()));
+        let cut = answered(100, "").await.unwrap_err();
+        assert!(cut.starts_with("the answer is no JSON: "), "{cut}");
     }
 
     #[tokio::test]

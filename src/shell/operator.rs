@@ -18,7 +18,10 @@ use super::{
     net::{self, Net, Sockets},
     port::{self, BOUNDS, Token},
     ready,
-    run::{self, events::Events, registry::Registry, services::Services, starts::Starts},
+    run::{
+        self, alerts::Polls, events::Events, registry::Registry, services::Services, starts::Starts,
+    },
+    sources::Checks,
     watched::watched,
 };
 use crate::{
@@ -104,6 +107,8 @@ pub async fn run_with(
         registry: Registry::default(),
         services: Services::default(),
         starts: Starts::default(),
+        polls: Polls::default(),
+        checks: Checks::default(),
         lever: lever.clone(),
         runs,
         experiments,

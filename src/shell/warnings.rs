@@ -1,6 +1,8 @@
 //! What the operator sees, before anything is broken, of what a run will need. It refuses nothing; `plan`,
 //! `run`, `doctor` and the `Ready` condition show the same.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 
 use super::run::observe;
@@ -68,7 +70,7 @@ async fn sources(context: &Context) -> (Vec<Warning>, Option<Rules>) {
             Ok(None) => {}
             Ok(Some(found)) => {
                 known.push(source.channel.source);
-                rules.extend(found);
+                rules.extend(found.iter().cloned());
             }
             Err(error) => {
                 is_whole &= source.rules.is_none();
@@ -85,11 +87,11 @@ async fn ask(
     context: &Context,
     source: &Source,
     endpoint: &Endpoint,
-) -> Result<Option<Vec<Rule>>, String> {
-    let answer = context.net.get_json(endpoint, (source.check)());
+) -> Result<Option<Arc<Vec<Rule>>>, String> {
+    let rules = context.checks.rules(&*context.net, source, endpoint);
     let late = |_| Err("timed out".to_owned());
-    let answer = tokio::time::timeout(WITHIN, answer).await.unwrap_or_else(late)?;
-    source.rules.map(|read| read(&answer)).transpose()
+    let rules = tokio::time::timeout(WITHIN, rules).await.unwrap_or_else(late)?;
+    Ok(source.rules.map(|_| rules))
 }
 
 fn unreachable(source: &Source, error: &str) -> Warning {

@@ -1,9 +1,15 @@
 //! Each guard refuses alone, says so with numbers, and nothing is touched.
 
 use crate::support::{Ground, Web, verdict};
-use firedrill::api::run::{Guard, GuardResult, Reason, Verdict};
+use firedrill::api::{
+    ExperimentRun,
+    run::{FactName, Guard, GuardResult, Reason, Verdict},
+};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service, policy::v1::PodDisruptionBudget};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
 use serde_json::{Value, json};
 
 /// Runs with `change` and expects that guard alone to refuse, with words that contain `says`.
@@ -63,6 +69,40 @@ async fn more_pods_than_the_operator_allows() {
     let ground = Ground::with("caps", &Web { replicas: 11, warm_up: 0, probe: false }).await;
     let change = json!({"template": {"fault": {"podKill": {"count": 11}}}});
     refused(&ground, change, Guard::Caps, Reason::Caps, "the operator allows 10").await;
+}
+
+#[tokio::test]
+async fn more_probes_in_a_second_than_the_operator_allows_the_namespace() {
+    let ground = Ground::with("probes", &Web { warm_up: 0, ..Web::default() }).await;
+    let probe = |number: i32| json!({"name": format!("p{number}"), "http": {"service": "web", "port": 80, "path": "/index.html", "interval": "100ms"}});
+    let probes: Vec<_> = (0..8).map(probe).collect();
+    let run = async |steady: &str| {
+        let template = json!({"steadyState": probes, "guards": {"steadyFor": steady}});
+        ground.run(json!({"startWithin": "10m", "template": template})).await
+    };
+    let says = async |run: &ExperimentRun, guard: Guard, words: &str| {
+        let says = |run: &ExperimentRun| {
+            let conditions = run.status.iter().flat_map(|status| &status.conditions);
+            conditions
+                .into_iter()
+                .any(|found| found.reason == guard.to_string() && found.message.contains(words))
+        };
+        ground.becomes(words, 20, &run.name_any(), says).await
+    };
+    let first = run("9m").await;
+    says(&first, Guard::Steady, "probe p").await;
+    let second = run("9m").await;
+    says(&second, Guard::Steady, "probe p").await;
+    let third = run("1s").await;
+    let words = "its probes send 80 requests a second and those of other runs of the namespace 160, the operator allows 200 (caps.probesPerSecond)";
+    says(&third, Guard::Concurrency, words).await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let waiting = ground.api::<ExperimentRun>().get(&third.name_any()).await.unwrap();
+    let journaled = waiting.status.unwrap().fact(FactName::Journaled).cloned();
+    assert_eq!(journaled, None, "it has no steady state, as it does not probe");
+    crate::support::delete(&ground.api::<ExperimentRun>(), &first.name_any()).await;
+    ground.seen(&third, FactName::Injected).await;
+    ground.finished(&third).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! not script. One after the other: all tests here share the one monitoring of the cluster.
 
 mod alerts;
+mod polls;
 mod sources;
 
 use std::process::Command;

@@ -8,7 +8,10 @@ use firedrill::{
     shell::net::{Net, ProbeError},
 };
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -70,7 +73,7 @@ impl Net for Network {
         &'a self,
         _: &'a Endpoint,
         question: Question,
-    ) -> BoxFuture<'a, Result<Value, String>> {
+    ) -> BoxFuture<'a, Result<Box<RawValue>, String>> {
         let range = question.query.first().and_then(|(_, query)| range(query));
         let rules = question.path == prometheus::RULES;
         let caller = self.caller;
@@ -80,11 +83,12 @@ impl Net for Network {
                 return Err("HTTP 503".to_owned());
             }
             let seconds = Duration::from_millis(EVALUATED_EVERY).as_secs_f64();
-            Ok(if rules {
+            let answer = if rules {
                 json!({"data": {"groups": [{"interval": seconds, "rules": [{"name": "Down"}]}]}})
             } else {
                 json!({"data": {"result": world.alerts(range.unwrap_or_default())}})
-            })
+            };
+            to_raw_value(&answer).map_err(|error| error.to_string())
         })
     }
 }

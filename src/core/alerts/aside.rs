@@ -37,7 +37,10 @@ impl AlertHistory {
         injected: Moment,
     ) -> Option<&'static str> {
         let fired = report.firing.is_some_and(|firing| firing.at >= injected);
-        if !fired || !alert_filter.is_known(report) || self.counts(report, alert_filter, injected) {
+        if !fired
+            || !alert_filter.is_known(&report.labels)
+            || self.counts(report, alert_filter, injected)
+        {
             return None;
         }
         let silenced = report.suppressed || self.is_silenced(report);

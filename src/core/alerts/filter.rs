@@ -38,25 +38,24 @@ impl AlertFilter<'_> {
     /// Whether the experiment expects this alert.
     #[must_use]
     pub fn expects(&self, report: &AlertReport) -> bool {
-        self.is_known(report) && self.plan.expects(&report.labels)
+        self.is_known(&report.labels) && self.plan.expects(&report.labels)
     }
 
     /// Whether this alert ends the run.
     #[must_use]
     pub fn aborts_on(&self, report: &AlertReport) -> bool {
-        self.is_known(report) && self.plan.aborts_on(&report.labels)
+        self.is_known(&report.labels) && self.plan.aborts_on(&report.labels)
     }
 
-    /// Whether this alert means anything to the experiment.
+    /// Whether an alert with these labels means anything to the experiment.
     #[must_use]
-    pub fn concerns(&self, report: &AlertReport) -> bool {
-        self.expects(report) || self.aborts_on(report)
+    pub fn concerns(&self, labels: &Labels) -> bool {
+        self.is_known(labels) && (self.plan.expects(labels) || self.plan.aborts_on(labels))
     }
 
-    /// Whether anything of this alert may be known here.
-    pub(super) fn is_known(&self, report: &AlertReport) -> bool {
-        self.belongs(report.labels.get(self.labels.namespace).map(String::as_str))
-            != Belongs::Elsewhere
+    /// Whether anything of an alert with these labels may be known here.
+    pub(super) fn is_known(&self, labels: &Labels) -> bool {
+        self.belongs(labels.get(self.labels.namespace).map(String::as_str)) != Belongs::Elsewhere
     }
 
     /// Whose an alert is, by what the label that names namespaces says.

@@ -13,7 +13,10 @@ use crate::{
         },
         guards::abort::tests::{alert, alert_filter, plan, sample},
         plan::Plan,
-        signals::pods::tests::{at, pod},
+        signals::{
+            pods::tests::{at, pod},
+            series::Series,
+        },
     },
     faults::{Kind, Object},
 };
@@ -157,6 +160,15 @@ fn caps_refuse_and_never_clamp() {
     check(Guard::Caps, |case| { case.config.caps.percent = 50; kill(case, &json!({"percent": 60})); }, Err("60%, the operator allows 50% (caps.percent)"));
     check(Guard::Caps, |case| { case.config.caps.percent = 50; kill(case, &json!({"percent": 50})); }, Ok("1 of at most 10 pods, 1m of at most 1h"));
     check(Guard::Caps, |case| case.config.caps.duration = Duration::seconds(59), Err("1m, the operator allows 59s (caps.duration)"));
+    let probes = |intervals: &'static [u64], allowed| move |case: &mut Case| {
+        case.config.caps.probes_per_second = allowed;
+        case.signals.probes = intervals.iter().map(|millis| Series::new("p", Duration::millis(*millis), Duration::seconds(1), 1)).collect();
+    };
+    check(Guard::Caps, probes(&[100; 8], 80), Ok("1 of at most 10 pods, 1m of at most 1h"));
+    check(Guard::Caps, probes(&[100; 8], 79), Err("its probes send 80 requests a second, the operator allows 79 in a namespace (caps.probesPerSecond): lengthen their interval"));
+    check(Guard::Caps, probes(&[100, 3000], 10), Err("its probes send 10.4 requests a second, the operator allows 10 in a namespace (caps.probesPerSecond): lengthen their interval"));
+    check(Guard::Caps, probes(&[60_000], 0), Err("its probes send 0.1 requests a second, the operator allows 0 in a namespace (caps.probesPerSecond): lengthen their interval"));
+    check(Guard::Caps, probes(&[], 0), Ok("1 of at most 10 pods, 1m of at most 1h"));
 }
 
 #[test]
@@ -213,6 +225,7 @@ fn nobody_else_may_be_at_the_target() {
     let limit = |case: &mut Case| case.config.caps.concurrency = 1;
     check(Guard::Concurrency, |case| { limit(case); rival(case, "other", "v"); }, Err("1 runs are under way, the operator allows 1 (caps.concurrency)"));
     check(Guard::Concurrency, |case| { limit(case); rival(case, "run", "w"); }, Ok("0 other runs under way of at most 1"));
+    check(Guard::Concurrency, |case| case.signals.withheld = Some("no room".to_owned()), Err("no room"));
 }
 
 #[test]

@@ -1,4 +1,10 @@
-//! The guards about the steady state: whether its probes can be asked at all, and whether they are good.
+//! The guards about the steady state: whether its probes can be asked at all, how often they would be, and whether they
+//! are good.
+
+use std::{
+    fmt,
+    ops::{AddAssign, SubAssign},
+};
 
 use super::{GuardInput, GuardResult, result, round};
 use crate::{
@@ -9,10 +15,72 @@ use crate::{
     },
 };
 
+/// How many probes are sent in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate {
+    thousandths: u64,
+}
+
+impl Rate {
+    /// What these send together.
+    #[must_use]
+    pub fn of<'a>(series: impl Iterator<Item = &'a Series>) -> Self {
+        let thousandths = |series: &Series| {
+            let interval = series.interval().std().as_micros().max(1);
+            u64::try_from(1_000_000_000_u128.div_ceil(interval)).unwrap_or(u64::MAX)
+        };
+        Self { thousandths: series.map(thousandths).fold(0, u64::saturating_add) }
+    }
+
+    fn whole(probes: i32) -> Self {
+        Self { thousandths: u64::try_from(probes).unwrap_or(0).saturating_mul(1000) }
+    }
+}
+
+impl AddAssign for Rate {
+    fn add_assign(&mut self, other: Self) {
+        self.thousandths = self.thousandths.saturating_add(other.thousandths);
+    }
+}
+
+impl SubAssign for Rate {
+    fn sub_assign(&mut self, other: Self) {
+        self.thousandths = self.thousandths.saturating_sub(other.thousandths);
+    }
+}
+
+/// With one decimal, rounded up, where it is not whole.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.thousandths.div_ceil(100);
+        match tenths % 10 {
+            0 => write!(f, "{}", tenths / 10),
+            tenth => write!(f, "{}.{tenth}", tenths / 10),
+        }
+    }
+}
+
+/// Why probes of that rate are never sent, which no waiting changes.
+pub(super) fn over(own: Rate, limit: i32) -> Option<String> {
+    (own > Rate::whole(limit)).then(|| {
+        format!("its probes send {own} requests a second, the operator allows {limit} in a namespace (caps.probesPerSecond): lengthen their interval")
+    })
+}
+
+/// Why probes of that rate are not sent beside those of other runs of the namespace.
+#[must_use]
+pub fn withheld(own: Rate, others: Rate, limit: i32) -> Option<String> {
+    let mut sum = own;
+    sum += others;
+    (sum > Rate::whole(limit)).then(|| {
+        format!("its probes send {own} requests a second and those of other runs of the namespace {others}, the operator allows {limit} (caps.probesPerSecond)")
+    })
+}
+
 /// A Service that is not there, or lacks the port, is refused at once: no waiting changes that. Without
 /// probes that ask Services there is nothing to find.
 pub(super) fn services_found(input: &GuardInput<'_>) -> Option<GuardResult> {
-    let probes: Vec<&Series> = input.signals.probes.iter().chain(&input.signals.observe).collect();
+    let probes: Vec<&Series> = input.signals.sampled().collect();
     let why = |series: &&Series| {
         series.unreachable.as_ref().map(|why| format!("probe {}: {why}", series.name))
     };

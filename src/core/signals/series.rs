@@ -29,6 +29,7 @@ pub struct Series {
     pub unreachable: Option<String>,
     /// What was lacking here when a sample was due and could not be sent, since the last one that was.
     pub unsent: Option<String>,
+    interval: Duration,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
     /// The longest time between two samples that is no gap.
@@ -70,6 +71,7 @@ impl Series {
             address: None,
             unreachable: None,
             unsent: None,
+            interval,
             spacing: interval + timeout,
             patience: interval + interval + timeout + Duration::seconds(1),
             threshold: usize::try_from(threshold).unwrap_or(1).max(1),
@@ -129,6 +131,12 @@ impl Series {
     #[must_use]
     pub const fn good_since(&self) -> Option<Span> {
         self.good_since
+    }
+
+    /// How often it is sampled.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// How long after any instant its next sample has ended at the latest.

@@ -1,4 +1,4 @@
-//! Begins to look at a run: its probes, its pods and the alert sources, each in a task of its own.
+//! Begins to look at a run: at what the alert sources tell it, its probes and its pods, each in a task of its own.
 
 use std::{pin::pin, sync::Arc};
 
@@ -14,11 +14,10 @@ use super::{
     alerts,
     observe::{Scope, read_pod},
     probes,
-    registry::{Entry, Lookout},
+    registry::{Entry, Lookout, Memory},
 };
 use crate::{
     api::{ExperimentRun, ExperimentSpec},
-    faults::{self, Sign},
     shell::{
         call::call,
         context::Context,
@@ -26,27 +25,22 @@ use crate::{
     },
 };
 
-/// Starts the tasks that look, once per run and process.
-pub fn start(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &ExperimentSpec) {
-    let run = Arc::new(run.clone());
-    let sampled = spec.steady_state.iter().filter(|probe| probe.workload.is_none());
-    for (index, probe) in sampled.enumerate() {
-        let task = probes::sample(
-            context.clone(),
-            entry.lookout.clone(),
-            run.clone(),
-            probe.clone(),
-            Some(index),
-        );
-        entry.keep(tokio::spawn(task).abort_handle());
+/// Starts the tasks that look, once per run and process; those that probe as soon as there is room for them.
+pub fn start(
+    context: &Arc<Context>,
+    entry: &Entry,
+    memory: &mut Memory,
+    run: &ExperimentRun,
+    spec: &ExperimentSpec,
+) {
+    if !memory.is_listening {
+        memory.is_listening = true;
+        for task in alerts::follow(context, &entry.lookout, &Arc::new(run.clone())) {
+            entry.keep(tokio::spawn(task).abort_handle());
+        }
     }
-    if let Some(Sign::ProbeFails(probe)) = faults::behaviour(&spec.fault).sign {
-        let (lookout, probe) = (entry.lookout.clone(), probe.clone());
-        let task = probes::sample(context.clone(), lookout, run.clone(), probe, None);
-        entry.keep(tokio::spawn(task).abort_handle());
-    }
-    for task in alerts::poll(context, &entry.lookout, &run) {
-        entry.keep(tokio::spawn(task).abort_handle());
+    if !memory.is_probing {
+        memory.is_probing = probes::start(context, entry, run, spec);
     }
 }
 

@@ -156,8 +156,8 @@ async fn step(
         let now = entry.lookout.clock.now();
         (memory.counts, _) = entry.lookout.see(|signals| signals.count_if_journaled(status, now));
     }
-    if let (Some(plan), false) = (&entry.lookout.plan, entry.is_looking()) {
-        lookout::start(context, entry, &run, &plan.spec);
+    if let Some(plan) = &entry.lookout.plan {
+        lookout::start(context, entry, memory, &run, &plan.spec);
     }
     let (decision, version) = consider(context, entry, memory, &run);
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");

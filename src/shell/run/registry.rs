@@ -45,6 +45,10 @@ pub struct Memory {
     pub cluster: Option<ClusterState>,
     /// Whether the target's pods are watched.
     pub is_watching: bool,
+    /// Whether it hears the alert sources.
+    pub is_listening: bool,
+    /// Whether its probes are sent.
+    pub is_probing: bool,
     /// What became of the calls sent last.
     pub report: Option<Report>,
     /// What became of opening the debrief, once that was tried to the end.
@@ -167,12 +171,6 @@ impl Registry {
 }
 
 impl Entry {
-    /// Whether its tasks look already.
-    #[must_use]
-    pub fn is_looking(&self) -> bool {
-        !lock(&self.tasks).is_empty()
-    }
-
     /// Ends its tasks; the run is over.
     pub fn stop_looking(&self) {
         lock(&self.tasks).iter().for_each(AbortHandle::abort);

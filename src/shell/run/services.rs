@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use futures::StreamExt;
@@ -20,7 +20,10 @@ use tokio::{
 };
 
 use crate::{
-    core::cluster::reach,
+    core::{
+        cluster::reach,
+        guards::probes::{self, Rate},
+    },
     shell::{call::CALL_TIMEOUT, net::ProbeError, watched::watched},
 };
 
@@ -36,7 +39,15 @@ pub struct NamespaceServices {
     namespace: String,
     known: watch::Receiver<Option<Known>>,
     turns: Semaphore,
+    sent: Mutex<Rate>,
     task: AbortHandle,
+}
+
+/// Leave to send probes in a namespace, for as long as it is held.
+pub struct Leave {
+    /// Where they are sent.
+    pub services: Arc<NamespaceServices>,
+    own: Rate,
 }
 
 /// Services by name; absent before they are listed.
@@ -55,7 +66,8 @@ impl Services {
         let task = tokio::spawn(follow(Api::namespaced(reads.clone(), namespace), sender));
         let task = task.abort_handle();
         let (namespace_name, turns) = (namespace.to_owned(), Semaphore::new(AT_ONCE));
-        let watch = NamespaceServices { namespace: namespace_name, known, turns, task };
+        let sent = Mutex::default();
+        let watch = NamespaceServices { namespace: namespace_name, known, turns, sent, task };
         let watch = Arc::new(watch);
         watches.insert(namespace.to_owned(), Arc::downgrade(&watch));
         watch
@@ -63,6 +75,31 @@ impl Services {
 }
 
 impl NamespaceServices {
+    /// Leave to send probes of that rate too.
+    pub fn leave(self: &Arc<Self>, own: Rate) -> Leave {
+        *self.sent() += own;
+        Leave { services: self.clone(), own }
+    }
+
+    /// The same, where those of others leave room for it.
+    ///
+    /// # Errors
+    /// When they do not, in words for people.
+    pub fn leave_within(self: &Arc<Self>, own: Rate, limit: i32) -> Result<Leave, String> {
+        let mut sent = self.sent();
+        if let Some(why) = probes::withheld(own, *sent, limit) {
+            return Err(why);
+        }
+        *sent += own;
+        Ok(Leave { services: self.clone(), own })
+    }
+
+    /// What the runs of the namespace send.
+    fn sent(&self) -> MutexGuard<'_, Rate> {
+        // A panic while the lock was held leaves a whole value behind, so its poison means nothing.
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The address by which users reach that port of a Service now.
     ///
     /// # Errors
@@ -90,6 +127,12 @@ impl NamespaceServices {
                 "{AT_ONCE} other probes of namespace {namespace} are unanswered"
             ))
         })
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        *self.services.sent() -= self.own;
     }
 }
 
@@ -136,6 +179,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::{api::Duration, core::signals::series::Series};
 
     fn web(ip: &str) -> Value {
         json!({
@@ -200,6 +244,35 @@ mod tests {
         assert!(other.turn().is_ok());
         held.pop();
         assert!(shop.turn().is_ok());
+    }
+
+    /// The rate of a run with so many probes each 100 ms.
+    fn rate(probes: usize) -> Rate {
+        let (often, second) = (Duration::millis(100), Duration::seconds(1));
+        let series = vec![Series::new("answers", often, second, 1); probes];
+        Rate::of(series.iter())
+    }
+
+    #[tokio::test]
+    async fn the_probes_of_one_namespace_have_a_bounded_rate_and_whoever_ends_makes_room() {
+        let client =
+            server(json!({"type": "BOOKMARK", "object": web("10.96.0.7")}), Arc::default());
+        let services = Services::default();
+        let (shop, other) = (services.of(&client, "shop"), services.of(&client, "other"));
+        let ask = || shop.leave_within(rate(8), 200);
+        let mut all: Vec<_> = (0..200).map(|_| ask()).collect();
+        assert_eq!(all.iter().filter(|leave| leave.is_ok()).count(), 2);
+        let why = "its probes send 80 requests a second and those of other runs of the namespace 160, the operator allows 200 (caps.probesPerSecond)";
+        assert_eq!(all.pop().unwrap().err().unwrap(), why);
+        assert!(other.leave_within(rate(8), 200).is_ok());
+        assert!(shop.leave_within(rate(4), 200).is_ok(), "as many as fit");
+        let under_way = shop.leave(rate(8));
+        all.remove(0).unwrap();
+        assert!(ask().is_err(), "those under way are among the others");
+        drop(under_way);
+        assert!(ask().is_ok());
+        drop(all);
+        assert_eq!(*shop.sent(), Rate::default());
     }
 
     #[tokio::test]
