@@ -97,7 +97,6 @@ mod tests {
     use futures::future::join_all;
     use tokio::time::sleep;
 
-    use super::*;
     use crate::{detectors::configured, shell::run::alerts::tests::World};
 
     #[tokio::test(start_paused = true)]

@@ -88,7 +88,7 @@ fn take_up(lookout: &Lookout, channel: Channel, heard: Result<Heard, String>, po
 pub(crate) mod tests {
     use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
-    use serde_json::{Value, json, value::RawValue};
+    use serde_json::{json, value::RawValue};
     use tokio::{
         task::AbortHandle,
         time::{Instant, sleep},
