@@ -44,7 +44,8 @@ pub fn definitions() -> &'static [CustomResourceDefinition] {
 
 /// A rule at the root can only name a field that the definition has, and `metadata.name` is none by itself.
 fn named(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
-    let of_type = |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..Default::default() };
+    let of_type =
+        |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..Default::default() };
     let metadata = JSONSchemaProps {
         properties: Some([("name".to_owned(), of_type("string"))].into()),
         ..of_type("object")

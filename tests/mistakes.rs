@@ -178,11 +178,7 @@ fn the_one_fault_and_the_one_target() {
         "count: 1, percent: 50",
         "spec.fault.podKill: keep count or percent, not both",
     );
-    check(
-        "{count: 1}",
-        "{}",
-        "spec.fault.podKill: name one: count or percent",
-    );
+    check("{count: 1}", "{}", "spec.fault.podKill: name one: count or percent");
     check(
         "podKill: {count: 1}",
         "badRollout: {image: x, command: [y]}",

@@ -64,7 +64,8 @@ fn every_refusal_of_whatever_somebody_writes_has_a_place_and_a_remedy() {
 /// What is told of a valid Experiment with this at that place of it; nothing where it is accepted.
 fn told(place: &str, into: &str) -> Vec<String> {
     let (_, document) = documents("good.yaml").swap_remove(0);
-    let mut value: serde_json::Value = document.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+    let mut value: serde_json::Value =
+        document.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
     let (parent, key) = place.rsplit_once('/').unwrap();
     value.pointer_mut(parent).unwrap()[key] = "@".into();
     let text = value.to_string().replace("\"@\"", &format!(" {into}"));
@@ -100,22 +101,74 @@ fn what_the_server_drops_is_nothing() {
 #[test]
 fn what_the_server_refuses_is_told_with_its_place() {
     for (place, into, line) in [
-        ("/spec/hypothesis", "null", "spec.hypothesis: nothing is given, expected is a string: One sentence: what people expect to happen"),
-        ("/spec/owner", "yes", "spec.owner: true or false is given, expected is a string: write \"true\""),
-        ("/spec/target", "{deployment: null}", "spec.target: name one: deployment, statefulSet, daemonSet or service"),
-        ("/spec/detection/alerts", "['{a=\"b\"}', null]", "spec.detection.alerts[1]: nothing is given, expected is a matcher"),
-        ("/spec/detection/alerts", "[\"\\u00a0{a=\\\"b\\\"}\"]", "spec.detection.alerts[0]: \"\\u{a0}{a=\\\"b\\\"}\" is no matcher: write '{a=\"b\"}'"),
-        ("/spec/fault", "{badRollout: {resources: {cpu: 1}}}", "spec.fault.badRollout.resources.cpu: it has no settings"),
-        ("/spec/guards", "{maxUnavailable: 1.5}", "spec.guards.maxUnavailable: a number is given, expected is a whole number or a string"),
-        ("/status", "{extra: 1}", "status.extra: known are answers, conditions, fault, lastRun, observedGeneration, openDebrief, target"),
+        (
+            "/spec/hypothesis",
+            "null",
+            "spec.hypothesis: nothing is given, expected is a string: One sentence: what people expect to happen",
+        ),
+        (
+            "/spec/owner",
+            "yes",
+            "spec.owner: true or false is given, expected is a string: write \"true\"",
+        ),
+        (
+            "/spec/target",
+            "{deployment: null}",
+            "spec.target: name one: deployment, statefulSet, daemonSet or service",
+        ),
+        (
+            "/spec/detection/alerts",
+            "['{a=\"b\"}', null]",
+            "spec.detection.alerts[1]: nothing is given, expected is a matcher",
+        ),
+        (
+            "/spec/detection/alerts",
+            "[\"\\u00a0{a=\\\"b\\\"}\"]",
+            "spec.detection.alerts[0]: \"\\u{a0}{a=\\\"b\\\"}\" is no matcher such as '{alertname=\"CheckoutDown\"}' with its quotes",
+        ),
+        (
+            "/spec/fault",
+            "{badRollout: {resources: {cpu: 1}}}",
+            "spec.fault.badRollout.resources.cpu: it has no settings",
+        ),
+        (
+            "/spec/guards",
+            "{maxUnavailable: 1.5}",
+            "spec.guards.maxUnavailable: a number is given, expected is a whole number or a string",
+        ),
+        (
+            "/status",
+            "{extra: 1}",
+            "status.extra: known are answers, conditions, fault, lastRun, observedGeneration, openDebrief, target",
+        ),
         ("/metadata", "null", "metadata: metadata.name is needed"),
         ("/metadata", "x", "metadata: a string is given, expected is a mapping"),
-        ("/metadata/name", "5", "metadata.name: a number is given, expected is a string: write \"5\""),
-        ("/metadata/name", "A", "metadata.name: \"A\" must be lower-case letters, digits, - and ., and begin and end with a letter or digit"),
-        ("/metadata/name", "abcdefghij-abcdefghij-abcdefghij-abcdefghij-abcdefg", "metadata.name: an Experiment's name has at most 50 characters, so that its runs' names fit 63"),
+        (
+            "/metadata/name",
+            "5",
+            "metadata.name: a number is given, expected is a string: write \"5\"",
+        ),
+        (
+            "/metadata/name",
+            "A",
+            "metadata.name: \"A\" must be lower-case letters, digits, - and ., and begin and end with a letter or digit",
+        ),
+        (
+            "/metadata/name",
+            "abcdefghij-abcdefghij-abcdefghij-abcdefghij-abcdefg",
+            "metadata.name: an Experiment's name has at most 50 characters, so that its runs' names fit 63",
+        ),
         ("/metadata/labels", "[a]", "metadata.labels: a list is given, expected is a mapping"),
-        ("/metadata/labels", "{a: 5}", "metadata.labels.a: a number is given, expected is a string: write \"5\""),
-        ("/metadata/labels", "{a: b c}", "metadata.labels.a: \"b c\" is no value of a label: letters, digits, -, _ and ., at most 63, a letter or digit at each end"),
+        (
+            "/metadata/labels",
+            "{a: 5}",
+            "metadata.labels.a: a number is given, expected is a string: write \"5\"",
+        ),
+        (
+            "/metadata/labels",
+            "{a: b c}",
+            "metadata.labels.a: \"b c\" is no value of a label: letters, digits, -, _ and ., at most 63, a letter or digit at each end",
+        ),
         ("/metadata/label", "{a: b}", "metadata.label: did you mean `labels`?"),
     ] {
         assert_eq!(told(place, into), [line], "{place}: {into}");

@@ -6,7 +6,7 @@ mod values;
 
 use std::{collections::BTreeMap, env, time::SystemTime};
 
-use firedrill::cli::files::read;
+use firedrill::{api::definitions, cli::files::read};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -22,7 +22,8 @@ async fn the_server_and_the_command_line_agree_on_every_document() {
         let text = std::fs::read_to_string(path).unwrap();
         for document in text.split("---\n").skip(1) {
             let json = document.lines().find(|line| !line.starts_with('#')).unwrap();
-            let kind = serde_json::from_str::<Value>(json).unwrap()["kind"].as_str().unwrap().to_owned();
+            let kind =
+                serde_json::from_str::<Value>(json).unwrap()["kind"].as_str().unwrap().to_owned();
             let (changed, namespace) = (json.to_owned(), "default".to_owned());
             let file = File { kind, changed, namespace, text: json.to_owned() };
             match (read(name, json).is_ok(), server::ask(&client, &file).await) {
@@ -61,6 +62,9 @@ async fn the_server_and_the_command_line_agree_on_whatever_somebody_writes() {
     let count = given("FIREDRILL_FILES").unwrap_or(300);
     let (changes, fields) = generated::size();
     println!("seed {seed}: {count} files of {changes} changes of {fields} fields");
+    for definition in definitions() {
+        assert_eq!(generated::missing(&definition.spec.names.kind), [""; 0]);
+    }
     let client = crate::support::client().await;
     let files = generated::files(seed, usize::try_from(count).unwrap());
     let judged = stream::iter(files).map(|file| {
@@ -90,8 +94,13 @@ fn compare(tally: &mut Tally, file: &File, theirs: &Answer) {
         paths.map(|problem| problem["path"].as_str().unwrap().to_owned()).collect()
     };
     let said = format!("{} {}", file.kind, file.changed);
-    if let Some(problems) = problems.as_ref().filter(|ours| paths(ours).iter().any(String::is_empty)) {
-        tally.placeless.1.push(format!("{said}\n    ours: {}", told(problems).join("\n          ")));
+    if let Some(problems) =
+        problems.as_ref().filter(|ours| paths(ours).iter().any(String::is_empty))
+    {
+        tally
+            .placeless
+            .1
+            .push(format!("{said}\n    ours: {}", told(problems).join("\n          ")));
     }
     if let Answer::Refused(status) = theirs
         && server::fields(status).is_empty()
@@ -104,14 +113,17 @@ fn compare(tally: &mut Tally, file: &File, theirs: &Answer) {
             tally.refused += 1;
             let theirs = server::fields(status);
             let near = |a: &str, b: &str| a.starts_with(b) || b.starts_with(a);
-            let is_same = paths(problems).iter().any(|our| theirs.iter().any(|their| near(our, their)));
+            let is_same =
+                paths(problems).iter().any(|our| theirs.iter().any(|their| near(our, their)));
             tally.same_place += usize::from(is_same);
         }
         (None, Answer::Refused(status)) => {
             tally.disagreements.push(format!("{said}\n    server: {}", status.message));
         }
         (Some(problems), Answer::Accepted) => {
-            tally.disagreements.push(format!("{said}\n    ours: {}", told(problems).join("\n          ")));
+            tally
+                .disagreements
+                .push(format!("{said}\n    ours: {}", told(problems).join("\n          ")));
         }
     }
 }
@@ -128,8 +140,13 @@ fn report(seed: u64, kinds: &BTreeMap<String, Tally>) {
         all.placeless.1.extend(one.placeless.1.iter().cloned());
         all
     });
-    println!("{:<15} files  accepted  refused  same place  disagreements  without a field: server, ours", "");
-    for (kind, tally) in kinds.iter().map(|(kind, tally)| (kind.as_str(), tally)).chain([("all", &all)]) {
+    println!(
+        "{:<15} files  accepted  refused  same place  disagreements  without a field: server, ours",
+        ""
+    );
+    for (kind, tally) in
+        kinds.iter().map(|(kind, tally)| (kind.as_str(), tally)).chain([("all", &all)])
+    {
         println!(
             "{kind:<15} {:>5}  {:>8}  {:>7}  {:>10}  {:>13}  {:>23}, {:>4}",
             tally.files,
@@ -165,5 +182,8 @@ fn report(seed: u64, kinds: &BTreeMap<String, Tally>) {
         all.files, failed[0], failed[1], failed[2]
     );
     assert_eq!(failed, [0, 0, 0]);
-    assert!(all.accepted > all.files / 20 && all.refused > all.files / 5, "too few are on one side");
+    assert!(
+        all.accepted > all.files / 20 && all.refused > all.files / 5,
+        "too few are on one side"
+    );
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::files::{
-        document::{Kind, Node, Place},
+        document::{Key, Kind, Node, Place},
         schema::{self, Problem},
     },
     core::words::count,
@@ -55,14 +55,19 @@ pub fn is_name(name: &str) -> bool {
 /// Letters of lower case, digits and dashes, not at an end.
 fn is_label(text: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(letters) && text.ends_with(letters) && text.chars().all(|c| letters(c) || c == '-')
+    text.starts_with(letters)
+        && text.ends_with(letters)
+        && text.chars().all(|c| letters(c) || c == '-')
 }
 
 /// Letters, digits and `-_.`, not at an end; at most 63.
 fn is_word(text: &str) -> bool {
     let letters = |c: char| c.is_ascii_alphanumeric();
     let all = |c: char| letters(c) || matches!(c, '-' | '_' | '.');
-    text.len() <= 63 && text.starts_with(letters) && text.ends_with(letters) && text.chars().all(all)
+    text.len() <= 63
+        && text.starts_with(letters)
+        && text.ends_with(letters)
+        && text.chars().all(all)
 }
 
 /// A word, with a DNS name and a slash before it or none.
@@ -87,13 +92,16 @@ fn names(metadata: &Node, namespaced: bool) -> Vec<Problem> {
     let text = |key: &str| metadata.get(key).and_then(|node| Some((node, node.text()?)));
     let mut problems = Vec::new();
     let is_absent = |key: &str| {
-        metadata.get(key).is_none_or(|node| matches!(node.kind, Kind::Null) || node.text() == Some(""))
+        metadata
+            .get(key)
+            .is_none_or(|node| matches!(node.kind, Kind::Null) || node.text() == Some(""))
     };
     if is_absent("name") && is_absent("generateName") {
         let help = "a name is needed".to_owned();
         problems.push(problem("missing field", "metadata.name", metadata.place, help));
     }
-    if let Some((node, name)) = text("name").filter(|(_, name)| !name.is_empty() && !is_name(name)) {
+    if let Some((node, name)) = text("name").filter(|(_, name)| !name.is_empty() && !is_name(name))
+    {
         problems.push(wrong("metadata.name", node, format!("{name:?} {NAME}")));
     }
     if let Some((node, base)) = text("generateName").filter(|(_, base)| !base.is_empty()) {
@@ -148,20 +156,18 @@ fn misnamed(key: &str, of: &str) -> String {
 
 fn annotations(metadata: &Node) -> Vec<Problem> {
     let Some(annotations) = metadata.get("annotations") else { return Vec::new() };
-    let misnamed = |(key, _): &(_, _)| {
-        let key: &super::document::Key = key;
+    let wrong_key = |(key, _): &(Key, Node)| {
         let path = format!("metadata.annotations.{}", key.name);
         (!is_qualified(&key.name.to_lowercase()))
             .then(|| problem("wrong value", &path, key.place, misnamed(&key.name, "an annotation")))
     };
-    let mut problems: Vec<_> = annotations.entries().filter_map(misnamed).collect();
-    let length = |(key, value): &(super::document::Key, Node)| {
-        key.name.len() + value.text().map_or(0, str::len)
-    };
+    let mut problems: Vec<_> = annotations.entries().filter_map(wrong_key).collect();
+    let length = |(key, value): &(Key, Node)| key.name.len() + value.text().map_or(0, str::len);
     let size: usize = annotations.entries().map(length).sum();
     if size > ANNOTATIONS {
-        let help =
-            format!("they have {size} bytes with their keys, allowed are {ANNOTATIONS}: shorten them");
+        let help = format!(
+            "they have {size} bytes with their keys, allowed are {ANNOTATIONS}: shorten them"
+        );
         problems.push(problem("wrong length", "metadata.annotations", annotations.place, help));
     }
     problems
@@ -201,7 +207,11 @@ fn owners(metadata: &Node) -> Vec<Problem> {
             };
             let text = item.get(key).and_then(|node| Some((node, node.text()?)));
             if let Some((node, text)) = text.filter(|(_, text)| !is_right(text)) {
-                problems.push(wrong(&path(key), node, format!("{text:?} says nothing of the owner")));
+                problems.push(wrong(
+                    &path(key),
+                    node,
+                    format!("{text:?} says nothing of the owner"),
+                ));
             }
         }
         let text = |key| item.get(key).and_then(Node::text).unwrap_or_default();

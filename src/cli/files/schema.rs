@@ -7,6 +7,8 @@
 //! What counts is what the API server would say. It drops a field that is `null`, unless that is a value of it, and
 //! puts the default in its place; and it refuses what it would drop for not knowing it.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -57,7 +59,7 @@ pub fn strangers(schema: &Value, node: &Node, path: &str) -> Vec<Problem> {
                 let field = join(path, &key.name);
                 match known.get(&key.name).or_else(|| of_any_key(schema)) {
                     Some(schema) => strangers(schema, value, &field),
-                    None => vec![stranger(key, &field, &known)],
+                    None => vec![stranger(key, &field, known)],
                 }
             };
             entries.iter().flat_map(entry).collect()
@@ -127,8 +129,9 @@ fn takes_null(schema: &Value) -> bool {
     schema["nullable"] == true && schema["enum"].is_null()
 }
 
-fn known(schema: &Value) -> Map<String, Value> {
-    schema["properties"].as_object().cloned().unwrap_or_default()
+fn known(schema: &Value) -> &Map<String, Value> {
+    static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    schema["properties"].as_object().unwrap_or(&NONE)
 }
 
 /// The schema of every value of a mapping whose keys are anybody's.
@@ -150,10 +153,10 @@ fn object(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) 
         match known.get(&key.name).or_else(|| of_any_key(schema)) {
             Some(schema) if is_dropped(schema, value, required.contains(&key.name.as_str())) => {}
             Some(schema) => walk(schema, value, &field, problems),
-            None => problems.push(stranger(key, &field, &known)),
+            None => problems.push(stranger(key, &field, known)),
         }
     }
-    union(schema, node, path, &known, problems);
+    one_of(schema, node, path, known, problems);
     for name in required.into_iter().filter(|name| node.get(name).is_none()) {
         let what = known.get(name).and_then(|schema| schema["description"].as_str());
         let help = match what {
@@ -175,7 +178,7 @@ fn stranger(key: &Key, field: &str, known: &Map<String, Value>) -> Problem {
 }
 
 /// A union: exactly one of its members.
-fn union(
+fn one_of(
     schema: &Value,
     node: &Node,
     path: &str,

@@ -105,7 +105,8 @@ fn is_entry(place: &str) -> bool {
 
 /// A pointer without the numbers of entries.
 fn shape(place: &str) -> String {
-    let step = |step: &str| if step.parse::<usize>().is_ok() { "0".to_owned() } else { step.to_owned() };
+    let step =
+        |step: &str| if step.parse::<usize>().is_ok() { "0".to_owned() } else { step.to_owned() };
     place.split('/').map(step).collect::<Vec<_>>().join("/")
 }
 
@@ -129,7 +130,12 @@ fn written(changes: &[Change]) -> File {
         let into = change.into.as_deref().unwrap_or_default();
         text = text.replace(&format!("\"{}\"", mark(number)), &format!(" {into}"));
     }
-    File { kind: kind(resource).to_owned(), changed: changed.join("; "), namespace, text: text + "\n" }
+    File {
+        kind: kind(resource).to_owned(),
+        changed: changed.join("; "),
+        namespace,
+        text: text + "\n",
+    }
 }
 
 fn mark(number: usize) -> String {

@@ -29,7 +29,9 @@ pub async fn ask(client: &Client, file: &File) -> Answer {
     match client.request::<serde_json::Value>(request).await {
         Ok(_) => Answer::Accepted,
         // Policies judge after the schema, and who asks stands in no file.
-        Err(Error::Api(status)) if status.message.contains("ValidatingAdmissionPolicy 'firedrill-") => {
+        Err(Error::Api(status))
+            if status.message.contains("ValidatingAdmissionPolicy 'firedrill-") =>
+        {
             Answer::Accepted
         }
         Err(Error::Api(status)) => Answer::Refused(status),

@@ -6,51 +6,182 @@ use serde_json::Value;
 
 /// Values of every type, as `kubectl` reads them.
 const TYPES: [&str; 20] = [
-    "null", "~", "true", "yes", "n", "0", "-1", "1.5", "1e3", "0x1F", "010", "1_000", r#""""#, r#""x""#,
-    "x", "[]", "[null]", "[[]]", "{}", r#"{"a": 1}"#,
+    "null",
+    "~",
+    "true",
+    "yes",
+    "n",
+    "0",
+    "-1",
+    "1.5",
+    "1e3",
+    "0x1F",
+    "010",
+    "1_000",
+    r#""""#,
+    r#""x""#,
+    "x",
+    "[]",
+    "[null]",
+    "[[]]",
+    "{}",
+    r#"{"a": 1}"#,
 ];
 
 const TEXTS: [&str; 12] = [
-    r#""x ""#, r#"" x""#, r#""x\n""#, r#""\t""#, r#""\u0000""#, r#""\u00a0x""#, r#""\U0001F600""#,
-    r#""наёмник""#, r#""e\u0301""#, r#""X""#, "2026-01-01", r#""null""#,
+    r#""x ""#,
+    r#"" x""#,
+    r#""x\n""#,
+    r#""\t""#,
+    r#""\u0000""#,
+    r#""\u00a0x""#,
+    r#""\U0001F600""#,
+    r#""наёмник""#,
+    r#""e\u0301""#,
+    r#""X""#,
+    "2026-01-01",
+    r#""null""#,
 ];
 
 const DURATIONS: [&str; 46] = [
-    "0", "\"0\"", "0s", "0.1us", "1us", "999us", "0.000001ms", "0.999ms", "1ms", "99ms", "99.999999ms", "100ms",
-    "0.1s", "999ms", "1s", "0.9s0.1s", "59s", "1m", "60s", "60.000001s", "61s", "30m30m", "1h", "0.5h30m", "3600s",
-    "3600.000001s", "3601s", "24h", "86400s", "86401s", "277778h", "2562047h", "2562048h", "999999h999999h",
-    "999999h999999h999999h99h", "1000000h", "1d", "1.s", ".5s", "1e3s", "-1s", "+1s", "1H", "\"1 s\"", "\"1s \"",
+    "0",
+    "\"0\"",
+    "0s",
+    "0.1us",
+    "1us",
+    "999us",
+    "0.000001ms",
+    "0.999ms",
+    "1ms",
+    "99ms",
+    "99.999999ms",
+    "100ms",
+    "0.1s",
+    "999ms",
+    "1s",
+    "0.9s0.1s",
+    "59s",
+    "1m",
+    "60s",
+    "60.000001s",
+    "61s",
+    "30m30m",
+    "1h",
+    "0.5h30m",
+    "3600s",
+    "3600.000001s",
+    "3601s",
+    "24h",
+    "86400s",
+    "86401s",
+    "277778h",
+    "2562047h",
+    "2562048h",
+    "999999h999999h",
+    "999999h999999h999999h99h",
+    "1000000h",
+    "1d",
+    "1.s",
+    ".5s",
+    "1e3s",
+    "-1s",
+    "+1s",
+    "1H",
+    "\"1 s\"",
+    "\"1s \"",
     "\"1µs\"",
 ];
 
 const MOMENTS: [&str; 20] = [
-    "\"2026-11-24T10:00:00Z\"", "\"2026-11-24T10:00:00.1Z\"", "\"2026-11-24T10:00:00.123456789Z\"",
-    "\"2026-11-24T10:00:00.1234567891Z\"", "\"2026-11-24T10:00:00+01:00\"", "\"2026-11-24t10:00:00z\"",
-    "\"2026-11-24 10:00:00Z\"", "\"2026-11-24T10:00:00\"", "\"2026-11-24\"", "\"2026-02-28T00:00:00Z\"",
-    "\"2026-02-29T00:00:00Z\"", "\"2028-02-29T00:00:00Z\"", "\"2100-02-29T00:00:00Z\"", "\"2026-04-31T00:00:00Z\"",
-    "\"2026-13-01T00:00:00Z\"", "\"2026-11-24T24:00:00Z\"", "\"2026-11-24T10:60:00Z\"", "\"2026-11-24T10:00:60Z\"",
-    "\"0000-01-01T00:00:00Z\"", "\"9999-12-31T23:59:59Z\"",
+    "\"2026-11-24T10:00:00Z\"",
+    "\"2026-11-24T10:00:00.1Z\"",
+    "\"2026-11-24T10:00:00.123456789Z\"",
+    "\"2026-11-24T10:00:00.1234567891Z\"",
+    "\"2026-11-24T10:00:00+01:00\"",
+    "\"2026-11-24t10:00:00z\"",
+    "\"2026-11-24 10:00:00Z\"",
+    "\"2026-11-24T10:00:00\"",
+    "\"2026-11-24\"",
+    "\"2026-02-28T00:00:00Z\"",
+    "\"2026-02-29T00:00:00Z\"",
+    "\"2028-02-29T00:00:00Z\"",
+    "\"2100-02-29T00:00:00Z\"",
+    "\"2026-04-31T00:00:00Z\"",
+    "\"2026-13-01T00:00:00Z\"",
+    "\"2026-11-24T24:00:00Z\"",
+    "\"2026-11-24T10:60:00Z\"",
+    "\"2026-11-24T10:00:60Z\"",
+    "\"0000-01-01T00:00:00Z\"",
+    "\"9999-12-31T23:59:59Z\"",
 ];
 
 const MATCHERS: [&str; 16] = [
-    r#""a=\"b\"""#, r#""a!=\"b\"""#, r#"'{a=~"b|c"}'"#, r#"'{a!~"b.*"}'"#, r#"'{a="b",c="d"}'"#, r#"'{a="b",}'"#,
-    r#"'{ a = "b" , c = "d" }'"#, r#"' {a="b"} '"#, r#""\u00a0{a=\"b\"}""#, r#"'{a="b"}x'"#, r#"'{1a="b"}'"#,
-    r#"'{a=b}'"#, r#"'{}'"#, r#"'a'"#, r#"'{a=="b"}'"#, r#"'{"a"="b"}'"#,
+    r#""a=\"b\"""#,
+    r#""a!=\"b\"""#,
+    r#"'{a=~"b|c"}'"#,
+    r#"'{a!~"b.*"}'"#,
+    r#"'{a="b",c="d"}'"#,
+    r#"'{a="b",}'"#,
+    r#"'{ a = "b" , c = "d" }'"#,
+    r#"' {a="b"} '"#,
+    r#""\u00a0{a=\"b\"}""#,
+    r#"'{a="b"}x'"#,
+    r#"'{1a="b"}'"#,
+    r#"'{a=b}'"#,
+    r#"'{}'"#,
+    r#"'a'"#,
+    r#"'{a=="b"}'"#,
+    r#"'{"a"="b"}'"#,
 ];
 
 const NAMES: [&str; 10] = [
-    r#""a.b-c9""#, r#""-a""#, r#""a-""#, r#""a.""#, r#""a_b""#, r#""A""#, r#""a..b""#, r#""deployment/web""#,
-    r#""a b""#, r#""é""#,
+    r#""a.b-c9""#,
+    r#""-a""#,
+    r#""a-""#,
+    r#""a.""#,
+    r#""a_b""#,
+    r#""A""#,
+    r#""a..b""#,
+    r#""deployment/web""#,
+    r#""a b""#,
+    r#""é""#,
 ];
 
 const OTHERS: [&str; 18] = [
-    r#""/""#, r#""//""#, r#""/a b""#, r#""/é""#, r#""/a?b=c#d""#, r#""a/b:c@d""#, r#""a/b:""#, r#""_A.b-c""#,
-    r#""1A""#, r#""A=b""#, "10.0.0.0/8", "10.0.0.0/99", "999.0.0.0/8", "10.0.0/8", "\"10.0.0.0/8 \"", "\"::/0\"",
-    "10.0.0.0/8x", "1000.0.0.0/8",
+    r#""/""#,
+    r#""//""#,
+    r#""/a b""#,
+    r#""/é""#,
+    r#""/a?b=c#d""#,
+    r#""a/b:c@d""#,
+    r#""a/b:""#,
+    r#""_A.b-c""#,
+    r#""1A""#,
+    r#""A=b""#,
+    "10.0.0.0/8",
+    "10.0.0.0/99",
+    "999.0.0.0/8",
+    "10.0.0/8",
+    "\"10.0.0.0/8 \"",
+    "\"::/0\"",
+    "10.0.0.0/8x",
+    "1000.0.0.0/8",
 ];
 
 const INTS_OR_STRINGS: [&str; 14] = [
-    "0", "1000", "1001", "-1", "1.0", "1.5", "\"0%\"", "100%", "101%", "\"50\"", "\"5 %\"", "01%", "\"1000\"",
+    "0",
+    "1000",
+    "1001",
+    "-1",
+    "1.0",
+    "1.5",
+    "\"0%\"",
+    "100%",
+    "101%",
+    "\"50\"",
+    "\"5 %\"",
+    "01%",
+    "\"1000\"",
     "99999999999",
 ];
 
@@ -129,7 +260,10 @@ pub const AROUND: &[(&str, &str)] = &[
     ("/metadata/labels", r#"{"a": "b c"}"#),
     ("/metadata/labels", r#"{"a": "-b"}"#),
     ("/metadata/labels", r#"{"a": "é"}"#),
-    ("/metadata/labels", r#"{"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#),
+    (
+        "/metadata/labels",
+        r#"{"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#,
+    ),
     ("/metadata/labels", r#"{"": "b"}"#),
     ("/metadata/labels", r#"{"a b": "c"}"#),
     ("/metadata/labels", r#"{"A/b": "c"}"#),
@@ -159,11 +293,23 @@ pub const AROUND: &[(&str, &str)] = &[
     ("/metadata/ownerReferences", "\"x\""),
     ("/metadata/ownerReferences", "[{}]"),
     ("/metadata/ownerReferences", "[null]"),
-    ("/metadata/ownerReferences", r#"[{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}]"#),
-    ("/metadata/ownerReferences", r#"[{"apiVersion": "v1", "kind": "Event", "name": "x", "uid": "u"}]"#),
-    ("/metadata/ownerReferences", r#"[{"apiVersion": "a/b/c", "kind": "X", "name": "x", "uid": "u"}]"#),
+    (
+        "/metadata/ownerReferences",
+        r#"[{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}]"#,
+    ),
+    (
+        "/metadata/ownerReferences",
+        r#"[{"apiVersion": "v1", "kind": "Event", "name": "x", "uid": "u"}]"#,
+    ),
+    (
+        "/metadata/ownerReferences",
+        r#"[{"apiVersion": "a/b/c", "kind": "X", "name": "x", "uid": "u"}]"#,
+    ),
     ("/metadata/ownerReferences", r#"[{"apiVersion": "v1", "kind": "X", "name": "", "uid": "u"}]"#),
-    ("/metadata/ownerReferences", r#"[{"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "extra": 1}]"#),
+    (
+        "/metadata/ownerReferences",
+        r#"[{"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "extra": 1}]"#,
+    ),
     (
         "/metadata/ownerReferences",
         r#"[{"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": true}, {"apiVersion": "v1", "kind": "X", "name": "y", "uid": "v", "controller": true}]"#,
@@ -186,7 +332,8 @@ pub const AROUND: &[(&str, &str)] = &[
 
 /// What is too long to stand in a list: annotations at their bound and beyond.
 pub fn large() -> Vec<(&'static str, String)> {
-    let of = |length: usize| ("/metadata/annotations", format!(r#"{{"a": "{}"}}"#, "x".repeat(length)));
+    let of =
+        |length: usize| ("/metadata/annotations", format!(r#"{{"a": "{}"}}"#, "x".repeat(length)));
     vec![of(262_143), of(262_144)]
 }
 
@@ -236,10 +383,23 @@ fn texts(schema: &Value, value: &Value) -> Vec<String> {
 
 fn numbers(schema: &Value) -> Vec<String> {
     let bounds = ["minimum", "maximum"].into_iter().filter_map(|bound| schema[bound].as_f64());
-    let near = bounds.flat_map(|bound| [bound - 1.0, bound, bound + 1.0].map(|near| near.to_string()));
+    let near =
+        bounds.flat_map(|bound| [bound - 1.0, bound, bound + 1.0].map(|near| near.to_string()));
     let other = [
-        "2147483647", "2147483648", "-2147483649", "9223372036854775807", "9223372036854775808",
-        "18446744073709551616", "1e16", "1e22", "-0", "1.0", "+1", "\"1\"", "50%", "two",
+        "2147483647",
+        "2147483648",
+        "-2147483649",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "1e16",
+        "1e22",
+        "-0",
+        "1.0",
+        "+1",
+        "\"1\"",
+        "50%",
+        "two",
     ];
     near.chain(other.map(str::to_owned)).collect()
 }
@@ -264,7 +424,8 @@ fn lists(schema: &Value, value: &Value) -> Vec<String> {
             }
             entry.to_string()
         };
-        let of = |length: usize| format!("[{}]", (0..length).map(entry).collect::<Vec<_>>().join(", "));
+        let of =
+            |length: usize| format!("[{}]", (0..length).map(entry).collect::<Vec<_>>().join(", "));
         into.extend([of(most), of(most + 1)]);
     }
     into
