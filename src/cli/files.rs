@@ -147,14 +147,17 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
         return None;
     };
     let before = problems.len();
-    let schema = schema_of(definition);
+    let (schema, status) = schemas(definition);
     problems.extend(twins(node, ""));
     problems.extend(metadata::judge(node, definition.spec.scope == "Namespaced"));
-    problems.extend(parts(&schema, node));
+    problems.extend(parts(&schema, status.as_ref(), node));
     if problems.len() > before {
         return None;
     }
-    let kept = kept(&schema, node);
+    let mut kept = schema::kept(node);
+    if let Some(resource) = kept.as_object_mut().filter(|_| status.is_some()) {
+        resource.remove("status");
+    }
     let resource = typed(kind, &kept)
         .map_err(|error| problems.push(found("wrong value", "", node.place, error.to_string())))
         .ok()?;
@@ -163,21 +166,17 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
     (problems.len() == before).then_some(resource)
 }
 
-/// The schema of a resource. A status is written by the operator alone where it is apart: the server drops one that is
-/// in a file, and so it may hold anything that the schema knows.
-fn schema_of(definition: &CustomResourceDefinition) -> Value {
-    let Some(version) = definition.spec.versions.first() else { return Value::Null };
+/// The schema of a resource, and apart from it that of its status where that is a resource of its own: the server drops
+/// a status that is in a file, and so it may hold anything that the schema knows.
+fn schemas(definition: &CustomResourceDefinition) -> (Value, Option<Value>) {
+    let Some(version) = definition.spec.versions.first() else { return (Value::Null, None) };
     let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
     let mut schema = serde_json::to_value(schema).unwrap_or_default();
-    if version.subresources.as_ref().is_some_and(|apart| apart.status.is_some()) {
-        schema[DROPPED] = schema["properties"]["status"].take();
-        schema["properties"]["status"] = json!({});
-    }
-    schema
+    let is_apart = version.subresources.as_ref().is_some_and(|apart| apart.status.is_some());
+    let status =
+        is_apart.then(|| std::mem::replace(&mut schema["properties"]["status"], json!({})));
+    (schema, status)
 }
-
-/// Where the schema of what the server drops is kept.
-const DROPPED: &str = "x-dropped-status";
 
 /// Keys that stand twice in a mapping.
 fn twins(node: &Node, path: &str) -> Vec<Problem> {
@@ -198,28 +197,17 @@ fn twins(node: &Node, path: &str) -> Vec<Problem> {
     problems
 }
 
-/// `spec` and `status` by the schema, and top-level keys that do not belong.
-fn parts(schema: &Value, node: &Node) -> Vec<Problem> {
-    let mut judged = schema.clone();
+/// `spec` by the schema, a status that is dropped by its own, and top-level keys that do not belong.
+fn parts(schema: &Value, dropped: Option<&Value>, node: &Node) -> Vec<Problem> {
+    let mut schema = schema.clone();
     for key in ["apiVersion", "kind", "metadata"] {
-        judged["properties"][key] = json!({});
+        schema["properties"][key] = json!({});
     }
-    let mut problems = schema::judge(&judged, node, "");
-    if let Some(status) = node.get("status").filter(|_| !schema[DROPPED].is_null()) {
-        problems.extend(schema::strangers(&schema[DROPPED], status, "status"));
+    let mut problems = schema::judge(&schema, node, "");
+    if let (Some(dropped), Some(status)) = (dropped, node.get("status")) {
+        problems.extend(schema::strangers(dropped, status, "status"));
     }
     problems
-}
-
-/// The resource as the server would keep it, but for the defaults.
-fn kept(schema: &Value, node: &Node) -> Value {
-    let mut kept = schema::kept(node);
-    if !schema[DROPPED].is_null()
-        && let Some(resource) = kept.as_object_mut()
-    {
-        resource.remove("status");
-    }
-    kept
 }
 
 /// The resource with its defaults.

@@ -150,7 +150,7 @@ fn labels(metadata: &Node) -> Vec<Problem> {
 
 fn misnamed(key: &str, of: &str) -> String {
     format!(
-        "{key:?} is no name of {of}, such as team or example.com/team: letters, digits, -, _ and ., at most 63, after a DNS name and / or nothing"
+        "{key:?} is no name of {of}, such as team or example.com/team: letters, digits, -, _ and ., at most 63; a DNS name and / may come before them"
     )
 }
 
@@ -185,7 +185,7 @@ fn finalizers(metadata: &Node) -> Vec<Problem> {
         }
     }
     let both = ["orphan", "foregroundDeletion"];
-    if both.iter().all(|name| items.iter().any(|item| item.text() == Some(name))) {
+    if both.iter().all(|name| items.iter().any(|item| item.text() == Some(*name))) {
         let help = format!("keep one: {}", both.join(" or "));
         problems.push(problem("wrong value", "metadata.finalizers", items[0].place, help));
     }
