@@ -31,6 +31,12 @@ pub struct Series {
     pub unsent: Option<String>,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
+    /// How long a sample may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
