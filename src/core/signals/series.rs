@@ -31,12 +31,6 @@ pub struct Series {
     pub unsent: Option<String>,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
-    /// How long a sample may take.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
@@ -147,6 +141,12 @@ impl Series {
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {
         self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
+    }
+
+    /// How long a sample may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The longest time between two samples that is no gap.
