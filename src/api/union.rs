@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 /// Refuses an object in which not exactly one of `members` is given, and says which were found.
 #[must_use]
 pub(super) fn exactly_one(members: &[&str]) -> Rule {
-    let given = members.iter().map(|member| format!("has(self.{member}) ? '{member}' : ''"));
-    let given = format!("[{}].filter(x, x != '')", given.collect::<Vec<_>>().join(", "));
-    let found = format!("({given}.size() == 0 ? 'none' : {given}.join(', '))");
-    Rule::new(format!("{given}.size() == 1")).message(Message::Expression(format!(
-        "'exactly one of {}; found ' + {found}",
-        members.join(", ")
+    let has = members.iter().map(|member| format!("has(self.{member})"));
+    let given = format!("[{}].filter(x, x).size()", has.collect::<Vec<_>>().join(", "));
+    // The server reckons what a message costs at most, and a list of texts has no most.
+    let found = members.iter().map(|member| format!(" + (has(self.{member}) ? ' {member}' : '')"));
+    Rule::new(format!("{given} == 1")).message(Message::Expression(format!(
+        "'exactly one of {}; found' + ({given} == 0 ? ' none' : ''){}",
+        members.join(", "),
+        found.collect::<String>()
     )))
 }
 
@@ -25,7 +27,7 @@ pub fn members(schema: &Value) -> Option<Vec<&str>> {
     let rules = schema["x-kubernetes-validations"].as_array()?;
     rules.iter().find_map(|rule| {
         let said = rule["messageExpression"].as_str()?.strip_prefix("'exactly one of ")?;
-        Some(said.split_once("; found ")?.0.split(", ").collect())
+        Some(said.split_once("; found")?.0.split(", ").collect())
     })
 }
 
