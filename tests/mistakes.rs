@@ -166,7 +166,7 @@ fn the_one_fault_and_the_one_target() {
     check(
         "{podKill: {count: 1}}",
         "{}",
-        "spec.fault: name one: badRollout, dependencyOutage or podKill",
+        "spec.fault: name one: podKill, badRollout or dependencyOutage",
     );
     check(
         "{podKill: {count: 1}}",
@@ -181,7 +181,7 @@ fn the_one_fault_and_the_one_target() {
     check("{count: 1}", "{}", "spec.fault.podKill: name one: count or percent");
     check(
         "podKill: {count: 1}",
-        "badRollout: {image: x, command: [y]}",
+        "badRollout: {image: x, command: [sh]}",
         "spec.fault.badRollout: keep image or command, not both",
     );
     check(
