@@ -16,6 +16,7 @@ pub mod names;
 pub mod pattern;
 pub mod reason;
 pub mod run;
+pub mod union;
 pub mod value;
 
 pub use debrief::{Debrief, DebriefSpec, DebriefStatus};
@@ -26,7 +27,9 @@ pub use value::{Duration, Moment, Name};
 
 use std::sync::LazyLock;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
 use kube::CustomResourceExt;
 
 /// The custom resource definitions of this version, in the order in which they are installed.
@@ -34,7 +37,22 @@ use kube::CustomResourceExt;
 pub fn definitions() -> &'static [CustomResourceDefinition] {
     // To derive them from the types takes longer than to judge a document by them.
     static DEFINITIONS: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| {
-        [Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()]
+        [Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()].map(named)
     });
     &*DEFINITIONS
+}
+
+/// A rule at the root can only name a field that the definition has, and `metadata.name` is none by itself.
+fn named(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    let of_type =
+        |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..Default::default() };
+    let metadata = JSONSchemaProps {
+        properties: Some([("name".to_owned(), of_type("string"))].into()),
+        ..of_type("object")
+    };
+    let schemas = definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        schema.properties.get_or_insert_default().insert("metadata".to_owned(), metadata.clone());
+    }
+    definition
 }

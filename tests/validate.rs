@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "on_cluster/validation/generated.rs"]
+mod generated;
+#[path = "on_cluster/validation/values.rs"]
+mod values;
+
 use std::process::Command;
 
-use firedrill::cli::files::read;
+use firedrill::{api::definitions, cli::files::read};
 
 /// The documents of a corpus, each with the field that its comment names.
 fn documents(name: &str) -> Vec<(String, String)> {
@@ -19,10 +24,154 @@ fn documents(name: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_good_document_passes() {
-    for (_, document) in documents("good.yaml") {
-        if let Err(report) = read("good.yaml", &document) {
-            panic!("{document}\n{report}");
+    for name in ["good.yaml", "whole.yaml"] {
+        for (_, document) in documents(name) {
+            if let Err(report) = read(name, &document) {
+                panic!("{document}\n{report}");
+            }
         }
+    }
+}
+
+#[test]
+fn what_files_are_generated_from_holds_every_field() {
+    for definition in definitions() {
+        let kind = &definition.spec.names.kind;
+        assert_eq!(generated::missing(kind), [""; 0], "{kind}");
+    }
+}
+
+#[test]
+fn every_refusal_of_whatever_somebody_writes_has_a_place_and_a_remedy() {
+    let (changes, fields) = generated::size();
+    let (mut accepted, mut refused) = (0, 0);
+    for file in generated::files(1, 200) {
+        let said = format!("{} in {}: {}", file.kind, file.namespace, file.changed);
+        let Err(report) = read("file", &file.text) else {
+            accepted += 1;
+            continue;
+        };
+        refused += 1;
+        for problem in report.json().as_array().unwrap() {
+            let is_told = |key: &str| problem[key].as_str().is_some_and(|text| !text.is_empty());
+            assert!(is_told("path") && is_told("help"), "{said}: {problem}");
+        }
+    }
+    println!("{accepted} accepted, {refused} refused, of {changes} changes of {fields} fields");
+    assert!(accepted > 10 && refused > 100, "{accepted} accepted, {refused} refused");
+}
+
+/// What is told of a valid Experiment with this at that place of it; nothing where it is accepted.
+fn told(place: &str, into: &str) -> Vec<String> {
+    let (_, document) = documents("good.yaml").swap_remove(0);
+    let mut value: serde_json::Value =
+        document.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+    let (parent, key) = place.rsplit_once('/').unwrap();
+    value.pointer_mut(parent).unwrap()[key] = "@".into();
+    let text = value.to_string().replace("\"@\"", &format!(" {into}"));
+    let report = read("file", &text).err().map(|report| report.json());
+    let problems = report.as_ref().and_then(|report| report.as_array()).into_iter().flatten();
+    let line = |problem: &serde_json::Value| {
+        format!("{}: {}", problem["path"].as_str().unwrap(), problem["help"].as_str().unwrap())
+    };
+    problems.map(line).collect()
+}
+
+#[test]
+fn what_the_server_drops_is_nothing() {
+    for (place, into) in [
+        ("/spec/guards", "null"),
+        ("/spec/recovery", "{within: ~, stableFor: null}"),
+        ("/spec/tolerates", "null"),
+        ("/spec/target", "{deployment: web, service: null}"),
+        ("/spec/guards", "{maxUnavailable: null}"),
+        ("/spec/fault", "{podKill: {count: 1, percent: null}, badRollout: null}"),
+        ("/status", "null"),
+        ("/status", "\"x\""),
+        ("/status", "{lastRun: 5, conditions: [{type: 7}]}"),
+        ("/metadata/labels", "null"),
+        ("/metadata/labels", "{a: null}"),
+        ("/metadata/annotations", "{a: any text}"),
+        ("/spec/tolerates", "yes"),
+    ] {
+        assert_eq!(told(place, into), [""; 0], "{place}: {into}");
+    }
+}
+
+#[test]
+fn what_the_server_refuses_is_told_with_its_place() {
+    for (place, into, line) in [
+        (
+            "/spec/hypothesis",
+            "null",
+            "spec.hypothesis: nothing is given, expected is a string: One sentence: what people expect to happen",
+        ),
+        (
+            "/spec/owner",
+            "yes",
+            "spec.owner: true or false is given, expected is a string: write \"true\"",
+        ),
+        (
+            "/spec/target",
+            "{deployment: null}",
+            "spec.target: name one: deployment, statefulSet, daemonSet or service",
+        ),
+        (
+            "/spec/detection/alerts",
+            "['{a=\"b\"}', null]",
+            "spec.detection.alerts[1]: nothing is given, expected is a matcher",
+        ),
+        (
+            "/spec/detection/alerts",
+            "[\"\\u00a0{a=\\\"b\\\"}\"]",
+            "spec.detection.alerts[0]: \"\\u{a0}{a=\\\"b\\\"}\" is no matcher such as '{alertname=\"CheckoutDown\"}' with its quotes",
+        ),
+        (
+            "/spec/fault",
+            "{badRollout: {resources: {cpu: 1}}}",
+            "spec.fault.badRollout.resources.cpu: it has no settings",
+        ),
+        (
+            "/spec/guards",
+            "{maxUnavailable: 1.5}",
+            "spec.guards.maxUnavailable: a number is given, expected is a whole number or a string",
+        ),
+        (
+            "/status",
+            "{extra: 1}",
+            "status.extra: known are answers, conditions, fault, lastRun, observedGeneration, openDebrief, target",
+        ),
+        ("/metadata", "null", "metadata: metadata.name is needed"),
+        ("/metadata", "x", "metadata: a string is given, expected is a mapping"),
+        (
+            "/metadata/name",
+            "5",
+            "metadata.name: a number is given, expected is a string: write \"5\"",
+        ),
+        (
+            "/metadata/name",
+            "A",
+            "metadata.name: \"A\" must be lower-case letters, digits, - and ., and begin and end with a letter or digit",
+        ),
+        (
+            "/metadata/name",
+            "abcdefghij-abcdefghij-abcdefghij-abcdefghij-abcdefg",
+            "metadata.name: an Experiment's name has at most 50 characters, so that its runs' names fit 63",
+        ),
+        ("/metadata/labels", "[a]", "metadata.labels: a list is given, expected is a mapping"),
+        (
+            "/metadata/labels",
+            "{a: 5}",
+            "metadata.labels.a: a number is given, expected is a string: write \"5\"",
+        ),
+        (
+            "/metadata/labels",
+            "{a: b c}",
+            "metadata.labels.a: \"b c\" is no value of a label: letters, digits, -, _ and ., at most 63, a letter or digit at each end",
+        ),
+        ("/metadata/label", "{a: b}", "metadata.label: did you mean `labels`?"),
+    ] {
+        assert_eq!(told(place, into), [line], "{place}: {into}");
     }
 }
 
@@ -91,7 +240,7 @@ spec:
     for part in [
         "--> standard input:5:3   spec.hypotesis",
         "did you mean `hypothesis`?",
-        "exactly one target, found 2",
+        "exactly one of deployment, statefulSet, daemonSet, service, found 2",
         "standard input:7:34   spec.target",
         "standard input:9:22   spec.fault.podKill.count",
         "a string is given, expected is a whole number",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     fault::Fault,
-    pattern,
+    pattern, union,
     value::{Duration, Moment, Name},
 };
 
@@ -28,7 +28,8 @@ use super::{
     cel,
     doc = "A reusable definition: hypothesis, target, fault, steady state, objectives, guards.",
     validation = Rule::new("self.metadata.name.size() <= 50")
-        .message("an Experiment's name has at most 50 characters, so that its runs' names fit 63"),
+        .message("an Experiment's name has at most 50 characters, so that its runs' names fit 63")
+        .field_path(".metadata.name"),
     printcolumn(name = "Fault", type_ = "string", json_path = ".status.fault"),
     printcolumn(name = "Target", type_ = "string", json_path = ".status.target"),
     printcolumn(name = "Last", type_ = "string", json_path = ".status.lastRun.verdict"),
@@ -75,6 +76,7 @@ pub struct ExperimentSpec {
 /// The workload named in the spec, in the experiment's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = union::rewrite)]
 pub enum Target {
     /// Name of a Deployment.
     Deployment(Name),
@@ -109,7 +111,7 @@ impl std::fmt::Display for Target {
 /// One way to sample what a user of the service would notice: exactly one of http, tcp, workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.workload)].filter(x, x).size() == 1").message("exactly one of http, tcp, workload"))]
+#[x_kube(validation = union::exactly_one(&["http", "tcp", "workload"]))]
 pub struct Probe {
     /// Name of the probe, one of a kind in this list.
     #[schemars(length(min = 1, max = 63), regex(pattern = pattern::ENTRY))]
@@ -129,7 +131,7 @@ pub struct Probe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
-#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) > duration('0s') && duration(self.timeout) <= duration('1m'))").message("timeout is more than 0s and at most 1m").field_path(".timeout"))]
+#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) >= duration('1ms') && duration(self.timeout) <= duration('1m'))").message("timeout is between 1ms and 1m").field_path(".timeout"))]
 pub struct HttpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,
@@ -156,7 +158,7 @@ pub struct HttpProbe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
-#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) > duration('0s') && duration(self.timeout) <= duration('1m'))").message("timeout is more than 0s and at most 1m").field_path(".timeout"))]
+#[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) >= duration('1ms') && duration(self.timeout) <= duration('1m'))").message("timeout is between 1ms and 1m").field_path(".timeout"))]
 pub struct TcpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,

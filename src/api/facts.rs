@@ -11,4 +11,5 @@ pub fn written_once() -> Rule {
         "!has(oldSelf.status) || !has(oldSelf.status.facts) || (has(self.status) && has(self.status.facts) && {kept})"
     ))
     .message("facts are written once and never changed or removed")
+    .field_path(".status.facts")
 }

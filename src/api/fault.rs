@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     experiment::Probe,
-    pattern,
+    pattern, union,
     value::{Duration, Name},
 };
 
 /// What is broken; each fault with its own parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = union::rewrite)]
 pub enum Fault {
     /// Evicts or deletes chosen pods of the target.
     PodKill(PodKill),
@@ -37,7 +38,7 @@ impl Fault {
 /// Evicts or deletes chosen pods of the target, each by its UID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.count) != has(self.percent)").message("exactly one of count, percent"))]
+#[x_kube(validation = union::exactly_one(&["count", "percent"]))]
 #[x_kube(validation = Rule::new("!has(self.gracePeriod) || duration(self.gracePeriod) <= duration('1h')").message("gracePeriod is at most 1h").field_path(".gracePeriod"))]
 #[x_kube(validation = Rule::new("!has(self.every) || (duration(self.every) >= duration('1s') && duration(self.every) <= duration('1h'))").message("every is between 1s and 1h").field_path(".every"))]
 pub struct PodKill {
@@ -89,7 +90,7 @@ pub enum KillOrder {
 /// readinessProbe, resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.image), has(self.command), has(self.env), has(self.configMapKey), has(self.readinessProbe), has(self.resources)].filter(x, x).size() == 1").message("exactly one of image, command, env, configMapKey, readinessProbe, resources"))]
+#[x_kube(validation = union::exactly_one(&["image", "command", "env", "configMapKey", "readinessProbe", "resources"]))]
 pub struct BadRollout {
     /// An image that cannot be pulled, such as `firedrill.invalid/none`, which fails fast, or a broken one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +152,7 @@ pub struct ImpossibleRequest {}
 /// externalName, scaleToZero, which name the dependency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.egress), has(self.blackhole), has(self.externalName), has(self.scaleToZero)].filter(x, x).size() == 1").message("exactly one of egress, blackhole, externalName, scaleToZero"))]
+#[x_kube(validation = union::exactly_one(&["egress", "blackhole", "externalName", "scaleToZero"]))]
 #[x_kube(validation = Rule::new("has(self.observe) || !(has(self.egress) || has(self.externalName))").message("egress and externalName need observe: a probe that the target answers and that fails while the outage is real").field_path(".observe"))]
 #[x_kube(validation = Rule::new("!has(self.observe) || !has(self.observe.workload)").message("observe is an http or a tcp probe").field_path(".observe"))]
 pub struct DependencyOutage {
@@ -175,6 +176,7 @@ pub struct DependencyOutage {
 /// What connections are blocked to: exactly one of service, cidr.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = union::rewrite)]
 pub enum Egress {
     /// Name of a Service of this namespace.
     Service(Name),
@@ -203,6 +205,7 @@ pub struct ServiceName {
 /// A workload that can be scaled: exactly one of deployment, statefulSet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = union::rewrite)]
 pub enum Scalable {
     /// Name of a Deployment.
     Deployment(Name),

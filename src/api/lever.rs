@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     cel,
     doc = "One cluster-scoped switch, named cluster: engaged stops and reverts every run and refuses new ones.",
-    validation = Rule::new("self.metadata.name == 'cluster'").message("the one SafetyLever is named cluster"),
+    validation = Rule::new("self.metadata.name == 'cluster'").message("the one SafetyLever is named cluster").field_path(".metadata.name"),
     printcolumn(name = "Engaged", type_ = "boolean", json_path = ".spec.engaged"),
     printcolumn(name = "By", type_ = "string", json_path = ".spec.by"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason"),

@@ -13,6 +13,12 @@ pub struct Pattern {
 
 /// A [`Duration`](super::Duration).
 pub const DURATION: &str = r"^(0|([0-9]{1,6}(\.[0-9]{1,6})?(us|ms|s|m|h))+)$";
+/// A [`Moment`](super::Moment), by days that there are.
+pub const MOMENT: &str = concat!(
+    r"^([1-8][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    r"|([1-8][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|[2468][048]|[357][26])00)-02-29)",
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$",
+);
 /// A [`Name`](super::Name).
 pub const NAME: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
 /// Name of an entry of a list.
@@ -28,8 +34,9 @@ pub const CIDR: &str = r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$";
 /// One or more `label="value"` separated by commas, with or without braces; operators `= != =~ !~`.
 pub const MATCHERS: &str = r#"^\s*(\{\s*([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+\}|([a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\]|\\.)*"\s*,?\s*)+)\s*$"#;
 
-const PATTERNS: [Pattern; 8] = [
+const PATTERNS: [Pattern; 9] = [
     Pattern { expression: DURATION, noun: "duration", example: "30s, 5m or 1h30m" },
+    Pattern { expression: MOMENT, noun: "moment in UTC", example: "2026-11-24T10:00:00Z" },
     Pattern {
         expression: NAME,
         noun: "name",

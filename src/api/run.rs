@@ -35,7 +35,7 @@ pub use super::{
     derive = "PartialEq",
     cel,
     doc = "One execution of an Experiment; its status is the journal and the measurement.",
-    validation = Rule::new("self.metadata.name.size() <= 63").message("a run's name has at most 63 characters"),
+    validation = Rule::new("self.metadata.name.size() <= 63").message("a run's name has at most 63 characters").field_path(".metadata.name"),
     validation = facts::written_once(),
     selectable = ".status.completionTime",
     printcolumn(name = "Experiment", type_ = "string", json_path = ".spec.experiment"),

@@ -262,7 +262,8 @@ impl JsonSchema for Moment {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time", "maxLength": 32 })
+        // Not the format `date-time`, by which the API server takes a list and the 31st of February.
+        json_schema!({ "type": "string", "maxLength": 32, "pattern": pattern::MOMENT })
     }
 }
 
@@ -348,5 +349,20 @@ mod tests {
     fn instants_keep_microseconds_and_always_show_six_digits() {
         let moment: Moment = serde_json::from_str("\"2026-11-24T10:00:00.1234567Z\"").unwrap();
         assert_eq!(moment.to_string(), "2026-11-24T10:00:00.123456Z");
+    }
+
+    #[test]
+    fn the_pattern_of_an_instant_holds_for_those_that_there_are() {
+        let is_instant = |text: &str| regex::Regex::new(pattern::MOMENT).unwrap().is_match(text);
+        for year in (1000..9000).step_by(100).chain(1999..2030) {
+            for (month, day) in (1..=12).flat_map(|month| (27..=32).map(move |day| (month, day))) {
+                let text = format!("{year}-{month:02}-{day:02}T23:59:59.123456Z");
+                assert_eq!(is_instant(&text), text.parse::<Timestamp>().is_ok(), "{text}");
+            }
+        }
+        assert!(is_instant(&Moment::from_unix_seconds(0.0).unwrap().to_string()));
+        for text in ["2026-11-24T24:00:00Z", "2026-11-24T10:00:60Z", "2026-11-24T10:00:00+01:00"] {
+            assert!(!is_instant(text), "{text}");
+        }
     }
 }

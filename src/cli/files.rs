@@ -2,14 +2,16 @@
 
 pub mod document;
 mod hint;
+mod metadata;
 pub mod schema;
+mod yaml;
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{ResourceExt, core::cel::Validator};
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     api::{Debrief, Experiment, ExperimentRun, SafetyLever, definitions, names},
@@ -19,8 +21,10 @@ use crate::{
         words::count,
     },
 };
-use document::{Key, Kind, Node, Place};
+use document::{Kind, Node, Place};
 use schema::Problem;
+
+pub use metadata::is_name;
 
 /// One resource of a file.
 #[derive(Clone, Debug)]
@@ -70,7 +74,7 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
 pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<Resource>, Report> {
     let mut report =
         Report { name: name.to_owned(), text: text.to_owned(), resources: 0, problems: Vec::new() };
-    let documents = match MarkedYaml::load_from_str(text) {
+    let documents = match yaml::documents(text) {
         Ok(documents) => documents,
         Err(error) => {
             let marker = *error.marker();
@@ -80,7 +84,7 @@ pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<R
         }
     };
     let mut resources = Vec::new();
-    for document in documents.iter().map(node).filter(|node| !matches!(node.kind, Kind::Null)) {
+    for document in documents.into_iter().filter(|node| !matches!(node.kind, Kind::Null)) {
         let items = match document.get("kind").and_then(Node::text) {
             Some("List") => match document.get("items").map(|items| &items.kind) {
                 Some(Kind::List(items)) => items.clone(),
@@ -143,115 +147,90 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
         return None;
     };
     let before = problems.len();
-    let full = definition.spec.versions.first().and_then(|version| version.schema.as_ref());
-    let full = full.and_then(|schema| schema.open_api_v3_schema.as_ref());
-    let full = serde_json::to_value(full).unwrap_or_default();
-    metadata(node, problems);
-    problems.extend(parts(&full, node));
+    let (schema, status) = schemas(definition);
+    problems.extend(twins(node, ""));
+    problems.extend(metadata::judge(node, definition.spec.scope == "Namespaced"));
+    problems.extend(parts(&schema, status.as_ref(), node));
     if problems.len() > before {
         return None;
     }
-    let resource = typed(kind, node.value())
+    let mut kept = schema::kept(node);
+    if let Some(resource) = kept.as_object_mut().filter(|_| status.is_some()) {
+        resource.remove("status");
+    }
+    let resource = typed(kind, &kept)
         .map_err(|error| problems.push(found("wrong value", "", node.place, error.to_string())))
         .ok()?;
-    problems.extend(rules(&full, node, &resource.1));
-    problems.extend(expressions(&resource.0, node));
-    (problems.len() == before).then_some(resource.0)
+    problems.extend(rules(&schema, node, kept));
+    problems.extend(expressions(&resource, node));
+    (problems.len() == before).then_some(resource)
 }
 
-/// The name that every resource needs, as the server has it.
-fn metadata(node: &Node, problems: &mut Vec<Problem>) {
-    let Some(metadata) = node.get("metadata") else {
-        problems.push(found(
-            "missing field",
-            "metadata",
-            node.place,
-            "metadata.name is needed".to_owned(),
-        ));
-        return;
-    };
-    let name = metadata.get("name").and_then(Node::text);
-    if name.is_none() && metadata.get("generateName").is_none() {
-        problems.push(found(
-            "missing field",
-            "metadata.name",
-            metadata.place,
-            "a name is needed".to_owned(),
-        ));
+/// The schema of a resource, and apart from it that of its status where that is a resource of its own: the server drops
+/// a status that is in a file, and so it may hold anything that the schema knows.
+fn schemas(definition: &CustomResourceDefinition) -> (Value, Option<Value>) {
+    let Some(version) = definition.spec.versions.first() else { return (Value::Null, None) };
+    let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
+    let mut schema = serde_json::to_value(schema).unwrap_or_default();
+    let is_apart = version.subresources.as_ref().is_some_and(|apart| apart.status.is_some());
+    let status =
+        is_apart.then(|| std::mem::replace(&mut schema["properties"]["status"], json!({})));
+    (schema, status)
+}
+
+/// Keys that stand twice in a mapping.
+fn twins(node: &Node, path: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut seen = HashSet::new();
+    for (key, value) in node.entries() {
+        let field = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+        if !seen.insert(&key.name) {
+            let help = format!("{} stands here a second time; keep one", key.name);
+            problems.push(found("duplicate", &field, key.place, help));
+        }
+        problems.extend(twins(value, &field));
     }
-    if let Some(name) = name.filter(|name| !is_name(name)) {
-        let help = format!(
-            "{name:?} must be lower-case letters, digits, - and ., and begin and end with a letter or digit"
-        );
-        problems.push(found("wrong value", "metadata.name", metadata.find("name"), help));
+    if let Kind::List(items) = &node.kind {
+        let items = items.iter().enumerate();
+        problems.extend(items.flat_map(|(i, item)| twins(item, &format!("{path}[{i}]"))));
     }
+    problems
 }
 
-/// Whether the API server would take it as the name of an object.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let inner = |c: char| letters(c) || c == '-' || c == '.';
-    name.starts_with(letters)
-        && name.ends_with(letters)
-        && name.chars().all(inner)
-        && name.len() <= 253
-        && name.split('.').all(|part| part.starts_with(letters) && part.ends_with(letters))
-}
-
-/// `spec` and `status` by the schema, and top-level keys that do not belong.
-fn parts(schema: &Value, node: &Node) -> Vec<Problem> {
+/// `spec` by the schema, a status that is dropped by its own, and top-level keys that do not belong.
+fn parts(schema: &Value, dropped: Option<&Value>, node: &Node) -> Vec<Problem> {
     let mut schema = schema.clone();
     for key in ["apiVersion", "kind", "metadata"] {
-        schema["properties"][key] = Value::Object(serde_json::Map::new());
+        schema["properties"][key] = json!({});
     }
-    schema::judge(&schema, node, "")
+    let mut problems = schema::judge(&schema, node, "");
+    if let (Some(dropped), Some(status)) = (dropped, node.get("status")) {
+        problems.extend(schema::strangers(dropped, status, "status"));
+    }
+    problems
 }
 
-/// The resource with its defaults, typed and as JSON.
-fn typed(kind: &str, value: Value) -> Result<(Resource, Value), serde_json::Error> {
+/// The resource with its defaults.
+fn typed(kind: &str, value: &Value) -> Result<Resource, serde_json::Error> {
     Ok(match kind {
-        "Experiment" => {
-            let experiment: Experiment = serde_json::from_value(value)?;
-            let value = serde_json::to_value(&experiment)?;
-            (Resource::Experiment(Box::new(experiment)), value)
-        }
-        "ExperimentRun" => {
-            let run: ExperimentRun = serde_json::from_value(value)?;
-            let value = serde_json::to_value(&run)?;
-            (Resource::Run(Box::new(run)), value)
-        }
-        "Debrief" => {
-            let debrief: Debrief = serde_json::from_value(value)?;
-            (Resource::Ours(debrief.name_any()), serde_json::to_value(&debrief)?)
-        }
-        _ => {
-            let lever: SafetyLever = serde_json::from_value(value)?;
-            (Resource::Ours(lever.name_any()), serde_json::to_value(&lever)?)
-        }
+        "Experiment" => Resource::Experiment(Box::new(Experiment::deserialize(value)?)),
+        "ExperimentRun" => Resource::Run(Box::new(ExperimentRun::deserialize(value)?)),
+        "Debrief" => Resource::Ours(Debrief::deserialize(value)?.name_any()),
+        _ => Resource::Ours(SafetyLever::deserialize(value)?.name_any()),
     })
 }
 
 /// The rules in CEL, which the API server judges by the same text.
-fn rules(schema: &Value, node: &Node, object: &Value) -> Vec<Problem> {
-    let Err(errors) = Validator::new().validate(schema, object, None) else {
+fn rules(schema: &Value, node: &Node, mut object: Value) -> Vec<Problem> {
+    object["metadata"]["name"] = node.get("metadata").and_then(metadata::name).into();
+    let Err(errors) = Validator::new().validate(schema, &object, None) else {
         return Vec::new();
     };
     let problem = |error: &kube::core::cel::ValidationError| {
         let path = error.field_path.trim_start_matches('.').to_owned();
-        let help = chosen(&error.message, node.at(&path));
-        let help = help.unwrap_or_else(|| error.message.clone());
-        found("against a rule", &path, node.find(&path), help)
+        found("against a rule", &path, node.find(&path), error.message.clone())
     };
     errors.as_slice().iter().map(problem).collect()
-}
-
-/// What a rule such as `exactly one of count, percent` asks for, where these are given.
-fn chosen(rule: &str, node: &Node) -> Option<String> {
-    let members: Vec<&str> = rule.strip_prefix("exactly one of ")?.split(", ").collect();
-    let given = |name: &&str| node.get(name).is_some_and(|value| !matches!(value.kind, Kind::Null));
-    let given: Vec<&str> = members.iter().copied().filter(given).collect();
-    Some(format!("{rule}: {}", hint::choose(&members, &given)))
 }
 
 /// What is valid and may still not be meant.
@@ -279,41 +258,6 @@ fn expressions(resource: &Resource, node: &Node) -> Vec<Problem> {
         found("wrong value", &path, node.find(&path), problem.message)
     };
     problems.into_iter().map(problem).collect()
-}
-
-fn node(yaml: &MarkedYaml<'_>) -> Node {
-    let kind = match &yaml.data {
-        YamlData::Value(scalar) => match scalar {
-            Scalar::Null => Kind::Null,
-            Scalar::Boolean(value) => Kind::Bool(*value),
-            #[expect(clippy::cast_precision_loss, reason = "no field of ours holds such numbers")]
-            Scalar::Integer(value) => Kind::Number(*value as f64),
-            Scalar::FloatingPoint(value) => Kind::Number(value.into_inner()),
-            Scalar::String(text) => Kind::Text(text.to_string()),
-        },
-        YamlData::Sequence(items) => Kind::List(items.iter().map(node).collect()),
-        YamlData::Mapping(entries) => {
-            Kind::Map(entries.iter().map(|(name, value)| (key(name), node(value))).collect())
-        }
-        YamlData::Tagged(_, inner) => return node(inner),
-        _ => Kind::Null,
-    };
-    Node { place: place(yaml), kind }
-}
-
-fn key(yaml: &MarkedYaml<'_>) -> Key {
-    let name = match node(yaml).kind {
-        Kind::Text(text) => text,
-        other => Node { place: Place::default(), kind: other }.value().to_string(),
-    };
-    Key { name, place: place(yaml) }
-}
-
-/// A value that goes over several lines is marked at its start.
-fn place(yaml: &MarkedYaml<'_>) -> Place {
-    let (start, end) = (yaml.span.start, yaml.span.end);
-    let length = if start.line() == end.line() { end.col().saturating_sub(start.col()) } else { 1 };
-    Place { line: start.line(), column: start.col() + 1, length: length.max(1) }
 }
 
 impl Report {

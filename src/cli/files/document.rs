@@ -31,7 +31,9 @@ pub enum Kind {
     Null,
     /// True or false.
     Bool(bool),
-    /// A number.
+    /// A whole number that 64 bits hold.
+    Integer(i64),
+    /// Any other number.
     Number(f64),
     /// A text.
     Text(String),
@@ -64,7 +66,7 @@ impl Kind {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
-            Self::Number(_) => "a number",
+            Self::Integer(_) | Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
@@ -119,7 +121,8 @@ impl Node {
         match &self.kind {
             Kind::Null => Value::Null,
             Kind::Bool(value) => Value::Bool(*value),
-            Kind::Number(number) => number_value(*number),
+            Kind::Integer(number) => Value::from(*number),
+            Kind::Number(number) => Value::from(*number),
             Kind::Text(text) => Value::String(text.clone()),
             Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
             Kind::Map(entries) => {
@@ -127,15 +130,5 @@ impl Node {
                 Value::Object(pairs.collect::<Map<_, _>>())
             }
         }
-    }
-}
-
-/// A whole number stays one, so that JSON shows `2` and not `2.0`.
-fn number_value(number: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
-    if number.fract() == 0.0 && number.abs() < 9e15 {
-        Value::from(number as i64)
-    } else {
-        Value::from(number)
     }
 }

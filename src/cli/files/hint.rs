@@ -2,12 +2,17 @@
 //!
 //! It is judged by the same schema: what is told here would be accepted.
 
-use regex::Regex;
 use serde_json::Value;
 
 use crate::{
-    api::pattern::{self, Pattern},
-    cli::files::document::{Kind, Node},
+    api::{
+        pattern::{self, Pattern},
+        union,
+    },
+    cli::files::{
+        document::{Kind, Node},
+        schema::matches,
+    },
 };
 
 /// What is wrong with a text that does not look like `expression`, and what to write.
@@ -33,10 +38,10 @@ pub fn mistyped(schema: &Value, node: &Node) -> String {
     let right = match (&node.kind, kind) {
         (Kind::Text(text), "integer" | "number") => number(text),
         (Kind::Text(text), "boolean") => boolean(text),
-        (Kind::Number(number), "string") if pattern == Some(pattern::DURATION) => {
-            Some(with_unit(*number))
+        (Kind::Integer(_) | Kind::Number(_), "string") if pattern == Some(pattern::DURATION) => {
+            Some(with_unit(node.value()))
         }
-        (Kind::Number(_) | Kind::Bool(_), "string") if pattern.is_none() => {
+        (Kind::Integer(_) | Kind::Number(_) | Kind::Bool(_), "string") if pattern.is_none() => {
             Some(format!("\"{}\"", node.value()))
         }
         (Kind::Map(_), "string") => meant(pattern, node),
@@ -101,15 +106,15 @@ pub fn choose(members: &[&str], given: &[&str]) -> String {
 
 /// A name as the member of a union whose members are names; `kind/name`, as kubectl writes it, tells which.
 fn member(schema: &Value, kind: Option<&str>, text: &str) -> Option<String> {
-    let members = schema["oneOf"].is_array().then(|| schema["properties"].as_object()).flatten()?;
-    let named = |schema: &Value| schema["pattern"] == pattern::NAME;
+    let members = union::members(schema)?;
+    let named = |member: &&str| schema["properties"][*member]["pattern"] == pattern::NAME;
     let (kind, name) = match text.split_once('/') {
         Some((kind, name)) => (Some(kind), name),
         None => (kind, text),
     };
-    let known = |kind: &str| members.keys().find(|key| key.eq_ignore_ascii_case(kind));
-    let key = kind.map_or_else(|| members.keys().find(|key| *key == "deployment"), known)?;
-    let right = members.values().all(named) && Regex::new(pattern::NAME).ok()?.is_match(name);
+    let known = |kind: &str| members.iter().find(|member| member.eq_ignore_ascii_case(kind));
+    let key = known(kind.unwrap_or("deployment"))?;
+    let right = members.iter().all(named) && matches(pattern::NAME, name)?;
     right.then(|| format!("{{{key}: {name}}}"))
 }
 
@@ -125,7 +130,7 @@ fn instead(expression: &str, text: &str) -> Option<String> {
         pattern::PATH => Some(format!("/{}", text.trim())),
         _ => None,
     };
-    let right = right.filter(|right| Regex::new(expression).is_ok_and(|is| is.is_match(right)))?;
+    let right = right.filter(|right| matches(expression, right) == Some(true))?;
     Some(if expression == pattern::MATCHERS { in_yaml(&right) } else { right })
 }
 
@@ -193,7 +198,7 @@ fn meant(expression: Option<&str>, node: &Node) -> Option<String> {
         Kind::Text(text) => text.clone(),
         _ => node.entries().map(pair).collect::<Option<Vec<_>>>()?.join(",").replace('"', ""),
     };
-    let is_right = Regex::new(expression).is_ok_and(|is| is.is_match(&text));
+    let is_right = matches(expression, &text) == Some(true);
     if is_right { Some(in_yaml(&text)) } else { instead(expression, &text) }
 }
 

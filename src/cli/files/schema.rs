@@ -1,14 +1,22 @@
 //! Judges a document by our own generated schema: what it does not know, lacks, or may not hold.
 //!
 //! The schema is the one place of every rule; nothing about a resource is written here. Rules in CEL
-//! are judged elsewhere, on documents that this finds nothing wrong with.
+//! are judged elsewhere, on documents that this finds nothing wrong with; unions, which are such rules, are judged
+//! here, so that they are told along with everything else.
+//!
+//! What counts is what the API server would say. It drops a field that is `null`, unless that is a value of it, and
+//! puts the default in its place; and it refuses what it would drop for not knowing it.
 
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::{
+    api::union,
     cli::files::{
-        document::{Kind, Node, Place},
+        document::{Key, Kind, Node, Place},
         hint,
     },
     core::nearest::nearest,
@@ -35,23 +43,76 @@ pub fn judge(schema: &Value, node: &Node, path: &str) -> Vec<Problem> {
     problems
 }
 
+/// The fields that `schema` does not know, where nothing else about the values counts.
+#[must_use]
+pub fn strangers(schema: &Value, node: &Node, path: &str) -> Vec<Problem> {
+    match &node.kind {
+        Kind::List(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(i, item)| strangers(&schema["items"], item, &format!("{path}[{i}]")))
+                .collect()
+        }
+        Kind::Map(entries) => {
+            let known = known(schema);
+            let entry = |(key, value): &(Key, Node)| {
+                let field = join(path, &key.name);
+                match known.get(&key.name).or_else(|| of_any_key(schema)) {
+                    Some(schema) => strangers(schema, value, &field),
+                    None => vec![stranger(key, &field, known)],
+                }
+            };
+            entries.iter().flat_map(entry).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the server would keep: no field that is `null`.
+#[must_use]
+pub fn kept(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Map(entries) => {
+            let entries = entries.iter().filter(|(_, value)| !matches!(value.kind, Kind::Null));
+            entries.map(|(key, value)| (key.name.clone(), kept(value))).collect()
+        }
+        Kind::List(items) => items.iter().map(kept).collect(),
+        _ => node.value(),
+    }
+}
+
+/// Whether a text looks like a pattern of the schema; `None` where the pattern does not compile, and is the server's
+/// to judge.
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> Option<bool> {
+    // The server's expressions are Go's, whose classes are of ASCII.
+    let pattern = pattern.replace(r"\s", r"[\t\n\f\r ]");
+    Regex::new(&pattern).ok().map(|pattern| pattern.is_match(text))
+}
+
 fn walk(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
+    if matches!(node.kind, Kind::Null) && takes_null(schema) {
+        return;
+    }
     if schema["x-kubernetes-int-or-string"] == true {
-        if !matches!(node.kind, Kind::Text(_) | Kind::Number(_)) {
-            let help = format!("{} is given, expected is a number or a string", node.kind.name());
+        if !matches!(node.kind, Kind::Text(_) | Kind::Integer(_)) {
+            let help =
+                format!("{} is given, expected is a whole number or a string", node.kind.name());
             problems.push(problem("wrong type", path, node.place, help));
         }
         return;
     }
     match (schema["type"].as_str(), &node.kind) {
-        (_, Kind::Null) if schema["nullable"] == true => {}
         (Some("object"), Kind::Map(_)) => object(schema, node, path, problems),
         (Some("array"), Kind::List(items)) => list(schema, node, items, path, problems),
         (Some("string"), Kind::Text(text)) => string(schema, node, text, path, problems),
-        (Some("integer"), Kind::Number(number)) if number.fract() == 0.0 => {
+        (Some("integer" | "number"), Kind::Integer(number)) => {
+            #[expect(clippy::cast_precision_loss, reason = "no bound of a schema is as large")]
+            range(schema, node, *number as f64, path, problems);
+        }
+        (Some("number"), Kind::Number(number)) if number.is_finite() => {
             range(schema, node, *number, path, problems);
         }
-        (Some("number"), Kind::Number(number)) => range(schema, node, *number, path, problems),
         (Some("boolean"), Kind::Bool(_)) | (None, _) => {}
         (Some(_), _) => {
             problems.push(problem("wrong type", path, node.place, hint::mistyped(schema, node)));
@@ -63,41 +124,57 @@ fn problem(title: &str, path: &str, place: Place, help: String) -> Problem {
     Problem { title: title.to_owned(), path: path.to_owned(), place, help }
 }
 
+/// Whether `null` is a value; one of a list of values it never is.
+fn takes_null(schema: &Value) -> bool {
+    schema["nullable"] == true && schema["enum"].is_null()
+}
+
+fn known(schema: &Value) -> &Map<String, Value> {
+    static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    schema["properties"].as_object().unwrap_or(&NONE)
+}
+
+/// The schema of every value of a mapping whose keys are anybody's.
+fn of_any_key(schema: &Value) -> Option<&Value> {
+    Some(&schema["additionalProperties"]).filter(|values| values.is_object())
+}
+
 fn object(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
-    let Some(properties) = schema["properties"].as_object() else {
-        let values = &schema["additionalProperties"];
-        for (key, value) in node.entries().filter(|_| values.is_object()) {
-            walk(values, value, &format!("{path}.{}", key.name), problems);
-        }
-        return;
-    };
     if let Some(right) = hint::keyed(schema, node) {
         let help = format!("the kind is the key: write {right}");
         problems.push(problem("unknown field", path, node.place, help));
         return;
     }
+    let known = known(schema);
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (key, value) in node.entries() {
         let field = join(path, &key.name);
-        match properties.get(&key.name) {
+        match known.get(&key.name).or_else(|| of_any_key(schema)) {
+            Some(schema) if is_dropped(schema, value, required.contains(&key.name.as_str())) => {}
             Some(schema) => walk(schema, value, &field, problems),
-            None => {
-                problems.push(problem(
-                    "unknown field",
-                    &field,
-                    key.place,
-                    near(&key.name, properties),
-                ));
-            }
+            None => problems.push(stranger(key, &field, known)),
         }
     }
-    one_of(schema, node, path, properties, problems);
-    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if node.get(name).is_none() {
-            let what = properties.get(name).and_then(|schema| schema["description"].as_str());
-            let help = format!("{name} is needed: {}", what.unwrap_or_default());
-            problems.push(problem("missing field", &join(path, name), node.place, help));
-        }
+    one_of(schema, node, path, known, problems);
+    for name in required.into_iter().filter(|name| node.get(name).is_none()) {
+        let what = known.get(name).and_then(|schema| schema["description"].as_str());
+        let help = match what {
+            Some(what) => format!("{name} is needed: {what}"),
+            None => format!("{name} is needed"),
+        };
+        problems.push(problem("missing field", &join(path, name), node.place, help));
     }
+}
+
+/// Whether the server drops it, or puts the default in its place: `null` where that is no value.
+fn is_dropped(schema: &Value, value: &Node, required: bool) -> bool {
+    let is_needed = required && schema["default"].is_null();
+    matches!(value.kind, Kind::Null) && schema["nullable"] != true && !is_needed
+}
+
+fn stranger(key: &Key, field: &str, known: &Map<String, Value>) -> Problem {
+    problem("unknown field", field, key.place, near(&key.name, known))
 }
 
 /// A union: exactly one of its members.
@@ -105,24 +182,22 @@ fn one_of(
     schema: &Value,
     node: &Node,
     path: &str,
-    properties: &Map<String, Value>,
+    known: &Map<String, Value>,
     problems: &mut Vec<Problem>,
 ) {
-    if !schema["oneOf"].is_array() {
-        return;
-    }
-    let is_member = |key: &str| properties.contains_key(key);
-    let given: Vec<_> = node.entries().filter(|(key, _)| is_member(&key.name)).collect();
+    let Some(members) = union::members(schema) else { return };
+    let is_given = |(key, value): &&(Key, Node)| {
+        members.contains(&key.name.as_str()) && !matches!(value.kind, Kind::Null)
+    };
+    let given: Vec<_> = node.entries().filter(is_given).collect();
     // An unknown member is told as such, and is the one that is missing.
-    let strangers = node.entries().any(|(key, _)| !is_member(&key.name));
+    let strangers = node.entries().any(|(key, _)| !known.contains_key(&key.name));
     if given.len() == 1 || (given.is_empty() && strangers) {
         return;
     }
-    let members: Vec<&str> = properties.keys().map(String::as_str).collect();
     let names: Vec<&str> = given.iter().map(|(key, _)| key.name.as_str()).collect();
-    let label = path.rsplit('.').next().unwrap_or(path);
     let place = given.get(1).map_or(node.place, |(key, _)| key.place);
-    let title = format!("exactly one {label}, found {}", given.len());
+    let title = format!("exactly one of {}, found {}", members.join(", "), given.len());
     problems.push(problem(&title, path, place, hint::choose(&members, &names)));
 }
 
@@ -132,6 +207,9 @@ fn join(path: &str, name: &str) -> String {
 
 /// The known field that the unknown one was probably meant to be, else every known one.
 fn near(name: &str, properties: &Map<String, Value>) -> String {
+    if properties.is_empty() {
+        return "it has no settings".to_owned();
+    }
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
     nearest(name, known.iter().copied()).map_or_else(
         || format!("known are {}", known.join(", ")),
@@ -198,11 +276,14 @@ fn string(schema: &Value, node: &Node, text: &str, path: &str, problems: &mut Ve
         problems.push(problem("wrong length", path, node.place, help));
         return;
     }
+    if schema["format"] == "date-time" && text.parse::<Timestamp>().is_err() {
+        let help = format!("{text:?} is no instant such as 2026-11-24T10:00:00Z");
+        problems.push(problem("wrong value", path, node.place, help));
+    }
     let Some(pattern) = schema["pattern"].as_str() else {
         return;
     };
-    // A pattern that does not compile here is the server's to judge.
-    if Regex::new(pattern).is_ok_and(|expression| !expression.is_match(text)) {
+    if matches(pattern, text) == Some(false) {
         let help = hint::misspelt(pattern, text).unwrap_or_else(|| {
             format!(
                 "{text:?} is not allowed: {}",
@@ -214,7 +295,11 @@ fn string(schema: &Value, node: &Node, text: &str, path: &str, problems: &mut Ve
 }
 
 fn range(schema: &Value, node: &Node, number: f64, path: &str, problems: &mut Vec<Problem>) {
-    let (min, max) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+    let (mut min, mut max) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+    if schema["format"] == "int32" {
+        min = min.or(Some(i32::MIN.into()));
+        max = max.or(Some(i32::MAX.into()));
+    }
     if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
         let bound =
             |bound: Option<f64>| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());

@@ -2,7 +2,7 @@
 //! CRD, so that a new one without a case fails.
 
 use firedrill::{
-    api::{Experiment, fault::Fault},
+    api::{Experiment, fault::Fault, union},
     faults,
 };
 use kube::CustomResourceExt;
@@ -81,19 +81,13 @@ fn takes(schema: &Value, fault: &str, target: &str) -> bool {
 
 /// The fields of a fault of which a spec has exactly one, with what is chosen within them.
 fn leaves(fault: &Value) -> Vec<String> {
-    let exactly_one = |rule: &Map<String, Value>| {
-        let message = rule["message"].as_str()?.strip_prefix("exactly one of ")?;
-        Some(message.split(", ").map(str::to_owned).collect::<Vec<_>>())
-    };
-    let choices = rules(fault).find_map(exactly_one).expect("a fault says what it chooses from");
-    let within = |choice: String| {
-        let inner = &fault["properties"][&choice];
+    let choices = union::members(fault).expect("a fault says what it chooses from");
+    let within = |choice: &str| {
+        let inner = &fault["properties"][choice];
         assert!(!inner.is_null(), "{choice} is no field");
-        match (inner["oneOf"].as_array(), inner["properties"].as_object()) {
-            (Some(_), Some(fields)) => {
-                fields.keys().map(|field| format!("{choice}.{field}")).collect()
-            }
-            _ => vec![choice],
+        match union::members(inner) {
+            Some(fields) => fields.iter().map(|field| format!("{choice}.{field}")).collect(),
+            None => vec![choice.to_owned()],
         }
     };
     choices.into_iter().flat_map(within).collect()
