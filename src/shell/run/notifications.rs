@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout};
 use super::registry::Lookout;
 use crate::{
     api::Moment,
+    config::AlertLabels,
     core::{
-        alerts::{AlertLabels, AlertReport, KEPT_MAX},
+        alerts::{AlertReport, KEPT_MAX},
         span::crop,
     },
     detectors::{self, Push},
@@ -169,7 +170,7 @@ mod tests {
             controller::informer,
             net::Sockets,
             port::BOUNDS,
-            run::{events::Events, registry::Registry},
+            run::{events::Events, registry::Registry, services::Services},
         },
     };
 
@@ -185,7 +186,7 @@ mod tests {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let clock = Wall::machine().clock();
         let signals = Signals::new(Some(&plan.spec), clock.now());
-        let lookout = Lookout::new(signals, Some(plan), &run, clock);
+        let lookout = Lookout::new(signals, Some(Arc::new(plan)), &run, clock);
         let registry = Registry::default();
         let entry = registry.insert("uid", lookout, Subject::Missing("kill".to_owned()));
         let context = Context {
