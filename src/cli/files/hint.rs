@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     api::pattern::{self, Pattern},
     cli::files::document::{Kind, Node},
+    core::alerts::{expression::Room, matcher::Matchers},
 };
 
 /// What is wrong with a text that does not look like `expression`, and what to write.
@@ -18,8 +19,16 @@ pub fn misspelt(expression: &str, text: &str) -> Option<String> {
     let right = number.map(with_unit).or_else(|| instead(expression, text));
     Some(match right {
         Some(right) => format!("{text:?} is no {noun}: write {right}"),
-        None => format!("{text:?} is no {noun} such as {example}"),
+        None => flaw(expression, text)
+            .unwrap_or_else(|| format!("{text:?} is no {noun} such as {example}")),
     })
+}
+
+/// What is wrong with a matcher list, and where in it.
+fn flaw(expression: &str, text: &str) -> Option<String> {
+    let read =
+        (expression == pattern::MATCHERS).then(|| Matchers::parse(text, &mut Room::default()));
+    read?.err().map(|error| error.to_string())
 }
 
 /// What is wrong with a value of another type than that of `schema`, and what to write.
@@ -193,8 +202,9 @@ fn meant(expression: Option<&str>, node: &Node) -> Option<String> {
         Kind::Text(text) => text.clone(),
         _ => node.entries().map(pair).collect::<Option<Vec<_>>>()?.join(",").replace('"', ""),
     };
-    let is_right = Regex::new(expression).is_ok_and(|is| is.is_match(&text));
-    if is_right { Some(in_yaml(&text)) } else { instead(expression, &text) }
+    // A bare value would do, and quotes are what everybody knows.
+    let is_right = || Regex::new(expression).is_ok_and(|is| is.is_match(&text));
+    instead(expression, &text).or_else(|| is_right().then(|| in_yaml(&text)))
 }
 
 /// A number in quotes, with a percent sign, or as a word.
