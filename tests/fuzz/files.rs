@@ -26,7 +26,9 @@ pub fn run(dice: &mut Dice) -> Outcome {
     match files::read("file.yaml", &text) {
         Ok(resources) => {
             for resource in &resources {
-                files::warnings(resource);
+                let has_words =
+                    files::warnings(resource).iter().all(|warning| warning.contains(": "));
+                ensure(has_words, || format!("{text:?}: a warning without a place"))?;
                 reads_again(resource, &text)?;
             }
             Ok(Fate::Read)

@@ -258,7 +258,7 @@ mod tests {
         check(pattern::MATCHERS, "{alertname='X'}", Some(r#"'{alertname="X"}'"#));
         check(pattern::MATCHERS, "{a==X, b=~y.*}", Some(r#"'{a="X",b=~"y.*"}'"#));
         check(pattern::MATCHERS, "{}", None);
-        check(pattern::MATCHERS, "1a=x", None);
+        check(pattern::MATCHERS, "1a=x", Some(r#"'{1a="x"}'"#));
         check(pattern::MATCHERS, r#"{a="b""#, None);
     }
 
