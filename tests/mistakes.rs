@@ -79,12 +79,12 @@ fn matchers() {
     let write = r#"write '{alertname="X"}'"#;
     check("[X]", &format!(r#"spec.detection.alerts[0]: "X" is no matcher: {write}"#));
     check(
-        "[alertname=X]",
-        &format!(r#"spec.detection.alerts[0]: "alertname=X" is no matcher: {write}"#),
+        "[alertname==X]",
+        &format!(r#"spec.detection.alerts[0]: "alertname==X" is no matcher: {write}"#),
     );
     check(
-        "['{alertname=X}']",
-        &format!(r#"spec.detection.alerts[0]: "{{alertname=X}}" is no matcher: {write}"#),
+        "[\"{alertname='X'}\"]",
+        &format!(r#"spec.detection.alerts[0]: "{{alertname='X'}}" is no matcher: {write}"#),
     );
     let mapping =
         format!("spec.detection.alerts[0]: a mapping is given, expected is a matcher: {write}");
@@ -102,7 +102,15 @@ fn matchers() {
     check("[]", "spec.detection.alerts: 0 entries are given, allowed are 1 to 16");
     check(
         "['{}']",
-        r#"spec.detection.alerts[0]: "{}" is no matcher such as '{alertname="CheckoutDown"}' with its quotes"#,
+        r#"spec.detection.alerts[0]: "{}" is no matcher list of the UTF-8 syntax such as {alertname="CheckoutDown",severity=~"page|critical"}: it names no matcher"#,
+    );
+    check(
+        r#"['{team="a" b="c"}']"#,
+        r#"spec.detection.alerts[0]: "{team=\"a\" b=\"c\"}" is no matcher list of the UTF-8 syntax such as {alertname="CheckoutDown",severity=~"page|critical"}: 'b' is character 11, where , or } is expected"#,
+    );
+    check(
+        r#"['{team=~"a\.b"}']"#,
+        r#"spec.detection.alerts[0]: "{team=~\"a\\.b\"}" is no matcher list of the UTF-8 syntax such as {alertname="CheckoutDown",severity=~"page|critical"}: of \. at character 10 the classic and the UTF-8 parser of matchers make different things; write \\. for a backslash with . behind it, or the character itself that is meant"#,
     );
     check(
         r#"['{team=~"(a"}']"#,

@@ -278,3 +278,18 @@ fn a_recovery_objective_that_ends_the_run_before_the_detection_objective_is_a_wa
         warnings[0].starts_with("spec.recovery.within: 1m is short beside detection.within 5m")
     );
 }
+
+#[test]
+fn a_matcher_that_an_alert_source_in_classic_mode_would_refuse_is_a_warning() {
+    let (_, document) = documents("good.yaml").remove(0);
+    let warnings = |alerts: &str| {
+        let text = document.replace(r#""{alertname=\"A\"}""#, alerts);
+        assert!(text.contains(alerts), "its alerts can be changed");
+        let resources = read("x", &text).unwrap();
+        resources.iter().flat_map(firedrill::cli::files::warnings).collect::<Vec<_>>()
+    };
+    assert!(warnings(r#""{a:b=~c, d!=\"e\"}""#).is_empty());
+    let told = warnings(r#""{a:b=~c}", "{\"a b\"!~\"c\"}""#);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("spec.detection.alerts[1]: the UTF-8 parser"), "{told:?}");
+}

@@ -1,5 +1,6 @@
 //! Reads files with our resources and finds everything that is wrong with them, with its place.
 
+mod depth;
 pub mod document;
 mod hint;
 mod metadata;
@@ -74,6 +75,12 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Resource>, Report> {
 pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<Resource>, Report> {
     let mut report =
         Report { name: name.to_owned(), text: text.to_owned(), resources: 0, problems: Vec::new() };
+    if let Some(place) = depth::too_deep(text) {
+        let help =
+            format!("more than {} lists and mappings lie in each other here", depth::DEEPEST);
+        report.problems.push(found("nested too deep", "", place, help));
+        return Err(report);
+    }
     let documents = match yaml::documents(text) {
         Ok(documents) => documents,
         Err(error) => {
@@ -241,8 +248,14 @@ pub fn warnings(resource: &Resource) -> Vec<String> {
         Resource::Run(run) => run.spec.template.as_ref(),
         Resource::Ours(_) | Resource::Other(_) => None,
     };
-    let plan = spec.and_then(|spec| Plan::parse(spec).ok());
-    plan.iter().flat_map(Plan::warnings).map(|warning| warning.to_string()).collect()
+    let Some(plan) = spec.and_then(|spec| Plan::parse(spec).ok()) else { return Vec::new() };
+    let unread = plan.watched().filter(|(.., matchers)| !matchers.is_classic());
+    let unread = unread.map(|(path, ..)| {
+        format!(
+            "{path}: the UTF-8 parser of matchers reads this; an alert source in classic mode would refuse it"
+        )
+    });
+    plan.warnings().iter().map(ToString::to_string).chain(unread).collect()
 }
 
 /// What the schema cannot judge: regular expressions, which the operator refuses at the start of a run.
@@ -287,7 +300,13 @@ impl fmt::Display for Report {
             let source = clean(self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default());
             let margin = line.to_string().len();
             writeln!(f, "error: {}", problem.title)?;
-            writeln!(f, "{:margin$}--> {}:{line}:{column}   {}", "", self.name, problem.path)?;
+            writeln!(
+                f,
+                "{:margin$}--> {}:{line}:{column}   {}",
+                "",
+                self.name,
+                clean(&problem.path)
+            )?;
             writeln!(f, "{:margin$} |", "")?;
             writeln!(f, "{line} | {source}")?;
             let (indent, marks) = (" ".repeat(column.saturating_sub(1)), "^".repeat(length));

@@ -9,7 +9,10 @@ use super::{
     exit::{Exit, Failure},
 };
 use crate::{
-    cli::files::{self, Report, Resource},
+    cli::{
+        files::{self, Report, Resource},
+        view::clean,
+    },
     core::words::count,
 };
 
@@ -64,6 +67,9 @@ fn print(name: &str, resources: &[Resource], output: Output) {
     for resource in resources {
         if let Resource::Other(kind) = resource {
             println!("{name}: {kind} is not ours and was not looked at");
+        }
+        for warning in files::warnings(resource) {
+            println!("{name}: warning: {}", clean(&warning));
         }
     }
     println!("{name}: {}, no problem", count(resources.len(), "resource"));

@@ -8,6 +8,7 @@ mod kept;
 pub mod matcher;
 mod on;
 pub mod rules;
+mod syntax;
 
 pub use aside::UNEXPECTED;
 pub use channel::Channel;

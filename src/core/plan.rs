@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_expressions_of_both_lists_share_one_room_and_each_that_does_not_fit_is_named() {
-        let greedy = r#"a=~"\w{200}","#.repeat(20);
+        let greedy = r#"a=~"\\w{200}","#.repeat(20);
         let (small, equal) = (r#"{a=~"b|c"}"#, r#"{a="b"}"#);
         let spec = json!({
             "hypothesis": "h", "owner": "o", "target": {"deployment": "web"},

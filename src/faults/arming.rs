@@ -129,16 +129,24 @@ pub fn disarm(object: &Object, mark: &Mark, fields: &[FieldChange], now: Moment)
 /// The patch by which a person with sufficient rights restores `fields` where they hold our value.
 #[must_use]
 pub fn by_hand(object: &Object, fields: &[FieldChange]) -> Vec<Value> {
-    restore(object, fields).filter(|operation| operation["op"] != "test").collect()
+    let is_change = |operation: &Value| operation["op"] != "test";
+    restore(object, fields).into_iter().filter(is_change).collect()
 }
 
-/// The operations that restore `fields` where they hold our value.
-fn restore(object: &Object, fields: &[FieldChange]) -> impl Iterator<Item = Value> {
-    let places = fields.iter().filter_map(|change| {
-        let place = field::find(&object.value, &change.at).filter(|place| holds(place, change))?;
-        Some(write(&place, &change.set(), &change.was()))
-    });
-    places.flatten()
+/// The operations that restore `fields` where they hold our value. No fault changes a place twice: where one lies in
+/// another, or in a list that gets or loses an element, the first alone is restored, as else the whole patch would fail.
+fn restore(object: &Object, fields: &[FieldChange]) -> Vec<Value> {
+    let (mut patch, mut changed) = (Vec::new(), Vec::<Place<'_>>::new());
+    for change in fields {
+        let (was, set) = (change.was(), change.set());
+        let place = field::find(&object.value, &change.at).filter(|place| holds(place, change));
+        let Some(place) = place.filter(|_| set != was) else { continue };
+        if changed.iter().all(|other| place.is_apart_from(other)) {
+            patch.extend(write(&place, &set, &was));
+            changed.push(place);
+        }
+    }
+    patch
 }
 
 /// Whether nothing of the fault is to be seen on `object`: no field holds our value, it carries no armed
@@ -286,6 +294,20 @@ mod tests {
         let object = annotated([], &json!({"a": 1}));
         let same = FieldChange::new("a", "/spec/a", &json!(1), &json!(1));
         assert_eq!(by_hand(&object, &[same]), [] as [Value; 0]);
+    }
+
+    #[test]
+    fn of_places_that_are_not_apart_the_first_is_restored() {
+        let object = annotated([], &json!({"a": {"b": 2}, "env": [{"name": "B"}]}));
+        let fields = [
+            FieldChange::new("outer", "/spec/a", &json!({}), &json!({"b": 2})),
+            FieldChange::new("inner", "/spec/a/b", &json!(1), &json!(2)),
+            FieldChange::new("one", "/spec/env/name=A", &json!({"name": "A"}), &Value::Null),
+            FieldChange::new("other", "/spec/env/name=C", &json!({"name": "C"}), &Value::Null),
+        ];
+        let patch = by_hand(&object, &fields);
+        let paths: Vec<_> = patch.iter().map(|operation| &operation["path"]).collect();
+        assert_eq!(paths, ["/spec/a", "/spec/env/-"]);
     }
 
     #[test]

@@ -145,15 +145,22 @@ impl<'a> Container<'a> {
         Ok(FieldChange::new(name, at, was, set))
     }
 
-    fn variables(&self) -> &[Value] {
-        self.value["env"].as_array().map(Vec::as_slice).unwrap_or_default()
+    /// The variable of that name, and its place. Of two the last one counts, and a field is found by the first.
+    fn named(&self, name: &str) -> Result<Option<(usize, &Value)>, String> {
+        let variables = self.value["env"].as_array().into_iter().flatten().enumerate();
+        let mut named = variables.filter(|(_, variable)| variable["name"] == *name);
+        match (named.next(), named.next()) {
+            (found, None) => Ok(found),
+            _ => {
+                Err(format!("container {} has variable {name} twice; take another one", self.name))
+            }
+        }
     }
 
     fn variable(&self, change: &EnvChange) -> Result<FieldChange, String> {
         let name = &change.name;
-        let place = self.variables().iter().position(|variable| variable["name"] == *name);
         let path = format!("/env/name={}", escape(name));
-        match (place.map(|place| (place, &self.variables()[place])), &change.value) {
+        match (self.named(name)?, &change.value) {
             (Some((_, found)), _) if !found["valueFrom"].is_null() => Err(format!(
                 "variable {name} takes its value from elsewhere; use configMapKey, or another one"
             )),
@@ -169,8 +176,7 @@ impl<'a> Container<'a> {
     }
 
     fn config_map_key(&self, name: &str) -> Result<FieldChange, String> {
-        let found = self.variables().iter().find(|variable| variable["name"] == *name);
-        let reference = found.map(|variable| &variable["valueFrom"]["configMapKeyRef"]);
+        let reference = self.named(name)?.map(|(_, found)| &found["valueFrom"]["configMapKeyRef"]);
         if reference.is_none_or(|reference| !reference["key"].is_string()) {
             return Err(format!(
                 "container {} reads no variable {name} from a ConfigMap",
@@ -202,6 +208,29 @@ impl<'a> Container<'a> {
                     "successThreshold": 1, "failureThreshold": 3,
                 }),
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_there_twice_is_refused_as_the_first_would_be_found_and_the_last_counts() {
+        let change = |name: &str, value: Option<&str>| {
+            let env = EnvChange { name: name.to_owned(), value: value.map(str::to_owned) };
+            let rollout = BadRollout { env: Some(env), ..BadRollout::default() };
+            let env =
+                json!([{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": "2"}]);
+            let containers = json!([{"name": "web", "env": env}]);
+            let value = json!({"spec": {"template": {"spec": {"containers": containers}}}});
+            rollout.fields(&Object { kind: Kind::Deployment, value }, "run")
+        };
+        for value in [None, Some("3")] {
+            let refused = change("A", value).unwrap_err();
+            assert_eq!(refused, "container web has variable A twice; take another one");
+            assert!(change("B", value).is_ok());
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Place<'a> {
     pub value: Option<&'a Value>,
     /// Whether the way ended at an element that its list does not have.
     is_element: bool,
+    /// Whether `pointer` is that of an element of a list.
+    is_in_list: bool,
 }
 
 /// A map or a list that is absent on the way to a field.
@@ -59,6 +61,7 @@ pub fn find<'a>(object: &'a Value, path: &str) -> Option<Place<'a>> {
         around: Vec::new(),
         value: Some(object),
         is_element: false,
+        is_in_list: false,
     };
     for segment in segments(path).ok()? {
         match place.value {
@@ -86,12 +89,38 @@ impl<'a> Place<'a> {
         self.is_element && self.around.is_empty()
     }
 
+    /// The pointer of what is another one once the field is written: of an element the whole list, in which others move.
+    fn changes(&self) -> &str {
+        let list = self.pointer.rsplit_once('/').filter(|_| self.is_in_list);
+        list.map_or(self.pointer.as_str(), |(list, _)| list)
+    }
+
+    /// Whether both can be written by one patch, as neither changes the other, or what that takes for granted.
+    #[must_use]
+    pub fn is_apart_from(&self, other: &Self) -> bool {
+        !self.spoils(other) && !other.spoils(self)
+    }
+
+    fn spoils(&self, other: &Self) -> bool {
+        let is_within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let own = self.changes();
+        let premises = other.premises.iter().map(|(pointer, _)| pointer.as_str());
+        let mut needed = premises.chain([other.changes()]);
+        needed.any(|pointer| is_within(pointer, own) || is_within(own, pointer))
+    }
+
     fn enter(&mut self, value: &'a Value, segment: &str) -> Option<()> {
-        if let Some((stood, name)) = named(segment) {
+        let element = named(segment);
+        self.is_in_list = element.is_some();
+        if let Some((stood, name)) = element {
             self.enter_list(value.as_array()?, stood, &unescape(name));
         } else {
-            self.value = value.as_object()?.get(&unescape(segment));
-            self.pointer = format!("{}/{segment}", self.pointer);
+            let name = unescape(segment);
+            self.value = value.as_object()?.get(&name);
+            // A lone tilde is no escape, and none to the API server.
+            self.pointer = format!("{}/{}", self.pointer, escape(&name));
         }
         Some(())
     }
@@ -181,6 +210,26 @@ mod tests {
         assert_eq!(find(&object, "/env/name=B").unwrap().pointer, "/env/-");
         let short = json!({"env": [{"name": "A"}]});
         assert_eq!(find(&short, "/env/[1]name=B").unwrap().pointer, "/env/-");
+    }
+
+    #[test]
+    fn a_place_in_another_one_and_one_in_a_list_that_changes_are_not_apart() {
+        let object =
+            json!({"a": {"b": 1}, "ab": 1, "env": [{"name": "A", "value": "1"}, {"name": "B"}]});
+        let place = |path| find(&object, path).unwrap();
+        for (one, other, apart) in [
+            ("/a/b", "/ab", true),
+            ("/a", "/a/b", false),
+            ("/a/c/d", "/a/c/e", false),
+            ("/env/name=A/value", "/env/name=B/value", true),
+            ("/env/name=A/value", "/env/name=B", false),
+            ("/env/name=C", "/env/name=D", false),
+            ("/env/name=A/value", "/env/[0]name=A/value", false),
+            ("/env/name=A/value", "/env/name=A/name", false),
+        ] {
+            assert_eq!(place(one).is_apart_from(&place(other)), apart, "{one} {other}");
+            assert_eq!(place(other).is_apart_from(&place(one)), apart, "{other} {one}");
+        }
     }
 
     #[test]

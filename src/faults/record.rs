@@ -59,7 +59,10 @@ fn field(object: &Object, name: &str) -> Result<FieldChange, String> {
         }
     };
     let (annotation, at) = text(names::at(name))?;
-    segments(&at).map_err(|words| format!("annotation {annotation}: {words}"))?;
+    let way = segments(&at).map_err(|words| format!("annotation {annotation}: {words}"))?;
+    if way.first() != Some(&"spec") || way.len() == 1 {
+        return Err(format!("annotation {annotation}: only places below /spec are restored"));
+    }
     let (was, set) = (value(names::was(name))?, value(names::set(name))?);
     Ok(FieldChange { name: name.to_owned(), at, was, set })
 }
@@ -104,6 +107,8 @@ mod tests {
                 "2",
                 "at-a: a path of 17 segments; at most 16",
             ),
+            ("/metadata/labels", "1", "2", "firedrill.dev/at-a: only places below /spec are"),
+            ("/spec", "1", "2", "firedrill.dev/at-a: only places below /spec are restored"),
             ("/spec/a", &longer, "2", "firedrill.dev/was-a: 16385 characters; at most 16384"),
             ("/spec/a", "1", &longer, "firedrill.dev/set-a: 16385 characters; at most 16384"),
             ("/spec/a", "{", "2", "firedrill.dev/was-a is no JSON"),

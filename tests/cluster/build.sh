@@ -2,12 +2,12 @@
 # Builds the pinned programs into the cache. modules/*/go.sum and Cargo.lock are the pins; a program
 # whose inputs did not change is not built again.
 #
-# usage: build.sh [NAME...]    all that a cluster needs, or just these; helm and kwok only when named
+# usage: build.sh [NAME...]    all that a cluster needs, or just these; helm, kwok and matchers only when named
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=(k8s etcd containerd cni coredns netpol prometheus)
-declare -A seconds=([k8s]=320 [etcd]=10 [containerd]=80 [cni]=2 [coredns]=10 [netpol]=100 [prometheus]=60 [kwok]=10 [helm]=10)
+declare -A seconds=([k8s]=320 [etcd]=10 [containerd]=80 [cni]=2 [coredns]=10 [netpol]=100 [prometheus]=60 [kwok]=10 [helm]=10 [matchers]=10)
 mkdir -p "$BIN/cni" "$CACHE/stamp"
 exec 9>"$CACHE/build.lock"
 flock -n 9 || { echo "another build is under way; waiting for it"; flock 9; }
@@ -40,6 +40,7 @@ build_cni() { go_build "" -o "$BIN/cni/" github.com/containernetworking/plugins/
 build_coredns() { go_build "" -o "$BIN/" ./coredns; }
 build_kwok() { go_build "-X sigs.k8s.io/kwok/pkg/consts.Version=$(version sigs.k8s.io/kwok)" -o "$BIN/" sigs.k8s.io/kwok/cmd/kwok; }
 build_helm() { go_build "-X helm.sh/helm/v3/internal/version.version=$(version helm.sh/helm/v3)" -o "$BIN/" helm.sh/helm/v3/cmd/helm; }
+build_matchers() { go_build "" -o "$BIN/" .; }
 build_prometheus() {
   local v
   v=$(version github.com/prometheus/prometheus | sed -E 's/v0\.([0-9])([0-9]+)/\1.\2/')
@@ -55,6 +56,7 @@ build_netpol() {
 folder() {
   case $1 in
     netpol) echo "$HERE/netpol" ;;
+    matchers) echo "$HERE/modules/matchers" ;;
     containerd) echo "$HERE/modules/containerd" ;; # it and the kubelet need different versions of the CRI
     *) echo "$HERE/modules/cluster" ;;             # one module: what they share is compiled once
   esac

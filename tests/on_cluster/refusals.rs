@@ -267,7 +267,7 @@ async fn a_grpc_port_is_told_in_plain_words_with_its_remedy() {
 #[tokio::test]
 async fn expressions_that_would_fill_the_memory_are_refused_at_the_object_and_end_its_run() {
     let ground = Ground::new("greedy").await;
-    let text = r#"a=~"\w{200}","#.repeat(20);
+    let text = r#"a=~"\\w{200}","#.repeat(20);
     let mut greedy = spec();
     greedy["detection"]["alerts"] = json!(vec![&text; 16]);
     greedy["guards"]["abortOn"] = json!(vec![&text; 16]);

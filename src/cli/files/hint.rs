@@ -13,6 +13,7 @@ use crate::{
         document::{Kind, Node},
         schema::matches,
     },
+    core::alerts::{expression::Room, matcher::Matchers},
 };
 
 /// What is wrong with a text that does not look like `expression`, and what to write.
@@ -23,8 +24,16 @@ pub fn misspelt(expression: &str, text: &str) -> Option<String> {
     let right = number.map(with_unit).or_else(|| instead(expression, text));
     Some(match right {
         Some(right) => format!("{text:?} is no {noun}: write {right}"),
-        None => format!("{text:?} is no {noun} such as {example}"),
+        None => flaw(expression, text)
+            .unwrap_or_else(|| format!("{text:?} is no {noun} such as {example}")),
     })
+}
+
+/// What is wrong with a matcher list, and where in it.
+fn flaw(expression: &str, text: &str) -> Option<String> {
+    let read =
+        (expression == pattern::MATCHERS).then(|| Matchers::parse(text, &mut Room::default()));
+    read?.err().map(|error| error.to_string())
 }
 
 /// What is wrong with a value of another type than that of `schema`, and what to write.
@@ -198,8 +207,9 @@ fn meant(expression: Option<&str>, node: &Node) -> Option<String> {
         Kind::Text(text) => text.clone(),
         _ => node.entries().map(pair).collect::<Option<Vec<_>>>()?.join(",").replace('"', ""),
     };
-    let is_right = matches(expression, &text) == Some(true);
-    if is_right { Some(in_yaml(&text)) } else { instead(expression, &text) }
+    // A bare value would do, and quotes are what everybody knows.
+    let is_right = || matches(expression, &text) == Some(true);
+    instead(expression, &text).or_else(|| is_right().then(|| in_yaml(&text)))
 }
 
 /// A number in quotes, with a percent sign, or as a word.
@@ -253,7 +263,7 @@ mod tests {
         check(pattern::MATCHERS, "{alertname='X'}", Some(r#"'{alertname="X"}'"#));
         check(pattern::MATCHERS, "{a==X, b=~y.*}", Some(r#"'{a="X",b=~"y.*"}'"#));
         check(pattern::MATCHERS, "{}", None);
-        check(pattern::MATCHERS, "1a=x", None);
+        check(pattern::MATCHERS, "1a=x", Some(r#"'{1a="x"}'"#));
         check(pattern::MATCHERS, r#"{a="b""#, None);
     }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{Expression, Refusal, Room};
+use super::{
+    expression::{Expression, Refusal, Room},
+    syntax::{self, Flaw, Part, is_reserved},
+};
 use crate::core::span::crop;
 
 /// The labels of an alert.
@@ -10,7 +13,10 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Matchers that must all hold.
 #[derive(Clone, Debug)]
-pub struct Matchers(Vec<Matcher>);
+pub struct Matchers {
+    all: Vec<Matcher>,
+    is_classic: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Matcher {
@@ -26,6 +32,17 @@ enum Test {
 }
 
 impl Matcher {
+    fn compile(part: Part, room: &mut Room) -> Result<Self, ParseError> {
+        let Part { label, negated, like, value } = part;
+        let test = if like {
+            let read = Expression::parse(&value, room);
+            Test::Like(read.map_err(|refusal| ParseError::Expression(value, refusal))?)
+        } else {
+            Test::Equals(value)
+        };
+        Ok(Self { label, negated, test })
+    }
+
     fn holds(&self, value: &str) -> bool {
         let holds = match &self.test {
             Test::Equals(expected) => value == expected,
@@ -43,10 +60,10 @@ const TOLD: usize = 80;
 pub enum ParseError {
     /// The text does not follow the syntax.
     #[error(
-        "{text} is no matcher list such as {{alertname=\"CheckoutDown\",severity=~\"page|critical\"}}",
+        "{text} is no matcher list of the UTF-8 syntax such as {{alertname=\"CheckoutDown\",severity=~\"page|critical\"}}: {1}",
         text = told(.0)
     )]
-    Syntax(String),
+    Syntax(String, Flaw),
     /// A regular expression is refused.
     #[error("{text} {1}", text = told(.0))]
     Expression(String, Refusal),
@@ -64,21 +81,16 @@ impl Matchers {
     /// # Errors
     /// When the text does not follow the syntax or a regular expression is refused.
     pub fn parse(text: &str, room: &mut Room) -> Result<Self, ParseError> {
-        let refuse = || ParseError::Syntax(text.to_owned());
-        let trimmed = text.trim();
-        let mut rest = match trimmed.strip_prefix('{') {
-            Some(inner) => inner.strip_suffix('}').ok_or_else(refuse)?,
-            None => trimmed,
-        }
-        .trim();
-        let mut matchers = Vec::new();
-        while !rest.is_empty() {
-            let (matcher, after) = one(rest, room).ok_or_else(refuse)?;
-            matchers.push(matcher?);
-            rest = after.trim_start();
-            rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
-        }
-        if matchers.is_empty() { Err(refuse()) } else { Ok(Self(matchers)) }
+        let written =
+            syntax::read(text).map_err(|flaw| ParseError::Syntax(text.to_owned(), flaw))?;
+        let all = written.matchers.into_iter().map(|part| Matcher::compile(part, room));
+        Ok(Self { all: all.collect::<Result<_, _>>()?, is_classic: written.is_classic })
+    }
+
+    /// Whether an Alertmanager in classic mode reads the text too.
+    #[must_use]
+    pub const fn is_classic(&self) -> bool {
+        self.is_classic
     }
 
     /// Whether every matcher holds; a label that is missing counts as empty.
@@ -91,13 +103,13 @@ impl Matchers {
     pub fn conflict<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Option<&str> {
         let fails =
             |matcher: &&Matcher| value(&matcher.label).is_some_and(|value| !matcher.holds(value));
-        self.0.iter().find(fails).map(|matcher| matcher.label.as_str())
+        self.all.iter().find(fails).map(|matcher| matcher.label.as_str())
     }
 
     /// What that label has to be or to be like, as it was written.
     #[must_use]
     pub fn wanted(&self, label: &str) -> Option<&str> {
-        let matcher = self.0.iter().find(|matcher| matcher.label == label && !matcher.negated)?;
+        let matcher = self.all.iter().find(|matcher| matcher.label == label && !matcher.negated)?;
         Some(match &matcher.test {
             Test::Equals(value) => value,
             Test::Like(expression) => &expression.written,
@@ -111,55 +123,39 @@ impl Matchers {
             Test::Equals(value) if !matcher.negated => Some((matcher.label.clone(), value.clone())),
             _ => None,
         };
-        self.0.iter().filter_map(equal).collect()
+        self.all.iter().filter_map(equal).collect()
     }
 }
 
-/// The labels in matcher syntax; [`Matchers::parse`] reads it back.
+/// The labels in matcher syntax; [`Matchers::parse`] reads it back where they have no control characters and the like.
+/// People read this on terminals, so those are escaped, as only one of Alertmanager's parsers knows it.
 #[must_use]
 pub fn print(labels: &Labels) -> String {
-    let pairs: Vec<_> = labels.iter().map(|(label, value)| format!("{label}={value:?}")).collect();
+    let name = |label: &String| {
+        let is_bare = !label.is_empty() && !label.contains(|c| is_reserved(c) || is_hidden(c));
+        if is_bare { label.clone() } else { quoted(label) }
+    };
+    let pairs: Vec<_> =
+        labels.iter().map(|(label, value)| format!("{}={}", name(label), quoted(value))).collect();
     format!("{{{}}}", pairs.join(","))
 }
 
-fn one<'a>(text: &'a str, room: &mut Room) -> Option<(Result<Matcher, ParseError>, &'a str)> {
-    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
-    let (label, rest) = text.split_at(end);
-    let rest = rest.trim_start();
-    let operators =
-        [("=~", false, true), ("!~", true, true), ("!=", true, false), ("=", false, false)];
-    let (rest, negated, like) = operators
-        .into_iter()
-        .find_map(|(sign, negated, like)| Some((rest.strip_prefix(sign)?, negated, like)))?;
-    let (value, rest) = quoted(rest.trim_start())?;
-    if label.is_empty() || label.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let condition = if like {
-        Expression::parse(&value, room)
-            .map(Test::Like)
-            .map_err(|refusal| ParseError::Expression(value, refusal))
-    } else {
-        Ok(Test::Equals(value))
-    };
-    Some((condition.map(|test| Matcher { label: label.to_owned(), negated, test }), rest))
-}
-
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut chars = text.strip_prefix('"')?.char_indices();
-    while let Some((at, c)) = chars.next() {
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
         match c {
-            '"' => return Some((value, &text[at + 2..])),
-            '\\' => match chars.next()?.1 {
-                'n' => value.push('\n'),
-                escaped @ ('"' | '\\') => value.push(escaped),
-                other => value.extend(['\\', other]),
-            },
-            _ => value.push(c),
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            _ if is_hidden(c) => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+            _ => quoted.push(c),
         }
     }
-    None
+    quoted + "\""
+}
+
+/// Whether it would not be seen as itself, quotes and backslashes apart.
+fn is_hidden(c: char) -> bool {
+    !matches!(c, '"' | '\'' | '\\') && c.escape_debug().len() > 1
 }
 
 #[cfg(test)]
@@ -193,9 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_no_matcher_list_is_refused() {
-        for text in
-            ["", "{}", "alertname", r#"{alertname="x"#, r#"{a~"x"}"#, r#"{a=~"("}"#, r#"1a="x""#]
-        {
+        for text in ["", "{}", "alertname", r#"{alertname="x"#, r#"{a~"x"}"#, r#"{a=~"("}"#] {
             assert!(parse(text).is_err(), "{text:?} was accepted");
         }
     }
@@ -230,7 +224,10 @@ mod tests {
     #[test]
     fn printed_labels_are_read_back() {
         let mut labels = labels();
-        labels.insert("note".into(), "a \"quoted\" \\ value".into());
+        labels.insert("note".into(), "a \"quoted\" \\ 'value'\n".into());
+        labels.insert("a label".into(), "\u{e9}".into());
         assert_eq!(parse(&print(&labels)).unwrap().labels(), labels);
+        let hidden = Labels::from([("a\t".to_owned(), "\u{1b}[31m\u{202e}".to_owned())]);
+        assert_eq!(print(&hidden), r#"{"a\U00000009"="\U0000001b[31m\U0000202e"}"#);
     }
 }
