@@ -146,7 +146,7 @@ fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
-            _ if is_hidden(c) => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+            _ if is_hidden(c) => quoted.extend(format!("\\U{:08x}", u32::from(c)).chars()),
             _ => quoted.push(c),
         }
     }
