@@ -40,7 +40,7 @@ class Attack:
 
 
 ATTACKS = [
-    Attack("21.1", "texts of alerts with large expressions", "operator 7.1 GB; another tenant's run after more than 241 s", objects.expressions, True),
+    Attack("21.1", "texts of alerts with large expressions", "operator 7.1 GB; another tenant's run after > 241 s", objects.expressions, True),
     Attack("21.2", "bodies of 4 MB without the token", "operator 829 MB", port.bodies, True),
     Attack("21.3", "8,200 connections that say nothing", "none closed after 20 s", port.connections),
     Attack("21.4", "50 notifications of 20,000 alerts", "operator 1.2 GB", port.notifications),
@@ -48,7 +48,7 @@ ATTACKS = [
     Attack("21.6", "a probed address is given to another tenant", "73 requests reached the other tenant's pods", probing.freed_address, True),
     Attack("21.7", "an alert of another namespace", "read in status.detection.alsoFired and in the debrief", probing.foreign_labels, True),
     Attack("21.8", "60 runs that ask the monitoring", "2 requests a second for each run", probing.polls),
-    Attack("22.1", "a mark with a path of 30,000 segments", "reaper 7.1 GB; another tenant's fault not ended within 45 s", marks.path, True),
+    Attack("22.1", "a mark with a path of 30,000 segments", "reaper 7.1 GB; another tenant's fault after > 45 s", marks.path, True),
     Attack("22.2", "400 marks with 250 kB of annotations", "reaper 315 MB", marks.large),
     Attack("22.3", "1,500 marks that cannot be revoked", "6,000 patches in 40 s, 2,754 answered 429", marks.refused),
     Attack("22.4", "an egress that another label closes", "opened by the run", probing.other_egress, True),
@@ -105,7 +105,8 @@ def judge(one, pods, quiet):
         cost = {pod.component: {"peak_mib": round(pod.peak(), 1), "limit_mib": pod.limit, "restarted": pod.has_restarted()} for pod in pods}
     slowest = max(took)
     holds = holds and slowest <= quiet + LATER and not any(of["restarted"] or of["peak_mib"] >= of["limit_mib"] for of in cost.values())
-    used = ", ".join(f"{name} {of['peak_mib']:.0f} of {of['limit_mib']} MiB{' RESTARTED' if of['restarted'] else ''}" for name, of in cost.items())
+    used = ", ".join(f"{name} {of['peak_mib']:.0f} of {of['limit_mib']} MiB{' and RESTARTED' if of['restarted'] else ''}" for name, of in cost.items())
+    used += "" if any(of["restarted"] for of in cost.values()) else ", not restarted"
     print(f"\n{'held' if holds else 'NOT HELD':8}  {one.number}  {one.name}\n    before: {one.before}\n    now:    {said}\n"
           f"    cost:   {used}; another tenant's run after {slowest:.2f} s at most, {statistics.median(took):.2f} s in the median of {len(took)} "
           f"(without an attack {quiet:.2f} s); {lasted:.0f} s", flush=True)

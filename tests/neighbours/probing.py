@@ -143,11 +143,13 @@ def probes(here):
     finally:
         Api().ask("DELETE", at("experimentruns", QUIET, "measured"))
         kubectl("-n", QUIET, "delete", "deployment/shop", "service/shop")
+    refused = [one["status"]["summary"] for one in Api().ask("GET", at("experimentruns", here.namespace))["items"] if "summary" in one["status"]]
     counts = ended.get("impact", {}).get("probes", {})
     said = f"{ended['verdict']}: {ended.get('summary')}"
     must(ended["verdict"] not in ("NotRecovered", "Error"), said)
     must("address" not in counts.get("lastFailure", ""), f"a failed sample: {counts.get('lastFailure')}")
-    return f"another tenant's run, {counts.get('failed')} of {counts.get('total')} probes failed: {said}"
+    return (f"{len(refused)} of the 200 runs are refused{': ' + refused[0] if refused else ''}; another tenant's run, "
+            f"{counts.get('failed')} of {counts.get('total')} probes failed: {said}")
 
 
 def polls(here):
