@@ -66,7 +66,7 @@ def memory(text):
 
 ENDLESS = memory(f"{HEAD}Content-Length: {SIZE}\r\n\r\n{{")
 WHOLE = memory(f"{HEAD}Content-Length: {SIZE}\r\n\r\n" + " " * SIZE)
-ROUNDS = {"bodies": [[WHOLE] * 300] * 10, "connections": [[memory(HEAD)] * 5000 + [ENDLESS] * 200 + [memory("")] * 3000]}[WHAT]
+ROUNDS = {"bodies": [[WHOLE] * 300] * 5, "connections": [[memory(HEAD)] * 5000 + [ENDLESS] * 200 + [memory("")] * 3000]}[WHAT]
 resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))
 START = time.time()
 ALL = [attack(payloads) for payloads in ROUNDS]
