@@ -1,4 +1,5 @@
 """Statuses that an administrator, or a bug, has written over those of runs, so that nobody can judge the runs."""
+import contextlib
 import datetime
 import json
 import os
@@ -30,7 +31,8 @@ def overwritten(here, name, change):
 def garbage():
     """By the names of runs that wait, what makes of their status one that no run comes to."""
     clock = datetime.datetime.now(datetime.UTC)
-    now, soon = (at.isoformat(timespec="microseconds").replace("+00:00", "Z") for at in (clock, clock + datetime.timedelta(minutes=5)))
+    instants = (clock, clock + datetime.timedelta(minutes=5))
+    now, soon = (instant.isoformat(timespec="microseconds").replace("+00:00", "Z") for instant in instants)
     largest = {"probes": {"total": 2**63 - 1, "failed": 2**63 - 1}, "unavailablePodSeconds": 1e300}
 
     def seen(*names, **more):
@@ -78,7 +80,9 @@ def let_go(here):
     """Takes the finalizers of runs that the operator does not let go, so that their namespace can end."""
     free = json.dumps({"metadata": {"finalizers": None}})
     for one in Api().ask("GET", at("experimentruns", here.namespace))["items"]:
-        kubectl("-n", here.namespace, "patch", "experimentrun", one["metadata"]["name"], "--type=merge", "-p", free)
+        # One that the operator has let go meanwhile is not there any more.
+        with contextlib.suppress(RuntimeError):
+            kubectl("-n", here.namespace, "patch", "experimentrun", one["metadata"]["name"], "--type=merge", "-p", free)
 
 
 def armed(here):
