@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check scale cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUIT
 
 bench: ## Print how fast and how small the operator is, beside the bare chain of the same API calls
 	@tests/bench.sh
+
+scale: ## Start 10, 50, 100 and 200 runs at once, beside the bare chain of the same API calls
+	@tests/scale.sh
 
 build: ## Build the release binary (target/release/firedrill)
 	@tests/build.sh

@@ -64,6 +64,9 @@ pub struct Poll {
     pub previous: Option<Moment>,
 }
 
+/// Reads a notification and hands on each of its alerts; see [`Push::read`].
+pub type ReadNotification = fn(&[u8], &mut dyn FnMut(AlertReport)) -> Result<usize, String>;
+
 /// How a source notifies.
 #[derive(Clone, Copy)]
 pub struct Push {
@@ -74,7 +77,7 @@ pub struct Push {
     /// Reads a notification and hands on each of its alerts as it is read, so that thousands are never held at once;
     /// they are yet to be [`delivered`](AlertReport::delivered). Gives how many it left out as their labels are too
     /// long, or why it could not be read to its end.
-    pub read: fn(&[u8], &mut dyn FnMut(AlertReport)) -> Result<usize, String>,
+    pub read: ReadNotification,
     /// What to set so that they are sent sooner.
     pub sooner: &'static str,
 }

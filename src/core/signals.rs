@@ -185,6 +185,12 @@ impl Signals {
         self.probes.iter().all(|series| series.counts().failed == 0)
     }
 
+    /// When a sample that ended then was sent at the earliest.
+    #[must_use]
+    pub fn sent_after(&self, ended: Moment) -> Moment {
+        ended.minus(self.probes.iter().map(Series::timeout).max().unwrap_or_default())
+    }
+
     /// When the impact began that is on now, if one is.
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {

@@ -255,7 +255,7 @@ mod tests {
     }
 
     /// An object with these annotations and this spec.
-    fn annotated(annotations: impl IntoIterator<Item = (String, String)>, spec: Value) -> Object {
+    fn annotated(annotations: impl IntoIterator<Item = (String, String)>, spec: &Value) -> Object {
         let annotations: Map<_, _> =
             annotations.into_iter().map(|(name, text)| (name, json!(text))).collect();
         let metadata =
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_a_revert_creates_is_one_operation_however_much_of_it_is_absent() {
-        let object = annotated([], json!({}));
+        let object = annotated([], &json!({}));
         let change = FieldChange::new("a", "/spec/a/b/c/d", &json!(1), &Value::Null);
         let patch = disarm(
             &object,
@@ -283,32 +283,33 @@ mod tests {
 
     #[test]
     fn a_field_that_is_as_it_was_is_not_written() {
-        let object = annotated([], json!({"a": 1}));
+        let object = annotated([], &json!({"a": 1}));
         let same = FieldChange::new("a", "/spec/a", &json!(1), &json!(1));
         assert_eq!(by_hand(&object, &[same]), [] as [Value; 0]);
     }
 
     #[test]
     fn a_thousand_annotations_of_faults_go_in_two_operations() {
-        let patch = |count: usize| {
+        let written = |count: usize| {
             let ours = (0..count).map(|number| (names::was(&number.to_string()), String::new()));
-            let object = annotated(ours.chain([("note".to_owned(), "kept".to_owned())]), json!({}));
-            let patch = disarm(
+            let object =
+                annotated(ours.chain([("note".to_owned(), "kept".to_owned())]), &json!({}));
+            let operations = disarm(
                 &object,
                 &Mark::armed("r", 1),
                 &[],
                 Moment::new(jiff::Timestamp::UNIX_EPOCH),
             );
-            let written = patch.into_iter().filter(|found| {
+            let written = operations.into_iter().filter(|found| {
                 found["path"].as_str().is_some_and(|path| path.starts_with("/metadata/annotations"))
             });
             (object, written.collect::<Vec<_>>())
         };
-        assert_eq!(patch(FEW_ANNOTATIONS).1.len(), FEW_ANNOTATIONS);
-        let (object, written) = patch(1000);
+        assert_eq!(written(FEW_ANNOTATIONS).1.len(), FEW_ANNOTATIONS);
+        let (object, two) = written(1000);
         let path = "/metadata/annotations";
-        assert_eq!(written[0], test(path, &object.value["metadata"]["annotations"]));
-        assert_eq!(written[1], json!({"op": "replace", "path": path, "value": {"note": "kept"}}));
-        assert_eq!(written.len(), 2);
+        assert_eq!(two[0], test(path, &object.value["metadata"]["annotations"]));
+        assert_eq!(two[1], json!({"op": "replace", "path": path, "value": {"note": "kept"}}));
+        assert_eq!(two.len(), 2);
     }
 }

@@ -10,7 +10,7 @@ use super::{
     clock::Wall,
     controller::Informer,
     net::Net,
-    run::{events::Events, registry::Registry, services::Services},
+    run::{events::Events, registry::Registry, services::Services, starts::Starts},
 };
 use crate::{
     api::{Experiment, ExperimentRun, SafetyLever},
@@ -35,6 +35,8 @@ pub struct Context {
     pub registry: Registry,
     /// Where probes find Services.
     pub services: Services,
+    /// The runs that start.
+    pub starts: Starts,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
     /// Every run.

@@ -18,7 +18,7 @@ use super::{
     net::{self, Net, Sockets},
     port::{self, BOUNDS, Token},
     ready,
-    run::{self, events::Events, registry::Registry, services::Services},
+    run::{self, events::Events, registry::Registry, services::Services, starts::Starts},
     watched::watched,
 };
 use crate::{
@@ -103,6 +103,7 @@ pub async fn run_with(
         net,
         registry: Registry::default(),
         services: Services::default(),
+        starts: Starts::default(),
         lever: lever.clone(),
         runs,
         experiments,

@@ -154,7 +154,7 @@ pub async fn unread(
     client: &Client,
     request: Result<http::Request<Vec<u8>>, request::Error>,
 ) -> kube::Result<()> {
-    read(client, request, |_: &mut (), _| true).await.map(drop)
+    read(client, request, |(): &mut (), _| true).await.map(drop)
 }
 
 /// Reads an answer to its end; absent where `take` wants no more of it.

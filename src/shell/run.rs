@@ -10,6 +10,7 @@ pub mod probes;
 pub mod reconcile;
 pub mod registry;
 pub mod services;
+pub mod starts;
 pub mod surroundings;
 pub mod turns;
 

@@ -264,7 +264,7 @@ fn item(found: &mut ClassSetItem) -> Result<(), Refusal> {
     match found {
         ClassSetItem::Empty(_) | ClassSetItem::Ascii(_) => Ok(()),
         ClassSetItem::Literal(literal) => escape(literal),
-        ClassSetItem::Range(range) => escape(&range.start).and(escape(&range.end)),
+        ClassSetItem::Range(range) => escape(&range.start).and_then(|()| escape(&range.end)),
         ClassSetItem::Unicode(_) => Err(UNICODE_CLASS),
         ClassSetItem::Perl(class) => {
             let ascii = ascii(class);

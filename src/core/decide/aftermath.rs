@@ -20,7 +20,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     }
     let alert_filter = observed.alert_filter(plan);
     let seen = see(observed, status, &alert_filter);
-    if worth_writing(status, &seen) {
+    if worth_writing(observed.signals, status, &seen) {
         return observed.record(seen);
     }
     ending::decide(observed, &seen, &alert_filter)

@@ -37,7 +37,7 @@ fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus, plan: &Plan) ->
     if let Some(decision) = arming::ended_elsewhere(observed, &seen) {
         return decision;
     }
-    if worth_writing(status, &seen) {
+    if worth_writing(observed.signals, status, &seen) {
         return observed.record(seen);
     }
     taking::next_round(observed, &seen, plan)

@@ -3,14 +3,14 @@
 use super::{observed::Observed, writing::note};
 use crate::{
     api::{
-        Moment,
+        Duration, Moment,
         run::{Ending as FaultEnding, ExperimentRunStatus, Fact, FactName, Since, Victim},
     },
     core::{
         alerts::{AlertFilter, AlertReport},
         cluster::{ClusterState, Target},
         outcome::absence,
-        signals::series::Series,
+        signals::{Signals, series::Series},
         span::Span,
     },
     faults::{self, Sign},
@@ -119,8 +119,13 @@ pub(super) fn tells_of_effect(cluster: &ClusterState, injected: Moment) -> bool 
     cluster.read_at >= injected
 }
 
-/// A fact, or the tentative good window: what must not be lost. Counters alone wait for the next one.
-pub(super) fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus) -> bool {
+/// A fact, the tentative good window, or that the impact has outlasted an objective: what must not be lost. Counters
+/// alone wait for the next one.
+pub(super) fn worth_writing(
+    signals: &Signals,
+    old: &ExperimentRunStatus,
+    new: &ExperimentRunStatus,
+) -> bool {
     let window =
         |status: &ExperimentRunStatus| status.impact.as_ref().and_then(|impact| impact.good_since);
     let ended = |status: &ExperimentRunStatus| {
@@ -130,6 +135,26 @@ pub(super) fn worth_writing(old: &ExperimentRunStatus, new: &ExperimentRunStatus
         || !is_same(window(old), window(new))
         || ended(old) != ended(new)
         || absence::recorded(old).len() != absence::recorded(new).len()
+        || outlasted(signals, old) != outlasted(signals, new)
+}
+
+/// How many objectives the impact is known to have outlasted. Whoever takes over after the service is back knows it by
+/// the last failure that was written down, and by nothing else.
+fn outlasted(signals: &Signals, status: &ExperimentRunStatus) -> usize {
+    let spec = status.journal.as_ref().and_then(|journal| journal.spec.as_ref());
+    let failed = status.impact.as_ref().and_then(|impact| impact.probes.last_failure_at);
+    let (Some(spec), Some(failed)) = (spec, failed) else {
+        return 0;
+    };
+    let failed = signals.sent_after(failed);
+    let objectives = [
+        (spec.detection.from.fact(), spec.detection.within),
+        (FactName::Injected, spec.recovery.within),
+    ];
+    let is_outlasted = |(from, within): &(FactName, Duration)| {
+        status.fact(*from).is_some_and(|from| failed > from.at + *within)
+    };
+    objectives.iter().filter(|objective| is_outlasted(objective)).count()
 }
 
 /// Whether both may be the same instant, as two operators see it.
@@ -145,15 +170,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::{
-        alerts::tests::WEBHOOK,
-        cluster::tests::healthy,
-        decide::{
-            Decision,
-            tests::{decided, status},
+    use crate::{
+        api::impact::{Impact, ProbeCounts},
+        core::{
+            alerts::tests::WEBHOOK,
+            cluster::tests::healthy,
+            decide::{
+                Decision,
+                tests::{decided, status},
+            },
+            guards::abort::tests::{alert, plan, signals},
+            signals::pods::tests::at,
         },
-        guards::abort::tests::{alert, plan, signals},
-        signals::pods::tests::at,
     };
 
     /// The labels of each fact of an alert that is expected and has these beside its name.
@@ -186,5 +214,30 @@ mod tests {
         let ours = told(&[("namespace", "shop"), customer]);
         assert_eq!(ours, vec![vec!["alertname", "customer", "namespace"]; 3]);
         assert_eq!(told(&[customer]), vec![vec!["alertname"]; 3]);
+    }
+
+    #[test]
+    fn that_the_impact_outlasts_an_objective_is_written_and_other_failures_wait() {
+        let mut plan = plan(&json!({}));
+        (plan.spec.detection.within, plan.spec.recovery.within) =
+            (Duration::seconds(10), Duration::seconds(60));
+        // A sample takes no longer than its timeout of a second.
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        let failed = |last: f64| {
+            let known = [FactName::Journaled, FactName::Injected].map(|name| (name, 10.0));
+            let probes = ProbeCounts { last_failure_at: Some(at(last)), ..ProbeCounts::default() };
+            let impact = Some(Impact { probes, ..Impact::default() });
+            ExperimentRunStatus { impact, ..status(&plan, &known) }
+        };
+        for (old, new, expected) in [
+            (12.0, 21.0, false),
+            (21.0, 21.1, true),
+            (21.1, 71.0, false),
+            (71.0, 71.1, true),
+            (71.1, 500.0, false),
+        ] {
+            let written = worth_writing(&signals, &failed(old), &failed(new));
+            assert_eq!(written, expected, "{old} {new}");
+        }
     }
 }

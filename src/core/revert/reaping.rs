@@ -93,7 +93,7 @@ mod tests {
 
     /// What an object with that label, and with that beside it in its metadata, needs after so many seconds,
     /// where one run is known.
-    fn needs(label: &str, more: Value, seconds: f64, lever: bool) -> Option<Need> {
+    fn needs(label: &str, more: &Value, seconds: f64, lever: bool) -> Option<Need> {
         let mut metadata = json!({"labels": {names::FAULT: label, names::RUN: "known"}, "annotations": {names::DEADLINE: at(60.0)}});
         let more: Vec<_> = more.as_object().unwrap().clone().into_iter().collect();
         metadata.as_object_mut().unwrap().extend(more);
@@ -144,11 +144,7 @@ mod tests {
                 Some(Need::Tidy),
             ),
         ] {
-            assert_eq!(
-                needs(label, more.clone(), seconds, lever),
-                need,
-                "{label} {more} {seconds}"
-            );
+            assert_eq!(needs(label, &more, seconds, lever), need, "{label} {more} {seconds}");
         }
     }
 

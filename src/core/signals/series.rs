@@ -143,6 +143,12 @@ impl Series {
         self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
     }
 
+    /// How long a sample may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The longest time between two samples that is no gap.
     #[must_use]
     pub const fn patience(&self) -> Duration {

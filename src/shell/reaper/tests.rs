@@ -61,8 +61,8 @@ impl Server {
         if method == Method::GET {
             return (StatusCode::OK, self.policy(namespace, name));
         }
-        let patch = serde_json::from_slice(body).unwrap();
-        self.patched.lock().unwrap().push((namespace.to_owned(), patch));
+        let sent = serde_json::from_slice(body).unwrap();
+        self.patched.lock().unwrap().push((namespace.to_owned(), sent));
         if namespace == "hostile" {
             let status = json!({"kind": "Status", "status": "Failure", "message": "a policy denied it", "code": 403});
             return (StatusCode::FORBIDDEN, status);
@@ -98,9 +98,9 @@ async fn sent(
     });
     let client = Client::new(service, "default");
     let reaper = Reaper::new(client.clone(), client, Wall::of(|| at(100.0)), names::REAPER);
-    let reap = async { futures::join!(reaper.look_on(), reaper.work_on()) };
-    let reaped = tokio::time::timeout(StdDuration::from_secs(seconds), reap).await;
-    assert!(reaped.is_err(), "it goes on and on");
+    let forever = async { futures::join!(reaper.look_on(), reaper.work_on()) };
+    let ended = tokio::time::timeout(StdDuration::from_secs(seconds), forever).await;
+    assert!(ended.is_err(), "it goes on and on");
     let patched = server.patched.lock().unwrap();
     patched.clone()
 }

@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout};
 use super::registry::Lookout;
 use crate::{
     api::Moment,
+    config::AlertLabels,
     core::{
-        alerts::{AlertLabels, AlertReport, KEPT_MAX},
+        alerts::{AlertReport, KEPT_MAX},
         span::crop,
     },
     detectors::{self, Push},
@@ -103,7 +104,9 @@ impl Receiver {
             tracing::warn!(namespace, run, "more alerts concern this run than are kept");
         }
         let ((), version) = lookout.see(|signals| {
-            reports.into_iter().for_each(|report| signals.alerts.report(report));
+            for report in reports {
+                signals.alerts.report(report);
+            }
             if is_cut {
                 signals.alerts.overlook();
             }
@@ -128,7 +131,9 @@ fn news(
     };
     let mut news: Vec<News> = runs.into_iter().map(none).collect();
     let left_out = (push.read)(body, &mut |report| {
-        news.iter_mut().for_each(|news| news.take_up(&report, labels));
+        for news in &mut news {
+            news.take_up(&report, labels);
+        }
     })?;
     if left_out > 0 {
         tracing::warn!(alerts = left_out, "alerts are left out as their labels are too long");
@@ -169,7 +174,7 @@ mod tests {
             controller::informer,
             net::Sockets,
             port::BOUNDS,
-            run::{events::Events, registry::Registry},
+            run::{events::Events, registry::Registry, services::Services, starts::Starts},
         },
     };
 
@@ -185,7 +190,7 @@ mod tests {
         let plan = plan(&json!({"abortOn": ["{alertname=\"Bad\"}"]}));
         let clock = Wall::machine().clock();
         let signals = Signals::new(Some(&plan.spec), clock.now());
-        let lookout = Lookout::new(signals, Some(plan), &run, clock);
+        let lookout = Lookout::new(signals, Some(Arc::new(plan)), &run, clock);
         let registry = Registry::default();
         let entry = registry.insert("uid", lookout, Subject::Missing("kill".to_owned()));
         let context = Context {
@@ -202,6 +207,7 @@ mod tests {
             experiments: informer().0,
             own_namespace: None,
             services: Services::default(),
+            starts: Starts::default(),
         };
         (Arc::new(context), entry.lookout.clone())
     }

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
+        Duration, Experiment, ExperimentRun, Moment,
+        names::FIELD_MANAGER,
+        run::{ExperimentRunStatus, FactName},
     },
     core::{
         cluster::{ClusterState, Lever, Rival},
@@ -45,6 +47,11 @@ pub async fn reconcile(
     let Ok(run) = &run.0 else {
         return Ok(Action::await_change());
     };
+    let _start = if is_to_start(run) {
+        context.starts.wait(&run.namespace().unwrap_or_default()).await
+    } else {
+        None
+    };
     let Some(entry) = open(&context, run).await? else {
         return Ok(Action::await_change());
     };
@@ -76,6 +83,14 @@ pub async fn reconcile(
         }
     }
     Err(Error::TooManySteps(STEPS_MAX))
+}
+
+/// Whether the run has yet to journal. Before that it can have broken nothing, so that nothing which is to be ended waits
+/// for those that start.
+fn is_to_start(run: &ExperimentRun) -> bool {
+    let journaled =
+        run.status.as_ref().is_some_and(|status| status.fact(FactName::Journaled).is_some());
+    !journaled && !run.is_released()
 }
 
 /// Reads the run live; one that is gone is no error.
