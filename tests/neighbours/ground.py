@@ -67,7 +67,7 @@ def mallorys(namespace):
         for role in ("edit", "firedrill-run"):
             kubectl("-n", namespace, "create", "rolebinding", f"mallory-{role}", f"--clusterrole={role}", f"--user={MALLORY}")
         stands(namespace, "web")
-        yield
+        yield namespace
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -86,8 +86,14 @@ def firing(namespace):
 
 def foreign_labels(here):
     """An alert of another namespace fires, to all sources, while a run expects whatever names a customer."""
-    detection = {"alerts": ['{customer=~"acme.*"}', '{alertname="Mine"}'], "within": "15s"}
-    spec = experiment(tolerates=False, detection=detection, recovery={"stableFor": "12s", "within": "1m"})
+    apply(here.namespace, deployment("slow", SHOP, 1, environment={"WARM_UP": "4"}), service("slow"))
+    stands(here.namespace, "slow")
+    # Longer away than it takes to be noticed in time, so that a debrief is opened.
+    probe = {"name": "answers", "tcp": {"service": "slow", "port": 80}}
+    detection = {"alerts": ['{customer=~"acme.*"}', '{alertname="Mine"}'], "within": "2s"}
+    spec = experiment(
+        "slow", tolerates=False, steadyState=[probe], detection=detection, recovery={"stableFor": "10s", "within": "1m"},
+        guards={"steadyFor": "1s", "minReady": 0})
     asks = experiment(detection={"alerts": ['{alertname="TenantBSecre",customer="nobody"}']})
     created(here, "experimentruns", [run("curious", spec)])
     fact(here.namespace, "curious", "injected")
@@ -99,7 +105,7 @@ def foreign_labels(here):
     must("Own" in fired, f"mallory's own alert is not told either, so this tells nothing: {ended.get('summary')}")
     kinds = ("experiments", "experimentruns", "debriefs", "events")
     seen = {kind: kubectl("--as", MALLORY, "-n", here.namespace, "get", kind, "-o", "json") for kind in kinds}
-    must('"items": []' not in seen["debriefs"], "no debrief was opened, so none tells anything")
+    must('"items": []' not in seen["debriefs"], f"no debrief was opened, so none tells anything: {ended.get('summary')}")
     read = [f"{secret} in {kind}" for kind, text in seen.items() for secret in SECRETS if secret in text]
     must(not read, f"mallory reads {', '.join(read)}")
     return f"it is nowhere in {', '.join(kinds)}; mallory's own is told"
