@@ -24,7 +24,8 @@ from ground import QUIET, Here, broken_after, mallorys, opened, stands
 from pods import Pod
 
 EVIDENCE, AUDIT, ARGUMENTS = sys.argv[1], sys.argv[2], sys.argv[3:]
-# Another tenant's run begins at most so much later than without an attack, in seconds: two turns of the operator's loop.
+# Another tenant's run begins at most so much later than the slowest one without an attack, in seconds: two turns of the
+# operator's loop.
 LATER = 2.0
 
 
@@ -93,10 +94,10 @@ def meanwhile(attack, here):
     return said, holds, took
 
 
-def judge(one, pods, quiet):
+def judge(one, pods, alone):
     """Attacks, prints the row and gives it."""
     with mallorys(f"mallory-{one.number.replace('.', '-')}") as namespace:
-        rest(quiet)
+        rest(max(alone))
         for pod in pods:
             pod.begin()
         began = time.time()
@@ -104,22 +105,22 @@ def judge(one, pods, quiet):
         lasted = time.time() - began
         cost = {pod.component: {"peak_mib": round(pod.peak(), 1), "limit_mib": pod.limit, "restarted": pod.has_restarted()} for pod in pods}
     slowest = max(took)
-    holds = holds and slowest <= quiet + LATER and not any(of["restarted"] or of["peak_mib"] >= of["limit_mib"] for of in cost.values())
+    holds = holds and slowest <= max(alone) + LATER and not any(of["restarted"] or of["peak_mib"] >= of["limit_mib"] for of in cost.values())
     used = ", ".join(f"{name} {of['peak_mib']:.0f} of {of['limit_mib']} MiB{' and RESTARTED' if of['restarted'] else ''}" for name, of in cost.items())
     used += "" if any(of["restarted"] for of in cost.values()) else ", not restarted"
     print(f"\n{'held' if holds else 'NOT HELD':8}  {one.number}  {one.name}\n    before: {one.before}\n    now:    {said}\n"
           f"    cost:   {used}; another tenant's run after {slowest:.2f} s at most, {statistics.median(took):.2f} s in the median of {len(took)} "
-          f"(without an attack {quiet:.2f} s); {lasted:.0f} s", flush=True)
+          f"(without an attack {max(alone):.2f} s and {statistics.median(alone):.2f} s); {lasted:.0f} s", flush=True)
     others = [None if seconds == float("inf") else round(seconds, 3) for seconds in took]
     return {"number": one.number, "attack": one.name, "before": one.before, "holds": holds, "now": said, "cost": cost,
             "other_tenant_s": others, "seconds": round(lasted)}
 
 
-def rest(quiet):
+def rest(slowest):
     """Waits until nothing is left to notice of the attack before."""
     for _ in range(20):
         with contextlib.suppress(Exception):
-            if broken_after(20) <= quiet + 0.5:
+            if broken_after(20) <= slowest:
                 return
 
 
@@ -129,11 +130,10 @@ def main():
     opened(QUIET)
     stands(QUIET, "web")
     alone = [broken_after() for _ in range(5)]
-    quiet = statistics.median(alone)
     ended = marks.overdue()
-    print(f"without an attack: another tenant's run after {quiet:.2f} s in the median of {len(alone)}, {max(alone):.2f} s at most; "
+    print(f"without an attack: another tenant's run after {max(alone):.2f} s at most, {statistics.median(alone):.2f} s in the median of {len(alone)}; "
           f"an overdue fault ended after {ended:.1f} s; operator {pods[0].peak():.0f} MiB, reaper {pods[1].peak():.0f} MiB", flush=True)
-    judged = [judge(one, pods, quiet) for one in wanted]
+    judged = [judge(one, pods, alone) for one in wanted]
     held = sum(one["holds"] for one in judged)
     with open(EVIDENCE, "w", encoding="utf-8") as file:
         json.dump({"alone_s": alone, "overdue_alone_s": ended, "attacks": judged, "held": held, "of": len(judged)}, file, indent=1)
