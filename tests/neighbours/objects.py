@@ -1,5 +1,7 @@
 """Attacks by what stands in objects of firedrill's own: large texts, many notes, lengths of time that nobody can hold."""
-from cluster import eventually, get, must
+import time
+
+from cluster import Api, at, eventually, get, must
 from ground import LARGE, broken_after, created, experiment, experiment_object, finished, refusals, run, waiting
 from marks import ended_in_time
 
@@ -35,11 +37,16 @@ def experiments(here):
 
 
 def waiting_runs(here):
-    """200 waiting runs with as many annotations as there may be; an operator that starts then, and the reaper."""
+    """200 waiting runs with as many annotations as there may be; an operator that starts then, the reaper, and the end of
+    all of them at once."""
     waiting(here, 200, annotations=LARGE)
     here.operator.replace()
-    after = broken_after()
-    return f"an operator that starts beside them begins a run of another tenant's after {after:.1f} s; {ended_in_time()}"
+    after, said = broken_after(), ended_in_time()
+    began, path = time.time(), at("experimentruns", here.namespace)
+    Api().ask("DELETE", path)
+    eventually("the end of all runs", 120, lambda: not Api().ask("GET", f"{path}?limit=1")["items"])
+    return (f"an operator that starts beside them begins a run of another tenant's after {after:.1f} s; {said}; all are deleted "
+            f"{time.time() - began:.0f} s after somebody deletes them at once")
 
 
 def durations(here):
