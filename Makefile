@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix faults vm-check scale cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check scale cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ matrix: ## Kill the operator at each of its writes, take away what a revert need
 
 faults: ## Run every fault in every variant on the real cluster, and show that nothing is left behind
 	@tests/faults.sh
+
+neighbours: ## Attack firedrill's pods as a neighbour in the cluster does, and show what that cost another tenant
+	@tests/neighbours.sh
 
 vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm
 	@tests/cluster/vm-check.sh $(or $(SUITE),trixie) $(KERNEL)

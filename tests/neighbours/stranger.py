@@ -1,7 +1,8 @@
 """What somebody does to the port who has no token, from another address; prints what became of it as JSON.
 
-usage: stranger.py bodies|connections SECONDS HOST PORT
+usage: stranger.py bodies|connections HOST PORT
 """
+import collections
 import json
 import resource
 import selectors
@@ -9,9 +10,12 @@ import socket
 import sys
 import time
 
-WHAT, SECONDS, HOST, PORT = sys.argv[1], float(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-HEAD = f"POST /v1/alertmanager HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+WHAT, HOST, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# Seconds until every connection is to be closed. A while before, what is open still is asked whether anybody knows of it:
+# where more come at once than a queue holds, a connection may be there for the client alone, who waits in vain for its end.
+PATIENCE, ASKED = 45, 35
 SIZE = 4 << 20
+HEAD = f"POST /v1/alertmanager HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
 
 
 def opened():
@@ -21,28 +25,30 @@ def opened():
     return one
 
 
-def attack(wanted):
-    """Sends to each connection what it is to get; whatever answers, or ends, is counted and closed."""
-    selector, answers, closed = selectors.DefaultSelector(), {}, 0
-    for payload in wanted:
+def attack(payloads):
+    """Sends to a connection each what it is to get, and waits until all of them are answered or closed: codes and counts."""
+    selector, answers, closed, began = selectors.DefaultSelector(), collections.Counter(), 0, time.time()
+    for payload in payloads:
         selector.register(opened(), selectors.EVENT_READ | selectors.EVENT_WRITE, [payload])
-    end = time.time() + SECONDS
-    while time.time() < end and selector.get_map():
+    silent = True
+    while selector.get_map() and time.time() < began + PATIENCE:
+        if silent and time.time() > began + ASKED:
+            silent = False
+            for key in list(selector.get_map().values()):
+                selector.modify(key.fileobj, selectors.EVENT_READ | selectors.EVENT_WRITE, [memory("x")])
         for key, events in selector.select(0.5):
             one, rest = key.fileobj, key.data
             try:
                 if events & selectors.EVENT_READ:
                     said = one.recv(4096)
                     if said.startswith(b"HTTP/"):
-                        code = said.split()[1].decode()
-                        answers[code] = answers.get(code, 0) + 1
+                        answers[said.split()[1].decode()] += 1
                     else:
                         closed += 1
                     selector.unregister(one)
                     one.close()
                     continue
-                sent = one.send(rest[0][:65536]) if rest[0] else 0
-                rest[0] = rest[0][sent:]
+                rest[0] = rest[0][one.send(rest[0][:65536]):] if rest[0] else rest[0]
                 if not rest[0]:
                     selector.modify(one, selectors.EVENT_READ, rest)
             except BlockingIOError:
@@ -51,11 +57,19 @@ def attack(wanted):
                 closed += 1
                 selector.unregister(one)
                 one.close()
-    return {"made": len(wanted), "answers": answers, "closed": closed, "open": len(selector.get_map())}
+    return answers, closed, len(selector.get_map())
 
 
+def memory(text):
+    return memoryview(text.encode())
+
+
+ENDLESS = memory(f"{HEAD}Content-Length: {SIZE}\r\n\r\n{{")
+WHOLE = memory(f"{HEAD}Content-Length: {SIZE}\r\n\r\n" + " " * SIZE)
+ROUNDS = {"bodies": [[WHOLE] * 300] * 5, "connections": [[memory(HEAD)] * 5000 + [ENDLESS] * 200 + [memory("")] * 3000]}[WHAT]
 resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))
-WHOLE = memoryview(f"{HEAD}Content-Length: {SIZE}\r\n\r\n".encode() + b" " * SIZE)
-ENDLESS = memoryview(f"{HEAD}Content-Length: {SIZE}\r\n\r\n{{".encode())
-HALF, SILENT = memoryview(HEAD.encode()), memoryview(b"")
-print(json.dumps(attack([WHOLE] * 300 if WHAT == "bodies" else [HALF] * 5000 + [ENDLESS] * 200 + [SILENT] * 3000)))
+START = time.time()
+ALL = [attack(payloads) for payloads in ROUNDS]
+print(json.dumps({
+    "made": sum(map(len, ROUNDS)), "answers": sum((answers for answers, _, _ in ALL), collections.Counter()),
+    "closed": sum(closed for _, closed, _ in ALL), "open": sum(still for _, _, still in ALL), "seconds": time.time() - START}))
