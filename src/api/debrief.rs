@@ -158,6 +158,7 @@ pub struct Evidence {
     #[schemars(length(max = 1000))]
     pub victims: Vec<Victim>,
     /// How many pods the target had.
+    #[schemars(range(min = 0, max = i32::MAX))]
     pub pods: i32,
     /// The times allowed.
     pub objectives: Objectives,

@@ -192,6 +192,7 @@ pub struct Victim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Moment>,
     /// Round of a repeated fault, from 1 on.
+    #[schemars(range(min = 0, max = i32::MAX))]
     pub round: i32,
 }
 
