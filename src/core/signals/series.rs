@@ -31,12 +31,6 @@ pub struct Series {
     pub unsent: Option<String>,
     /// The longest time from the end of one sample to the end of the next.
     spacing: Duration,
-    /// How long a sample may take.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// The longest time between two samples that is no gap.
     patience: Duration,
     threshold: usize,
@@ -89,6 +83,12 @@ impl Series {
             counts: Counts::default(),
             gaps: Vec::new(),
         }
+    }
+
+    /// How long a sample may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Continues what an earlier process had sampled, by what that one wrote down: whatever changed since the
