@@ -7,6 +7,7 @@ pub mod context;
 pub mod controller;
 pub mod debrief;
 pub mod experiments;
+pub mod guarded;
 pub mod leadup;
 pub mod lease;
 pub mod list;

@@ -14,6 +14,9 @@ use super::{
     value::{Duration, Moment, Name},
 };
 
+/// The longest that a fault may last; the schema takes no longer `duration`.
+pub const LONGEST_FAULT: Duration = Duration::minutes(60);
+
 /// One reusable fault experiment: the hypothesis, what is broken, and how fast the response must be.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(

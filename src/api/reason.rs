@@ -33,7 +33,7 @@ pub enum Reason {
     DryRun,
     /// There is no Experiment of that name.
     ExperimentNotFound,
-    /// The spec breaks a rule.
+    /// The spec breaks a rule; or spec and status say what nobody can judge the run by.
     InvalidSpec,
     /// What the guards look at was too old once it was read.
     ReadsTooSlow,

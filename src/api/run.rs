@@ -372,7 +372,7 @@ pub enum Verdict {
     Aborted,
     /// The measurement does not tell.
     Inconclusive,
-    /// Refused or failed before anything was broken.
+    /// Refused or failed before anything was broken, or nobody can judge the run.
     Error,
 }
 

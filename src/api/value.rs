@@ -52,6 +52,12 @@ impl Duration {
         self.0
     }
 
+    /// So many times this length; none for a negative number.
+    #[must_use]
+    pub fn times(self, number: i32) -> Self {
+        Self(self.0.saturating_mul(u32::try_from(number).unwrap_or(0)))
+    }
+
     /// The length in seconds, with fractions.
     #[must_use]
     pub const fn as_secs_f64(self) -> f64 {

@@ -19,10 +19,11 @@ pub mod probing;
 mod reverting;
 mod seen;
 mod taking;
+mod unjudged;
 mod waiting;
 mod writing;
 
-pub use observed::{Debriefing, Decision, Effect, Need, Observed, Report, Subject};
+pub use observed::{Debriefing, Decision, Effect, Marked, Need, Observed, Report, Subject};
 
 use super::stage::{self, Stage};
 use crate::api::run::ExperimentRunStatus;
@@ -32,15 +33,24 @@ use crate::api::run::ExperimentRunStatus;
 pub fn decide(observed: &Observed<'_>) -> Decision {
     let empty = ExperimentRunStatus::default();
     let status = observed.run.status.as_ref().unwrap_or(&empty);
-    match stage::read(status) {
-        Stage::Waiting => waiting::decide(observed, status),
-        Stage::Intended => intended::decide(observed, status),
-        Stage::Injected => injected::decide(observed, status),
-        Stage::Reverting => reverting::decide(observed, status),
-        Stage::Aftermath => aftermath::decide(observed, status),
-        Stage::Measured => concluding::close(observed, status),
-        Stage::Complete if observed.run.is_held() => Decision::Act(Effect::ReleaseFinalizer),
-        Stage::Complete => Decision::Rest,
+    let stage = stage::read(status);
+    let journaled = match unjudged::judge(observed, status, stage) {
+        _ if stage == Stage::Complete && observed.run.is_held() => {
+            return Decision::Act(Effect::ReleaseFinalizer);
+        }
+        _ if stage == Stage::Complete => return Decision::Rest,
+        Ok(journaled) => journaled,
+        Err(why) => return unjudged::end(observed, status, stage, &why),
+    };
+    match (stage, journaled) {
+        (Stage::Intended, Some(journaled)) => intended::decide(observed, status, journaled),
+        (Stage::Injected, Some(journaled)) => injected::decide(observed, status, journaled.plan),
+        (Stage::Reverting, Some(journaled)) => {
+            reverting::decide(observed, status, journaled.journal)
+        }
+        (Stage::Aftermath, Some(journaled)) => aftermath::decide(observed, status, journaled.plan),
+        (Stage::Measured, _) => concluding::close(observed, status),
+        _ => waiting::decide(observed, status),
     }
 }
 
@@ -65,14 +75,13 @@ pub(crate) mod tests {
         },
     };
 
-    /// What is known of a run that has these facts, in seconds; one that was journaled has its journal.
+    /// What is known of a run that has these facts, in seconds; one that was taken up has its plan.
     pub fn status(plan: &Plan, facts: &[(FactName, f64)]) -> ExperimentRunStatus {
         let fact = |&(name, second)| Span::new(at(second), at(second)).fact(name, "x", "");
-        let journaled = facts.iter().any(|(name, _)| *name == FactName::Journaled);
         let journal = || Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
         ExperimentRunStatus {
             facts: facts.iter().map(fact).collect(),
-            journal: journaled.then(journal),
+            journal: (!facts.is_empty()).then(journal),
             ..ExperimentRunStatus::default()
         }
     }
@@ -115,6 +124,7 @@ pub(crate) mod tests {
             signals,
             report: None,
             debrief: None,
+            marked: None,
         })
     }
 }

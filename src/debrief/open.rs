@@ -103,7 +103,7 @@ pub fn join(existing: &Debrief, run: &ExperimentRun) -> Option<DebriefStatus> {
         status.occurrences.push(occurrence);
         let surplus = status.occurrences.len().saturating_sub(OCCURRENCES_MAX);
         status.occurrences.drain(..surplus);
-        status.repeats += 1;
+        status.repeats = status.repeats.saturating_add(1);
     }
     (status != written).then_some(status)
 }

@@ -93,7 +93,8 @@ pub fn capitalized(words: &str) -> String {
 
 /// The share in whole percent, in tenths near nothing and near all: `0 %` is none at all, `100 %` is all.
 pub fn percent(part: i64, whole: i64) -> String {
-    let round = |units: i64| (part * units + whole / 2) / whole;
+    let (wide, all) = (i128::from(part), i128::from(whole));
+    let round = |units: i128| (wide * units + all / 2) / all;
     match round(1_000) {
         0 if part > 0 => "less than 0.1 %".to_owned(),
         1_000 if part < whole => "more than 99.9 %".to_owned(),

@@ -2,8 +2,13 @@
 
 use std::fmt::Debug;
 
-use kube::{Resource, core::NamespaceResourceScope};
+use kube::{
+    Client, Resource,
+    api::GetParams,
+    core::{NamespaceResourceScope, Request, request},
+};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// How long one call to the API server may take; then its outcome is unknown and is read again.
 pub const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -76,6 +81,18 @@ impl Error {
         step.split(' ').chain([how]).map(capitalised).collect()
     }
 
+    /// What the API server said, where it answered; else all that is known.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Call { source, .. } => match &**source {
+                kube::Error::Api(status) => status.message.clone(),
+                other => other.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the API server answered with an object that this version cannot read.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
@@ -120,6 +137,35 @@ pub async fn call<T>(
         Ok(Err(source)) => Err(Error::Call { what, source: Box::new(source) }),
         Err(_) => Err(Error::Timeout(what)),
     }
+}
+
+/// The object of an answer as it is, whatever that says; one that is gone is no error.
+///
+/// # Errors
+/// When the API server refuses, cannot be reached, or does not answer within [`CALL_TIMEOUT`].
+pub async fn read(
+    what: &'static str,
+    client: &Client,
+    (url, name): (&str, &str),
+) -> Result<Option<Value>, Error> {
+    let request = Request::new(url).get(name, &GetParams::default());
+    match send(what, client, request).await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.code() == Some(404) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends a request and gives what is answered, as it is.
+///
+/// # Errors
+/// When the API server refuses, cannot be reached, or does not answer within [`CALL_TIMEOUT`].
+pub async fn send(
+    what: &'static str,
+    client: &Client,
+    request: Result<http::Request<Vec<u8>>, request::Error>,
+) -> Result<Value, Error> {
+    call(what, async { client.request(request.map_err(kube::Error::BuildRequest)?).await }).await
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
-    core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -19,15 +18,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::watched::watched;
+use super::{guarded::Guarded, watched::watched};
 use crate::shell::call::Error;
 
 /// Objects per answer of a list, which are in memory as a whole before what is kept of each is left: one can be of
 /// 1.5 MB, as much as etcd takes.
 const PAGE: u32 = 8;
-
-/// An object as it is watched: one that cannot be read must not stop the others.
-pub type Guarded<K> = DeserializeGuard<K>;
 
 /// What a controller can look after.
 pub trait Watchable:

@@ -13,7 +13,8 @@ use kube::{
 };
 
 use super::{
-    controller::{self, Feed, Guarded},
+    controller::{self, Feed},
+    guarded::Guarded,
     record, warnings,
 };
 use crate::{

@@ -18,7 +18,7 @@ use super::reader::{Part, Reader, unread};
 use crate::{
     api::names,
     faults::{Kind, Object, call::Change},
-    shell::call::{Error, call},
+    shell::call::{self, Error, call},
 };
 
 /// The labels and annotations by which a marked object says what it needs.
@@ -53,7 +53,7 @@ pub fn object(kind: Kind, found: &DynamicObject) -> Object {
     Object { kind, value: serde_json::to_value(found).unwrap_or_default() }
 }
 
-/// Reads one object.
+/// Reads one object, whatever somebody wrote into its metadata.
 ///
 /// # Errors
 /// What the API server says; an object that is gone is no error.
@@ -63,8 +63,9 @@ pub async fn read(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Object>, Error> {
-    let found = call("read the object", api(client, kind, Some(namespace)).get_opt(name)).await?;
-    Ok(found.map(|found| object(kind, &found)))
+    let objects = api(client, kind, Some(namespace));
+    let found = call::read("read the object", client, (objects.resource_url(), name)).await?;
+    Ok(found.map(|value| Object { kind, value }))
 }
 
 /// The selector of a workload's pods, as a list takes it.
@@ -75,17 +76,17 @@ pub fn pod_selector(object: &Object) -> String {
     Selector::try_from(selector).map(|selector| selector.to_string()).unwrap_or_default()
 }
 
-/// Gives every object of a kind, of all namespaces, that carries our mark to `take`: what of its metadata says
-/// what it needs, and nothing else of it.
+/// Gives every object of a kind, of one namespace or of all, that carries our mark to `take`: what of its metadata
+/// says what it needs, and nothing else of it.
 ///
 /// # Errors
 /// What the API server says.
 pub async fn marked(
     reader: &Reader,
-    kind: Kind,
+    (kind, namespace): (Kind, Option<&str>),
     mut take: impl FnMut(Object),
 ) -> Result<(), Error> {
-    let objects = api(reader.client(), kind, None);
+    let objects = api(reader.client(), kind, namespace);
     let wanted = (Part::Metadata, ListParams::default().labels(names::FAULT));
     let take = |marked: Marked| take(Object { kind, value: json!(marked) });
     reader.list("list marked objects", objects.resource_url(), wanted, take).await
@@ -229,7 +230,7 @@ mod tests {
         });
         let reader = Reader::new(Client::new(server, "default"));
         let mut found = Vec::new();
-        marked(&reader, Kind::Service, |object| found.push(object)).await.unwrap();
+        marked(&reader, (Kind::Service, None), |object| found.push(object)).await.unwrap();
         let kept = json!({"metadata": {
             "name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "7",
             "creationTimestamp": "2026-11-24T10:00:00Z",

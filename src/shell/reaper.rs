@@ -241,7 +241,7 @@ impl Reaper {
                 take(Sighting::of(&object, need));
             }
         };
-        objects::marked(&self.visitor.reader, kind, wanted).await
+        objects::marked(&self.visitor.reader, (kind, None), wanted).await
     }
 
     /// A clean list tells which runs there are; so does a definition that is gone. An error tells nothing.

@@ -9,6 +9,7 @@ pub mod observe;
 pub mod probes;
 pub mod reconcile;
 pub mod registry;
+pub mod salvage;
 pub mod services;
 pub mod starts;
 pub mod surroundings;

@@ -32,6 +32,7 @@ const WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
 pub async fn of_run(context: &Context, namespace: &str, subject: &Subject) -> Vec<Warning> {
     match subject {
         Subject::Valid { plan, .. } => of_plan(context, namespace, plan).await,
+        Subject::Unjudgeable(_) => Vec::new(),
         Subject::Missing(_) | Subject::Invalid(_) => {
             let ((sources, _), reaper) = futures::join!(sources(context), reaper(context));
             sources.into_iter().chain(reaper).collect()

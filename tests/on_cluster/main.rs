@@ -12,6 +12,7 @@ mod alone;
 mod cli;
 mod contract;
 mod faults;
+mod garbage;
 mod guards;
 mod leadup;
 mod lever;

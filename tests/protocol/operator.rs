@@ -181,6 +181,7 @@ impl Product {
                 signals: &self.sight,
                 report: report.as_ref(),
                 debrief: None,
+                marked: None,
             })
         };
         match at(now) {

@@ -2,19 +2,20 @@
 
 use super::{
     concluding, ending,
-    observed::{Decision, Need, Observed, Subject},
+    observed::{Decision, Need, Observed},
     seen::{see, worth_writing},
 };
-use crate::api::run::{ExperimentRunStatus, Reason};
+use crate::{api::run::ExperimentRunStatus, core::plan::Plan};
 
 /// The fault is reverted, what it broke may not be back yet: write down what is seen, until the end.
-pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    plan: &Plan,
+) -> Decision {
     if let Some(cause) = observed.stop() {
         return concluding::cut_short(observed, status, cause);
     }
-    let Subject::Valid { plan, .. } = observed.subject else {
-        return concluding::cut_short(observed, status, Reason::Guard);
-    };
     if observed.cluster.is_none() {
         return Decision::Look(Need::Cluster);
     }

@@ -204,7 +204,7 @@ pub(super) fn revert(
     let object = match cluster.fault_reads.as_ref().map(|fault_reads| &fault_reads.object) {
         Some(Changeable::Found(object)) => object,
         Some(Changeable::Unreadable(error)) => {
-            return trouble(observed, status, (started.at, cluster.read_at), error);
+            return trouble(observed, status, (started.at, cluster.read_at), error, Need::Cluster);
         }
         Some(Changeable::Missing) | None => return concluding::reverted(observed, status, cause),
     };
@@ -255,21 +255,31 @@ fn after_report(
 ) -> Decision {
     let denied = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_));
     let remedy = remedy.filter(|_| report.outcomes.iter().any(|(_, outcome)| denied(outcome)));
-    let problem = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
-        Outcome::Denied(words) | Outcome::Unknown(words) | Outcome::Refused(words) => Some(words),
-        Outcome::Accepted | Outcome::Gone | Outcome::Changed => None,
-    });
-    match problem {
+    match problem(report) {
         Some(words) => {
             let words = format!("{words}{}", remedy.unwrap_or_default());
-            trouble(observed, status, (since, report.span.at), &words)
+            trouble(observed, status, (since, report.span.at), &words, Need::Cluster)
         }
         None => Decision::Look(Need::Cluster),
     }
 }
 
+/// Why what was sent to end a fault was not done, if it was not.
+pub(super) fn problem(report: &Report) -> Option<&str> {
+    report.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(words) | Outcome::Unknown(words) | Outcome::Refused(words) => {
+            Some(words.as_str())
+        }
+        Outcome::Accepted | Outcome::Gone | Outcome::Changed => None,
+    })
+}
+
 /// The command that ends the fault by hand, for somebody who may change the object himself.
-fn by_hand(observed: &Observed<'_>, object: &Object, fields: &[FieldChange]) -> Option<String> {
+pub(super) fn by_hand(
+    observed: &Observed<'_>,
+    object: &Object,
+    fields: &[FieldChange],
+) -> Option<String> {
     let patch = arming::by_hand(object, fields);
     let patch =
         (!patch.is_empty()).then(|| Value::Array(patch).to_string().replace('\'', "'\\''"))?;
@@ -285,12 +295,13 @@ const PATIENCE: Duration = Duration::seconds(10);
 /// The longest time between two attempts.
 const BACKOFF_MAX: Duration = Duration::seconds(30);
 
-/// Tries again, with more time in between the longer it takes, and says so where people look.
-fn trouble(
+/// Tries again by looking once more, with more time in between the longer it takes, and says so where people look.
+pub(super) fn trouble(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
     (since, tried): (Moment, Moment),
     words: &str,
+    need: Need,
 ) -> Decision {
     let lasted = Duration::between(since, observed.now);
     let words = crop(words.to_owned(), 4096);
@@ -303,7 +314,7 @@ fn trouble(
     if observed.now < tried + pause {
         return Decision::WaitUntil(tried + pause);
     }
-    Decision::Look(Need::Cluster)
+    Decision::Look(need)
 }
 
 #[cfg(test)]

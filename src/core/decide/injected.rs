@@ -2,24 +2,22 @@
 
 use super::{
     arming, early, ending,
-    observed::{Decision, Need, Observed, Subject},
+    observed::{Decision, Need, Observed},
     seen::{see, worth_writing},
     taking,
     writing::start_revert,
 };
-use crate::{
-    api::run::{ExperimentRunStatus, Reason},
-    core::plan::Plan,
-};
+use crate::{api::run::ExperimentRunStatus, core::plan::Plan};
 
 /// The fault was accepted: write down what is seen, until the run ends.
-pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    plan: &Plan,
+) -> Decision {
     if let Some(cause) = observed.stop() {
         return start_revert(observed, status, cause, "");
     }
-    let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
-    };
     early::unless_due(observed, status, plan, || follow(observed, status, plan))
 }
 

@@ -2,30 +2,30 @@
 
 use super::{
     arming, early,
-    observed::{AGAIN, Decision, Need, Observed, Report, Subject},
+    observed::{AGAIN, Decision, Need, Observed, Report},
     taking,
+    unjudged::Journaled,
     writing::start_revert,
 };
 use crate::{
     api::{
         Moment,
-        run::{ExperimentRunStatus, Fact, FactName, Journal, Reason},
+        run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
     core::{
         decide::preconditions::{closed_since, guard_input},
         guards,
-        plan::Plan,
         span::Span,
     },
     faults::{self, Means, Outcome},
 };
 
 /// The intent is written down, the fault not known to be there.
-pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let Some((journaled, journal)) = status.fact(FactName::Journaled).zip(status.journal.as_ref())
-    else {
-        return Decision::Rest;
-    };
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    journaled: Journaled<'_>,
+) -> Decision {
     if let Some(cause) = observed.stop() {
         // What was accepted is said also where the run must end.
         let broken = observed.report.and_then(|report| accepted(status, report));
@@ -37,23 +37,17 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     if let Some(report) = observed.report {
         return read_report(observed, status, report);
     }
-    if journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
+    if journaled.journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
         return start_revert(observed, status, Reason::DeadlinePassed, "");
     }
-    let Subject::Valid { plan, .. } = observed.subject else {
-        return start_revert(observed, status, Reason::Guard, "the journaled spec cannot be read");
-    };
-    early::unless_due(observed, status, plan, || {
-        inject(observed, status, plan, (journaled, journal))
-    })
+    early::unless_due(observed, status, journaled.plan, || inject(observed, status, journaled))
 }
 
 /// Sends what was journaled once nobody and nothing stands in the way.
 fn inject(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
-    plan: &Plan,
-    (journaled, journal): (&Fact, &Journal),
+    Journaled { plan, journal, fact: journaled }: Journaled<'_>,
 ) -> Decision {
     if early::is_blind(observed, plan) {
         return Decision::WaitUntil(observed.now + AGAIN);

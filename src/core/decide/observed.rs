@@ -16,7 +16,7 @@ use crate::{
         signals::Signals,
         span::Span,
     },
-    faults::{Call, Outcome},
+    faults::{Call, Object, Outcome},
 };
 
 /// Everything that a decision may depend on.
@@ -44,6 +44,8 @@ pub struct Observed<'a> {
     pub report: Option<&'a Report>,
     /// What became of opening the debrief, once that was tried to the end.
     pub debrief: Option<&'a Debriefing>,
+    /// What carries the mark of this run's fault, once that was asked for.
+    pub marked: Option<&'a Marked>,
 }
 
 /// The experiment that a run executes.
@@ -60,6 +62,17 @@ pub enum Subject {
     Missing(String),
     /// It is not valid.
     Invalid(Vec<Problem>),
+    /// Whatever it is, nobody can judge the run: it cannot be read, or its status cannot be written; why, in words.
+    Unjudgeable(String),
+}
+
+/// What carries the armed mark of a run's fault, whatever else is known of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marked {
+    /// When it was looked for.
+    pub read_at: Moment,
+    /// One such object of the run's namespace, or that there is none; else why nobody knows.
+    pub found: Result<Option<Object>, String>,
 }
 
 /// What became of the calls that were sent together.
@@ -121,6 +134,8 @@ pub enum Need {
     Rivals,
     /// The target alone.
     Target,
+    /// An object that carries the mark of this run's fault.
+    Marked,
 }
 
 /// Something done to the cluster.

@@ -6,14 +6,16 @@ use super::{
     taking,
 };
 use crate::{
-    api::run::{ExperimentRunStatus, FactName},
+    api::run::{ExperimentRunStatus, FactName, Journal},
     faults,
 };
 
-pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Decision {
-    let Some((started, journal)) =
-        status.fact(FactName::RevertStarted).zip(status.journal.as_ref())
-    else {
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    journal: &Journal,
+) -> Decision {
+    let Some(started) = status.fact(FactName::RevertStarted) else {
         return Decision::Rest;
     };
     let Some(cluster) = observed.cluster.filter(|cluster| cluster.read_at > started.at) else {

@@ -76,11 +76,10 @@ pub(super) fn next_round(
     if round > 1 && latest.iter().any(alive) {
         return Some(send_round(observed, status, (taking, &latest)));
     }
-    let due = (0..round).fold(injected.at, |at, _| at + every);
-    if observed.now < due {
+    if observed.now < injected.at + every.times(round) {
         return None;
     }
-    Some(journal_next(observed, status, plan, round + 1))
+    Some(journal_next(observed, status, plan, round.saturating_add(1)))
 }
 
 /// Sends the calls of a journaled round, once a second until its victims are ending.

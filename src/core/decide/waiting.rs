@@ -6,6 +6,7 @@ use super::{
     arming,
     journaling::{accepted, journal, plan_only, put_guards, refusal},
     observed::{AGAIN, Decision, Effect, Need, Observed, Subject},
+    unjudged,
     writing::finish,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         decide::preconditions::guard_input,
         guards::{self, blast_radius::BlastRadius},
         outcome::{conditions, measure::tenths},
-        plan::Problem,
+        stage::Stage,
     },
 };
 
@@ -42,8 +43,10 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
             );
         }
         Subject::Invalid(problems) => {
-            return finish(observed, status, (Verdict::Error, Reason::InvalidSpec), list(problems));
+            let summary = format!("refused: {}", unjudged::list(problems));
+            return finish(observed, status, (Verdict::Error, Reason::InvalidSpec), summary);
         }
+        Subject::Unjudgeable(why) => return unjudged::end(observed, status, Stage::Waiting, why),
     };
     if !observed.run.spec.dry_run && !observed.run.is_held() {
         return Decision::Act(Effect::AddFinalizer);
@@ -111,11 +114,6 @@ fn stale(
 fn needs_fresh(results: &[GuardResult]) -> bool {
     let watched = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
     !results.iter().any(|result| !result.passed && watched(result.name))
-}
-
-fn list(problems: &[Problem]) -> String {
-    let lines = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
-    format!("refused: {}", lines.collect::<Vec<_>>().join("; "))
 }
 
 /// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    api::{Duration, Moment, SafetyLever, mark::Mark, names},
+    api::{Duration, Moment, SafetyLever, experiment::LONGEST_FAULT, mark::Mark, names},
     faults::{Kind, Object, arming},
 };
 
 /// How long a policy that we created outlives its revocation, so that a delayed arming fails on it.
 const TOMBSTONE: Duration = Duration::minutes(10);
+/// How far the clocks of two processes are apart at most.
+pub const AHEAD: Duration = Duration::minutes(60);
 
 /// The runs that there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ pub fn need(
 }
 
 /// Whether the fault of `mark` on `object` is to be ended: it is past its deadline, has lost its run,
-/// or the lever is engaged.
+/// or the lever is engaged. A deadline that no fault has is none.
 #[must_use]
 pub fn is_due(
     object: &Object,
@@ -68,7 +70,8 @@ pub fn is_due(
     (runs, lever): (&Runs, Option<&SafetyLever>),
     now: Moment,
 ) -> bool {
-    let overdue = arming::deadline(object).is_none_or(|deadline| now >= deadline);
+    let lasts = |deadline| now < deadline && deadline <= now + LONGEST_FAULT + AHEAD;
+    let overdue = !arming::deadline(object).is_some_and(lasts);
     let stopped = lever.is_some_and(|lever| lever.spec.stops(object.namespace()));
     overdue || runs.lack(&mark.run) || stopped
 }
@@ -106,9 +109,15 @@ mod tests {
     #[test]
     fn what_an_object_needs_is_read_off_its_mark_and_three_more_texts() {
         let nothing = || json!({});
+        let due = |deadline: &str| json!({"annotations": {names::DEADLINE: deadline}});
         for (label, more, seconds, lever, need) in [
             ("known.1.armed", nothing(), 59.0, false, None),
             ("known.1.armed", nothing(), 60.0, false, Some(Need::End)),
+            ("known.1.armed", due(&at(7260.0).to_string()), 60.0, false, None),
+            ("known.1.armed", due(&at(7260.1).to_string()), 60.0, false, Some(Need::End)),
+            ("known.1.armed", due("9999-12-31T23:59:59Z"), 0.0, false, Some(Need::End)),
+            ("known.1.armed", due("-009999-01-01T00:00:00Z"), 0.0, false, Some(Need::End)),
+            ("known.1.armed", due("never"), 0.0, false, Some(Need::End)),
             ("known.1.armed", nothing(), 59.0, true, Some(Need::End)),
             ("known.1.armed", json!({"annotations": null}), 0.0, false, Some(Need::End)),
             ("other.1.armed", nothing(), 59.0, false, Some(Need::EndLost)),

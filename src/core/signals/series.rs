@@ -87,6 +87,12 @@ impl Series {
         }
     }
 
+    /// How long a sample may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Continues what an earlier process had sampled, by what that one wrote down: whatever changed since the
     /// last sample that it can have told of may have changed at any time since then.
     pub fn continue_from(&mut self, last_failure: Option<Moment>, as_of: Moment) {
@@ -149,12 +155,6 @@ impl Series {
     #[must_use]
     pub fn impact_since(&self) -> Option<Span> {
         self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
-    }
-
-    /// How long a sample may take.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
     }
 
     /// The longest time between two samples that is no gap.

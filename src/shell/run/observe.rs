@@ -1,9 +1,11 @@
 //! Live reads of everything that guards look at, side by side; a read that fails is an answer too.
 
 mod fault_reads;
+mod marked;
 mod target;
 
 pub use fault_reads::reaper_seen;
+pub use marked::marked;
 pub use target::{target, with_pods};
 
 use k8s_openapi::api::{
@@ -35,7 +37,7 @@ use crate::{
     shell::{
         call::{Error, call},
         context::Context,
-        controller::Guarded,
+        guarded::Guarded,
     },
 };
 

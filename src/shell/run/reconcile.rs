@@ -1,17 +1,20 @@
 //! The loop: observe, decide, perform, record; at most 16 times, then somebody else's turn.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use kube::{Api, ResourceExt, runtime::controller::Action};
+use kube::{Api, ResourceExt, api::ObjectMeta, runtime::controller::Action};
 
 use super::{
     lookout, observe,
     registry::{Entry, Lookout, Memory},
+    salvage::{self, Salvaged},
     surroundings, turns,
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment, names::FIELD_MANAGER, run::ExperimentRunStatus,
+        Duration, Experiment, ExperimentRun, Moment,
+        names::FIELD_MANAGER,
+        run::{ExperimentRunStatus, Warning},
     },
     core::{
         cluster::{ClusterState, Lever, Rival},
@@ -25,8 +28,9 @@ use crate::{
         call::{Error, call},
         clock::Clock,
         context::Context,
-        controller::Guarded,
-        debrief, perform, record, warnings,
+        debrief,
+        guarded::{Guarded, Unreadable},
+        perform, record, warnings,
     },
 };
 
@@ -38,23 +42,29 @@ pub const STEPS_MAX: usize = 16;
 /// # Errors
 /// When the API server refuses or does not answer; the run is looked at again later.
 pub async fn reconcile(
-    run: Arc<Guarded<ExperimentRun>>,
+    watched: Arc<Guarded<ExperimentRun>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
-    // A run that cannot be read cannot be judged; the API server's schema keeps such ones out.
-    let Ok(run) = &run.0 else {
-        return Ok(Action::await_change());
+    let (run, problem) = match &watched.0 {
+        Ok(run) => (Cow::Borrowed(run), None),
+        Err(Unreadable(metadata)) => match read(&context, metadata).await? {
+            Some(live) => (Cow::Owned(live.run), live.problem),
+            None => {
+                context.registry.forget(metadata.uid.as_deref().unwrap_or_default());
+                return Ok(Action::await_change());
+            }
+        },
     };
-    let _start = if pace::is_to_start(run) {
+    let _start = if problem.is_none() && pace::is_to_start(&run) {
         context.starts.wait(&run.namespace().unwrap_or_default()).await
     } else {
         None
     };
-    let Some(entry) = open(&context, run).await? else {
+    let Some(entry) = open(&context, &run, problem).await? else {
         return Ok(Action::await_change());
     };
     let mut memory = entry.memory.lock().await;
-    let latest = newest(memory.latest.take(), run);
+    let latest = newest(memory.latest.take(), &run);
     memory.keep(latest);
     for _ in 0..STEPS_MAX {
         match step(&context, &entry, &mut memory).await {
@@ -70,8 +80,18 @@ pub async fn reconcile(
                 }
                 return Ok(Action::await_change());
             }
-            Err(Error::Conflict(_)) => match read(&context, run).await? {
-                Some(live) if live.uid() == run.uid() => memory.keep(live),
+            Ok(Step::Refused(words)) => {
+                let subject = Subject::Unjudgeable(words);
+                keep(&context, &run, subject, Vec::new());
+                return Ok(Action::requeue(std::time::Duration::ZERO));
+            }
+            Err(Error::Conflict(_)) => match read(&context, &run.metadata).await? {
+                Some(Salvaged { run: live, problem })
+                    if live.uid() == run.uid() && (problem.is_none() || !entry.is_judgeable()) =>
+                {
+                    memory.keep(live);
+                }
+                // It is gone, or cannot be read any more: the watch brings it.
                 _ => {
                     context.registry.forget(run.uid());
                     return Ok(Action::await_change());
@@ -83,22 +103,26 @@ pub async fn reconcile(
     Err(Error::TooManySteps(STEPS_MAX))
 }
 
-/// Reads the run live; one that is gone is no error.
-async fn read(context: &Context, run: &ExperimentRun) -> Result<Option<ExperimentRun>, Error> {
-    let runs: Api<ExperimentRun> =
-        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    call("read the run", runs.get_opt(&run.name_any())).await
+/// Reads the run live, as far as it can be read; one that is gone is no error.
+async fn read(context: &Context, metadata: &ObjectMeta) -> Result<Option<Salvaged>, Error> {
+    salvage::read(&context.reads, metadata, context.wall.now()).await
 }
 
 enum Step {
     Again,
     Until(Moment),
     Over,
+    /// The API server will never take what is to be written of the run, for that reason.
+    Refused(String),
 }
 
-/// What is kept about the run; `None` when it is over and nothing is left to do.
-async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry>>, Error> {
-    let status = run.status.clone().unwrap_or_default();
+/// What is kept about the run, which may not be readable for that reason; `None` when it is over and nothing is left
+/// to do.
+async fn open(
+    context: &Context,
+    run: &ExperimentRun,
+    problem: Option<String>,
+) -> Result<Option<Arc<Entry>>, Error> {
     if run.is_released() {
         context.registry.forget(run.uid());
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
@@ -106,24 +130,42 @@ async fn open(context: &Context, run: &ExperimentRun) -> Result<Option<Arc<Entry
         context.experiments.request(namespace, &run.spec.experiment);
         return Ok(None);
     }
-    if let Some(entry) = context.registry.get(run.uid()) {
+    let known = context.registry.get(run.uid());
+    if let Some(entry) = known.filter(|entry| problem.is_none() || !entry.is_judgeable()) {
         return Ok(Some(entry));
     }
-    let subject = subject(context, run).await?;
-    let plan = match &subject {
-        Subject::Valid { plan, .. } => Some(plan.clone()),
-        Subject::Missing(_) | Subject::Invalid(_) => None,
+    let subject = match problem {
+        Some(words) => Subject::Unjudgeable(words),
+        None => subject(context, run).await?,
     };
-    let warnings = if pace::leaves_time(run, plan.as_deref()) {
+    let warnings = if pace::leaves_time(run, plan_of(&subject).map(|plan| &**plan)) {
         warnings::of_run(context, &run.namespace().unwrap_or_default(), &subject).await
     } else {
         Vec::new()
     };
-    let clock = context.wall.clock();
+    Ok(Some(keep(context, run, subject, warnings)))
+}
+
+/// Begins to look at the run, by that subject.
+fn keep(
+    context: &Context,
+    run: &ExperimentRun,
+    subject: Subject,
+    warnings: Vec<Warning>,
+) -> Arc<Entry> {
+    let (clock, plan) = (context.wall.clock(), plan_of(&subject).cloned());
+    let status = run.status.clone().unwrap_or_default();
     let mut signals = begin(clock.now(), &status, plan.as_deref());
     signals.warnings = warnings;
     signals.alerts = detectors::history(&context.config);
-    Ok(Some(context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)))
+    context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)
+}
+
+const fn plan_of(subject: &Subject) -> Option<&Arc<Plan>> {
+    match subject {
+        Subject::Valid { plan, .. } => Some(plan),
+        Subject::Missing(_) | Subject::Invalid(_) | Subject::Unjudgeable(_) => None,
+    }
 }
 
 /// A new look at a run; one that is under way is continued from what its status has.
@@ -166,8 +208,18 @@ async fn step(
     }
     match decision {
         Decision::Record(status) => {
-            let what = "write the run's status";
-            let written = record::apply_status(what, &context.writes, &run, &status).await?;
+            let written = match write(context, entry, &run, &status).await {
+                Err(error) if error.code() == Some(422) && entry.is_judgeable() => {
+                    let words = error.words();
+                    return Ok(Step::Refused(format!("its status cannot be written: {words}")));
+                }
+                written => written?,
+            };
+            let foreign = record::foreign(written.status.as_ref(), &*status);
+            if let Some(path) = foreign.filter(|_| entry.is_judgeable() && !written.is_complete()) {
+                let words = format!("status{path} is held by another field manager than firedrill");
+                return Ok(Step::Refused(words));
+            }
             memory.report = None;
             turns::log(Some(&run), &written);
             context.events.announce(Some(&run), &written, entry.lookout.clock.now()).await;
@@ -191,6 +243,20 @@ async fn step(
         }
     }
     Ok(Step::Again)
+}
+
+/// Writes the status; of a run that nobody can judge the end alone, beside whatever is there.
+async fn write(
+    context: &Context,
+    entry: &Entry,
+    run: &ExperimentRun,
+    status: &ExperimentRunStatus,
+) -> Result<ExperimentRun, Error> {
+    let what = "write the run's status";
+    if entry.is_judgeable() {
+        return record::apply_status(what, &context.writes, run, status).await;
+    }
+    salvage::amend(what, &context.writes, run, (status, entry.lookout.clock.now())).await
 }
 
 fn consider(
@@ -218,6 +284,7 @@ fn consider(
             signals,
             report: memory.report.as_ref(),
             debrief: memory.debrief.as_ref(),
+            marked: memory.marked.as_ref(),
         })
     })
 }
@@ -234,6 +301,10 @@ async fn act(
         Effect::AddFinalizer => {
             let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
             memory.keep(held.await?);
+        }
+        Effect::ReleaseFinalizer if !entry.is_judgeable() => {
+            let now = entry.lookout.clock.now();
+            memory.keep(salvage::free(finalizers, &context.writes, run, now).await?);
         }
         Effect::ReleaseFinalizer => {
             let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
@@ -288,10 +359,14 @@ async fn look(
     need: Need,
 ) -> Result<(), Error> {
     memory.report = None;
+    let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
+    if need == Need::Marked {
+        memory.marked = Some(observe::marked(context, run, now).await);
+        return Ok(());
+    }
     let Some(plan) = &entry.lookout.plan else {
         return Ok(());
     };
-    let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
     match (need, &mut memory.cluster) {
         (Need::Rivals, Some(cluster)) => {
             cluster.rivals = observe::rivals(context, &namespace).await?;

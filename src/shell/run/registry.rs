@@ -14,7 +14,7 @@ use crate::{
     core::{
         alerts::AlertFilter,
         cluster::ClusterState,
-        decide::{Debriefing, Report, Subject, pace::Pace},
+        decide::{Debriefing, Marked, Report, Subject, pace::Pace},
         plan::{Plan, Problem},
         signals::Signals,
     },
@@ -53,6 +53,8 @@ pub struct Memory {
     pub report: Option<Report>,
     /// What became of opening the debrief, once that was tried to the end.
     pub debrief: Option<Debriefing>,
+    /// What carries the mark of the run's fault, where nobody can judge the run.
+    pub marked: Option<Marked>,
     /// Since when it is tried to be opened.
     pub debrief_since: Option<Moment>,
     /// Whether what is seen counts: the intent is written down.
@@ -171,6 +173,12 @@ impl Registry {
 }
 
 impl Entry {
+    /// Whether somebody can judge the run.
+    #[must_use]
+    pub const fn is_judgeable(&self) -> bool {
+        !matches!(self.subject, Subject::Unjudgeable(_))
+    }
+
     /// Ends its tasks; the run is over.
     pub fn stop_looking(&self) {
         lock(&self.tasks).iter().for_each(AbortHandle::abort);

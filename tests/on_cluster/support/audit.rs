@@ -24,6 +24,8 @@ pub struct Write {
     pub verb: String,
     pub resource: String,
     pub namespace: String,
+    /// Of the object; empty where the server makes it.
+    pub name: String,
     /// The program that asked.
     pub agent: String,
     pub code: u64,
@@ -97,6 +99,7 @@ fn write(event: &Value) -> Option<Write> {
             format!("{resource}/{subresource}")
         },
         namespace: text("/objectRef/namespace").to_owned(),
+        name: text("/objectRef/name").to_owned(),
         agent: text("/userAgent").to_owned(),
         code: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
         answered: text("/stageTimestamp").parse().ok()?,
