@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check scale cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check validate fuzz fuzz-port garbage scale cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,18 @@ vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUIT
 
 bench: ## Print how fast and how small the operator is, beside the bare chain of the same API calls
 	@tests/bench.sh
+
+validate: ## Compare `firedrill validate` with the API server on 5,000 generated files
+	@tests/validate.sh
+
+fuzz: ## Read what others write, a million times, and matchers beside Alertmanager's own parser
+	@tests/fuzz.sh
+
+fuzz-port: ## Send requests of every shape to the operator's port, with runs under way
+	@tests/fuzz-port.sh
+
+garbage: ## Write garbage into every status, mark and annotation, and show that every object ends
+	@tests/garbage.sh
 
 scale: ## Start 10, 50, 100 and 200 runs at once, beside the bare chain of the same API calls
 	@tests/scale.sh

@@ -38,10 +38,13 @@ pub struct Source {
     /// What to ask for its alerts.
     pub alerts: fn(&Inquiry) -> Question,
     /// Reads the alerts from the answer, by what its rules are as far as it has told them.
-    pub read: fn(&RawValue, &Inquiry, &[Rule]) -> Told<Box<dyn Alert>>,
+    pub read: ReadAlerts,
     /// How it notifies; absent where it does not.
     pub push: Option<Push>,
 }
+
+/// Reads the alerts from an answer; see [`Source::read`].
+pub type ReadAlerts = fn(&RawValue, &Inquiry, &[Rule]) -> Told<Box<dyn Alert>>;
 
 /// What an answer or a notification tells, or why it could not be read.
 pub type Told<T> = Result<Vec<T>, String>;
@@ -83,7 +86,8 @@ impl Inquiry {
         if self.label.is_empty() || !starts_well || !self.label.chars().all(is_plain) {
             return None;
         }
-        let names: String = self.namespaces.iter().map(|name| format!("|{name}")).collect();
+        let names =
+            self.namespaces.iter().flat_map(|name| ["|", name.as_str()]).collect::<String>();
         (names.len() <= PATTERN_MAX).then(|| format!("{}=~\"{names}\"", self.label))
     }
 }

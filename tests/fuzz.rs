@@ -84,7 +84,9 @@ fn nothing_that_is_read_breaks_a_promise() {
         panics += found.panics;
         broken.extend(found.broken);
     }
-    broken.iter().for_each(|broken| println!("{broken}"));
+    for broken in &broken {
+        println!("{broken}");
+    }
     println!("fuzz: {all} executions, {panics} panics, {} broken promises", broken.len());
     if let Ok(path) = std::env::var("FUZZ_EVIDENCE") {
         let evidence =

@@ -175,8 +175,8 @@ fn same(read: &Matchers, theirs: &[Matcher], values: &[String]) -> Result<(), St
     }
     for name in names {
         for (index, value) in values.iter().enumerate() {
-            let theirs = theirs.iter().filter(|matcher| matcher.name == name);
-            let theirs = theirs.map(|matcher| matcher.holds[index]).all(|holds| holds);
+            let mut theirs = theirs.iter().filter(|matcher| matcher.name == name);
+            let theirs = theirs.all(|matcher| matcher.holds[index]);
             let own = read.conflict(|label| (label == name).then_some(value)).is_none();
             if own != theirs {
                 return Err(format!("{name} on {value:?}: {own} and {theirs}"));

@@ -108,6 +108,7 @@ step "operators that come and go"
 on_cluster operators 4
 undisturbed on_cluster lever 1
 on_cluster reaper 3
+on_cluster garbage 1
 on_cluster alone 5
 step "who may do what"
 on_cluster tenancy 4

@@ -252,9 +252,9 @@ mod tests {
     }
 
     /// What the alerts of an answer at 115 tell a run that asks about all of the time.
-    fn seen(answer: Value) -> Result<Vec<AlertReport>, ReadError> {
+    fn seen(answer: &Value) -> Result<Vec<AlertReport>, ReadError> {
         let poll = Poll { now: at(115.0), since: at(0.0), previous: None };
-        Ok(alerts(&answer)?.iter().filter_map(|alert| alert.report(&poll)).collect())
+        Ok(alerts(answer)?.iter().filter_map(|alert| alert.report(&poll)).collect())
     }
 
     #[test]
@@ -292,19 +292,19 @@ mod tests {
         for series in body["data"]["result"].as_array_mut().unwrap() {
             series["metric"]["namespace"] = "edge".into();
         }
-        assert!(seen(body).unwrap().is_empty());
+        assert!(seen(&body).unwrap().is_empty());
     }
 
     #[test]
     fn an_alert_fires_at_an_evaluation_and_did_not_at_the_one_before() {
-        let seen = seen(answer(&[100.25, 105.25], &[110.25], 100.0)).unwrap();
+        let seen = seen(&answer(&[100.25, 105.25], &[110.25], 100.0)).unwrap();
         assert_eq!(seen[0].condition_true, Some(Span::new(at(95.25), at(100.25))));
         assert_eq!(seen[0].firing, Some(Span::new(at(105.25), at(110.25))));
     }
 
     #[test]
     fn an_alert_that_was_pending_before_the_range_began_at_its_recorded_second() {
-        let seen = seen(answer(&[105.25], &[110.25], 40.0)).unwrap();
+        let seen = seen(&answer(&[105.25], &[110.25], 40.0)).unwrap();
         assert_eq!(seen[0].condition_true.unwrap().at, at(40.0));
     }
 
@@ -312,13 +312,13 @@ mod tests {
     fn an_alert_that_fires_again_counts_from_its_last_episode() {
         let mut body = answer(&[], &[100.25, 140.25], 140.0);
         body["data"]["result"][2]["values"][0] = json!([100.25, "100"]);
-        let seen = seen(body).unwrap();
+        let seen = seen(&body).unwrap();
         assert_eq!(seen[0].firing.unwrap().at, at(140.25));
     }
 
     #[test]
     fn a_pending_alert_has_not_fired() {
-        let seen = seen(answer(&[100.25], &[], 100.0)).unwrap();
+        let seen = seen(&answer(&[100.25], &[], 100.0)).unwrap();
         assert_eq!(seen[0].firing, None);
     }
 
@@ -342,6 +342,6 @@ mod tests {
 
     #[test]
     fn another_shape_is_an_error() {
-        assert!(seen(json!({"status": "error"})).is_err());
+        assert!(seen(&json!({"status": "error"})).is_err());
     }
 }

@@ -52,7 +52,8 @@ async fn probe(answer: &[u8], reads: bool) -> Result<Result<(), ProbeError>, Str
     let serve = async {
         let (mut stream, _) = listener.accept().await?;
         if reads {
-            stream.read(&mut [0; 2048]).await?;
+            // How much of the request comes at once does not matter.
+            let _ = stream.read(&mut [0; 2048]).await?;
         }
         // Whoever has heard enough hangs up.
         stream.write_all(answer).await.ok();

@@ -47,13 +47,13 @@ pub async fn reconcile(
 ) -> Result<Action, Error> {
     let (run, problem) = match &watched.0 {
         Ok(run) => (Cow::Borrowed(run), None),
-        Err(Unreadable(metadata)) => match read(&context, metadata).await? {
-            Some(live) => (Cow::Owned(live.run), live.problem),
-            None => {
+        Err(Unreadable(metadata)) => {
+            let Some(live) = read(&context, metadata).await? else {
                 context.registry.forget(metadata.uid.as_deref().unwrap_or_default());
                 return Ok(Action::await_change());
-            }
-        },
+            };
+            (Cow::Owned(live.run), live.problem)
+        }
     };
     let _start = if problem.is_none() && pace::is_to_start(&run) {
         context.starts.wait(&run.namespace().unwrap_or_default()).await

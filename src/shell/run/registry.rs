@@ -38,6 +38,7 @@ pub struct Entry {
 
 /// What the reconciler keeps between two looks.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing was begun")]
 pub struct Memory {
     /// The run as last written or read by this process, by [`keep`](Self::keep).
     pub latest: Option<ExperimentRun>,

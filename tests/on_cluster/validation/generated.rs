@@ -116,11 +116,11 @@ fn written(changes: &[Change]) -> File {
     let resource = changes[0].resource;
     let mut value = RESOURCES[resource].clone();
     let mut namespace = "default".to_owned();
-    let mut changed = Vec::new();
+    let mut words = Vec::new();
     for (number, change) in changes.iter().enumerate() {
         set(&mut value, &change.place, change.into.as_ref().map(|_| Value::from(mark(number))));
         let into = change.into.as_deref().unwrap_or("taken away");
-        changed.push(format!("{}: {}", change.place, into.chars().take(80).collect::<String>()));
+        words.push(format!("{}: {}", change.place, into.chars().take(80).collect::<String>()));
         if change.place == "/metadata/namespace" {
             let text = change.into.as_deref().and_then(|into| into.strip_prefix('"'));
             let text = text.map(|text| text.trim_end_matches('"')).filter(|text| !text.is_empty());
@@ -134,7 +134,7 @@ fn written(changes: &[Change]) -> File {
     }
     File {
         kind: kind(resource).to_owned(),
-        changed: changed.join("; "),
+        changed: words.join("; "),
         namespace,
         text: text + "\n",
     }
@@ -219,7 +219,9 @@ fn changes() -> Vec<Change> {
         for place in spec.filter(|place| seen.insert((kind(number), shape(place)))) {
             let (at, value) = (schema_at(&schema, &place), resource.pointer(&place).unwrap());
             add(&place, None);
-            values::of(at, value).into_iter().for_each(|into| add(&place, Some(into)));
+            for into in values::of(at, value) {
+                add(&place, Some(into));
+            }
             for (key, into) in values::beside(at, value) {
                 add(&format!("{place}/{key}"), Some(into));
             }

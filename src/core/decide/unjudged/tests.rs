@@ -176,9 +176,9 @@ impl Life {
                 Call::EvictPod(exact) => pods.retain(|pod| pod.uid != exact.uid),
                 Call::MarkPod { uid, mark, .. } => {
                     let marked = pods.iter_mut().filter(|pod| pod.uid == *uid);
-                    marked.for_each(|pod| {
-                        drop(pod.labels.insert(names::FAULT.to_owned(), mark.clone()))
-                    });
+                    for pod in marked {
+                        pod.labels.insert(names::FAULT.to_owned(), mark.clone());
+                    }
                 }
                 _ => {}
             }
