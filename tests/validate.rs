@@ -124,7 +124,7 @@ fn what_the_server_refuses_is_told_with_its_place() {
         (
             "/spec/detection/alerts",
             "[\"\\u00a0{a=\\\"b\\\"}\"]",
-            "spec.detection.alerts[0]: \"\\u{a0}{a=\\\"b\\\"}\" is no matcher such as '{alertname=\"CheckoutDown\"}' with its quotes",
+            "spec.detection.alerts[0]: \"\\u{a0}{a=\\\"b\\\"}\" is no matcher list of the UTF-8 syntax such as {alertname=\"CheckoutDown\",severity=~\"page|critical\"}: character 1 is a space that the classic and the UTF-8 parser of matchers do not skip in the same places; write an ordinary one",
         ),
         (
             "/spec/fault",

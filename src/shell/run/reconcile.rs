@@ -5,10 +5,11 @@ use std::{borrow::Cow, sync::Arc};
 use kube::{Api, ResourceExt, api::ObjectMeta, runtime::controller::Action};
 
 use super::{
+    look::look,
     lookout, observe,
     registry::{Entry, Lookout, Memory},
     salvage::{self, Salvaged},
-    surroundings, turns,
+    turns,
 };
 use crate::{
     api::{
@@ -17,8 +18,8 @@ use crate::{
         run::{ExperimentRunStatus, Warning},
     },
     core::{
-        cluster::{ClusterState, Lever, Rival},
-        decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject, pace},
+        cluster::Lever,
+        decide::{self, Debriefing, Decision, Effect, Observed, Report, Subject, pace},
         plan::{Plan, Problem},
         signals::Signals,
     },
@@ -349,62 +350,6 @@ async fn open_debrief(
         }
         opened => opened.map(|name| name.map_or(Debriefing::Failed, Debriefing::Recorded)),
     }
-}
-
-async fn look(
-    context: &Arc<Context>,
-    entry: &Arc<Entry>,
-    memory: &mut Memory,
-    run: &ExperimentRun,
-    need: Need,
-) -> Result<(), Error> {
-    memory.report = None;
-    let (namespace, now) = (run.namespace().unwrap_or_default(), entry.lookout.clock.now());
-    if need == Need::Marked {
-        memory.marked = Some(observe::marked(context, run, now).await);
-        return Ok(());
-    }
-    let Some(plan) = &entry.lookout.plan else {
-        return Ok(());
-    };
-    match (need, &mut memory.cluster) {
-        (Need::Rivals, Some(cluster)) => {
-            cluster.rivals = observe::rivals(context, &namespace).await?;
-            cluster.rivals_read_at = Some(now);
-        }
-        (Need::Target, Some(cluster)) => {
-            let read = observe::target(context, &namespace, &plan.spec.target).await;
-            cluster.target = observe::with_pods(read, cluster.pods.len());
-            cluster.target_read_at = now;
-        }
-        _ => {
-            let (mut cluster, listed) =
-                Box::pin(observe::cluster(context, run, &plan.spec, now)).await;
-            cluster.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
-            if let Some(listed) = listed.filter(|_| !memory.is_watching) {
-                watch(context, entry, run, listed, &cluster);
-                surroundings::watch(context, entry, run, &plan.spec);
-                memory.is_watching = true;
-            }
-            memory.cluster = Some(cluster);
-        }
-    }
-    Ok(())
-}
-
-/// Begins to watch the pods from the list that was just read.
-fn watch(
-    context: &Arc<Context>,
-    entry: &Entry,
-    run: &ExperimentRun,
-    (scope, version): (observe::Scope, String),
-    cluster: &ClusterState,
-) {
-    let (pods, now) = (cluster.pods.clone(), cluster.read_at);
-    entry.lookout.see(|signals| signals.pods.reset(pods, now));
-    let lookout = entry.lookout.clone();
-    let task = lookout::watch_pods(context.clone(), lookout, Arc::new(run.clone()), scope, version);
-    entry.keep(tokio::spawn(task).abort_handle());
 }
 
 /// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
