@@ -128,9 +128,9 @@ fn judge(writes: &[Write], marked: &[marks::Case], tally: &mut Tally) {
     let other = writes.iter().filter(|write| !is_meant(write));
     tally.wrong.extend(other.map(|write| format!("no mark names this: {write:?}")));
     let of_runs = writes.iter().filter(|write| write.resource == "experimentruns/status");
-    let mut names: Vec<&str> = of_runs.map(|write| write.name.as_str()).collect();
-    names.sort_unstable();
-    for of_one in names.chunk_by(|one, other| one == other) {
+    let mut written: Vec<&str> = of_runs.map(|write| write.name.as_str()).collect();
+    written.sort_unstable();
+    for of_one in written.chunk_by(|one, other| one == other) {
         tally.most_writes = tally.most_writes.max(of_one.len());
         if of_one.len() > MOST_WRITES {
             tally.wrong.push(format!(

@@ -58,7 +58,7 @@ struct Tally {
 async fn the_server_and_the_command_line_agree_on_whatever_somebody_writes() {
     let given = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = given("FIREDRILL_SEED").unwrap_or_else(|| now.as_secs());
+    let seed = given("FIREDRILL_SEED").unwrap_or(now.as_secs());
     let count = given("FIREDRILL_FILES").unwrap_or(300);
     let (changes, fields) = generated::size();
     println!("seed {seed}: {count} files of {changes} changes of {fields} fields");
