@@ -22,6 +22,7 @@ pub mod reaper;
 pub mod record;
 pub mod revisions;
 pub mod run;
+pub mod shared;
 pub mod sources;
 pub mod warnings;
 pub mod watched;

@@ -1,7 +1,10 @@
 //! Where a run stands, read off its facts. What is stored of it is for people who list runs; nothing here
 //! reads that.
 
-use crate::api::run::{ExperimentRunStatus, FactName, Guard};
+use crate::api::{
+    ExperimentRun,
+    run::{ExperimentRunStatus, FactName, Guard},
+};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +42,12 @@ pub fn read(status: &ExperimentRunStatus) -> Stage {
     } else {
         Stage::Waiting
     }
+}
+
+/// The stage of a run; one without a status waits.
+#[must_use]
+pub fn of_run(run: &ExperimentRun) -> Stage {
+    run.status.as_ref().map_or(Stage::Waiting, read)
 }
 
 /// The stage in a word for people, with the guard that is waited for.

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
+    api::DynamicObject,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -126,10 +127,12 @@ pub fn forget_notes(metadata: &mut ObjectMeta) {
     };
 }
 
-/// Runs the controller, which never ends; an object that could not be looked at is again after `pause`.
+/// Runs the controller, which never ends; an object that could not be looked at is again after `pause`. One that was to
+/// be looked at again and is not there any more is told to `gone`: no watch brings it.
 pub async fn run<K, C, F>(
     controller: Controller<Guarded<K>>,
     reconcile: impl FnMut(Arc<Guarded<K>>, Arc<C>) -> F,
+    gone: impl Fn(&ObjectRef<DynamicObject>),
     pause: Duration,
     context: Arc<C>,
 ) where
@@ -140,11 +143,8 @@ pub async fn run<K, C, F>(
         .run(reconcile, |_, _, _| Action::requeue(pause), context)
         .for_each(|outcome| async {
             match outcome {
-                Ok(_)
-                | Err(
-                    controller::Error::ObjectNotFound(_)
-                    | controller::Error::ReconcilerFailed(Error::Conflict(_), _),
-                ) => {}
+                Ok(_) | Err(controller::Error::ReconcilerFailed(Error::Conflict(_), _)) => {}
+                Err(controller::Error::ObjectNotFound(object)) => gone(&object),
                 Err(controller::Error::ReconcilerFailed(error, object)) => {
                     let reason = error.reason();
                     tracing::warn!(%object, %error, reason, "an object could not be looked at");
@@ -157,6 +157,8 @@ pub async fn run<K, C, F>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use http::{Request, Response};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::client::Body;
@@ -196,7 +198,7 @@ mod tests {
             std::future::ready(Ok::<_, Error>(Action::await_change()))
         };
         tokio::select! {
-            () = run(controller, look, Duration::from_secs(1), Arc::new(())) => panic!("it ended"),
+            () = run(controller, look, |_| {}, Duration::from_secs(1), Arc::new(())) => panic!("it ended"),
             () = informer.listed() => {}
         }
         let kept = informer.store.state();
@@ -210,5 +212,42 @@ mod tests {
         let mut kept: Vec<_> = kept.collect();
         kept.sort_by_key(|(is_good, _)| *is_good);
         assert_eq!(kept, [(false, bare("bad")), (true, bare("good"))]);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_when_it_is_to_be_looked_at_again_is_told() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "gone", "namespace": "shop", "uid": "u", "resourceVersion": "7"}});
+        let list = json!({"metadata": {"resourceVersion": "7"}, "items": [object]});
+        let ends = json!({"type": "DELETED", "object": object});
+        let watches = Arc::new(AtomicUsize::new(0));
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
+            let body = if is_watch { format!("{ends}\n") } else { list.to_string() };
+            let is_later = is_watch && watches.fetch_add(1, Ordering::Relaxed) > 0;
+            async move {
+                if is_later {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::io::Error>(Response::new(Body::from(body.into_bytes())))
+            }
+        });
+        let (_informer, feed) = informer::<ConfigMap>();
+        let api = Api::all(kube::Client::new(server, "default"));
+        let controller = feed.controller(api, watcher::Config::default(), |_| {});
+        let look = |_: Arc<Guarded<ConfigMap>>, _: Arc<()>| {
+            std::future::ready(Ok::<_, Error>(Action::requeue(Duration::from_millis(50))))
+        };
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let gone = move |object: &ObjectRef<DynamicObject>| {
+            told.send((object.namespace.clone(), object.name.clone())).unwrap();
+        };
+        let running = run(controller, look, gone, Duration::from_secs(1), Arc::new(()));
+        let heard = tokio::select! {
+            () = running => panic!("it ended"),
+            heard = heard.recv() => heard,
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nobody was told"),
+        };
+        assert_eq!(heard, Some((Some("shop".to_owned()), "gone".to_owned())));
     }
 }

@@ -39,7 +39,7 @@ pub async fn control(context: Arc<Context>, feed: Feed<Experiment>) {
     let experiments = Api::all(context.reads.clone());
     let controller = feed.controller(experiments, watcher::Config::default(), |_| {});
     let bounded = controller.with_config(Config::default().concurrency(AT_ONCE));
-    controller::run(bounded, reconcile, PAUSE, context).await;
+    controller::run(bounded, reconcile, |_| {}, PAUSE, context).await;
 }
 
 async fn reconcile(

@@ -10,7 +10,7 @@ mod visit;
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration as StdDuration,
 };
 
@@ -36,7 +36,10 @@ use crate::{
         turns::{self, After, Sighting, Turns},
     },
     faults::{Kind, Object},
-    shell::call::{Error, call},
+    shell::{
+        call::{Error, call},
+        shared::lock,
+    },
 };
 
 /// How long the controllers have to leave a broken template before somebody is told that they have not.
@@ -101,7 +104,7 @@ impl Reaper {
     }
 
     fn turns(&self) -> MutexGuard<'_, Turns> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.turns)
     }
 
     /// Lists the marked objects again and again.

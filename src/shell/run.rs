@@ -19,7 +19,11 @@ pub mod turns;
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use kube::{Api, runtime::watcher};
+use kube::{
+    Api,
+    api::DynamicObject,
+    runtime::{reflector::ObjectRef, watcher},
+};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
@@ -53,5 +57,9 @@ pub async fn control(
         .controller(api, config, history::forget_details)
         .reconcile_all_on(WatchStream::from_changes(lever).map(drop));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator is looking");
-    controller::run(controller, reconcile, PAUSE, context).await;
+    let known = context.clone();
+    let gone = move |run: &ObjectRef<DynamicObject>| {
+        known.registry.forget_named(run.namespace.as_deref().unwrap_or_default(), &run.name);
+    };
+    controller::run(controller, reconcile, gone, PAUSE, context).await;
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex as SyncMutex, PoisonError},
+    sync::{Arc, Mutex as SyncMutex},
 };
 
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use crate::{
     config::Endpoint,
     core::alerts::rules::Rule,
     detectors::{Question, Source, Told},
-    shell::net::Net,
+    shell::{net::Net, shared::lock},
 };
 
 /// Beyond so many bytes it takes less to hand an answer over than to let probes wait for it.
@@ -74,8 +74,7 @@ impl Checks {
     ) -> Result<Arc<Vec<Rule>>, String> {
         let wanted = Instant::now();
         let check = {
-            // A panic while the lock was held leaves whole values behind, so its poison means nothing.
-            let mut checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut checks = lock(&self.0);
             checks.entry(source.channel.name).or_default().clone()
         };
         let mut known = check.lock().await;

@@ -30,7 +30,7 @@ pub fn leaves_time(run: &ExperimentRun, plan: Option<&Plan>) -> bool {
 /// for those that start.
 #[must_use]
 pub fn is_to_start(run: &ExperimentRun) -> bool {
-    run.status.as_ref().map_or(Stage::Waiting, stage::read) == Stage::Waiting
+    stage::of_run(run) == Stage::Waiting
 }
 
 /// What was read for one run since something else was decided.
@@ -44,7 +44,7 @@ pub struct Pace {
 impl Pace {
     /// Until when that is not read for the run. Whatever ends a fault is never held up.
     pub fn pause(&mut self, need: Need, run: &ExperimentRun, now: Moment) -> Option<Moment> {
-        match run.status.as_ref().map_or(Stage::Waiting, stage::read) {
+        match stage::of_run(run) {
             Stage::Waiting | Stage::Intended | Stage::Injected => {
                 self.look(need, now, run.uid()).err()
             }

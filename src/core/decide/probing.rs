@@ -19,7 +19,7 @@ pub enum Probing {
 /// When this run sends its probes.
 #[must_use]
 pub fn probing(run: &ExperimentRun) -> Probing {
-    match run.status.as_ref().map_or(Stage::Waiting, stage::read) {
+    match stage::of_run(run) {
         Stage::Waiting => Probing::WhenThereIsRoom,
         Stage::Intended
         | Stage::Injected

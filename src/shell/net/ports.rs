@@ -10,12 +10,13 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::Range,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{ProbeError, name};
+use crate::shell::shared::lock;
 
 /// Below those that the kernel gives out and those of `NodePort` Services. At a hundred connections in a
 /// second to one address each is used again after 200 seconds.
@@ -46,8 +47,7 @@ impl Ports {
     }
 
     fn next(&self, address: SocketAddr) -> u16 {
-        // A panic while the lock was held leaves whole values behind, so its poison means nothing.
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = lock(&self.turns);
         if turns.len() >= ADDRESSES_MAX && !turns.contains_key(&address) {
             turns.clear();
         }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{sync::watch, task::AbortHandle};
@@ -18,7 +18,7 @@ use crate::{
         plan::{Plan, Problem},
         signals::Signals,
     },
-    shell::{clock::Clock, controller},
+    shell::{clock::Clock, controller, shared::lock},
 };
 
 /// What is kept per run, by UID.
@@ -161,6 +161,14 @@ impl Registry {
         lock(&self.0).remove(uid);
     }
 
+    /// Forgets the run of that namespace and name, which is gone, and ends its tasks.
+    pub fn forget_named(&self, namespace: &str, name: &str) {
+        lock(&self.0).retain(|_, entry| {
+            let (of_namespace, of_run) = &entry.lookout.run;
+            (of_namespace.as_str(), of_run.as_str()) != (namespace, name)
+        });
+    }
+
     /// Forgets every run and ends all tasks.
     pub fn forget_all(&self) {
         lock(&self.0).clear();
@@ -195,11 +203,6 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.stop_looking();
     }
-}
-
-/// A panic while the lock was held leaves whole values behind, so its poison means nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! deleted gives its address free, and the next one that gets it may be somebody else's.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use futures::StreamExt;
@@ -24,12 +24,17 @@ use crate::{
         cluster::reach,
         guards::probes::{self, Rate},
     },
-    shell::{call::CALL_TIMEOUT, net::ProbeError, watched::watched},
+    shell::{
+        call::CALL_TIMEOUT,
+        net::ProbeError,
+        shared::{Shared, lock},
+        watched::watched,
+    },
 };
 
 /// The namespaces whose Services are watched.
 #[derive(Default)]
-pub struct Services(Mutex<HashMap<String, Weak<NamespaceServices>>>);
+pub struct Services(Shared<NamespaceServices>);
 
 /// How many probes of one namespace are on their way at once: each holds a descriptor, of which others need some.
 const AT_ONCE: usize = 1024;
@@ -56,21 +61,17 @@ type Known = BTreeMap<String, Service>;
 impl Services {
     /// The Services of that namespace, watched once for all who ask.
     pub fn of(&self, reads: &Client, namespace: &str) -> Arc<NamespaceServices> {
-        // A panic while the lock was held leaves whole values behind, so its poison means nothing.
-        let mut watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        watches.retain(|_, watch| watch.strong_count() > 0);
-        if let Some(watch) = watches.get(namespace).and_then(Weak::upgrade) {
-            return watch;
-        }
-        let (sender, known) = watch::channel(None);
-        let task = tokio::spawn(follow(Api::namespaced(reads.clone(), namespace), sender));
-        let task = task.abort_handle();
-        let (namespace_name, turns) = (namespace.to_owned(), Semaphore::new(AT_ONCE));
-        let sent = Mutex::default();
-        let watch = NamespaceServices { namespace: namespace_name, known, turns, sent, task };
-        let watch = Arc::new(watch);
-        watches.insert(namespace.to_owned(), Arc::downgrade(&watch));
-        watch
+        self.0.of(namespace, || {
+            let (sender, known) = watch::channel(None);
+            let task = tokio::spawn(follow(Api::namespaced(reads.clone(), namespace), sender));
+            NamespaceServices {
+                namespace: namespace.to_owned(),
+                known,
+                turns: Semaphore::new(AT_ONCE),
+                sent: Mutex::default(),
+                task: task.abort_handle(),
+            }
+        })
     }
 }
 
@@ -97,7 +98,7 @@ impl NamespaceServices {
     /// What the runs of the namespace send.
     fn sent(&self) -> MutexGuard<'_, Rate> {
         // A panic while the lock was held leaves a whole value behind, so its poison means nothing.
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sent)
     }
 
     /// The address by which users reach that port of a Service now.

@@ -1,12 +1,11 @@
 //! How many runs start at once. What a run reads before it breaks something must be a second old at most, so that of
 //! hundreds that start side by side each would read again and again, and none would come to its injection in time.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::shell::shared::Shared;
 
 /// How many runs start at once.
 const AT_ONCE: usize = 16;
@@ -16,7 +15,7 @@ const IN_ONE_NAMESPACE: usize = 8;
 /// The runs that start, those that came first before others.
 pub struct Starts {
     all: Arc<Semaphore>,
-    namespaces: Mutex<HashMap<String, Weak<Semaphore>>>,
+    namespaces: Shared<Semaphore>,
 }
 
 /// That a run may start, until this is dropped.
@@ -27,29 +26,17 @@ pub struct Start {
 
 impl Default for Starts {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(AT_ONCE)), namespaces: Mutex::default() }
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), namespaces: Shared::default() }
     }
 }
 
 impl Starts {
     /// Waits until a run of that namespace may start; absent only where the process ends.
     pub async fn wait(&self, namespace: &str) -> Option<Start> {
-        let of_namespace = self.of(namespace).acquire_owned().await.ok()?;
+        let of_namespace = self.namespaces.of(namespace, || Semaphore::new(IN_ONE_NAMESPACE));
+        let of_namespace = of_namespace.acquire_owned().await.ok()?;
         let of_all = self.all.clone().acquire_owned().await.ok()?;
         Some(Start { _namespace: of_namespace, _all: of_all })
-    }
-
-    /// What the runs of one namespace share while any of them starts or waits for it.
-    fn of(&self, namespace: &str) -> Arc<Semaphore> {
-        // A panic while the lock was held leaves whole values behind, so its poison means nothing.
-        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = namespaces.get(namespace).and_then(Weak::upgrade) {
-            return known;
-        }
-        namespaces.retain(|_, known| known.strong_count() > 0);
-        let new = Arc::new(Semaphore::new(IN_ONE_NAMESPACE));
-        namespaces.insert(namespace.to_owned(), Arc::downgrade(&new));
-        new
     }
 }
 
@@ -78,7 +65,7 @@ mod tests {
         assert_eq!(start(&starts, "other", &mut held), 1, "whoever is done makes room");
         held.clear();
         assert_eq!(start(&starts, "shop", &mut held), IN_ONE_NAMESPACE);
-        assert_eq!(starts.namespaces.lock().unwrap().len(), 1, "nothing is kept of the others");
+        assert_eq!(starts.namespaces.names(), ["shop"], "nothing is kept of the others");
     }
 
     #[test]

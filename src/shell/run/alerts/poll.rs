@@ -1,9 +1,6 @@
 //! Asks each alert source once a second, for all runs that listen, and nobody while none does. An answer is read once.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-};
+use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::value::RawValue;
 use tokio::{
@@ -20,6 +17,7 @@ use crate::{
     shell::{
         context::Context,
         run::registry::Lookout,
+        shared::{Shared, lock},
         sources::{ask, beside},
     },
 };
@@ -33,8 +31,8 @@ const ALERTS_AT_ONCE: usize = 256;
 /// The polls that are under way, by the channel of their source, and whose turn it is to read.
 #[derive(Default)]
 pub struct Polls {
-    polls: Mutex<HashMap<&'static str, Weak<SourcePoll>>>,
-    turns: Mutex<HashMap<String, Weak<Turn>>>,
+    polls: Shared<SourcePoll>,
+    turns: Shared<Turn>,
 }
 
 /// Runs of one namespace read long answers one after the other, so that none takes more than one processor from others.
@@ -91,26 +89,15 @@ impl Polls {
         endpoint: Endpoint,
         lookout: &Arc<Lookout>,
     ) -> Listener {
-        let mut polls = lock(&self.polls);
-        let known = polls.get(source.channel.name).and_then(Weak::upgrade);
-        let poll = known.unwrap_or_else(|| {
-            let poll = SourcePoll::start(context.clone(), source, endpoint);
-            polls.insert(source.channel.name, Arc::downgrade(&poll));
-            poll
-        });
+        let start = || SourcePoll::start(context.clone(), source, endpoint);
+        let poll = self.polls.of(source.channel.name, start);
         let (ear, turn) = (poll.let_in(lookout.clone()), self.turn(&lookout.run.0));
         Listener { ear, turn, replies: poll.replies.clone(), _poll: poll }
     }
 
     /// By what the runs of that namespace take turns.
     pub(super) fn turn(&self, namespace: &str) -> Arc<Turn> {
-        let mut turns = lock(&self.turns);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        turns.get(namespace).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let turn = Arc::new(Turn::default());
-            turns.insert(namespace.to_owned(), Arc::downgrade(&turn));
-            turn
-        })
+        self.turns.of(namespace, Turn::default)
     }
 }
 
@@ -144,12 +131,12 @@ impl Listener {
 }
 
 impl SourcePoll {
-    fn start(context: Arc<Context>, source: &'static Source, endpoint: Endpoint) -> Arc<Self> {
+    fn start(context: Arc<Context>, source: &'static Source, endpoint: Endpoint) -> Self {
         let (sender, replies) = watch::channel(None);
         let listening = Arc::<Mutex<Listening>>::default();
         let asking = Asking { context, source, endpoint, listening: Arc::clone(&listening) };
         let task = tokio::spawn(asking.go_on(sender)).abort_handle();
-        Arc::new(Self { listening, replies, task })
+        Self { listening, replies, task }
     }
 
     fn let_in(&self, lookout: Arc<Lookout>) -> Arc<Ear> {
@@ -255,9 +242,4 @@ struct Rules {
     known: Arc<Vec<Rule>>,
     /// The newest of those who listened then.
     asked_for: Option<u64>,
-}
-
-/// A panic while the lock was held leaves whole values behind, so its poison means nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
