@@ -98,6 +98,15 @@ pub async fn reconcile(
                     return Ok(Action::await_change());
                 }
             },
+            // Somebody took the finalizer off while it was looked at: its probes and polls end now, not at the next look.
+            Err(error) if error.code() == Some(404) => {
+                let live = read(&context, &run.metadata).await?;
+                if live.is_some_and(|live| live.run.uid() == run.uid()) {
+                    return Err(error);
+                }
+                context.registry.forget(run.uid());
+                return Ok(Action::await_change());
+            }
             Err(error) => return Err(error),
         }
     }
