@@ -26,13 +26,16 @@ fn since_injection(run: &ExperimentRun, now: Timestamp) -> Duration {
     now.duration_since(injected).try_into().unwrap()
 }
 
-/// The second in which the last pod became ready, by its kubelet, from the injection on.
+/// Users are served again between these two, from the injection on: from the second in which the first pod became
+/// ready, by its kubelet, to the end of that of the last one and the second that kube-proxy may need.
 async fn ready_after(ground: &Ground, run: &ExperimentRun) -> (Duration, Duration) {
     let conditions =
         ground.pods().await.into_iter().flat_map(|pod| pod.status.unwrap().conditions.unwrap());
     let ready = conditions.filter(|condition| condition.type_ == "Ready");
-    let second = ready.map(|ready| ready.last_transition_time.unwrap().0).max().unwrap();
-    (since_injection(run, second), since_injection(run, second + Duration::from_secs(1)))
+    let mut seconds: Vec<_> = ready.map(|ready| ready.last_transition_time.unwrap().0).collect();
+    seconds.sort();
+    let (first, last) = (seconds[0], seconds[seconds.len() - 1]);
+    (since_injection(run, first), since_injection(run, last + Duration::from_secs(2)))
 }
 
 /// Whether the bounds can hold what happened between these two.
