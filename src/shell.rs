@@ -1,5 +1,6 @@
 //! The only part that talks to the world: it observes, asks `core` what to do, does it, records it.
 
+pub mod answers;
 pub mod call;
 pub mod clients;
 pub mod clock;

@@ -56,7 +56,7 @@ part "refusals" tests/cluster/refusals.sh
 mkdir -p "$logs"
 yielding release 15 tests/build.sh # what the demo waits for goes before what is awaited last
 yielding licences-and-simulation 19 sh -c 'tests/dependencies.sh && tests/simulation.sh'
-beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm'
+beside programs sh -c 'tests/cluster/build.sh && tests/cluster/build.sh helm matchers'
 part "what needs no cluster" tests/check.sh
 step "build"
 # Its path, as cargo would wait for what else is being built.
@@ -67,6 +67,8 @@ print(*(line["executable"] for line in lines if line.get("executable") and line[
 firedrill=$PWD/target/debug/firedrill
 step "cluster"
 finished programs
+part "matchers beside Alertmanager" env ALERTMANAGER_MATCHERS="$BIN/matchers" \
+  cargo test --locked --test matchers -- --nocapture
 part "cluster" tests/cluster/up.sh
 part "chart" tests/cluster/chart.sh
 on_cluster() { # SUITE THREADS
@@ -122,6 +124,8 @@ on_cluster monitoring 1
 finished readme
 step "the demo, interrupted and called again"
 undisturbed part "demo, again" tests/demo-again.sh
+step "a hostile neighbour, a sample"
+undisturbed part "neighbours, a sample" tests/neighbours.sh --sample
 step "the hard days of another cluster"
 part "no trace" tests/cluster/no-trace.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"

@@ -13,10 +13,11 @@ use kube::{
 };
 use tower::{BoxError, ServiceBuilder, retry::RetryLayer};
 
+use super::answers::{Turns, shortened};
 use crate::api::names;
 
 /// Two clients for a process that stays: one for reads and watches, which tries again by itself, and
-/// one for writes, which never does.
+/// one for writes, which never does; of both the answers are [shortened].
 ///
 /// # Errors
 /// When the connection cannot be set up.
@@ -28,7 +29,8 @@ pub fn pair(cluster: &Config) -> kube::Result<(Client, Client)> {
     patient.headers.push((http::header::USER_AGENT, agent));
     let mut strict = patient.clone();
     strict.default_retry = false;
-    Ok((client(patient)?, client(strict)?))
+    let turns = Turns::default();
+    Ok((shortened(&client(patient)?, &turns), shortened(&client(strict)?, &turns)))
 }
 
 /// kube's own client, but for connections that send at once what they are given (`TCP_NODELAY`). Else

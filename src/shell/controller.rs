@@ -4,7 +4,6 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
     api::DynamicObject,
@@ -21,10 +20,6 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::{guarded::Guarded, watched::watched};
 use crate::shell::call::Error;
-
-/// Objects per answer of a list, which are in memory as a whole before what is kept of each is left: one can be of
-/// 1.5 MB, as much as etcd takes.
-const PAGE: u32 = 8;
 
 /// What a controller can look after.
 pub trait Watchable:
@@ -91,40 +86,20 @@ impl<K> Heard<K> {
 
 impl<K: Watchable> Feed<K> {
     /// The controller that looks at an object when it changes and when somebody asks for it; what is kept of
-    /// an object in memory is what `slim` leaves, and of its metadata what [`forget_notes`] does.
+    /// an object in memory is what `slim` leaves.
     pub fn controller(
         self,
         api: Api<Guarded<K>>,
         config: watcher::Config,
         slim: fn(&mut K),
     ) -> Controller<Guarded<K>> {
-        let slim = move |object: &mut Guarded<K>| {
-            forget_notes(object.meta_mut());
-            object.0.iter_mut().for_each(slim);
-        };
+        let slim = move |object: &mut Guarded<K>| object.0.iter_mut().for_each(slim);
         let (reader, writer) = self.store;
-        let objects = watched(api, config.page_size(PAGE)).map(Ok).modify(slim);
+        let objects = watched(api, config).map(Ok).modify(slim);
         let objects = objects.reflect(writer).applied_objects();
         Controller::for_stream(objects, reader)
             .reconcile_on(UnboundedReceiverStream::new(self.requests))
     }
-}
-
-/// Leaves of an object's metadata by what it is known, what a write of ours carries, and whether it is to go. The rest
-/// is other people's notes, however long. None of them can get lost by that: a write says what it changes, and never
-/// how the object is as a whole.
-pub fn forget_notes(metadata: &mut ObjectMeta) {
-    let whole = std::mem::take(metadata);
-    *metadata = ObjectMeta {
-        name: whole.name,
-        namespace: whole.namespace,
-        uid: whole.uid,
-        resource_version: whole.resource_version,
-        generation: whole.generation,
-        deletion_timestamp: whole.deletion_timestamp,
-        finalizers: whole.finalizers,
-        ..ObjectMeta::default()
-    };
 }
 
 /// Runs the controller, which never ends; an object that could not be looked at is again after `pause`. One that was to
@@ -167,17 +142,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn of_what_is_watched_no_notes_are_kept_and_few_objects_are_read_at_once() {
-        let object = |name: &str, data: Value| {
-            let metadata = json!({
-                "name": name, "namespace": "shop", "uid": "u", "resourceVersion": "7", "generation": 3,
-                "deletionTimestamp": "2026-11-24T10:00:00Z", "finalizers": ["a.example/first"],
-                "creationTimestamp": "2026-11-24T09:00:00Z", "labels": {"team": "a"},
-                "annotations": {"note": "long"}, "managedFields": [{"manager": "kubectl"}],
-                "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "o"}],
-            });
-            json!({"metadata": metadata, "data": data})
-        };
+    async fn what_is_kept_of_an_object_is_what_its_controller_leaves() {
+        let object = |name: &str, data: Value| json!({"metadata": {"name": name, "namespace": "shop"}, "data": data});
         let objects = [object("good", json!({"k": "v"})), object("bad", json!("no map"))];
         let list = json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": "7"}, "items": objects});
         let server = tower::service_fn(move |request: Request<Body>| {
@@ -187,13 +153,12 @@ mod tests {
                 if query.contains("watch=true") {
                     std::future::pending::<()>().await;
                 }
-                assert!(query.contains("limit=8"), "{query}");
                 Ok::<_, std::io::Error>(Response::new(Body::from(list.into_bytes())))
             }
         });
         let (informer, feed) = informer::<ConfigMap>();
         let api = Api::all(kube::Client::new(server, "default"));
-        let controller = feed.controller(api, watcher::Config::default(), |_| {});
+        let controller = feed.controller(api, watcher::Config::default(), |map| map.data = None);
         let look = |_: Arc<Guarded<ConfigMap>>, _: Arc<()>| {
             std::future::ready(Ok::<_, Error>(Action::await_change()))
         };
@@ -202,16 +167,10 @@ mod tests {
             () = informer.listed() => {}
         }
         let kept = informer.store.state();
-        let kept = kept.iter().map(|object| (object.0.is_ok(), json!(object.meta())));
-        let bare = |name: &str| {
-            json!({
-                "name": name, "namespace": "shop", "uid": "u", "resourceVersion": "7", "generation": 3,
-                "deletionTimestamp": "2026-11-24T10:00:00Z", "finalizers": ["a.example/first"],
-            })
-        };
-        let mut kept: Vec<_> = kept.collect();
-        kept.sort_by_key(|(is_good, _)| *is_good);
-        assert_eq!(kept, [(false, bare("bad")), (true, bare("good"))]);
+        let data = kept.iter().map(|object| object.0.as_ref().ok().map(|map| map.data.is_some()));
+        let mut data: Vec<_> = data.collect();
+        data.sort_unstable();
+        assert_eq!(data, [None, Some(false)]);
     }
 
     #[tokio::test]

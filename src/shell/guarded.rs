@@ -8,12 +8,9 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error},
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// An object, or what is known of one that this version cannot read.
-///
-/// Who wrote which field when is left out of its metadata before anything is read: whoever may change an object may
-/// write that too, and an instant that this version cannot read would make the list of all of them unreadable.
 #[derive(Clone, Debug)]
 pub struct Guarded<K>(pub Result<K, Unreadable>);
 
@@ -23,16 +20,18 @@ pub struct Unreadable(pub ObjectMeta);
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Value::deserialize(deserializer)?;
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
+        #[derive(Deserialize)]
+        struct Known {
+            #[serde(default)]
+            metadata: ObjectMeta,
         }
-        if let Ok(read) = K::deserialize(&object) {
+        // As text, as it may have to be read twice: values of it would take many times its memory.
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        if let Ok(read) = serde_json::from_str(text.get()) {
             return Ok(Self(Ok(read)));
         }
-        let metadata = object.get_mut("metadata").map(Value::take).unwrap_or_default();
-        let metadata = serde_json::from_value(metadata).map_err(D::Error::custom)?;
-        Ok(Self(Err(Unreadable(metadata))))
+        let known: Known = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        Ok(Self(Err(Unreadable(known.metadata))))
     }
 }
 
@@ -68,28 +67,20 @@ impl<K: Resource> Resource for Guarded<K> {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
-    fn neither_a_body_nor_a_note_of_who_wrote_what_makes_the_others_unreadable() {
-        let metadata = |name: &str, written: &str| {
-            let written = json!([{"manager": "m", "operation": "Update", "time": written}]);
-            json!({"name": name, "managedFields": written})
-        };
-        let (then, beyond) = ("2026-11-24T10:00:00Z", "9999-12-31T23:59:59Z");
-        let objects = json!([
-            {"metadata": metadata("good", then), "data": {"k": "v"}},
-            {"metadata": metadata("noted", beyond), "data": {"k": "v"}},
-            {"metadata": metadata("bad", then), "data": "no map"},
-            {"metadata": metadata("bad-and-noted", beyond), "data": "no map"},
-        ]);
-        let read: Vec<Guarded<ConfigMap>> = serde_json::from_value(objects).unwrap();
-        let read = read.iter().map(|one| (one.meta().name.as_deref().unwrap(), one.0.is_ok()));
-        assert_eq!(
-            read.collect::<Vec<_>>(),
-            [("good", true), ("noted", true), ("bad", false), ("bad-and-noted", false)]
-        );
+    fn a_body_that_cannot_be_read_makes_no_other_unreadable() {
+        let object = |name: &str, data: Value| json!({"metadata": {"name": name}, "data": data});
+        let objects = [object("good", json!({"k": "v"})), object("bad", json!("no map"))];
+        let list = json!(objects).to_string();
+        let read: Vec<Guarded<ConfigMap>> = serde_json::from_str(&list).unwrap();
+        let from_values: Vec<Guarded<ConfigMap>> = serde_json::from_value(json!(objects)).unwrap();
+        for read in [read, from_values] {
+            let read = read.iter().map(|one| (one.meta().name.as_deref().unwrap(), one.0.is_ok()));
+            assert_eq!(read.collect::<Vec<_>>(), [("good", true), ("bad", false)]);
+        }
     }
 }

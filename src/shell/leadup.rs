@@ -3,9 +3,8 @@
 //!
 //! No Secret is read, and of a `ConfigMap` only the metadata.
 
-use std::{collections::BTreeSet, pin::pin, time::Duration};
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
-use futures::StreamExt;
 use k8s_openapi::{
     api::{
         apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet},
@@ -16,7 +15,10 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::ListParams, core::Selector};
 
-use super::list::{self, PAGE};
+use super::{
+    answers::with_managed_fields,
+    reader::{Part, Reader as Pages},
+};
 use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
@@ -29,15 +31,19 @@ use crate::{
 
 /// How long all reads together may take; what is not read by then is left out.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Pages of events that are read at most.
-const EVENT_PAGES: usize = 10;
+/// Events that are read at most.
+const EVENTS_MAX: usize = 5_000;
+/// Revisions of one workload that are kept at most; fifty times what a Deployment keeps of its own accord.
+const REVISIONS_MAX: usize = 500;
 /// Workloads, `ConfigMap`s and Services that are looked at, each.
 const OBJECTS_MAX: usize = 16;
 
 /// Collects what led up to `run` and what happened in `period`.
 pub async fn collect(client: &Client, run: &ExperimentRun, period: &Period) -> LeadUp {
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
-    let mut reader = Reader { client: client.clone(), namespace, sources: Sources::default() };
+    let client = with_managed_fields(client);
+    let pages = Pages::new(client.clone());
+    let mut reader = Reader { client, pages, namespace, sources: Sources::default() };
     if tokio::time::timeout(TOTAL_TIMEOUT, reader.read(run)).await.is_err() {
         reader
             .sources
@@ -49,6 +55,7 @@ pub async fn collect(client: &Client, run: &ExperimentRun, period: &Period) -> L
 
 struct Reader {
     client: Client,
+    pages: Pages,
     namespace: String,
     sources: Sources,
 }
@@ -101,16 +108,26 @@ impl Reader {
         let Ok(selector) = Selector::try_from(workload.selector.clone()) else {
             return;
         };
-        let params = ListParams::default().labels_from(&selector).limit(PAGE);
-        let read = call("list the revisions", self.api::<K>().list(&params)).await;
-        let Some(found) = self.keep(what, read) else {
-            return;
-        };
+        let (api, params) = (self.api::<K>(), ListParams::default().labels_from(&selector));
         let uid = workload.metadata.uid.as_deref().unwrap_or_default();
-        let revisions = found.items.into_iter().map(Into::into);
-        self.sources
-            .revisions
-            .extend(revisions.filter(|revision: &Revision| revision.owner == uid));
+        let (mut found, mut are_more) = (Vec::new(), false);
+        let take = |revision: K| {
+            let revision: Revision = revision.into();
+            are_more = found.len() == REVISIONS_MAX;
+            if are_more {
+                return ControlFlow::Break(());
+            }
+            found.extend(Some(revision).filter(|revision| revision.owner == uid));
+            ControlFlow::Continue(())
+        };
+        let wanted = (Part::Typed, params);
+        let read =
+            self.pages.list_until("list the revisions", api.resource_url(), wanted, take).await;
+        self.keep(what, read);
+        self.sources.revisions.extend(found);
+        if are_more {
+            self.sources.unread.push(format!("more than {REVISIONS_MAX} of {what}"));
+        }
     }
 
     async fn services(&mut self, spec: Option<&ExperimentSpec>) {
@@ -138,10 +155,7 @@ impl Reader {
     }
 
     async fn autoscalers(&mut self) {
-        let params = ListParams::default().limit(PAGE);
-        let read =
-            call("list the autoscalers", self.api::<HorizontalPodAutoscaler>().list(&params)).await;
-        let found = self.keep("the autoscalers", read).map(|found| found.items).unwrap_or_default();
+        let api = self.api::<HorizontalPodAutoscaler>();
         let workloads = &self.sources.workloads;
         let scales = |scaler: &HorizontalPodAutoscaler| {
             let target = scaler.spec.as_ref().map(|spec| &spec.scale_target_ref);
@@ -149,26 +163,35 @@ impl Reader {
                 target.map(|target| format!("{}/{}", target.kind.to_lowercase(), target.name));
             workloads.iter().any(|workload| Some(&workload.source) == target.as_ref())
         };
-        let found: Vec<_> = found.into_iter().filter(scales).collect();
+        let (mut found, wanted) = (Vec::new(), (Part::Typed, ListParams::default()));
+        let take = |scaler| found.extend(Some(scaler).filter(scales));
+        let read = self.pages.list("list the autoscalers", api.resource_url(), wanted, take).await;
+        self.keep("the autoscalers", read);
         self.sources.autoscalers = found;
     }
 
     /// Page by page, keeping only what is about the target.
     async fn events(&mut self, journal: &Journal) {
         let subjects = Subjects::of(&self.sources, &journal.victims);
-        let api = self.api::<Event>();
-        let mut pages = pin!(list::pages("list the events", &api, ListParams::default()));
-        for _ in 0..EVENT_PAGES {
-            let Some(read) = pages.next().await else { return };
-            let Some(page) = self.keep("the events", read) else { return };
-            let oldest = page.items.iter().filter_map(leadup::event_at).min();
-            self.sources.oldest_event = self.sources.oldest_event.into_iter().chain(oldest).min();
-            self.sources.events.extend(page.items.into_iter().filter(|event| subjects.hold(event)));
-            if list::token(&page.metadata).is_none() {
-                return;
+        let (api, wanted) = (self.api::<Event>(), (Part::Typed, ListParams::default()));
+        let (mut found, mut oldest, mut count, mut are_more) = (Vec::new(), None, 0, false);
+        let take = |event: Event| {
+            are_more = count == EVENTS_MAX;
+            if are_more {
+                return ControlFlow::Break(());
             }
+            count += 1;
+            oldest = oldest.into_iter().chain(leadup::event_at(&event)).min();
+            found.extend(Some(event).filter(|event| subjects.hold(event)));
+            ControlFlow::Continue(())
+        };
+        let read = self.pages.list_until("list the events", api.resource_url(), wanted, take).await;
+        self.keep("the events", read);
+        self.sources.events.extend(found);
+        self.sources.oldest_event = oldest;
+        if are_more {
+            self.sources.unread.push(format!("more than {EVENTS_MAX} events"));
         }
-        self.sources.unread.push(format!("more than {} events", EVENT_PAGES * PAGE as usize));
     }
 
     fn api<K: Namespaced>(&self) -> Api<K> {

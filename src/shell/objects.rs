@@ -89,7 +89,7 @@ pub async fn marked(
     let objects = api(reader.client(), kind, namespace);
     let wanted = (Part::Metadata, ListParams::default().labels(names::FAULT));
     let take = |marked: Marked| take(Object { kind, value: json!(marked) });
-    reader.list("list marked objects", objects.resource_url(), wanted, take).await
+    reader.list("list marked objects", objects.resource_url(), wanted, take).await.map(drop)
 }
 
 /// What `take` makes of one object, which is not in memory any longer than that; absent where it is gone.

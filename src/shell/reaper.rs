@@ -264,7 +264,7 @@ impl Reaper {
             uids.insert(run.metadata.uid);
         };
         match self.visitor.reader.list("list the runs", url, wanted, take).await {
-            Ok(()) => Runs::Known(uids),
+            Ok(_) => Runs::Known(uids),
             Err(error) if error.code() == Some(404) => Runs::Known(BTreeSet::new()),
             Err(error) => {
                 tracing::warn!(%error, "the runs cannot be listed; only deadlines count");

@@ -82,7 +82,7 @@ async fn each(reader: &Reader, object: &Object, mut take: impl FnMut(Object)) ->
             take(found);
         }
     };
-    reader.list("list the revisions", &url, wanted, of_fault).await
+    reader.list("list the revisions", &url, wanted, of_fault).await.map(drop)
 }
 
 /// A revision of `object` that carries a fault's annotations.

@@ -16,6 +16,10 @@ use serde::de::DeserializeOwned;
 /// How long one watch lasts before it is taken up again, in seconds; the server may end it earlier.
 pub const WATCH_SECONDS: u32 = 60;
 
+/// Objects per answer of a list, which are in memory as a whole before what is kept of each is left: one can be of
+/// 1.5 MB, as much as etcd takes.
+const PAGE: u32 = 8;
+
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// With as much again at random, so that an API server that comes back is not met by all at once.
@@ -38,7 +42,7 @@ where
         .with_jitter()
         .without_max_times();
     let path = api.resource_url().to_owned();
-    watcher(api, config.timeout(WATCH_SECONDS))
+    watcher(api, config.timeout(WATCH_SECONDS).page_size(PAGE))
         .backoff(ExponentialBackoff::from(pauses))
         .filter_map(move |event| {
             let event = event.inspect_err(
@@ -67,7 +71,9 @@ mod tests {
         let list = json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": "1"}, "items": []});
         let news = json!({"type": "ADDED", "object": {"metadata": {"name": "settings", "resourceVersion": "2"}}});
         let server = tower::service_fn(move |request: Request<Body>| {
-            let watches = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+            let query = request.uri().query().unwrap_or_default();
+            let watches = query.contains("watch=true");
+            assert!(watches || query.contains("limit=8"), "{query}");
             let answer = if watches { format!("{news}\n") } else { list.to_string() };
             std::future::ready(if watches && began.elapsed() < OUTAGE {
                 Err(std::io::Error::other("connection refused"))

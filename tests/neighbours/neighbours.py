@@ -57,6 +57,7 @@ ATTACKS = [
     Attack("22.6", "lengths of time that nobody can hold", "13 runs that never complete", objects.durations, True),
     Attack("22.7", "statuses that nobody can judge", "6 runs never complete; one status written 1,348 times a minute", garbage.unjudgeable, True),
     Attack("22.8", "200 waiting runs with 250 kB of annotations", "reaper 173 MB; operator 122 MB at its start", objects.waiting_runs),
+    Attack("22.9", "a run whose managedFields nobody can read", "the watch of all runs failed for ever", objects.unreadable),
 ]
 
 

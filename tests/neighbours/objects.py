@@ -5,8 +5,8 @@ from cluster import Api, at, eventually, get, must
 from ground import LARGE, broken_after, created, experiment, experiment_object, finished, refusals, run, waiting
 from marks import ended_in_time
 
-# Twenty matchers in 261 characters; compiled, each takes 11 KiB where classes are of ASCII, and 350 where they are not.
-GREEDY = "{" + ",".join([r'a=~"\w{200}"'] * 20) + "}"
+# Twenty matchers in 281 characters; compiled, each takes 11 KiB where classes are of ASCII, and 350 where they are not.
+GREEDY = "{" + ",".join([r'a=~"\\w{200}"'] * 20) + "}"
 # Of these the last one is longer than the API server itself can hold.
 ENDLESS = ("277778h", "999999h999999h", "999999h999999h999999h")
 
@@ -47,6 +47,27 @@ def waiting_runs(here):
     eventually("the end of all runs", 120, lambda: not Api().ask("GET", f"{path}?limit=1")["items"])
     return (f"an operator that starts beside them begins a run of another tenant's after {after:.1f} s; {said}; all are deleted "
             f"{time.time() - began:.0f} s after somebody deletes them at once")
+
+
+def unreadable(here):
+    """A run that the API server takes and no client can read: an instant of its `managedFields` has no place on the
+    calendar of most of them. All runs of the cluster are heard by one watch."""
+    body = run("unreadable", waits())
+    fields = {"f:spec": {"f:experiment": {}}}
+    body["metadata"]["managedFields"] = [{
+        "manager": "m", "operation": "Update", "apiVersion": body["apiVersion"], "time": "9999-12-31T23:59:59Z",
+        "fieldsType": "FieldsV1", "fieldsV1": fields}]
+    created(here, "experimentruns", [body])
+    there = get("experimentruns", here.namespace, "unreadable")["metadata"]["managedFields"]
+    must(any(one["time"].startswith("9999") for one in there), f"the API server has mended managedFields: {there}")
+    after = broken_after()
+    here.operator.replace()
+    again = broken_after()
+    ended = finished(here.namespace, "unreadable")
+    Api().ask("DELETE", at("experimentruns", here.namespace, "unreadable"))
+    eventually("the end of the run", 30, lambda: not Api().ask("GET", at("experimentruns", here.namespace))["items"])
+    return (f"another tenant's run begins after {after:.1f} s, and beside an operator that starts then after {again:.1f} s; "
+            f"{ended['verdict']}: {ended['summary']}")
 
 
 def durations(here):

@@ -38,6 +38,7 @@ use crate::{
         call::{Error, call},
         context::Context,
         guarded::Guarded,
+        reader::{Part, Reader},
     },
 };
 
@@ -181,11 +182,12 @@ async fn pods(
     scope: &Scope,
 ) -> Result<(Vec<Pod>, String), Error> {
     let pods: Api<KubePod> = Api::namespaced(context.reads.clone(), namespace);
-    let listed =
-        call("list the target's pods", pods.list(&ListParams::default().labels(&scope.selector)))
-            .await?;
-    let found = listed.items.iter().filter(|pod| scope.owns(pod)).map(read_pod).collect();
-    Ok((found, listed.metadata.resource_version.unwrap_or_default()))
+    let (url, selected) = (pods.resource_url(), ListParams::default().labels(&scope.selector));
+    let mut found = Vec::new();
+    let take = |pod: KubePod| found.extend(scope.owns(&pod).then(|| read_pod(&pod)));
+    let reader = Reader::new(context.reads.clone());
+    let version = reader.list("list the target's pods", url, (Part::Typed, selected), take).await?;
+    Ok((found, version))
 }
 
 /// What the rules need to know of a pod.
@@ -295,6 +297,9 @@ pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Er
     let runs: Api<Guarded<ExperimentRun>> = Api::namespaced(context.reads.clone(), namespace);
     // Finished runs are kept, and grow in number.
     let under_way = ListParams::default().fields("status.completionTime=");
-    let listed = call("list the runs", runs.list(&under_way)).await?;
-    Ok(listed.items.iter().filter_map(|run| run.0.as_ref().ok()).filter_map(Rival::of).collect())
+    let mut rivals = Vec::new();
+    let take = |run: Guarded<ExperimentRun>| rivals.extend(run.0.ok().as_ref().and_then(Rival::of));
+    let reader = Reader::new(context.reads.clone());
+    reader.list("list the runs", runs.resource_url(), (Part::Typed, under_way), take).await?;
+    Ok(rivals)
 }

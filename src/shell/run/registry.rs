@@ -18,7 +18,7 @@ use crate::{
         plan::{Plan, Problem},
         signals::Signals,
     },
-    shell::{clock::Clock, controller, shared::lock},
+    shell::{clock::Clock, shared::lock},
 };
 
 /// What is kept per run, by UID.
@@ -66,8 +66,7 @@ pub struct Memory {
 
 impl Memory {
     /// Keeps the run as it was just written or read.
-    pub fn keep(&mut self, mut run: ExperimentRun) {
-        controller::forget_notes(&mut run.metadata);
+    pub fn keep(&mut self, run: ExperimentRun) {
         self.latest = Some(run);
     }
 }

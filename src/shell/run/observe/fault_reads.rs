@@ -1,7 +1,10 @@
 //! Reads what a fault that changes fields looks at: its object, what a rollout left behind, the
 //! policy that blocks an egress, the dependency's endpoints, and whether a reaper lives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use k8s_openapi::{
     api::{
@@ -14,7 +17,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client, ResourceExt,
     api::ListParams,
-    core::{Selector, SelectorExt},
+    core::{PartialObjectMeta, Selector, SelectorExt},
 };
 use serde_json::{Value, json};
 
@@ -32,7 +35,7 @@ use crate::{
         call::{Error, call},
         context::Context,
         lease, objects,
-        reader::Reader,
+        reader::{Part, Reader},
         revisions,
     },
 };
@@ -141,14 +144,15 @@ async fn target_pods(
         serde_json::from_value(spec["selector"].clone()).map_err(|error| error.to_string())?
     };
     let selected = Selector::try_from(selector.clone()).map_err(|error| error.to_string())?;
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let params = ListParams::default().labels_from(&selected);
-    let listed = call("list the target's pods", pods.list_metadata(&params)).await;
-    let listed = listed.map_err(|error| error.to_string())?;
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let wanted = (Part::Metadata, ListParams::default().labels_from(&selected));
     let template = &spec["template"]["metadata"]["labels"];
-    let made = serde_json::from_value(template.clone()).ok();
-    let living = listed.items.into_iter().map(|pod| pod.metadata.labels.unwrap_or_default());
-    Ok((selector, living.chain(made).collect()))
+    let mut pods: Vec<Labels> = serde_json::from_value(template.clone()).ok().into_iter().collect();
+    let take = |pod: PartialObjectMeta<Pod>| pods.push(pod.metadata.labels.unwrap_or_default());
+    let reader = Reader::new(client.clone());
+    let listed = reader.list("list the target's pods", api.resource_url(), wanted, take).await;
+    listed.map_err(|error| error.to_string())?;
+    Ok((selector, pods))
 }
 
 /// The policy of somebody else that restricts the egress of one of these pods.
@@ -159,10 +163,19 @@ async fn restricting(
     pods: &[Labels],
 ) -> Result<Option<String>, String> {
     let policies: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace);
-    let listed = call("list the NetworkPolicies", policies.list(&ListParams::default())).await;
-    let listed = listed.map_err(|error| error.to_string())?;
-    let bars = |policy: &&NetworkPolicy| policy.name_any() != own && restricts(policy, pods);
-    Ok(listed.items.iter().find(bars).map(ResourceExt::name_any))
+    let mut found = None;
+    let take = |policy: NetworkPolicy| {
+        if policy.name_any() == own || !restricts(&policy, pods) {
+            return ControlFlow::Continue(());
+        }
+        found = Some(policy.name_any());
+        ControlFlow::Break(())
+    };
+    let (url, wanted) = (policies.resource_url(), (Part::Typed, ListParams::default()));
+    let reader = Reader::new(client.clone());
+    let listed = reader.list_until("list the NetworkPolicies", url, wanted, take).await;
+    listed.map_err(|error| error.to_string())?;
+    Ok(found)
 }
 
 /// Whether a policy restricts the egress of one of these pods. Each has labels beside those of the workload's
@@ -186,17 +199,16 @@ async fn blocked_service(client: &Client, namespace: &str, name: &str) -> Result
     }
     let pairs: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let listed = call(
-        "list the dependency's pods",
-        pods.list(&ListParams::default().labels(&pairs.join(","))),
-    )
-    .await;
-    let listed = listed.map_err(|error| error.to_string())?;
-    let pod_addresses = listed.items.into_iter().flat_map(|pod| {
-        pod.status.and_then(|status| status.pod_ips).unwrap_or_default().into_iter().map(|ip| ip.ip)
-    });
+    let wanted = (Part::Typed, ListParams::default().labels(&pairs.join(",")));
     let own = service.cluster_ips.unwrap_or_default().into_iter().filter(|ip| ip != "None");
-    let addresses: BTreeSet<String> = own.chain(pod_addresses).collect();
+    let mut addresses: BTreeSet<String> = own.collect();
+    let take = |pod: Pod| {
+        let found = pod.status.and_then(|status| status.pod_ips).unwrap_or_default();
+        addresses.extend(found.into_iter().map(|ip| ip.ip));
+    };
+    let reader = Reader::new(client.clone());
+    let listed = reader.list("list the dependency's pods", pods.resource_url(), wanted, take).await;
+    listed.map_err(|error| error.to_string())?;
     Ok(Blocked::Service { selector, addresses })
 }
 
@@ -226,15 +238,17 @@ fn ready_replicas(object: &Changeable) -> Option<usize> {
 async fn ready_endpoints(client: &Client, namespace: &str, service: &str) -> Option<usize> {
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
     let label = format!("kubernetes.io/service-name={service}");
-    let params = ListParams::default().labels(&label);
-    let listed = call("list the endpoints", slices.list(&params)).await.ok()?;
-    let ready = |slice: &EndpointSlice| {
+    let (url, wanted) =
+        (slices.resource_url(), (Part::Typed, ListParams::default().labels(&label)));
+    let mut ready = 0;
+    let take = |slice: EndpointSlice| {
         let is_ready = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
             endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
         };
-        slice.endpoints.iter().filter(is_ready).count()
+        ready += slice.endpoints.iter().filter(is_ready).count();
     };
-    Some(listed.items.iter().map(ready).sum())
+    Reader::new(client.clone()).list("list the endpoints", url, wanted, take).await.ok()?;
+    Some(ready)
 }
 
 /// When a reaper last renewed its lease.

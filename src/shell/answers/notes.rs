@@ -1,0 +1,361 @@
+//! Leaves out of objects, as JSON that comes in pieces, the notes that others may make long and nobody here reads.
+
+/// What is kept of the metadata of each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Only those fields are kept, beside `managedFields`; `None` for all of them.
+    pub fields: Option<&'static [&'static str]>,
+    /// Who wrote which field when is kept up to so many bytes.
+    pub managed_fields: usize,
+}
+
+/// A container whose keys are looked at; every other value is kept or dropped as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// An answer: an object, a list of them, or an event of a watch, of which there can be many.
+    Answer,
+    /// The objects of a list.
+    Items,
+    /// An object of a list or of an event.
+    Object,
+    Metadata,
+}
+
+/// A container that is open, and whether anything in it was kept.
+struct Open {
+    place: Place,
+    has_members: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Drop,
+    /// Kept if it is not too long.
+    Hold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before an answer.
+    Outside,
+    /// In what is no JSON object: all of it is kept.
+    Foreign,
+    /// Before a member of the innermost open container, or its end.
+    Member,
+    Key(Text),
+    Colon(Fate, Option<Place>),
+    /// Before the value of a key.
+    Value(Fate, Option<Place>),
+    /// In a value, that many containers deep.
+    Inside {
+        fate: Fate,
+        depth: usize,
+        text: Text,
+    },
+}
+
+/// Whether a byte stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    No,
+    Yes,
+    /// After a backslash.
+    Escaped,
+}
+
+impl Text {
+    /// After that byte.
+    const fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Yes, b'\\') => Self::Escaped,
+            (Self::Escaped, _) => Self::Yes,
+            (Self::No, b'"') => Self::Yes,
+            (Self::Yes, b'"') => Self::No,
+            (same, _) => same,
+        }
+    }
+}
+
+/// Reads answers as the API server writes them, which it does without a space, and gives what is kept.
+pub struct Notes {
+    kept: Kept,
+    state: State,
+    open: Vec<Open>,
+    key: Vec<u8>,
+    held: Vec<u8>,
+}
+
+impl Notes {
+    pub const fn new(kept: Kept) -> Self {
+        Self { kept, state: State::Outside, open: Vec::new(), key: Vec::new(), held: Vec::new() }
+    }
+
+    /// What is kept of these bytes, which go on where the ones before ended.
+    pub fn strip(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            self.step(*byte, &mut out);
+        }
+        out
+    }
+
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        match self.state {
+            State::Outside if byte == b'{' => self.enter(Place::Answer, byte, out),
+            State::Outside => {
+                out.push(byte);
+                if !byte.is_ascii_whitespace() {
+                    self.state = State::Foreign;
+                }
+            }
+            State::Foreign => out.push(byte),
+            State::Member => self.member(byte, out),
+            State::Key(text) => match text.after(byte) {
+                Text::No => {
+                    let (fate, place) = self.judge();
+                    self.state = State::Colon(fate, place);
+                }
+                after => {
+                    self.key.push(byte);
+                    self.state = State::Key(after);
+                }
+            },
+            State::Colon(fate, place) => {
+                self.state = State::Value(fate, place);
+                self.write_key(fate, out);
+            }
+            State::Value(_, Some(place)) if byte == place.opening() => self.enter(place, byte, out),
+            State::Value(fate, _) => self.begin(fate, byte, out),
+            State::Inside { fate, depth, text } => self.inside((fate, depth, text), byte, out),
+        }
+    }
+
+    fn enter(&mut self, place: Place, byte: u8, out: &mut Vec<u8>) {
+        self.open.push(Open { place, has_members: false });
+        self.state = State::Member;
+        out.push(byte);
+    }
+
+    fn member(&mut self, byte: u8, out: &mut Vec<u8>) {
+        let is_list = self.place() == Some(Place::Items);
+        match byte {
+            b',' => {}
+            b'}' | b']' => {
+                out.push(byte);
+                self.open.pop();
+                self.state = if self.open.is_empty() { State::Outside } else { State::Member };
+            }
+            b'{' if is_list => {
+                self.separate(out);
+                self.enter(Place::Object, byte, out);
+            }
+            _ if is_list => {
+                self.separate(out);
+                self.begin(Fate::Keep, byte, out);
+            }
+            b'"' => {
+                self.key.clear();
+                self.state = State::Key(Text::Yes);
+            }
+            _ => {}
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.open.last().map(|open| open.place)
+    }
+
+    /// What becomes of the value of this key, and what is looked at in it.
+    fn judge(&self) -> (Fate, Option<Place>) {
+        let key = self.key.as_slice();
+        match (self.place(), key) {
+            (Some(Place::Answer | Place::Object), b"metadata") => {
+                (Fate::Keep, Some(Place::Metadata))
+            }
+            (Some(Place::Answer), b"items") => (Fate::Keep, Some(Place::Items)),
+            (Some(Place::Answer), b"object") => (Fate::Keep, Some(Place::Object)),
+            (Some(Place::Metadata), b"managedFields") if self.kept.managed_fields > 0 => {
+                (Fate::Hold, None)
+            }
+            (Some(Place::Metadata), b"managedFields") => (Fate::Drop, None),
+            (Some(Place::Metadata), _) => {
+                let fields = self.kept.fields;
+                let is_kept =
+                    fields.is_none_or(|fields| fields.iter().any(|field| field.as_bytes() == key));
+                (if is_kept { Fate::Keep } else { Fate::Drop }, None)
+            }
+            _ => (Fate::Keep, None),
+        }
+    }
+
+    fn write_key(&mut self, fate: Fate, out: &mut Vec<u8>) {
+        let key = [b"\"", self.key.as_slice(), b"\":"].concat();
+        match fate {
+            Fate::Keep => {
+                self.separate(out);
+                out.extend(key);
+            }
+            Fate::Hold => self.held = key,
+            Fate::Drop => {}
+        }
+    }
+
+    /// Writes the comma before all members but the first.
+    fn separate(&mut self, out: &mut Vec<u8>) {
+        let Some(open) = self.open.last_mut() else { return };
+        if std::mem::replace(&mut open.has_members, true) {
+            out.push(b',');
+        }
+    }
+
+    fn begin(&mut self, fate: Fate, byte: u8, out: &mut Vec<u8>) {
+        let depth = usize::from(matches!(byte, b'{' | b'['));
+        self.state = State::Inside { fate, depth, text: Text::No.after(byte) };
+        self.write(fate, byte, out);
+    }
+
+    fn inside(&mut self, (fate, depth, text): (Fate, usize, Text), byte: u8, out: &mut Vec<u8>) {
+        let after = text.after(byte);
+        let deeper = match byte {
+            b'{' | b'[' if text == Text::No => depth + 1,
+            // After a number or a word, with the end of what it stands in.
+            b'}' | b']' | b',' if text == Text::No && depth == 0 => {
+                self.end(fate, out);
+                return self.member(byte, out);
+            }
+            b'}' | b']' if text == Text::No => depth - 1,
+            _ => depth,
+        };
+        self.write(fate, byte, out);
+        self.state = State::Inside { fate, depth: deeper, text: after };
+        let is_text = text != Text::No;
+        if deeper == 0 && after == Text::No && (is_text || depth > 0) {
+            self.end(fate, out);
+        }
+    }
+
+    fn write(&mut self, fate: Fate, byte: u8, out: &mut Vec<u8>) {
+        match fate {
+            Fate::Keep => out.push(byte),
+            Fate::Hold if self.held.len() <= self.kept.managed_fields => self.held.push(byte),
+            Fate::Hold | Fate::Drop => {}
+        }
+    }
+
+    /// After a value.
+    fn end(&mut self, fate: Fate, out: &mut Vec<u8>) {
+        self.state = State::Member;
+        let held = std::mem::take(&mut self.held);
+        if fate == Fate::Hold && held.len() <= self.kept.managed_fields {
+            self.separate(out);
+            out.extend(held);
+        }
+    }
+}
+
+impl Place {
+    const fn opening(self) -> u8 {
+        if matches!(self, Self::Items) { b'[' } else { b'{' }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const FEW: Kept =
+        Kept { fields: Some(&["name", "resourceVersion", "continue"]), managed_fields: 0 };
+    const ALL: Kept = Kept { fields: None, managed_fields: 0 };
+
+    /// What is kept of an answer, whatever pieces it comes in.
+    #[track_caller]
+    fn stripped(kept: Kept, answer: &str) -> String {
+        let whole = String::from_utf8(Notes::new(kept).strip(answer.as_bytes())).unwrap();
+        for length in [1, 2, 3, 7, 64] {
+            let mut notes = Notes::new(kept);
+            let pieces = answer.as_bytes().chunks(length).flat_map(|piece| notes.strip(piece));
+            assert_eq!(String::from_utf8(pieces.collect()).unwrap(), whole, "{length}");
+        }
+        whole
+    }
+
+    /// An object whose notes are all that others write, with texts that look like JSON.
+    fn object(name: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "K",
+            "metadata": {
+                "annotations": {"a": "}],\\\"{", "managedFields": "mine"},
+                "finalizers": [], "generation": 3, "labels": {},
+                "managedFields": [{"time": "9999-12-31T23:59:59Z", "fieldsV1": {"f:a": {"k:{\"x\":\"]\"}": {}}}}],
+                "name": name, "resourceVersion": "7",
+            },
+            "spec": {"template": {"metadata": {"managedFields": [1], "annotations": {"kept": "yes"}}},
+                "metadata": {"managedFields": 1}, "items": [{"metadata": {"managedFields": 2}}], "text": "\\"},
+            "status": null,
+        })
+    }
+
+    fn few(name: &str) -> Value {
+        let mut object = object(name);
+        object["metadata"] = json!({"name": name, "resourceVersion": "7"});
+        object
+    }
+
+    fn all(name: &str) -> Value {
+        let mut object = object(name);
+        object["metadata"].as_object_mut().unwrap().remove("managedFields");
+        object
+    }
+
+    #[test]
+    fn of_each_object_of_an_answer_its_own_metadata_alone_is_shortened() {
+        for (kept, expected) in [(FEW, few as fn(&str) -> Value), (ALL, all)] {
+            assert_eq!(stripped(kept, &object("a").to_string()), expected("a").to_string());
+            let list = |of: fn(&str) -> Value| json!({"items": [of("a"), of("b")], "kind": "List", "metadata": {"continue": "c", "resourceVersion": "9"}});
+            assert_eq!(stripped(kept, &list(object).to_string()), list(expected).to_string());
+            let events = |of: fn(&str) -> Value| {
+                let event = |name| json!({"type": "ADDED", "object": of(name)});
+                format!("{}\n{}\n", event("a"), event("b"))
+            };
+            assert_eq!(stripped(kept, &events(object)), events(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_or_has_nothing_to_leave_out_stays_as_it_is() {
+        for answer in [
+            "",
+            "\n",
+            "ok",
+            "[{\"metadata\":{\"managedFields\":[]}}]",
+            "{}",
+            "{\"items\":[]}",
+            "{\"items\":null}",
+            "{\"items\":[1,\"a,]\",[2],null]}",
+            "{\"metadata\":null,\"code\":404}",
+            "{\"metadata\":{}}",
+            r#"{"a\\\"\\\\":{"b\\":1},"metadata":{"name":"\\"}}"#,
+            "{\"metadata\":\"managedFields\"}",
+            "{\"a\":-1.5e3,\"b\":true}\n",
+        ] {
+            assert_eq!(stripped(FEW, answer), answer);
+            assert_eq!(stripped(ALL, answer), answer);
+        }
+    }
+
+    #[test]
+    fn who_wrote_what_is_kept_up_to_a_bound() {
+        let whole = object("a").to_string();
+        let length = object("a")["metadata"]["managedFields"].to_string().len();
+        let kept = |managed_fields| Kept { managed_fields, ..ALL };
+        let key = "\"managedFields\":".len();
+        assert_eq!(stripped(kept(key + length), &whole), whole);
+        assert_eq!(stripped(kept(key + length - 1), &whole), all("a").to_string());
+        let first = r#"{"metadata":{"managedFields":[],"name":"a"}}"#;
+        assert_eq!(stripped(kept(100), first), first);
+        assert_eq!(stripped(ALL, first), r#"{"metadata":{"name":"a"}}"#);
+    }
+}
