@@ -178,7 +178,8 @@ mod tests {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "gone", "namespace": "shop", "uid": "u", "resourceVersion": "7"}});
         let list = json!({"metadata": {"resourceVersion": "7"}, "items": [object]});
-        let ends = json!({"type": "DELETED", "object": object});
+        // As the API server writes it: an event's type comes first.
+        let ends = format!(r#"{{"type":"DELETED","object":{object}}}"#);
         let watches = Arc::new(AtomicUsize::new(0));
         let server = tower::service_fn(move |request: Request<Body>| {
             let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");

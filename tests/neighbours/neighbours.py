@@ -58,6 +58,7 @@ ATTACKS = [
     Attack("22.7", "statuses that nobody can judge", "6 runs never complete; one status written 1,348 times a minute", garbage.unjudgeable, True),
     Attack("22.8", "200 waiting runs with 250 kB of annotations", "reaper 173 MB; operator 122 MB at its start", objects.waiting_runs),
     Attack("22.9", "a run whose managedFields nobody can read", "the watch of all runs failed for ever", objects.unreadable),
+    Attack("22.10", "a target of 200 pods with 250 kB of annotations", "not measured", objects.large_target),
 ]
 
 

@@ -2,7 +2,7 @@
 import time
 
 from cluster import Api, at, eventually, get, must
-from ground import LARGE, broken_after, created, experiment, experiment_object, finished, refusals, run, waiting
+from ground import LARGE, apply, broken_after, created, deployment, experiment, experiment_object, finished, refusals, run, waiting
 from marks import ended_in_time
 
 # Twenty matchers in 281 characters; compiled, each takes 11 KiB where classes are of ASCII, and 350 where they are not.
@@ -47,6 +47,21 @@ def waiting_runs(here):
     eventually("the end of all runs", 120, lambda: not Api().ask("GET", f"{path}?limit=1")["items"])
     return (f"an operator that starts beside them begins a run of another tenant's after {after:.1f} s; {said}; all are deleted "
             f"{time.time() - began:.0f} s after somebody deletes them at once")
+
+
+def large_target(here):
+    """A target of 200 pods with as many annotations as there may be, which run nowhere, and three runs that look at it."""
+    pods = deployment("large", replicas=200)
+    pods["spec"]["template"]["metadata"]["annotations"] = LARGE
+    pods["spec"]["template"]["spec"]["nodeSelector"] = {"nowhere": "true"}
+    apply(here.namespace, pods)
+    count = f"/api/v1/namespaces/{here.namespace}/pods?labelSelector=app%3Dlarge&limit=1"
+    eventually("200 pods", 120, lambda: Api().ask("GET", count)["metadata"].get("remainingItemCount") == 199)
+    names = [f"large{number}" for number in range(3)]
+    created(here, "experimentruns", [run(name, experiment("large"), startWithin="10s") for name in names])
+    ended = [finished(here.namespace, name) for name in names]
+    must(all("0 of 200" in one["summary"] for one in ended), f"a run ends by {ended[0]['summary']}")
+    return f"{ended[0]['verdict']}: {ended[0]['summary']}"
 
 
 def unreadable(here):

@@ -18,6 +18,8 @@ use crate::{
 const GENERATED: &str = "xxxxx";
 /// How many bytes all annotations of an object have at most, with their keys.
 const ANNOTATIONS: usize = 256 * 1024;
+/// How many finalizers an object of ours has at most, by the policy `firedrill-finalizers`.
+const FINALIZERS: usize = 16;
 
 /// Every problem of an object's metadata; `namespaced` says whether the object is in a namespace.
 #[must_use]
@@ -183,6 +185,10 @@ fn finalizers(metadata: &Node) -> Vec<Problem> {
             let path = format!("metadata.finalizers[{index}]");
             problems.push(wrong(&path, item, misnamed(text, "a finalizer")));
         }
+    }
+    if items.len() > FINALIZERS {
+        let help = format!("has {}, and at most {FINALIZERS} are allowed", items.len());
+        problems.push(problem("wrong length", "metadata.finalizers", items[0].place, help));
     }
     let both = ["orphan", "foregroundDeletion"];
     if both.iter().all(|name| items.iter().any(|item| item.text() == Some(*name))) {

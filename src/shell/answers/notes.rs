@@ -69,8 +69,7 @@ impl Text {
     const fn after(self, byte: u8) -> Self {
         match (self, byte) {
             (Self::Yes, b'\\') => Self::Escaped,
-            (Self::Escaped, _) => Self::Yes,
-            (Self::No, b'"') => Self::Yes,
+            (Self::Escaped, _) | (Self::No, b'"') => Self::Yes,
             (Self::Yes, b'"') => Self::No,
             (same, _) => same,
         }

@@ -214,16 +214,6 @@ mod tests {
         core::{guards::abort::tests::plan, signals::pods::tests::at},
     };
 
-    #[test]
-    fn what_is_kept_of_a_run_that_was_written_has_no_notes_of_others() {
-        let mut run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
-        run.metadata.annotations = Some([("note".to_owned(), "long".to_owned())].into());
-        let mut memory = Memory::default();
-        memory.keep(run.clone());
-        run.metadata.annotations = None;
-        assert_eq!(memory.latest, Some(run));
-    }
-
     #[tokio::test]
     async fn runs_of_the_same_spec_share_one_plan_for_as_long_as_one_of_them_is_looked_at() {
         let registry = Registry::default();

@@ -317,6 +317,27 @@ async fn the_lever_names_nobody_but_who_pulls_it() {
 }
 
 #[tokio::test]
+async fn an_object_has_no_more_finalizers_than_somebody_may_wait_for() {
+    let ground = Ground::bare("finalizers", json!({})).await;
+    let person = Identity::person("patient").await;
+    bind(&ground, "patient", "edit", &user("patient")).await;
+    granted(&person, &ground, "create", "experiments").await;
+    let path = format!(
+        "apis/firedrill.dev/v1alpha1/namespaces/{}/experiments?dryRun=All",
+        ground.namespace
+    );
+    let with = |count: usize| {
+        let mut experiment = resource("Experiment", "patient", spec());
+        let finalizers: Vec<_> = (0..count).map(|number| format!("a.example/{number}")).collect();
+        experiment["metadata"]["finalizers"] = json!(finalizers);
+        experiment
+    };
+    assert!(person.create(&path, &with(16)).await.is_done());
+    let refusal = "metadata.finalizers: has 17, and at most 16 are allowed";
+    assert!(person.create(&path, &with(17)).await.is_refusal(refusal));
+}
+
+#[tokio::test]
 async fn no_aggregated_role_starts_runs() {
     let ground = Ground::bare("roles", json!({})).await;
     let mut tally = Tally::default();

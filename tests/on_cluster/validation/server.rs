@@ -55,6 +55,9 @@ pub fn fields(status: &Status) -> Vec<String> {
         let field = rest.split([' ', ':']).next().unwrap_or_default();
         fields.push(format!("metadata{field}"));
     }
+    if let Some((_, told)) = message.split_once("denied request: ") {
+        fields.extend(told.split_once(": ").map(|(field, _)| field.to_owned()));
+    }
     if message.starts_with("namespaces \"") {
         fields.push("metadata.namespace".to_owned());
     }

@@ -330,11 +330,15 @@ pub const AROUND: &[(&str, &str)] = &[
     ("/metadata/managedFields", r#"[{"extra": 1}]"#),
 ];
 
-/// What is too long to stand in a list: annotations at their bound and beyond.
+/// What is too long to stand in a list: annotations and finalizers at their bounds and beyond.
 pub fn large() -> Vec<(&'static str, String)> {
-    let of =
+    let notes =
         |length: usize| ("/metadata/annotations", format!(r#"{{"a": "{}"}}"#, "x".repeat(length)));
-    vec![of(262_143), of(262_144)]
+    let finalizers = |count: usize| {
+        let names: Vec<_> = (0..count).map(|number| format!("a.example/{number}")).collect();
+        ("/metadata/finalizers", serde_json::json!(names).to_string())
+    };
+    vec![notes(262_143), notes(262_144), finalizers(16), finalizers(17)]
 }
 
 /// What the value of a schema is changed into.
