@@ -5,11 +5,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-cleanup() { kubectl delete namespace quiet --ignore-not-found --wait=false >/dev/null 2>&1 || true; }
+cleanup() { kubectl delete namespaces -l firedrill-neighbours --wait=false >/dev/null 2>&1 || true; }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 tests/cluster/up.sh >/dev/null
-tests/cluster/shop.sh payments
+kubectl delete namespaces -l firedrill-neighbours >/dev/null
 tests/cluster/operator.sh
 mkdir -p target/evidence
-PYTHONPATH=tests/neighbours tests/cluster/shell.sh python3 tests/fuzz/port.py target/evidence/fuzz-port.json "${1:-100000}" "${2:-$RANDOM$RANDOM}"
+PYTHONPATH=tests/neighbours tests/cluster/shell.sh python3 tests/fuzz/fuzz_port.py target/evidence/fuzz-port.json "${1:-100000}" "${2:-$RANDOM$RANDOM}"

@@ -6,7 +6,7 @@ import os
 import time
 
 from cluster import Api, Refused, at, eventually, get, kubectl, must
-from ground import created, experiment, fact, run, status, waits
+from ground import changed, created, experiment, fact, run, status, waits
 
 # How often the status of a run may be written to which nothing happens.
 WRITES = 20
@@ -14,18 +14,7 @@ WRITES = 20
 
 def overwritten(here, name, change):
     """Puts in place of a run's status what `change` makes of it."""
-    api, path = Api(), at("experimentruns", here.namespace, name)
-
-    def put():
-        found = api.ask("GET", path)
-        change(found["status"])
-        try:
-            return api.ask("PUT", f"{path}/status", found)
-        except Refused as refused:
-            if refused.status != 409:
-                raise
-            return None
-    eventually(f"a status of {name} that is taken", 10, put)
+    changed(at("experimentruns", here.namespace, name), lambda found: change(found["status"]), part="/status")
 
 
 def garbage():
@@ -45,7 +34,7 @@ def garbage():
         "injected-without-plan": seen("injected"),
         "journaled-without-plan": seen("journaled"),
         "both-without-plan": seen("journaled", "injected"),
-        "for-ever": seen("journaled", "injected", plan={"spec": experiment(), "deadline": "9999-12-31T23:59:59Z"}),
+        "for-ever": seen("journaled", "injected", plan={"spec": experiment(), "deadline": "8999-12-31T23:59:59Z"}),
         "probes-at-the-maximum": seen("journaled", "injected", plan={"spec": experiment(), "deadline": soon}, impact=largest),
     }
 

@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import json
 import subprocess
+import threading
 import time
 
 from cluster import Api, Refused, at, eventually, get, kubectl, must, seconds
@@ -11,17 +12,39 @@ from pods import Pod
 # Who attacks, and the namespace of the tenant who must not notice it.
 MALLORY, QUIET = "mallory", "neighbours-quiet"
 SHOP, PAUSE = "registry.local/shop:1", "registry.local/pause:3.10"
+# Another tenant's run begins at most so much later than the slowest one without an attack, in seconds: two turns of the
+# operator's loop. An attack costs the API server time too, so that each of the calls until an injection may take as long as
+# the creation of the run took there.
+LATER, CALLS = 2.0, 10
 # As many annotations as an object may have.
 LARGE = {"note": "x" * 250_000}
 
 
 @dataclasses.dataclass
 class Here:
-    """Where an attack takes place: mallory's namespace, firedrill's pods, and the API server's audit log."""
+    """Where an attack takes place: mallory's namespace, firedrill's pods, the API server's audit log, and how soon a run of
+    the other tenant's begins after another operator has started, without an attack."""
     namespace: str
     operator: Pod
     reaper: Pod
     audit: str
+    restart: float
+    # Held by whoever starts a run of the other tenant's: two of them would wait for each other.
+    other_tenant: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+    def other_run(self):
+        """How soon a run of the other tenant's begins."""
+        with self.other_tenant:
+            return broken_after()
+
+    def restarted(self):
+        """Puts another operator in the place of this one; how soon a run of the other tenant's begins then."""
+        with self.other_tenant:
+            self.operator.replace()
+            begun = broken_after()
+        must(begun.is_soon(self.restart),
+             f"beside an operator that starts a run of another tenant's begins after {begun.after:.1f} s, without an attack after {self.restart:.1f} s")
+        return begun.after
 
 
 def created(here, kind, bodies):
@@ -39,6 +62,20 @@ def refusals(here, kind, bodies):
         except Refused as refused:
             words.append(str(refused))
     return words
+
+
+def changed(path, change, user=None, part=""):
+    """Puts in place of an object, or of a part of it, what `change` makes of it, whoever else writes it."""
+    def put():
+        found = Api().ask("GET", path)
+        change(found)
+        try:
+            return Api(user).ask("PUT", path + part, found)
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            return None
+    return eventually(f"a change of {path} that is taken", 10, put)
 
 
 def apply(namespace, *objects):
@@ -139,13 +176,25 @@ def waiting(here, count, spec=None, annotations=None):
     fact(here.namespace, f"w{count - 1}", "accepted")
 
 
+@dataclasses.dataclass
+class Begun:
+    """How long it took from the creation of a run of the other tenant's to its injection, and the creation alone, in seconds."""
+    after: float
+    created: float
+
+    def is_soon(self, slowest):
+        """Whether nobody has to notice an attack by it, where without one it takes that long at most."""
+        return self.after <= slowest + LATER + CALLS * self.created
+
+
 def broken_after(limit=60):
-    """How long it takes from the creation of a run of the other tenant's to its injection, in seconds."""
+    """Creates a run of the other tenant's and says how soon it begins."""
     api, name, began = Api(), f"other-{time.time_ns()}", time.time()
     api.ask("POST", at("experimentruns", QUIET), run(name, experiment()))
+    created_after = time.time() - began
     try:
         injected = fact(QUIET, name, "injected", limit)
         finished(QUIET, name)
     finally:
         Api().ask("DELETE", at("experimentruns", QUIET, name))
-    return seconds(injected["at"]) - began
+    return Begun(seconds(injected["at"]) - began, created_after)

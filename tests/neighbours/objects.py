@@ -1,8 +1,9 @@
 """Attacks by what stands in objects of firedrill's own: large texts, many notes, lengths of time that nobody can hold."""
+import functools
 import time
 
-from cluster import Api, at, eventually, get, must
-from ground import LARGE, apply, broken_after, created, deployment, experiment, experiment_object, finished, refusals, run, waiting
+from cluster import Api, at, eventually, get, kubectl, must
+from ground import LARGE, MALLORY, apply, changed, created, deployment, experiment, experiment_object, finished, refusals, run, waiting, waits
 from marks import ended_in_time
 
 # Twenty matchers in 281 characters; compiled, each takes 11 KiB where classes are of ASCII, and 350 where they are not.
@@ -32,16 +33,14 @@ def experiments(here):
     """300 Experiments with as many annotations as there may be, and an operator that starts then."""
     created(here, "experiments", [experiment_object(f"e{number}", experiment(), LARGE) for number in range(300)])
     eventually("Ready of the last Experiment", 60, lambda: condition(here.namespace, "e299", "Ready"))
-    here.operator.replace()
-    return f"an operator that starts beside them begins a run of another tenant's after {broken_after():.1f} s"
+    return f"an operator that starts beside them begins a run of another tenant's after {here.restarted():.1f} s"
 
 
 def waiting_runs(here):
     """200 waiting runs with as many annotations as there may be; an operator that starts then, the reaper, and the end of
     all of them at once."""
     waiting(here, 200, annotations=LARGE)
-    here.operator.replace()
-    after, said = broken_after(), ended_in_time()
+    after, said = here.restarted(), ended_in_time()
     began, path = time.time(), at("experimentruns", here.namespace)
     Api().ask("DELETE", path)
     eventually("the end of all runs", 120, lambda: not Api().ask("GET", f"{path}?limit=1")["items"])
@@ -50,39 +49,46 @@ def waiting_runs(here):
 
 
 def large_target(here):
-    """A target of 200 pods with as many annotations as there may be, which run nowhere, and three runs that look at it."""
-    pods = deployment("large", replicas=200)
+    """A target of 100 pods with as many annotations as there may be, which run nowhere, and twenty runs that look at it."""
+    pods = deployment("large", replicas=100)
     pods["spec"]["template"]["metadata"]["annotations"] = LARGE
     pods["spec"]["template"]["spec"]["nodeSelector"] = {"nowhere": "true"}
     apply(here.namespace, pods)
-    count = f"/api/v1/namespaces/{here.namespace}/pods?labelSelector=app%3Dlarge&limit=1"
-    eventually("200 pods", 120, lambda: Api().ask("GET", count)["metadata"].get("remainingItemCount") == 199)
-    names = [f"large{number}" for number in range(3)]
-    created(here, "experimentruns", [run(name, experiment("large"), startWithin="10s") for name in names])
+    count = ("-n", here.namespace, "get", "deployment", "large", "-o", "jsonpath={.status.replicas}")
+    eventually("100 pods", 120, lambda: kubectl(*count) == "100")
+    names = [f"large{number}" for number in range(20)]
+    created(here, "experimentruns", [run(name, experiment("large"), dryRun=True) for name in names])
     ended = [finished(here.namespace, name) for name in names]
-    must(all("0 of 200" in one["summary"] for one in ended), f"a run ends by {ended[0]['summary']}")
     return f"{ended[0]['verdict']}: {ended[0]['summary']}"
 
 
-def unreadable(here):
-    """A run that the API server takes and no client can read: an instant of its `managedFields` has no place on the
-    calendar of most of them. All runs of the cluster are heard by one watch."""
-    body = run("unreadable", waits())
-    fields = {"f:spec": {"f:experiment": {}}}
-    body["metadata"]["managedFields"] = [{
-        "manager": "m", "operation": "Update", "apiVersion": body["apiVersion"], "time": "9999-12-31T23:59:59Z",
-        "fieldsType": "FieldsV1", "fieldsV1": fields}]
-    created(here, "experimentruns", [body])
-    there = get("experimentruns", here.namespace, "unreadable")["metadata"]["managedFields"]
-    must(any(one["time"].startswith("9999") for one in there), f"the API server has mended managedFields: {there}")
-    after = broken_after()
-    here.operator.replace()
-    again = broken_after()
-    ended = finished(here.namespace, "unreadable")
-    Api().ask("DELETE", at("experimentruns", here.namespace, "unreadable"))
-    eventually("the end of the run", 30, lambda: not Api().ask("GET", at("experimentruns", here.namespace))["items"])
-    return (f"another tenant's run begins after {after:.1f} s, and beside an operator that starts then after {again:.1f} s; "
-            f"{ended['verdict']}: {ended['summary']}")
+def foreign_fields(here):
+    """Objects whose `managedFields` name an instant that most clients cannot read, or are of 1.1 MB, which as values take
+    sixty times as much. All runs of the cluster are heard by one watch, and all Experiments by another."""
+    deep = functools.reduce(lambda below, _: {"f:a": below}, range(60), {})
+    large = {"f:metadata": {"f:annotations": {f"f:k{number}": deep for number in range(2000)}}}
+    for name, written in {"instant": claim({"f:spec": {"f:owner": {}}}, "9999-12-31T23:59:59Z"), "large": claim(large)}.items():
+        created(here, "experiments", [experiment_object(name, waits())])
+        created(here, "experimentruns", [run(name, waits())])
+        for kind in ("experiments", "experimentruns"):
+            claimed(here.namespace, kind, name, written)
+    after, again = here.other_run().after, here.restarted()
+    for name in ("instant", "large"):
+        Api().ask("DELETE", at("experimentruns", here.namespace, name))
+    eventually("the end of the runs", 30, lambda: not Api().ask("GET", at("experimentruns", here.namespace))["items"])
+    return f"another tenant's run begins after {after:.1f} s, and beside an operator that starts then after {again:.1f} s; mallory's can be deleted"
+
+
+def claim(fields, when="2026-01-01T00:00:00Z"):
+    """What an object says of who wrote these fields of it."""
+    return {"manager": "m", "operation": "Update", "apiVersion": "firedrill.dev/v1alpha1", "time": when, "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+def claimed(namespace, kind, name, written):
+    """Mallory writes that into an object, beside what the operator writes into it."""
+    there = changed(at(kind, namespace, name), lambda found: found["metadata"]["managedFields"].append(written), MALLORY)
+    there = there["metadata"]["managedFields"]
+    must(any(one["manager"] == "m" and one["time"] == written["time"] for one in there), "the API server has mended managedFields")
 
 
 def durations(here):

@@ -28,10 +28,15 @@ def notification(names, namespace):
     return json.dumps({"version": "4", "alerts": [alert(name, namespace, now) for name in names]}, separators=(",", ":"))
 
 
+def token():
+    """The one that Alertmanager shows."""
+    with open(f"{os.environ['STATE']}/mon/token", encoding="utf-8") as file:
+        return file.read().strip()
+
+
 def notify(body):
     """What the port answers to who has the token; 0 where it does not."""
-    with open(f"{os.environ['STATE']}/mon/token", encoding="utf-8") as file:
-        headers = {"Authorization": f"Bearer {file.read().strip()}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
     connection = http.client.HTTPConnection(*PORT, timeout=30)
     try:
         # The answer may be there before all of the body is sent.

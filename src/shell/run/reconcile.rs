@@ -35,6 +35,9 @@ use crate::{
     },
 };
 
+/// So long after its end a run that is being deleted is not heard of any more, and is forgotten.
+const GONE_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// No run needs more steps than this in one go.
 pub const STEPS_MAX: usize = 16;
 
@@ -76,10 +79,12 @@ pub async fn reconcile(
             }
             Ok(Step::Over) => {
                 entry.stop_looking();
-                if run.metadata.deletion_timestamp.is_some() {
-                    context.registry.forget(run.uid());
-                }
-                return Ok(Action::await_change());
+                // Until then it is known that nothing is left to do, whatever of its last changes is still heard.
+                return Ok(if run.metadata.deletion_timestamp.is_some() {
+                    Action::requeue(GONE_AFTER)
+                } else {
+                    Action::await_change()
+                });
             }
             Ok(Step::Refused(words)) => {
                 let subject = Subject::Unjudgeable(words);

@@ -145,6 +145,8 @@ impl Registry {
 
     /// Begins to keep something about the run with this UID.
     pub fn insert(&self, uid: &str, lookout: Lookout, subject: Subject) -> Arc<Entry> {
+        // One of the same name is gone: somebody has created this one anew.
+        self.forget_named(&lookout.run.0, &lookout.run.1);
         let entry = Arc::new(Entry {
             lookout: Arc::new(lookout),
             subject,
@@ -218,8 +220,8 @@ mod tests {
     async fn runs_of_the_same_spec_share_one_plan_for_as_long_as_one_of_them_is_looked_at() {
         let registry = Registry::default();
         let spec = plan(&json!({"abortOn": [r#"{a=~"b|c"}"#]})).spec;
-        let run = ExperimentRun::new("r", ExperimentRunSpec::of("e"));
         let open = |uid: &str, spec: &ExperimentSpec| {
+            let run = ExperimentRun::new(uid, ExperimentRunSpec::of("e"));
             let plan = registry.plan(spec).unwrap();
             let signals = Signals::new(Some(spec), at(0.0));
             let lookout =

@@ -1,8 +1,9 @@
 """Sends requests of every shape to the operator's port while runs are under way, and prints what was answered.
 
-usage: port.py EVIDENCE REQUESTS SEED     (inside the cluster's network, with tests/neighbours on the path)
+usage: fuzz_port.py EVIDENCE REQUESTS SEED     (inside the cluster's network, with tests/neighbours on the path)
 """
 import collections
+import datetime
 import gzip
 import itertools
 import json
@@ -13,14 +14,17 @@ import sys
 import threading
 import time
 
-from ground import PORT, QUIET, Pod, alert, broken_after, kubectl, notify, opened, token
+import port
+from cluster import kubectl
+from ground import QUIET, broken_after, opened, stands
+from pods import Pod
 
 EVIDENCE, REQUESTS, SEED = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 # Fewer than one peer may have, so that there is room for who asks beside them.
 WORKERS = 16
 # How long an answer is waited for; where the request itself says that more is to come, hardly.
 PATIENCE, IMPATIENCE = 20, 0.02
-TOKEN = token().encode()
+TOKEN = port.token().encode()
 METHODS = [b"POST"] * 12 + [b"GET", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE", b"post", b"", b"\x16\x03\x01", b"PRI"]
 PATHS = [b"/v1/alertmanager"] * 12 + [b"/metrics", b"/metrics", b"/", b"", b"*", b"//v1/alertmanager", b"/v1/alertmanager/../../etc",
                                      b"/v1/%61lertmanager", b"/%00", b"/v1/alertmanager?" + b"a" * 9_000, b"http://other/v1/alertmanager", b"/\xff\xfe"]
@@ -36,8 +40,10 @@ HEADERS = [b"Content-Type: application/json", b"Content-Type: \xff/\x80", b"Expe
 def notification(dice):
     """A notification, often one that concerns a run, and often with something wrong in it."""
     names = ["None", "Other", "", "\u202e", "x" * dice.choice([1, 9_000])]
-    alerts = [alert(dice.choice(names), dice.choice([QUIET, "other", "", "\x00"]), note=dice.choice(["", "\ud83d", "{}", "\\"])) for _ in range(dice.choice([0, 1, 2, 9]))]
+    now = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
+    alerts = [port.alert(dice.choice(names), dice.choice([QUIET, "other", "", "\x00"]), now) for _ in range(dice.choice([0, 1, 2, 9]))]
     for one in alerts:
+        one["annotations"] = {"note": dice.choice(["", "\ud83d", "{}", "\\"])}
         if dice.random() < 0.2:
             one[dice.choice(sorted(one))] = dice.choice([None, 1, -1e308, [], {}, "", "0001-01-01T00:00:00Z", {"a": {"b": []}}])
     whole = {"version": dice.choice(["4"] * 9 + ["5", 4, None]), "status": "firing", "alerts": alerts}
@@ -100,7 +106,7 @@ def request(dice):
 
 def answer(dice, whole, unfinished):
     """What the port answers: the status, or how the connection ended."""
-    with socket.create_connection(PORT, timeout=PATIENCE) as connection:
+    with socket.create_connection(port.PORT, timeout=PATIENCE) as connection:
         try:
             if dice.random() < 0.1:
                 cut = dice.randint(0, len(whole))
@@ -131,7 +137,7 @@ def answer(dice, whole, unfinished):
 def notified():
     """What a well-behaved sender is answered, who tries again as Alertmanager does."""
     for _ in range(20):
-        if (said := notify([])) != 503:
+        if (said := port.notify(port.notification([], QUIET))) != 503:
             break
         time.sleep(0.2)
     return said
@@ -163,7 +169,7 @@ def runs_meanwhile(over):
     while not over.is_set():
         begun += 1
         try:
-            broken_after(f"beside-{begun}")
+            broken_after()
             complete += 1
         except TimeoutError as late:
             print(late, flush=True)
@@ -171,7 +177,8 @@ def runs_meanwhile(over):
 
 
 opened(QUIET)
-operator, campaign, over, told = Pod("operator"), Campaign(), threading.Event(), []
+stands(QUIET, "web")
+operator, campaign, over, told = Pod("operator", "firedrill-system"), Campaign(), threading.Event(), []
 runs = threading.Thread(target=lambda: told.append(runs_meanwhile(over)))
 workers = [threading.Thread(target=campaign.work) for _ in range(WORKERS)]
 began = time.time()
@@ -191,10 +198,10 @@ for said, count in campaign.answers.most_common():
     print(f"  {count:>8}  {said}")
 for wrong in campaign.wrong[:10]:
     print(wrong)
-holds = not (campaign.wrong or panics or operator.restarted()) and peak < operator.limit and 0 < begun == complete
+holds = not (campaign.wrong or panics or operator.has_restarted()) and peak < operator.limit and 0 < begun == complete
 with open(EVIDENCE, "w", encoding="utf-8") as file:
     json.dump({"seed": SEED, "requests": REQUESTS, "seconds": round(took, 1), "answers": campaign.answers, "panics": panics, "wrong": campaign.wrong,
-               "peak_mib": round(peak, 1), "limit_mib": operator.limit, "restarted": operator.restarted(), "runs": begun, "complete": complete,
+               "peak_mib": round(peak, 1), "limit_mib": operator.limit, "restarted": operator.has_restarted(), "runs": begun, "complete": complete,
                "holds": holds}, file, indent=1)
 print(f"fuzz-port: {REQUESTS} requests in {took:.0f} s, {panics} panics, {len(campaign.wrong)} wrong answers, {campaign.asked} asked beside them, "
       f"peak {peak:.0f} of {operator.limit} MiB, {complete} of {begun} runs complete")
