@@ -35,7 +35,7 @@ impl Part {
     const fn bound(self) -> usize {
         match self {
             Self::Metadata => 8 << 20,
-            Self::Typed => 4 << 20,
+            Self::Typed => 2 << 20,
             Self::Whole => 512 << 10,
         }
     }

@@ -59,7 +59,7 @@ def large_target(here):
     names = [f"large{number}" for number in range(20)]
     created(here, "experimentruns", [run(name, experiment("large"), dryRun=True) for name in names])
     ended = [finished(here.namespace, name) for name in names]
-    return f"{ended[0]['verdict']}: {ended[0]['summary']}"
+    return f"20 dry runs: {ended[0]['summary']}"
 
 
 def foreign_fields(here):

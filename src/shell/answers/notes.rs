@@ -13,7 +13,7 @@ pub struct Kept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// An answer: an object, a list of them, or an event of a watch, of which there can be many.
-    Answer,
+    Whole,
     /// The objects of a list.
     Items,
     /// An object of a list or of an event.
@@ -101,7 +101,7 @@ impl Notes {
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
         match self.state {
-            State::Outside if byte == b'{' => self.enter(Place::Answer, byte, out),
+            State::Outside if byte == b'{' => self.enter(Place::Whole, byte, out),
             State::Outside => {
                 out.push(byte);
                 if !byte.is_ascii_whitespace() {
@@ -169,11 +169,11 @@ impl Notes {
     fn judge(&self) -> (Fate, Option<Place>) {
         let key = self.key.as_slice();
         match (self.place(), key) {
-            (Some(Place::Answer | Place::Object), b"metadata") => {
+            (Some(Place::Whole | Place::Object), b"metadata") => {
                 (Fate::Keep, Some(Place::Metadata))
             }
-            (Some(Place::Answer), b"items") => (Fate::Keep, Some(Place::Items)),
-            (Some(Place::Answer), b"object") => (Fate::Keep, Some(Place::Object)),
+            (Some(Place::Whole), b"items") => (Fate::Keep, Some(Place::Items)),
+            (Some(Place::Whole), b"object") => (Fate::Keep, Some(Place::Object)),
             (Some(Place::Metadata), b"managedFields") if self.kept.managed_fields > 0 => {
                 (Fate::Hold, None)
             }
@@ -260,101 +260,4 @@ impl Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const FEW: Kept =
-        Kept { fields: Some(&["name", "resourceVersion", "continue"]), managed_fields: 0 };
-    const ALL: Kept = Kept { fields: None, managed_fields: 0 };
-
-    /// What is kept of an answer, whatever pieces it comes in.
-    #[track_caller]
-    fn stripped(kept: Kept, answer: &str) -> String {
-        let whole = String::from_utf8(Notes::new(kept).strip(answer.as_bytes())).unwrap();
-        for length in [1, 2, 3, 7, 64] {
-            let mut notes = Notes::new(kept);
-            let pieces = answer.as_bytes().chunks(length).flat_map(|piece| notes.strip(piece));
-            assert_eq!(String::from_utf8(pieces.collect()).unwrap(), whole, "{length}");
-        }
-        whole
-    }
-
-    /// An object whose notes are all that others write, with texts that look like JSON.
-    fn object(name: &str) -> Value {
-        json!({
-            "apiVersion": "v1", "kind": "K",
-            "metadata": {
-                "annotations": {"a": "}],\\\"{", "managedFields": "mine"},
-                "finalizers": [], "generation": 3, "labels": {},
-                "managedFields": [{"time": "9999-12-31T23:59:59Z", "fieldsV1": {"f:a": {"k:{\"x\":\"]\"}": {}}}}],
-                "name": name, "resourceVersion": "7",
-            },
-            "spec": {"template": {"metadata": {"managedFields": [1], "annotations": {"kept": "yes"}}},
-                "metadata": {"managedFields": 1}, "items": [{"metadata": {"managedFields": 2}}], "text": "\\"},
-            "status": null,
-        })
-    }
-
-    fn few(name: &str) -> Value {
-        let mut object = object(name);
-        object["metadata"] = json!({"name": name, "resourceVersion": "7"});
-        object
-    }
-
-    fn all(name: &str) -> Value {
-        let mut object = object(name);
-        object["metadata"].as_object_mut().unwrap().remove("managedFields");
-        object
-    }
-
-    #[test]
-    fn of_each_object_of_an_answer_its_own_metadata_alone_is_shortened() {
-        for (kept, expected) in [(FEW, few as fn(&str) -> Value), (ALL, all)] {
-            assert_eq!(stripped(kept, &object("a").to_string()), expected("a").to_string());
-            let list = |of: fn(&str) -> Value| json!({"items": [of("a"), of("b")], "kind": "List", "metadata": {"continue": "c", "resourceVersion": "9"}});
-            assert_eq!(stripped(kept, &list(object).to_string()), list(expected).to_string());
-            let events = |of: fn(&str) -> Value| {
-                let event = |name| json!({"type": "ADDED", "object": of(name)});
-                format!("{}\n{}\n", event("a"), event("b"))
-            };
-            assert_eq!(stripped(kept, &events(object)), events(expected));
-        }
-    }
-
-    #[test]
-    fn what_is_no_object_or_has_nothing_to_leave_out_stays_as_it_is() {
-        for answer in [
-            "",
-            "\n",
-            "ok",
-            "[{\"metadata\":{\"managedFields\":[]}}]",
-            "{}",
-            "{\"items\":[]}",
-            "{\"items\":null}",
-            "{\"items\":[1,\"a,]\",[2],null]}",
-            "{\"metadata\":null,\"code\":404}",
-            "{\"metadata\":{}}",
-            r#"{"a\\\"\\\\":{"b\\":1},"metadata":{"name":"\\"}}"#,
-            "{\"metadata\":\"managedFields\"}",
-            "{\"a\":-1.5e3,\"b\":true}\n",
-        ] {
-            assert_eq!(stripped(FEW, answer), answer);
-            assert_eq!(stripped(ALL, answer), answer);
-        }
-    }
-
-    #[test]
-    fn who_wrote_what_is_kept_up_to_a_bound() {
-        let whole = object("a").to_string();
-        let length = object("a")["metadata"]["managedFields"].to_string().len();
-        let kept = |managed_fields| Kept { managed_fields, ..ALL };
-        let key = "\"managedFields\":".len();
-        assert_eq!(stripped(kept(key + length), &whole), whole);
-        assert_eq!(stripped(kept(key + length - 1), &whole), all("a").to_string());
-        let first = r#"{"metadata":{"managedFields":[],"name":"a"}}"#;
-        assert_eq!(stripped(kept(100), first), first);
-        assert_eq!(stripped(ALL, first), r#"{"metadata":{"name":"a"}}"#);
-    }
-}
+mod tests;
