@@ -73,17 +73,23 @@ pub fn shortened(client: &Client, turns: &Turns) -> Client {
     Client::new(service, namespace)
 }
 
-/// A client of whose answers, shortened as they are, also says which tool wrote which field when, up to 64 KiB for each
+/// A client whose answers, shortened as they are, also say which tool wrote which field when, up to 64 KiB for each
 /// object.
 #[must_use]
 pub fn with_managed_fields(client: &Client) -> Client {
     let (client, namespace) = (client.clone(), client.default_namespace().to_owned());
-    let service = tower::service_fn(move |mut request: Request<client::Body>| {
-        request.extensions_mut().insert(WithManagedFields);
+    let service = tower::service_fn(move |request: Request<client::Body>| {
         let client = client.clone();
-        async move { client.send(request).await }
+        async move { client.send(telling_managed_fields(request)).await }
     });
     Client::new(service, namespace)
+}
+
+/// The request, whose answer also says which tool wrote which field when, up to 64 KiB for each object.
+#[must_use]
+pub fn telling_managed_fields<B>(mut request: Request<B>) -> Request<B> {
+    request.extensions_mut().insert(WithManagedFields);
+    request
 }
 
 fn kept<B>(request: &Request<B>) -> Kept {

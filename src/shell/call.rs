@@ -4,8 +4,7 @@ use std::fmt::Debug;
 
 use kube::{
     Client, Resource,
-    api::GetParams,
-    core::{NamespaceResourceScope, Request, request},
+    core::{NamespaceResourceScope, request},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -146,9 +145,8 @@ pub async fn call<T>(
 pub async fn read(
     what: &'static str,
     client: &Client,
-    (url, name): (&str, &str),
+    request: Result<http::Request<Vec<u8>>, request::Error>,
 ) -> Result<Option<Value>, Error> {
-    let request = Request::new(url).get(name, &GetParams::default());
     match send(what, client, request).await {
         Ok(object) => Ok(Some(object)),
         Err(error) if error.code() == Some(404) => Ok(None),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{
     Api, Client,
-    api::{DynamicObject, ListParams, Patch, PatchParams},
+    api::{DynamicObject, GetParams, ListParams, Patch, PatchParams},
     core::{ApiResource, Request, Selector},
 };
 use serde::{
@@ -14,7 +14,10 @@ use serde::{
 };
 use serde_json::{Value, json};
 
-use super::reader::{Part, Reader, unread};
+use super::{
+    answers,
+    reader::{Part, Reader, unread},
+};
 use crate::{
     api::names,
     faults::{Kind, Object, call::Change},
@@ -53,7 +56,7 @@ pub fn object(kind: Kind, found: &DynamicObject) -> Object {
     Object { kind, value: serde_json::to_value(found).unwrap_or_default() }
 }
 
-/// Reads one object, whatever somebody wrote into its metadata.
+/// Reads one object, whatever somebody wrote into its metadata, and who did.
 ///
 /// # Errors
 /// What the API server says; an object that is gone is no error.
@@ -64,7 +67,9 @@ pub async fn read(
     name: &str,
 ) -> Result<Option<Object>, Error> {
     let objects = api(client, kind, Some(namespace));
-    let found = call::read("read the object", client, (objects.resource_url(), name)).await?;
+    let request = Request::new(objects.resource_url()).get(name, &GetParams::default());
+    let request = request.map(answers::telling_managed_fields);
+    let found = call::read("read the object", client, request).await?;
     Ok(found.map(|value| Object { kind, value }))
 }
 

@@ -13,7 +13,7 @@ use kube::{
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
-use super::list;
+use super::{answers::telling_managed_fields, list};
 use crate::shell::call::{Error, call};
 
 /// Objects on the first page. With all the annotations that they may have, 250 kB each, that is 5 MB.
@@ -67,7 +67,8 @@ impl Reader {
         &self.client
     }
 
-    /// What `take` makes of one object, which is not in memory any longer than that; absent where it is gone.
+    /// What `take` makes of one object, with who wrote it, which is not in memory any longer than that; absent where it
+    /// is gone.
     ///
     /// # Errors
     /// What the API server says, or that the object is too large.
@@ -78,6 +79,7 @@ impl Reader {
         take: impl FnOnce(T) -> R,
     ) -> Result<Option<R>, Error> {
         let request = Request::new(url).get(name, &kube::api::GetParams::default());
+        let request = request.map(telling_managed_fields);
         let _alone = self.alone.lock().await;
         match self.answer(what, request, Part::Whole.bound()).await {
             Ok(body) => Ok(Some(take(parse(what, &body)?))),

@@ -2,8 +2,8 @@
 
 use kube::{
     Api, Client, ResourceExt,
-    api::{ObjectMeta, Patch, PatchParams},
-    core::Request,
+    api::{GetParams, ObjectMeta, Patch, PatchParams},
+    core::{Request, request},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -53,8 +53,8 @@ pub async fn read(
     now: Moment,
 ) -> Result<Option<Salvaged>, Error> {
     let runs = api(client, metadata);
-    let at = (runs.resource_url(), metadata.name.as_deref().unwrap_or_default());
-    let found = call::read("read the run", client, at).await?;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let found = call::read("read the run", client, live(&runs, name)).await?;
     Ok(found.map(|object| salvage(&object, now)))
 }
 
@@ -71,7 +71,7 @@ pub async fn amend(
 ) -> Result<ExperimentRun, Error> {
     let runs = api(client, &run.metadata);
     let name = run.name_any();
-    let object = call::read(what, client, (runs.resource_url(), &name)).await?.unwrap_or_default();
+    let object = call::read(what, client, live(&runs, &name)).await?.unwrap_or_default();
     let whole = json!(status);
     let mut amended: Map<_, _> = WRITTEN
         .iter()
@@ -130,6 +130,10 @@ async fn patch(
         None => request.patch(&name, &params, &patch),
     };
     conflict(what, call::send(what, client, request).await).map(|object| salvage(&object, now).run)
+}
+
+fn live(runs: &Api<ExperimentRun>, name: &str) -> Result<http::Request<Vec<u8>>, request::Error> {
+    Request::new(runs.resource_url()).get(name, &GetParams::default())
 }
 
 fn api(client: &Client, metadata: &ObjectMeta) -> Api<ExperimentRun> {

@@ -18,7 +18,7 @@ use super::registry::{Entry, Lookout};
 use crate::{
     api::{ExperimentRun, ExperimentSpec},
     faults::{self, Kind, arming::Related},
-    shell::{context::Context, objects, watched::watched},
+    shell::{answers::with_managed_fields, context::Context, objects, watched::watched},
 };
 
 /// Starts the watches that the fault of `spec` needs; none for one that takes pods away.
@@ -32,7 +32,8 @@ pub fn watch(context: &Arc<Context>, entry: &Entry, run: &ExperimentRun, spec: &
     let watch_of = ChangeWatch { context: context.clone(), lookout: entry.lookout.clone(), run };
     let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let reads = &context.reads;
-    let object = objects::api(reads, kind, Some(&namespace));
+    // Who ends the fault is told by that.
+    let object = objects::api(&with_managed_fields(reads), kind, Some(&namespace));
     entry.keep(tokio::spawn(watch_of.clone().of_object(object, named, kind)).abort_handle());
     for related in arming.related() {
         let (watch_of, all) = (watch_of.clone(), watcher::Config::default());
