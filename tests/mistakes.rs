@@ -149,8 +149,8 @@ fn numbers() {
     );
     check(
         "port: 80",
-        "port: http",
-        "spec.steadyState[0].http.port: a string is given, expected is a whole number: Number of the Service's port, such as 80; 1 to 65535",
+        "port: 0",
+        "spec.steadyState[0].http: port is a number from 1 to 65535 or the name of one of the Service's ports, such as http",
     );
     check(
         "tolerates: false",

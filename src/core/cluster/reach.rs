@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
 
 /// What a port says that closes a connection in place of an answer.
 pub const NO_ANSWER: &str = "the connection was closed without an answer";
@@ -13,14 +16,14 @@ pub const RESET: &str = "connection reset";
 /// What a port says on which nobody listens.
 pub const REFUSED: &str = "connection refused";
 
-/// The address of that port of the Service called `name`, as its users reach it.
+/// The address of that port of the Service called `name`, by its number or name, as its users reach it.
 ///
 /// # Errors
 /// Why it has none, which no waiting changes, and what to do.
 pub fn address(
     service: Option<&Service>,
     (namespace, name): (&str, &str),
-    port: u16,
+    port: &IntOrString,
 ) -> Result<SocketAddr, String> {
     let Some(service) = service else {
         return Err(format!(
@@ -41,8 +44,17 @@ pub fn address(
     let ports = spec.ports.unwrap_or_default();
     let tcp = |one: &&ServicePort| one.protocol.as_deref().unwrap_or("TCP") == "TCP";
     let ports: Vec<_> = ports.iter().filter(tcp).collect();
-    if ports.iter().any(|one| one.port == i32::from(port)) {
-        return Ok(SocketAddr::new(ip, port));
+    let (number, port) = match port {
+        IntOrString::Int(number) => (Some(*number), number.to_string()),
+        IntOrString::String(text) => (text.parse().ok(), text.clone()),
+    };
+    let wanted = |one: &&&ServicePort| match number {
+        Some(number) => one.port == number,
+        None => one.name.as_ref() == Some(&port),
+    };
+    let found = ports.iter().find(wanted).and_then(|one| u16::try_from(one.port).ok());
+    if let Some(found) = found {
+        return Ok(SocketAddr::new(ip, found));
     }
     let label = |one: &&ServicePort| match &one.name {
         Some(name) => format!("{} ({name})", one.port),
@@ -94,32 +106,45 @@ mod tests {
             json!({"clusterIP": "10.96.0.8", "ports": [{"port": 53, "protocol": "UDP"}]});
         let no_ip = "so it has no address that a probe could ask: name a Service with a ClusterIP";
         for (spec, port, says) in [
-            (&web, 80, "10.96.0.7:80".to_owned()),
-            (&web, 443, "10.96.0.7:443".to_owned()),
+            (&web, "80", "10.96.0.7:80".to_owned()),
+            (&web, "443", "10.96.0.7:443".to_owned()),
+            (&web, "http", "10.96.0.7:80".to_owned()),
             (
                 &web,
-                8080,
+                "dns",
+                "Service web has no TCP port dns: name one that it has, 80 (http), 443".to_owned(),
+            ),
+            (
+                &web,
+                "8080",
                 "Service web has no TCP port 8080: name one that it has, 80 (http), 443".to_owned(),
             ),
             (
                 &web,
-                53,
+                "53",
                 "Service web has no TCP port 53: name one that it has, 80 (http), 443".to_owned(),
             ),
-            (&datagrams, 53, "Service web has no TCP port: name a Service that has one".to_owned()),
-            (&headless, 80, format!("Service web is headless (clusterIP: None), {no_ip}")),
-            (&external, 80, format!("Service web is of type ExternalName, {no_ip}")),
+            (
+                &datagrams,
+                "53",
+                "Service web has no TCP port: name a Service that has one".to_owned(),
+            ),
+            (&headless, "80", format!("Service web is headless (clusterIP: None), {no_ip}")),
+            (&external, "80", format!("Service web is of type ExternalName, {no_ip}")),
             (
                 &Value::Null,
-                80,
+                "80",
                 "there is no Service web in namespace shop: create it, or name one that is there"
                     .to_owned(),
             ),
         ] {
             let service = (!spec.is_null())
                 .then(|| serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap());
-            let found = address(service.as_ref(), ("shop", "web"), port);
-            assert_eq!(found.map_or_else(|why| why, |at| at.to_string()), says);
+            let text = IntOrString::String(port.to_owned());
+            for port in port.parse().map(IntOrString::Int).into_iter().chain([text]) {
+                let found = address(service.as_ref(), ("shop", "web"), &port);
+                assert_eq!(found.map_or_else(|why| why, |at| at.to_string()), says);
+            }
         }
     }
 

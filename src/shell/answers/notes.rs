@@ -215,10 +215,9 @@ impl Notes {
     }
 
     fn inside(&mut self, (fate, depth, text): (Fate, usize, Text), byte: u8, out: &mut Vec<u8>) {
-        let after = text.after(byte);
         let deeper = match byte {
             b'{' | b'[' if text == Text::No => depth + 1,
-            // After a number or a word, with the end of what it stands in.
+            // A value ends where the next member begins, or what it stands in ends.
             b'}' | b']' | b',' if text == Text::No && depth == 0 => {
                 self.end(fate, out);
                 return self.member(byte, out);
@@ -227,11 +226,7 @@ impl Notes {
             _ => depth,
         };
         self.write(fate, byte, out);
-        self.state = State::Inside { fate, depth: deeper, text: after };
-        let is_text = text != Text::No;
-        if deeper == 0 && after == Text::No && (is_text || depth > 0) {
-            self.end(fate, out);
-        }
+        self.state = State::Inside { fate, depth: deeper, text: text.after(byte) };
     }
 
     fn write(&mut self, fate: Fate, byte: u8, out: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
@@ -76,7 +77,7 @@ async fn sample((context, lookout, run, leave): Shared, probe: Probe, index: Opt
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let address = services.address(&target.service, target.port).await;
+        let address = services.address(&target.service, &target.port).await;
         let started = lookout.clock.now();
         let outcome = match (&address, services.turn()) {
             (Ok(address), Ok(_turn)) => target.try_once(&context, *address, &lookout.run.0).await,
@@ -122,7 +123,7 @@ fn state(series: &Series) -> (bool, bool) {
 /// One probe, with its defaults filled in.
 struct ProbeTarget {
     service: String,
-    port: u16,
+    port: IntOrString,
     path: Option<String>,
     interval: Duration,
     timeout: Duration,
@@ -132,16 +133,16 @@ impl ProbeTarget {
     fn of(probe: &Probe) -> Option<Self> {
         let (service, port, path, interval, timeout) = match (&probe.http, &probe.tcp) {
             (Some(HttpProbe { service, port, path, interval, timeout, .. }), _) => {
-                (service, *port, Some(path.clone()), *interval, *timeout)
+                (service, port.clone(), Some(path.clone()), *interval, *timeout)
             }
             (None, Some(TcpProbe { service, port, interval, timeout, .. })) => {
-                (service, *port, None, *interval, *timeout)
+                (service, port.clone(), None, *interval, *timeout)
             }
             (None, None) => return None,
         };
         Some(Self {
             service: service.to_string(),
-            port: u16::try_from(port).ok()?,
+            port,
             path,
             interval,
             timeout: timeout.unwrap_or_else(|| default_timeout(interval)),

@@ -8,7 +8,10 @@ use std::{
 };
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Service, ServiceSpec};
+use k8s_openapi::{
+    api::core::v1::{Service, ServiceSpec},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
 use kube::{
     Api, Client, ResourceExt,
     runtime::watcher::{self, Event},
@@ -105,7 +108,7 @@ impl NamespaceServices {
     ///
     /// # Errors
     /// `Failed` where it has none, which no waiting changes; `Unsent` where the Services are not known yet.
-    pub async fn address(&self, name: &str, port: u16) -> Result<SocketAddr, ProbeError> {
+    pub async fn address(&self, name: &str, port: &IntOrString) -> Result<SocketAddr, ProbeError> {
         let namespace = &self.namespace;
         let mut known = self.known.clone();
         let listed = timeout(CALL_TIMEOUT, known.wait_for(Option::is_some)).await;
@@ -215,7 +218,7 @@ mod tests {
         let watch = services.of(&server(news, Arc::default()), "shop");
         let first = "10.96.0.7:80".parse().unwrap();
         for _ in 0..1000 {
-            let found = watch.address("web", 80).await;
+            let found = watch.address("web", &IntOrString::Int(80)).await;
             if found != Ok(first) {
                 return found;
             }
@@ -283,14 +286,14 @@ mod tests {
         let services = Services::default();
         let all: Vec<_> = (0..20).map(|_| services.of(&client, "shop")).collect();
         for watch in &all {
-            watch.address("web", 80).await.unwrap();
+            watch.address("web", &IntOrString::Int(80)).await.unwrap();
         }
         assert_eq!(lists.load(Ordering::Relaxed), 1);
         let task = all[0].task.clone();
         drop(all);
         tokio::task::yield_now().await;
         assert!(task.is_finished(), "nobody probes there any more");
-        services.of(&client, "shop").address("web", 80).await.unwrap();
+        services.of(&client, "shop").address("web", &IntOrString::Int(80)).await.unwrap();
         assert_eq!(lists.load(Ordering::Relaxed), 2, "it is listed anew");
     }
 }
