@@ -150,7 +150,7 @@ fn numbers() {
     check(
         "port: 80",
         "port: 0",
-        "spec.steadyState[0].http: port is a number from 1 to 65535 or the name of one of the Service's ports, such as http",
+        "spec.steadyState[0].http.port: 0 is given, allowed are 1 to 65535",
     );
     check(
         "tolerates: false",

@@ -135,11 +135,11 @@ pub struct Probe {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
 #[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) >= duration('1ms') && duration(self.timeout) <= duration('1m'))").message("timeout is between 1ms and 1m").field_path(".timeout"))]
-#[x_kube(validation = Rule::new("string(self.port).matches('^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|([a-z0-9]+-)*[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*)$') && size(string(self.port)) <= 15").message("port is a number from 1 to 65535 or the name of one of the Service's ports, such as http").field_path(".port"))]
 pub struct HttpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,
-    /// Number or name of one of the Service's ports, such as 80 or http.
+    /// Number (1 to 65535) or name of one of the Service's ports, such as 80 or http.
+    #[schemars(extend("minimum" = 1, "maximum" = 65535, "maxLength" = 15, "pattern" = pattern::PORT))]
     pub port: IntOrString,
     /// Path of the request; default `/`.
     #[serde(default = "root_path")]
@@ -162,11 +162,11 @@ pub struct HttpProbe {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1m')").message("interval is between 100ms and 1m").field_path(".interval"))]
 #[x_kube(validation = Rule::new("!has(self.timeout) || (duration(self.timeout) >= duration('1ms') && duration(self.timeout) <= duration('1m'))").message("timeout is between 1ms and 1m").field_path(".timeout"))]
-#[x_kube(validation = Rule::new("string(self.port).matches('^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|([a-z0-9]+-)*[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*)$') && size(string(self.port)) <= 15").message("port is a number from 1 to 65535 or the name of one of the Service's ports, such as http").field_path(".port"))]
 pub struct TcpProbe {
     /// Name of a Service of this namespace.
     pub service: Name,
-    /// Number or name of one of the Service's ports, such as 80 or http.
+    /// Number (1 to 65535) or name of one of the Service's ports, such as 80 or http.
+    #[schemars(extend("minimum" = 1, "maximum" = 65535, "maxLength" = 15, "pattern" = pattern::PORT))]
     pub port: IntOrString,
     /// Time from one connection to the next; default 1s, at least 100ms.
     #[serde(default = "one_second")]

@@ -23,6 +23,8 @@ pub const MOMENT: &str = concat!(
 pub const NAME: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
 /// Name of an entry of a list.
 pub const ENTRY: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// Name of a Service's port (RFC 6335, 5.1): at least one letter, no two hyphens in a row.
+pub const PORT: &str = r"^([a-z0-9]+-)*[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$";
 /// Path of an HTTP request.
 pub const PATH: &str = r"^/[!-~]*$";
 /// Reference of a container image.

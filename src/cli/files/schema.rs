@@ -95,10 +95,15 @@ fn walk(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
         return;
     }
     if schema["x-kubernetes-int-or-string"] == true {
-        if !matches!(node.kind, Kind::Text(_) | Kind::Integer(_)) {
-            let help =
-                format!("{} is given, expected is a whole number or a string", node.kind.name());
-            problems.push(problem("wrong type", path, node.place, help));
+        match &node.kind {
+            Kind::Text(text) => string(schema, node, text, path, problems),
+            #[expect(clippy::cast_precision_loss, reason = "no bound of a schema is as large")]
+            Kind::Integer(number) => range(schema, node, *number as f64, path, problems),
+            other => {
+                let help =
+                    format!("{} is given, expected is a whole number or a string", other.name());
+                problems.push(problem("wrong type", path, node.place, help));
+            }
         }
         return;
     }

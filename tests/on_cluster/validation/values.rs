@@ -168,7 +168,7 @@ const OTHERS: [&str; 18] = [
     "1000.0.0.0/8",
 ];
 
-const INTS_OR_STRINGS: [&str; 14] = [
+const INTS_OR_STRINGS: [&str; 22] = [
     "0",
     "1000",
     "1001",
@@ -183,6 +183,14 @@ const INTS_OR_STRINGS: [&str; 14] = [
     "01%",
     "\"1000\"",
     "99999999999",
+    "http",
+    "HTTP",
+    "a-1",
+    "a--b",
+    "65535",
+    "65536",
+    "abcdefghijklmno",
+    "abcdefghijklmnop",
 ];
 
 /// What may stand in metadata and beside it, of any kind.
