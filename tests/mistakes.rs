@@ -153,6 +153,11 @@ fn numbers() {
         "spec.steadyState[0].http.port: 0 is given, allowed are 1 to 65535",
     );
     check(
+        "port: 80",
+        "port: '80'",
+        r#"spec.steadyState[0].http.port: "80" is no port such as 80, or http: a name of lower-case letters, digits and -"#,
+    );
+    check(
         "tolerates: false",
         "tolerates: 'yes'",
         "spec.tolerates: a string is given, expected is true or false: write true",

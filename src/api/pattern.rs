@@ -73,7 +73,7 @@ pub const MATCHERS: &str = concat!(
     "|$))+)$"
 );
 
-const PATTERNS: [Pattern; 9] = [
+const PATTERNS: [Pattern; 10] = [
     Pattern { expression: DURATION, noun: "duration", example: "30s, 5m or 1h30m" },
     Pattern { expression: MOMENT, noun: "moment in UTC", example: "2026-11-24T10:00:00Z" },
     Pattern {
@@ -85,6 +85,11 @@ const PATTERNS: [Pattern; 9] = [
         expression: ENTRY,
         noun: "name",
         example: "front-page: lower-case letters, digits and -",
+    },
+    Pattern {
+        expression: PORT,
+        noun: "port",
+        example: "80, or http: a name of lower-case letters, digits and -",
     },
     Pattern { expression: PATH, noun: "path", example: "/healthz" },
     Pattern { expression: IMAGE, noun: "image", example: "registry.example.com/shop/checkout:1.2" },

@@ -132,7 +132,7 @@ fn instead(expression: &str, text: &str) -> Option<String> {
     let right = match expression {
         pattern::DURATION => duration(text),
         pattern::MATCHERS => matchers(text),
-        pattern::NAME | pattern::ENTRY => {
+        pattern::NAME | pattern::ENTRY | pattern::PORT => {
             let name = text.rsplit('/').next().unwrap_or(text).trim().to_lowercase();
             Some(name.replace(['_', ' '], "-"))
         }
@@ -272,6 +272,8 @@ mod tests {
         check(pattern::NAME, "deployment/web", Some("web"));
         check(pattern::NAME, "Web_App", Some("web-app"));
         check(pattern::NAME, "-", None);
+        check(pattern::PORT, "HTTP", Some("http"));
+        check(pattern::PORT, "80", None);
         check(pattern::PATH, "healthz", Some("/healthz"));
         check(pattern::PATH, "/a b", None);
     }
