@@ -133,6 +133,11 @@ fn what_the_server_refuses_is_told_with_its_place() {
         ),
         (
             "/spec/guards",
+            "{maxUnavailable: 99999999999}",
+            "spec.guards.maxUnavailable: 99999999999 is given, allowed are -2147483648 to 2147483647",
+        ),
+        (
+            "/spec/guards",
             "{maxUnavailable: 1.5}",
             "spec.guards.maxUnavailable: a number is given, expected is a whole number or a string",
         ),

@@ -301,7 +301,7 @@ fn string(schema: &Value, node: &Node, text: &str, path: &str, problems: &mut Ve
 
 fn range(schema: &Value, node: &Node, number: f64, path: &str, problems: &mut Vec<Problem>) {
     let (mut min, mut max) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
-    if schema["format"] == "int32" {
+    if schema["format"] == "int32" || schema["x-kubernetes-int-or-string"] == true {
         min = min.or_else(|| Some(i32::MIN.into()));
         max = max.or_else(|| Some(i32::MAX.into()));
     }
