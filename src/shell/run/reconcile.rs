@@ -68,8 +68,7 @@ pub async fn reconcile(
         return Ok(Action::await_change());
     };
     let mut memory = entry.memory.lock().await;
-    let latest = newest(memory.latest.take(), &run);
-    memory.keep(latest);
+    memory.latest = Some(newest(memory.latest.take(), &run));
     for _ in 0..STEPS_MAX {
         match step(&context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
@@ -95,7 +94,7 @@ pub async fn reconcile(
                 Some(Salvaged { run: live, problem })
                     if live.uid() == run.uid() && (problem.is_none() || !entry.is_judgeable()) =>
                 {
-                    memory.keep(live);
+                    memory.latest = Some(live);
                 }
                 // It is gone, or cannot be read any more: the watch brings it.
                 _ => {
@@ -238,7 +237,7 @@ async fn step(
             memory.report = None;
             turns::log(Some(&run), &written);
             context.events.announce(Some(&run), &written, entry.lookout.clock.now()).await;
-            memory.keep(written);
+            memory.latest = Some(written);
         }
         Decision::Act(effect) => act(context, entry, memory, &run, effect).await?,
         Decision::Look(need) => {
@@ -315,15 +314,15 @@ async fn act(
     match effect {
         Effect::AddFinalizer => {
             let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.keep(held.await?);
+            memory.latest = Some(held.await?);
         }
         Effect::ReleaseFinalizer if !entry.is_judgeable() => {
             let now = entry.lookout.clock.now();
-            memory.keep(salvage::free(finalizers, &context.writes, run, now).await?);
+            memory.latest = Some(salvage::free(finalizers, &context.writes, run, now).await?);
         }
         Effect::ReleaseFinalizer => {
             let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
-            memory.keep(free.await?);
+            memory.latest = Some(free.await?);
         }
         Effect::Send(calls) => {
             let namespace = &entry.lookout.run.0;

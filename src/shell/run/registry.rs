@@ -40,7 +40,7 @@ pub struct Entry {
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one thing was begun")]
 pub struct Memory {
-    /// The run as last written or read by this process, by [`keep`](Self::keep).
+    /// The run as last written or read by this process.
     pub latest: Option<ExperimentRun>,
     /// The last live reads.
     pub cluster: Option<ClusterState>,
@@ -62,13 +62,6 @@ pub struct Memory {
     pub counts: bool,
     /// When the cluster may be read again.
     pub pace: Pace,
-}
-
-impl Memory {
-    /// Keeps the run as it was just written or read.
-    pub fn keep(&mut self, run: ExperimentRun) {
-        self.latest = Some(run);
-    }
 }
 
 /// What was seen of one run, and up to where it has been written down.

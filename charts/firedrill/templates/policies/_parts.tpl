@@ -17,11 +17,14 @@ spec:
   failurePolicy: Fail
 {{- end }}
 
-{{/* The operator and the reaper as themselves; whoever is impersonated has another name. */}}
+{{/* Whether it is the operator or the reaper as itself; whoever is impersonated has another name. */}}
+{{- define "firedrill.isReverter" -}}
+request.userInfo.username in [{{ include "firedrill.operator" . | squote }}, {{ include "firedrill.reaper" . | squote }}]
+{{- end }}
 {{- define "firedrill.reverters" -}}
 matchConditions:
 - name: reverters
-  expression: request.userInfo.username in [{{ include "firedrill.operator" . | squote }}, {{ include "firedrill.reaper" . | squote }}]
+  expression: {{ include "firedrill.isReverter" . }}
 {{- end }}
 
 {{/* Maps A and B are the same but for KEYS, a list in CEL. */}}
