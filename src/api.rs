@@ -8,6 +8,9 @@ pub mod debrief;
 pub mod experiment;
 mod facts;
 pub mod fault;
+pub mod game_day;
+pub mod game_day_run;
+pub mod gate;
 pub mod impact;
 pub mod journal;
 pub mod lever;
@@ -21,6 +24,8 @@ pub mod value;
 
 pub use debrief::{Debrief, DebriefSpec, DebriefStatus};
 pub use experiment::{Experiment, ExperimentSpec, ExperimentStatus};
+pub use game_day::{GameDay, GameDaySpec, GameDayStatus};
+pub use game_day_run::{GameDayRun, GameDayRunSpec, GameDayRunStatus};
 pub use lever::{SafetyLever, SafetyLeverSpec};
 pub use run::{ExperimentRun, ExperimentRunSpec, ExperimentRunStatus};
 pub use value::{Duration, Moment, Name};
@@ -36,8 +41,16 @@ use kube::CustomResourceExt;
 #[must_use]
 pub fn definitions() -> &'static [CustomResourceDefinition] {
     // To derive them from the types takes longer than to judge a document by them.
-    static DEFINITIONS: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| {
-        [Experiment::crd(), ExperimentRun::crd(), Debrief::crd(), SafetyLever::crd()].map(named)
+    static DEFINITIONS: LazyLock<[CustomResourceDefinition; 6]> = LazyLock::new(|| {
+        [
+            Experiment::crd(),
+            ExperimentRun::crd(),
+            GameDay::crd(),
+            GameDayRun::crd(),
+            Debrief::crd(),
+            SafetyLever::crd(),
+        ]
+        .map(named)
     });
     &*DEFINITIONS
 }

@@ -10,6 +10,7 @@ pub mod enable;
 pub mod exit;
 pub mod files;
 pub mod follow;
+pub mod gameday;
 pub mod grants;
 pub mod lever;
 pub mod operator;
@@ -66,6 +67,9 @@ enum Verb {
     /// Show what was learned from missed objectives.
     #[command(subcommand)]
     Debrief(debrief::Verb),
+    /// Plan, run and report game days.
+    #[command(subcommand)]
+    Gameday(gameday::Verb),
     /// Check the connection, the resources, the rights, and by the operator its alert sources and the reaper.
     Doctor(doctor::Args),
     /// Run the operator.
@@ -124,6 +128,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Enable(args) => enable::enable(cluster, &args).await,
         Verb::Disable(args) => disable::disable(cluster, &args).await,
         Verb::Debrief(verb) => debrief::run(cluster, &verb).await,
+        Verb::Gameday(verb) => gameday::run(cluster, &verb).await,
         Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,
         Verb::Operator(args) => operator::run(cluster, &args).await,

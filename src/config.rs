@@ -27,6 +27,8 @@ pub struct Config {
     pub caps: Caps,
     /// How many finished runs of an experiment are kept; default 20.
     pub keep_runs: usize,
+    /// How many days of a plan that are over are kept; default 24.
+    pub keep_days: usize,
     /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
     pub reaper_namespace: String,
 }
@@ -143,6 +145,7 @@ impl Default for Config {
             protected_namespaces: vec!["kube-*".to_owned()],
             caps: Caps::default(),
             keep_runs: 20,
+            keep_days: 24,
             reaper_namespace: names::REAPER.to_owned(),
         }
     }

@@ -5,6 +5,7 @@
 pub mod alerts;
 pub mod cluster;
 pub mod decide;
+pub mod gameday;
 pub mod guards;
 pub mod hash;
 pub mod nearest;

@@ -4,6 +4,7 @@
 //! `shell::leadup`, and what is decided here is written by `shell::debrief`.
 
 mod evidence;
+pub mod gameday;
 pub mod leadup;
 mod markdown;
 mod open;

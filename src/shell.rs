@@ -8,6 +8,7 @@ pub mod context;
 pub mod controller;
 pub mod debrief;
 pub mod experiments;
+pub mod gameday;
 pub mod guarded;
 pub mod leadup;
 pub mod lease;

@@ -100,10 +100,11 @@ beside reaper tests/cluster/shell.sh env RUST_LOG=firedrill=info "$firedrill" re
 undisturbed on_cluster runs 6
 on_cluster guards 6
 on_cluster aborts 6
-on_cluster faults 3
+undisturbed on_cluster faults 3
 on_cluster leadup 4
 on_cluster cli 6
 on_cluster targets 6
+on_cluster gamedays 6
 undisturbed on_cluster refusals 6
 stopped operator reaper
 step "operators that come and go"

@@ -255,6 +255,8 @@ pub enum Guard {
     Reaper,
     /// The operator's limit of simultaneous runs is not reached.
     Concurrency,
+    /// The game day that the run is a step of is under way, and has it among its steps.
+    GameDay,
 }
 
 impl Guard {

@@ -8,6 +8,10 @@ pub const FIELD_MANAGER: &str = "firedrill";
 pub const REVOKE_MANAGER: &str = "firedrill-revoke";
 /// Finalizer of a run whose fault may still be there.
 pub const FINALIZER: &str = "firedrill.dev/revert";
+/// Finalizer of a day that is not over.
+pub const DAY_FINALIZER: &str = "firedrill.dev/gameday";
+/// Label on a run that a day has started, and on its day: the plan it belongs to.
+pub const GAME_DAY: &str = "firedrill.dev/gameday";
 /// Label on everything created: the run it belongs to.
 pub const RUN: &str = "firedrill.dev/run";
 /// Label on everything created: the experiment it belongs to.
@@ -26,6 +30,10 @@ pub const LEVER: &str = "cluster";
 pub const RUNNER: &str = "firedrill-runner";
 /// Role and `RoleBinding` of a namespace by which the operator may act as its runner.
 pub const IMPERSONATOR: &str = "firedrill-impersonator";
+/// `ServiceAccount` of a namespace as which days and their runs are created there; also its Role and `RoleBinding`.
+pub const STARTER: &str = "firedrill-starter";
+/// Role and `RoleBinding` of a namespace by which the operator may act as its starter.
+pub const STARTER_IMPERSONATOR: &str = "firedrill-starter-impersonator";
 /// `ServiceAccount` of the operator.
 pub const OPERATOR: &str = "firedrill-operator";
 /// Namespace that the operator is usually installed in.
@@ -82,10 +90,10 @@ pub fn field_of(annotation: &str) -> Option<&str> {
     annotation.strip_prefix(AT)
 }
 
-/// The user name of the runner of `namespace`.
+/// The user name of a `ServiceAccount` of `namespace`.
 #[must_use]
-pub fn runner_user(namespace: &str) -> String {
-    format!("system:serviceaccount:{namespace}:{RUNNER}")
+pub fn account_user(namespace: &str, account: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{account}")
 }
 
 /// Whether ours is among the finalizers of an object.

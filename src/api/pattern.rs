@@ -72,8 +72,12 @@ pub const MATCHERS: &str = concat!(
     spaces!(),
     "|$))+)$"
 );
+/// From one time of a day to another.
+pub const HOURS: &str = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+/// A day of the calendar.
+pub const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
 
-const PATTERNS: [Pattern; 10] = [
+const PATTERNS: [Pattern; 12] = [
     Pattern { expression: DURATION, noun: "duration", example: "30s, 5m or 1h30m" },
     Pattern { expression: MOMENT, noun: "moment in UTC", example: "2026-11-24T10:00:00Z" },
     Pattern {
@@ -95,6 +99,8 @@ const PATTERNS: [Pattern; 10] = [
     Pattern { expression: IMAGE, noun: "image", example: "registry.example.com/shop/checkout:1.2" },
     Pattern { expression: VARIABLE, noun: "name of a variable", example: "LOG_LEVEL" },
     Pattern { expression: CIDR, noun: "range of addresses", example: "203.0.113.0/24" },
+    Pattern { expression: HOURS, noun: "range of hours", example: "10:00-16:00" },
+    Pattern { expression: DATE, noun: "date", example: "2026-12-20" },
     Pattern {
         expression: MATCHERS,
         noun: "matcher",

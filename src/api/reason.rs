@@ -33,6 +33,8 @@ pub enum Reason {
     DryRun,
     /// There is no Experiment of that name.
     ExperimentNotFound,
+    /// The Experiment is another version than the run was created for.
+    ExperimentChanged,
     /// The spec breaks a rule; or spec and status say what nobody can judge the run by.
     InvalidSpec,
     /// What the guards look at was too old once it was read.
@@ -63,6 +65,8 @@ pub enum Reason {
     Reaper,
     /// The guard `Concurrency` refused the run.
     Concurrency,
+    /// The guard `GameDay` refused the run.
+    GameDay,
 
     /// Every objective was met.
     ObjectivesMet,
@@ -120,6 +124,7 @@ impl Reason {
                 | Self::AbortConditions
                 | Self::Reaper
                 | Self::Concurrency
+                | Self::GameDay
         )
     }
 }
@@ -143,6 +148,7 @@ impl From<Guard> for Reason {
             Guard::AbortConditions => Self::AbortConditions,
             Guard::Reaper => Self::Reaper,
             Guard::Concurrency => Self::Concurrency,
+            Guard::GameDay => Self::GameDay,
         }
     }
 }

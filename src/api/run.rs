@@ -48,7 +48,7 @@ pub use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
+#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new run").field_path(".stop"))]
 pub struct ExperimentRunSpec {
     /// Name of the Experiment in this namespace.
@@ -66,6 +66,13 @@ pub struct ExperimentRunSpec {
     /// Revert now; cannot be taken back; default false.
     #[serde(default)]
     pub stop: bool,
+    /// Name of the GameDayRun of this namespace that it is a step of; it breaks nothing unless that day intends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub game_day: Option<Name>,
+    /// SHA-256 of the experiment's spec, 16 hexadecimal digits: another version is not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 16, max = 16))]
+    pub experiment_hash: Option<String>,
 }
 
 const fn ten_minutes() -> Duration {
@@ -420,6 +427,8 @@ impl ExperimentRunSpec {
             start_within: Duration::minutes(10),
             dry_run: false,
             stop: false,
+            game_day: None,
+            experiment_hash: None,
         }
     }
 }
@@ -435,6 +444,12 @@ impl ExperimentRun {
     #[must_use]
     pub fn is_taken_up(&self) -> bool {
         self.status.as_ref().is_some_and(|status| !status.facts.is_empty())
+    }
+
+    /// Whether its intent was written down, so that only a revert ends it.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.fact(FactName::Journaled).is_some())
     }
 
     /// Whether our finalizer is on it: the fault may still be there.

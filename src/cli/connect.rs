@@ -3,8 +3,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{
-    Client, Config,
+    Api, Client, Config,
+    api::PostParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
@@ -86,15 +88,25 @@ fn unusable(why: &str) -> Failure {
 }
 
 impl Cluster {
+    /// The name by which the API server knows the user.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn who(&self) -> Result<String, Failure> {
+        let reviews: Api<SelfSubjectReview> = Api::all(self.writes.clone());
+        let (params, review) = (PostParams::default(), SelfSubjectReview::default());
+        let answer = call("ask who you are", reviews.create(&params, &review)).await?;
+        let user = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
+        Ok(user.unwrap_or_else(|| "an unknown user".to_owned()))
+    }
+
     /// Asks one cheap thing, so that a missing connection or installation is told at once.
     ///
     /// # Errors
     /// When the API server does not answer, or firedrill is not installed.
     pub async fn check(&self) -> Result<(), Failure> {
-        let runs = kube::Api::<crate::api::ExperimentRun>::namespaced(
-            self.client.clone(),
-            &self.namespace,
-        );
+        let runs =
+            Api::<crate::api::ExperimentRun>::namespaced(self.client.clone(), &self.namespace);
         let some = kube::api::ListParams::default().limit(1);
         call("list the runs", runs.list_metadata(&some)).await.map_err(|error| {
             if error.code() == Some(404) {

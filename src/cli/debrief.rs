@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     connect::Flags,
     exit::{Exit, Failure},
+    view,
 };
 use crate::{
     api::{Debrief, Duration, Moment},
@@ -199,7 +200,7 @@ fn table(debriefs: &[Debrief], with_namespace: bool, now: Moment) -> String {
         }
         rows.push(row.iter().map(|cell| plain(cell)).collect());
     }
-    aligned(&rows)
+    view::aligned(&rows)
 }
 
 fn row(debrief: &Debrief, now: Moment) -> Vec<String> {
@@ -233,16 +234,4 @@ fn coarse(length: Duration) -> String {
         seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
         seconds => format!("{}d", seconds / 86_400),
     }
-}
-
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("   ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }

@@ -54,7 +54,9 @@ pub async fn disable(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     for run in &live {
         end(&cluster, run).await?;
     }
-    Grants::of(&args.name, &args.operator.operator_namespace).remove(&cluster.writes).await?;
+    let operator = &args.operator.operator_namespace;
+    Grants::scheduled(&args.name, operator).remove(&cluster.writes).await?;
+    Grants::of(&args.name, operator).remove(&cluster.writes).await?;
     label?;
     println!("{place} is disabled: {stopped} stopped, the grants are gone");
     Ok(Exit::Met)

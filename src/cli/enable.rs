@@ -18,7 +18,7 @@ use super::{
     protected,
 };
 use crate::{
-    api::names::{self, ENABLED, IMPERSONATOR, RUNNER},
+    api::names::{self, ENABLED, IMPERSONATOR, RUNNER, STARTER, STARTER_IMPERSONATOR},
     config::Config,
     faults::rights::RIGHTS,
     shell::call::{Error, call},
@@ -30,6 +30,10 @@ pub struct Args {
     /// The namespace.
     #[arg(value_name = "NAMESPACE")]
     name: String,
+    /// Also let game days start by themselves there; only who may start runs can grant that. Taken back by
+    /// `kubectl delete rolebinding firedrill-starter`, or by `firedrill disable`.
+    #[arg(long)]
+    scheduled: bool,
     /// Only print what would be created.
     #[arg(short, long, value_enum)]
     output: Option<Output>,
@@ -68,7 +72,7 @@ pub async fn enable(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let config = config.map_err(|error| Failure::invalid(error.to_string()))?.unwrap_or_default();
     refuse(protected::by_name(&args.name, &config, operator_namespace))?;
     if let Some(Output::Yaml) = args.output {
-        print!("{}", manifests(&args.name, operator_namespace)?);
+        print!("{}", manifests(args)?);
         return Ok(Exit::Met);
     }
     let cluster = flags.connect().await?;
@@ -76,18 +80,27 @@ pub async fn enable(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
     let namespace = call("read the namespace", namespaces.get_metadata(&args.name)).await?;
     refuse(protected::by_label(&args.name, namespace.labels()))?;
     let place = format!("namespace {} of context {}", args.name, cluster.context);
-    println!("{}", shown(&args.name, operator_namespace));
+    println!("{}", shown(args));
     confirm(
         &format!("Create this in {place}?"),
         &format!("this lets experiments break things in {place}"),
         args.yes,
     )?;
-    Grants::of(&args.name, operator_namespace).apply(&cluster.writes).await?;
+    for grants in grants(args) {
+        grants.apply(&cluster.writes).await?;
+    }
     opt(&cluster.writes, &args.name, Some("true"))
         .await
         .map_err(|error| unlabelled(error, &args.name))?;
     println!("{place} is enabled; take it back with: firedrill disable {}", args.name);
     Ok(Exit::Met)
+}
+
+/// What is granted.
+fn grants(args: &Args) -> impl Iterator<Item = Grants> {
+    let operator_namespace = &args.operator.operator_namespace;
+    let scheduled = args.scheduled.then(|| Grants::scheduled(&args.name, operator_namespace));
+    std::iter::once(Grants::of(&args.name, operator_namespace)).chain(scheduled)
 }
 
 /// A protected namespace gets no grants: a guard refuses every run there anyway.
@@ -127,24 +140,37 @@ fn unlabelled(error: Error, namespace: &str) -> Failure {
 }
 
 /// What will be created, for people.
-fn shown(namespace: &str, operator_namespace: &str) -> String {
+fn shown(args: &Args) -> String {
+    let (namespace, operator_namespace) = (&args.name, &args.operator.operator_namespace);
     let rights = RIGHTS.map(|right| format!("{} {}", right.verbs.join(", "), right.resource));
     let operator = format!("{operator_namespace}/{}", names::OPERATOR);
-    [
+    let mut lines = vec![
         format!("namespace/{namespace}: the label {ENABLED}=true"),
         format!("serviceaccount/{RUNNER}: as whom faults are injected"),
         format!("role/{RUNNER}: {}", rights.join("; ")),
         format!("rolebinding/{RUNNER}: gives it to serviceaccount/{RUNNER}"),
         format!("role/{IMPERSONATOR}: to act as serviceaccount/{RUNNER}, for these calls"),
         format!("rolebinding/{IMPERSONATOR}: gives it to the operator, {operator}"),
-        format!("Exactly: firedrill enable {namespace} -o yaml"),
-    ]
-    .join("\n")
+    ];
+    if args.scheduled {
+        lines.extend([
+            format!("serviceaccount/{STARTER}: as whom game days and their runs are created"),
+            format!("role/{STARTER}: create experimentruns, gamedayruns"),
+            format!("rolebinding/{STARTER}: gives it to serviceaccount/{STARTER}"),
+            format!(
+                "role/{STARTER_IMPERSONATOR}: to act as serviceaccount/{STARTER}, for these calls"
+            ),
+            format!("rolebinding/{STARTER_IMPERSONATOR}: gives it to the operator, {operator}"),
+        ]);
+    }
+    let scheduled = if args.scheduled { " --scheduled" } else { "" };
+    lines.push(format!("Exactly: firedrill enable {namespace}{scheduled} -o yaml"));
+    lines.join("\n")
 }
 
 /// The same as manifests, fit for `kubectl apply`.
-fn manifests(namespace: &str, operator_namespace: &str) -> Result<String, Failure> {
-    let grants = Grants::of(namespace, operator_namespace);
+fn manifests(args: &Args) -> Result<String, Failure> {
+    let namespace = &args.name;
     let labelled = Namespace {
         metadata: ObjectMeta {
             name: Some(namespace.to_owned()),
@@ -153,12 +179,15 @@ fn manifests(namespace: &str, operator_namespace: &str) -> Result<String, Failur
         },
         ..Namespace::default()
     };
-    let mut objects = vec![value(&labelled)?, value(&grants.account)?];
-    for object in &grants.roles {
-        objects.push(value(object)?);
-    }
-    for object in &grants.bindings {
-        objects.push(value(object)?);
+    let mut objects = vec![value(&labelled)?];
+    for grants in grants(args) {
+        objects.push(value(&grants.account)?);
+        for object in &grants.roles {
+            objects.push(value(object)?);
+        }
+        for object in &grants.bindings {
+            objects.push(value(object)?);
+        }
     }
     objects.iter().map(document).collect()
 }

@@ -3,6 +3,7 @@
 mod depth;
 pub mod document;
 mod hint;
+mod mentioned;
 mod metadata;
 pub mod schema;
 mod yaml;
@@ -15,12 +16,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Debrief, Experiment, ExperimentRun, SafetyLever, definitions, names},
+    api::{
+        Debrief, Experiment, ExperimentRun, GameDay, GameDayRun, SafetyLever, definitions, names,
+    },
     cli::view::clean,
     core::{
+        gameday,
         plan::{self, Plan},
         words::count,
     },
+    shell::clock::Wall,
 };
 use document::{Kind, Node, Place};
 use schema::Problem;
@@ -34,6 +39,8 @@ pub enum Resource {
     Experiment(Box<Experiment>),
     /// A run.
     Run(Box<ExperimentRun>),
+    /// A plan.
+    GameDay(Box<GameDay>),
     /// Another resource of ours.
     Ours(String),
     /// A resource of somebody else, which is not judged.
@@ -90,7 +97,7 @@ pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<R
             return Err(report);
         }
     };
-    let mut resources = Vec::new();
+    let mut read = Vec::new();
     for document in documents.into_iter().filter(|node| !matches!(node.kind, Kind::Null)) {
         let items = match document.get("kind").and_then(Node::text) {
             Some("List") => match document.get("items").map(|items| &items.kind) {
@@ -102,18 +109,25 @@ pub fn read_for(name: &str, text: &str, namespace: Option<&str>) -> Result<Vec<R
         for item in items {
             report.resources += 1;
             let before = report.problems.len();
-            let read = resource(&item, &mut report.problems);
-            if !matches!(read, Some(Resource::Other(_))) {
+            let resource = resource(&item, &mut report.problems);
+            if !matches!(resource, Some(Resource::Other(_))) {
                 report.problems.extend(elsewhere(&item, namespace));
             }
-            resources.extend(read.filter(|_| report.problems.len() == before));
+            read.extend(
+                resource.filter(|_| report.problems.len() == before).map(|one| (item, one)),
+            );
         }
     }
     if report.resources == 0 {
         let place = Place { line: 1, column: 1, length: 1 };
         report.problems.push(found("no resource", "", place, "the file holds nothing".to_owned()));
     }
-    if report.problems.is_empty() { Ok(resources) } else { Err(report) }
+    report.problems.extend(mentioned::misspelt(&read));
+    if report.problems.is_empty() {
+        Ok(read.into_iter().map(|(_, resource)| resource).collect())
+    } else {
+        Err(report)
+    }
 }
 
 /// kubectl refuses a file for another namespace than `-n` names: one of the two is a mistake.
@@ -169,7 +183,10 @@ fn resource(node: &Node, problems: &mut Vec<Problem>) -> Option<Resource> {
         .map_err(|error| problems.push(found("wrong value", "", node.place, error.to_string())))
         .ok()?;
     problems.extend(rules(&schema, node, kept));
-    problems.extend(expressions(&resource, node));
+    // When a plan fires is known only of one that keeps the rules.
+    if problems.len() == before || !matches!(resource, Resource::GameDay(_)) {
+        problems.extend(beyond_the_schema(&resource, node));
+    }
     (problems.len() == before).then_some(resource)
 }
 
@@ -222,6 +239,8 @@ fn typed(kind: &str, value: &Value) -> Result<Resource, serde_json::Error> {
     Ok(match kind {
         "Experiment" => Resource::Experiment(Box::new(Experiment::deserialize(value)?)),
         "ExperimentRun" => Resource::Run(Box::new(ExperimentRun::deserialize(value)?)),
+        "GameDay" => Resource::GameDay(Box::new(GameDay::deserialize(value)?)),
+        "GameDayRun" => Resource::Ours(GameDayRun::deserialize(value)?.name_any()),
         "Debrief" => Resource::Ours(Debrief::deserialize(value)?.name_any()),
         _ => Resource::Ours(SafetyLever::deserialize(value)?.name_any()),
     })
@@ -246,7 +265,7 @@ pub fn warnings(resource: &Resource) -> Vec<String> {
     let spec = match resource {
         Resource::Experiment(experiment) => Some(&experiment.spec),
         Resource::Run(run) => run.spec.template.as_ref(),
-        Resource::Ours(_) | Resource::Other(_) => None,
+        Resource::GameDay(_) | Resource::Ours(_) | Resource::Other(_) => None,
     };
     let Some(plan) = spec.and_then(|spec| Plan::parse(spec).ok()) else { return Vec::new() };
     let unread = plan.watched().filter(|(.., matchers)| !matchers.is_classic());
@@ -258,14 +277,19 @@ pub fn warnings(resource: &Resource) -> Vec<String> {
     plan.warnings().iter().map(ToString::to_string).chain(unread).collect()
 }
 
-/// What the schema cannot judge: regular expressions, which the operator refuses at the start of a run.
-fn expressions(resource: &Resource, node: &Node) -> Vec<Problem> {
-    let (spec, place) = match resource {
-        Resource::Experiment(experiment) => (Some(&experiment.spec), "spec."),
-        Resource::Run(run) => (run.spec.template.as_ref(), "spec.template."),
-        Resource::Ours(_) | Resource::Other(_) => (None, ""),
+/// What the schema cannot judge, and the operator refuses: regular expressions, and when a plan fires.
+fn beyond_the_schema(resource: &Resource, node: &Node) -> Vec<Problem> {
+    let experiment = |spec| Plan::parse(spec).err().unwrap_or_default();
+    let (problems, place) = match resource {
+        Resource::Experiment(one) => (experiment(&one.spec), "spec."),
+        Resource::Run(run) => {
+            (run.spec.template.as_ref().map(experiment).unwrap_or_default(), "spec.template.")
+        }
+        Resource::GameDay(day) => {
+            (gameday::plan::problems(&day.spec, Wall::machine().now()), "spec.")
+        }
+        Resource::Ours(_) | Resource::Other(_) => (Vec::new(), ""),
     };
-    let problems = spec.and_then(|spec| Plan::parse(spec).err()).unwrap_or_default();
     let problem = |problem: plan::Problem| {
         let path = problem.path.replacen("spec.", place, 1);
         found("wrong value", &path, node.find(&path), problem.message)

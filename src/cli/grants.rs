@@ -1,5 +1,5 @@
-//! What the owner of a namespace grants, so that faults can be injected there: the runner with what
-//! faults need, and the operator's way to act as it.
+//! What the owner of a namespace grants: so that faults can be injected there, the runner with what faults need and
+//! the operator's way to act as it; and so that game days can start, the same with the starter.
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -16,7 +16,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    api::names::{self, IMPERSONATOR, RUNNER},
+    api::names::{self, IMPERSONATOR, RUNNER, STARTER, STARTER_IMPERSONATOR},
     faults::rights::RIGHTS,
     shell::call::{Error, call},
 };
@@ -24,18 +24,34 @@ use crate::{
 /// The grants of one namespace.
 #[derive(Clone, Debug)]
 pub struct Grants {
-    /// As whom faults are injected.
+    /// As whom the operator acts there.
     pub account: ServiceAccount,
-    /// What the runner may do, and that the operator may act as it.
+    /// What the account may do, and that the operator may act as it.
     pub roles: [Role; 2],
     /// To whom the roles are given.
     pub bindings: [RoleBinding; 2],
 }
 
 impl Grants {
-    /// The grants of `namespace` to the operator of `operator_namespace`.
+    /// What `namespace` grants to the operator of `operator_namespace` so that faults can be injected.
     #[must_use]
     pub fn of(namespace: &str, operator_namespace: &str) -> Self {
+        let names = (RUNNER, IMPERSONATOR);
+        Self::new((namespace, operator_namespace), names, injecting)
+    }
+
+    /// What it grants so that what nobody starts by hand can start: game days and their runs.
+    #[must_use]
+    pub fn scheduled(namespace: &str, operator_namespace: &str) -> Self {
+        let names = (STARTER, STARTER_IMPERSONATOR);
+        Self::new((namespace, operator_namespace), names, starting)
+    }
+
+    fn new(
+        (namespace, operator_namespace): (&str, &str),
+        (account, impersonator): (&str, &str),
+        rules: fn(&str) -> Vec<PolicyRule>,
+    ) -> Self {
         let role =
             |name: &str, rules| Role { metadata: metadata(name, namespace), rules: Some(rules) };
         let binding = |name: &str, (account, of): (&str, &str)| RoleBinding {
@@ -54,14 +70,14 @@ impl Grants {
         };
         Self {
             account: ServiceAccount {
-                metadata: metadata(RUNNER, namespace),
+                metadata: metadata(account, namespace),
                 automount_service_account_token: Some(false),
                 ..ServiceAccount::default()
             },
-            roles: [role(RUNNER, injecting("")), role(IMPERSONATOR, impersonating())],
+            roles: [role(account, rules("")), role(impersonator, impersonating(account, rules))],
             bindings: [
-                binding(RUNNER, (RUNNER, namespace)),
-                binding(IMPERSONATOR, (names::OPERATOR, operator_namespace)),
+                binding(account, (account, namespace)),
+                binding(impersonator, (names::OPERATOR, operator_namespace)),
             ],
         }
     }
@@ -72,7 +88,7 @@ impl Grants {
     /// # Errors
     /// When the user may not, or the API server does not answer.
     pub async fn apply(&self, client: &Client) -> Result<(), Error> {
-        put(client, "create the ServiceAccount firedrill-runner", &self.account).await?;
+        put(client, "create the ServiceAccount", &self.account).await?;
         for role in &self.roles {
             put(client, "create the Role", role).await?;
         }
@@ -93,7 +109,7 @@ impl Grants {
         for role in &self.roles {
             take(client, "delete the Role", role).await?;
         }
-        take(client, "delete the ServiceAccount firedrill-runner", &self.account).await
+        take(client, "delete the ServiceAccount", &self.account).await
     }
 }
 
@@ -117,21 +133,32 @@ fn injecting(prefix: &str) -> Vec<PolicyRule> {
     RIGHTS.iter().map(rule).collect()
 }
 
-/// Acting as the runner: constrained to the harmful calls, and the way of servers before 1.36.
-fn impersonating() -> Vec<PolicyRule> {
-    let runner = |group: &str, verb: &str| PolicyRule {
+/// What starts something that nobody starts by hand, each verb with this prefix.
+fn starting(prefix: &str) -> Vec<PolicyRule> {
+    let resources = ["experimentruns", "gamedayruns"].map(str::to_owned);
+    vec![PolicyRule {
+        api_groups: Some(vec![names::GROUP.to_owned()]),
+        resources: Some(resources.to_vec()),
+        verbs: vec![format!("{prefix}create")],
+        ..PolicyRule::default()
+    }]
+}
+
+/// Acting as that account: constrained to those calls, and the way of servers before 1.36.
+fn impersonating(account: &str, rules: fn(&str) -> Vec<PolicyRule>) -> Vec<PolicyRule> {
+    let acting = |group: &str, verb: &str| PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec!["serviceaccounts".to_owned()]),
-        resource_names: Some(vec![RUNNER.to_owned()]),
+        resource_names: Some(vec![account.to_owned()]),
         verbs: vec![verb.to_owned()],
         ..PolicyRule::default()
     };
-    let mut rules = vec![
-        runner("authentication.k8s.io", "impersonate:serviceaccount"),
-        runner("", "impersonate"),
+    let mut acts = vec![
+        acting("authentication.k8s.io", "impersonate:serviceaccount"),
+        acting("", "impersonate"),
     ];
-    rules.extend(injecting("impersonate-on:serviceaccount:"));
-    rules
+    acts.extend(rules("impersonate-on:serviceaccount:"));
+    acts
 }
 
 fn placed<K>(client: &Client, object: &K) -> (Api<K>, String)

@@ -1,6 +1,5 @@
 //! `firedrill halt` and `firedrill resume`: the safety lever.
 
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
@@ -37,7 +36,7 @@ pub struct ResumeArgs {}
 /// When the lever cannot be written.
 pub async fn halt(flags: &Flags, args: &HaltArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
-    let by = who(&cluster).await?;
+    let by = cluster.who().await?;
     let spec = json!({"engaged": true, "reason": args.reason, "by": by, "scope": {"namespaces": args.only}});
     write(&cluster, spec).await?;
     let place =
@@ -55,7 +54,7 @@ pub async fn halt(flags: &Flags, args: &HaltArgs) -> Result<Exit, Failure> {
 /// When the lever cannot be written.
 pub async fn resume(flags: &Flags, _: &ResumeArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
-    let by = who(&cluster).await?;
+    let by = cluster.who().await?;
     write(&cluster, json!({"engaged": false, "reason": null, "by": by, "scope": null})).await?;
     println!("the safety lever is released by {by}: new runs may start");
     Ok(Exit::Met)
@@ -77,13 +76,4 @@ async fn write(cluster: &Cluster, spec: Value) -> Result<(), Failure> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The name by which the API server knows the user.
-async fn who(cluster: &Cluster) -> Result<String, Failure> {
-    let reviews: Api<SelfSubjectReview> = Api::all(cluster.writes.clone());
-    let review = SelfSubjectReview::default();
-    let answer = call("ask who you are", reviews.create(&PostParams::default(), &review)).await?;
-    let user = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
-    Ok(user.unwrap_or_else(|| "an unknown user".to_owned()))
 }

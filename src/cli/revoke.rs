@@ -1,6 +1,12 @@
 //! `firedrill revoke --all`: ends every fault of the cluster by hand, with nobody else's help.
 
-use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
+use std::fmt::Debug;
+
+use kube::{
+    Api, Resource,
+    api::ListParams,
+    core::{NamespaceResourceScope, PartialObjectMeta},
+};
 
 use super::{
     confirm::confirm,
@@ -8,10 +14,10 @@ use super::{
     exit::{Exit, Failure},
 };
 use crate::{
-    api::{ExperimentRun, names},
+    api::{ExperimentRun, GameDayRun, names},
     core::words::count,
     shell::{
-        call::Error,
+        call::{Error, Namespaced},
         clock::Wall,
         lease, list,
         reaper::{Reaper, Swept},
@@ -89,17 +95,30 @@ fn sentence(swept: &Swept, freed: usize) -> String {
     format!("{live}: {disarmed} ended, {failed} failed; {freed} freed")
 }
 
-/// Takes our finalizer off every run that still has it.
+/// Takes our finalizers off every run and every game day that still has them, and gives the number of runs.
 async fn free(cluster: &Cluster) -> Result<usize, Failure> {
-    let runs: Api<PartialObjectMeta<ExperimentRun>> = Api::all(cluster.client.clone());
-    let runs = match list::all("list the runs", &runs, ListParams::default()).await {
+    freed::<GameDayRun>(cluster, "list the game days", names::DAY_FINALIZER).await?;
+    freed::<ExperimentRun>(cluster, "list the runs", names::FINALIZER).await
+}
+
+/// Takes that finalizer off every object of the kind.
+async fn freed<K>(cluster: &Cluster, what: &'static str, finalizer: &str) -> Result<usize, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug,
+    PartialObjectMeta<K>: Namespaced,
+{
+    let objects: Api<PartialObjectMeta<K>> = Api::all(cluster.client.clone());
+    let objects = match list::all(what, &objects, ListParams::default()).await {
         Err(error) if error.code() == Some(404) => return Ok(0),
         other => other?,
     };
+    let is_held = |object: &&PartialObjectMeta<K>| {
+        object.meta().finalizers.iter().flatten().any(|name| name == finalizer)
+    };
     let mut freed = 0;
-    for run in runs.iter().filter(|run| names::hold_ours(run.finalizers())) {
-        let manager = names::REVOKE_MANAGER;
-        record::remove_finalizer("free the run", &cluster.writes, run, manager).await?;
+    for object in objects.iter().filter(is_held) {
+        let hold = (finalizer, names::REVOKE_MANAGER);
+        record::remove_finalizer("free it", &cluster.writes, object, hold).await?;
         freed += 1;
     }
     Ok(freed)

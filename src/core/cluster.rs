@@ -26,6 +26,8 @@ pub struct ClusterState {
     pub lever: Lever,
     /// The namespace of the run.
     pub namespace: Namespace,
+    /// Whether the day that the run is a step of intends it now, with words; absent for a run of no day.
+    pub day: Option<Result<String, String>>,
     /// The target.
     pub target: Target,
     /// Its pods.
@@ -245,6 +247,7 @@ pub(crate) mod tests {
             rivals_read_at: None,
             lever: Lever::Open,
             namespace: Namespace::Unreadable(String::new()),
+            day: None,
             target: Target::Missing,
             pods: Vec::new(),
             workloads: Vec::new(),

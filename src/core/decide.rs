@@ -120,6 +120,7 @@ pub(crate) mod tests {
             own_namespace: false,
             inside: true,
             lever: &Lever::Open,
+            is_day_gone: false,
             cluster,
             signals,
             report: None,

@@ -73,6 +73,7 @@ pub fn judge(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
         alerts::quiet(input),
     ];
     results.extend(probes::services_found(input));
+    results.extend(game_day(input.cluster));
     results.extend(reaper(input.cluster));
     results.extend(alerts::abort_conditions(input));
     (results, blast_radius)
@@ -88,6 +89,7 @@ pub fn judge_round(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
             Guard::Enabled
                 | Guard::NotProtected
                 | Guard::Lever
+                | Guard::GameDay
                 | Guard::TargetFound
                 | Guard::MinReady
                 | Guard::MaxUnavailable
@@ -291,6 +293,14 @@ fn target_free(input: &GuardInput<'_>) -> GuardResult {
         armed.map(|mark| format!("the run with UID {} has changed the same object", mark.run))
     });
     result(Guard::TargetFree, refusal, || "no other run has this target".to_owned())
+}
+
+fn game_day(cluster: &ClusterState) -> Option<GuardResult> {
+    let (refusal, passed) = match cluster.day.clone()? {
+        Ok(words) => (None, words),
+        Err(why) => (Some(why), String::new()),
+    };
+    Some(result(Guard::GameDay, refusal, || passed))
 }
 
 /// How long a process counts as alive after it renewed its Lease.

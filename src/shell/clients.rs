@@ -62,11 +62,11 @@ pub fn client(config: Config) -> kube::Result<Client> {
     Ok(Client::new(service, config.default_namespace))
 }
 
-/// A client that acts as the runner of `namespace`, over the connections of `client`.
+/// A client that acts as that `ServiceAccount` of `namespace`, over the connections of `client`.
 #[must_use]
-pub fn runner(client: &Client, namespace: &str) -> Client {
+pub fn acting_as(client: &Client, namespace: &str, account: &str) -> Client {
     // What fits no header is no namespace's name; nobody may do anything as that user.
-    let user = HeaderValue::try_from(names::runner_user(namespace))
+    let user = HeaderValue::try_from(names::account_user(namespace, account))
         .unwrap_or(HeaderValue::from_static("system:anonymous"));
     let client = client.clone();
     let service = tower::service_fn(move |mut request: Request<Body>| {
@@ -87,7 +87,9 @@ pub fn refusal(words: &str, namespace: &str) -> String {
         format!("the RoleBinding {impersonator}, or this call in its Role, is missing")
     } else if words.contains("cannot impersonate") {
         format!("the RoleBinding {impersonator} does not let the operator act as {runner}")
-    } else if words.contains(&format!("User \"{}\" cannot", names::runner_user(namespace))) {
+    } else if words
+        .contains(&format!("User \"{}\" cannot", names::account_user(namespace, names::RUNNER)))
+    {
         format!("the RoleBinding {runner}, or this call in its Role, is missing")
     } else {
         return words.to_owned();
@@ -95,6 +97,19 @@ pub fn refusal(words: &str, namespace: &str) -> String {
     format!(
         "{missing} in namespace {namespace}; let its owner run: firedrill enable {namespace} ({words})"
     )
+}
+
+/// The same where the starter was refused.
+#[must_use]
+pub fn not_started(words: &str, namespace: &str) -> String {
+    let user = names::account_user(namespace, names::STARTER);
+    if words.contains("cannot impersonate") || words.contains(&format!("User \"{user}\" cannot")) {
+        return format!(
+            "nothing may be started in namespace {namespace} without somebody; let its owner run: \
+             firedrill enable {namespace} --scheduled ({words})"
+        );
+    }
+    words.to_owned()
 }
 
 #[cfg(test)]

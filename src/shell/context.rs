@@ -14,7 +14,7 @@ use super::{
     sources::Checks,
 };
 use crate::{
-    api::{Experiment, ExperimentRun, SafetyLever},
+    api::{Experiment, ExperimentRun, GameDay, GameDayRun, SafetyLever, names},
     config::Config,
 };
 
@@ -48,6 +48,10 @@ pub struct Context {
     pub runs: Informer<ExperimentRun>,
     /// Every Experiment.
     pub experiments: Informer<Experiment>,
+    /// Every plan.
+    pub plans: Informer<GameDay>,
+    /// Every day.
+    pub days: Informer<GameDayRun>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
     pub own_namespace: Option<String>,
     /// Writes Kubernetes events.
@@ -58,11 +62,30 @@ impl Context {
     /// For what breaks something in `namespace`; never retries by itself.
     #[must_use]
     pub fn injector(&self, namespace: &str) -> Client {
+        self.acting_as(namespace, names::RUNNER)
+    }
+
+    /// For what starts something in `namespace` that nobody starts by hand; never retries by itself.
+    #[must_use]
+    pub fn starter(&self, namespace: &str) -> Client {
+        self.acting_as(namespace, names::STARTER)
+    }
+
+    fn acting_as(&self, namespace: &str, account: &str) -> Client {
         if self.impersonates {
-            clients::runner(&self.writes, namespace)
+            clients::acting_as(&self.writes, namespace, account)
         } else {
             self.writes.clone()
         }
+    }
+
+    /// The days of that plan, as last heard.
+    #[must_use]
+    pub fn days_of(&self, plan: &GameDay) -> Vec<GameDayRun> {
+        let name = plan.metadata.name.as_deref();
+        let heard = self.days.heard();
+        let days = heard.iter().filter(|day| day.metadata.namespace == plan.metadata.namespace);
+        days.filter(|day| Some(&*day.spec.game_day) == name).cloned().collect()
     }
 
     /// Asks for `run` to be looked at again.
@@ -99,6 +122,8 @@ pub(super) mod tests {
             lever: watch::channel(None).1,
             runs: informer().0,
             experiments: informer().0,
+            plans: informer().0,
+            days: informer().0,
             own_namespace: None,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Resource,
     api::DynamicObject,
@@ -15,7 +15,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::{guarded::Guarded, watched::watched};
@@ -36,12 +36,14 @@ impl<K> Watchable for K where
 pub struct Informer<K: Watchable> {
     store: Store<Guarded<K>>,
     requests: mpsc::UnboundedSender<ObjectRef<Guarded<K>>>,
+    listed: watch::Receiver<bool>,
 }
 
 /// The other end of an [`Informer`]: what the controller of the kind fills and hears.
 pub struct Feed<K: Watchable> {
     store: (Store<Guarded<K>>, Writer<Guarded<K>>),
     requests: mpsc::UnboundedReceiver<ObjectRef<Guarded<K>>>,
+    listed: watch::Sender<bool>,
 }
 
 /// An informer without any object yet, and its other end.
@@ -49,8 +51,10 @@ pub struct Feed<K: Watchable> {
 pub fn informer<K: Watchable>() -> (Informer<K>, Feed<K>) {
     let (store, writer) = reflector::store();
     let (requests, requested) = mpsc::unbounded_channel();
-    let informer = Informer { store: store.clone(), requests };
-    (informer, Feed { store: (store, writer), requests: requested })
+    // The store's own `wait_until_ready` wakes one of those who wait for it.
+    let (lists, listed) = watch::channel(false);
+    let informer = Informer { store: store.clone(), requests, listed };
+    (informer, Feed { store: (store, writer), requests: requested, listed: lists })
 }
 
 impl<K: Watchable> Informer<K> {
@@ -66,9 +70,21 @@ impl<K: Watchable> Informer<K> {
         Heard(self.store.state())
     }
 
+    /// The object of that namespace and name as last heard.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Guarded<K>>> {
+        self.store.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// Whether there is none of that namespace and name, as last heard; not before all were listed.
+    #[must_use]
+    pub fn is_gone(&self, namespace: &str, name: &str) -> bool {
+        *self.listed.borrow() && self.get(namespace, name).is_none()
+    }
+
     /// Resolves when every object was listed; never where nobody lists them.
     pub async fn listed(&self) {
-        if self.store.wait_until_ready().await.is_err() {
+        if self.listed.clone().wait_for(|listed| *listed).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -94,9 +110,14 @@ impl<K: Watchable> Feed<K> {
         slim: fn(&mut K),
     ) -> Controller<Guarded<K>> {
         let slim = move |object: &mut Guarded<K>| object.0.iter_mut().for_each(slim);
-        let (reader, writer) = self.store;
-        let objects = watched(api, config).map(Ok).modify(slim);
-        let objects = objects.reflect(writer).applied_objects();
+        let ((reader, writer), listed) = (self.store, self.listed);
+        let objects = watched(api, config).map(Ok).modify(slim).reflect(writer);
+        let objects = objects.inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                listed.send_replace(true);
+            }
+        });
+        let objects = objects.applied_objects();
         Controller::for_stream(objects, reader)
             .reconcile_on(UnboundedReceiverStream::new(self.requests))
     }

@@ -49,6 +49,8 @@ async fn reconcile(
     let Ok(experiment) = &experiment.0 else {
         return Ok(Action::await_change());
     };
+    // Before every run was listed, its status would say that there are none.
+    context.runs.listed().await;
     let heard = context.runs.heard();
     let runs: Vec<&ExperimentRun> = heard
         .iter()

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use super::{
     clients,
     clock::Wall,
-    controller::{Feed, informer},
-    experiments, lease,
+    controller::informer,
+    experiments, gameday, lease,
     net::{self, Net, Sockets},
     port::{self, BOUNDS, Token},
     ready,
@@ -25,7 +25,7 @@ use super::{
     watched::watched,
 };
 use crate::{
-    api::{Experiment, SafetyLever, names},
+    api::{SafetyLever, names},
     config::{Config, Endpoint},
     detectors,
     shell::context::Context,
@@ -95,6 +95,8 @@ pub async fn run_with(
 ) -> Result<(), StartError> {
     let (runs, feed_of_runs) = informer();
     let (experiments, feed_of_experiments) = informer();
+    let (plans, feed_of_plans) = informer();
+    let (days, feed_of_days) = informer();
     let (lever_sender, lever) = watch::channel(None);
     let context = Arc::new(Context {
         events: Events::new(writes.clone()),
@@ -112,17 +114,22 @@ pub async fn run_with(
         lever: lever.clone(),
         runs,
         experiments,
+        plans,
+        days,
         own_namespace: options.own_namespace.clone(),
     });
     let listening = listen(context.clone())?;
     let listed = listed(&context, lever.clone());
+    let lever_of_days = lever.clone();
     let ended = tokio::select! {
         biased;
         () = shutdown => Ok(()),
         ended = listening => ended,
         () = watch_lever(context.reads.clone(), lever_sender) => Ok(()),
         () = run::control(context.clone(), feed_of_runs, options.only.as_ref(), lever) => Ok(()),
-        () = experiments_of(&options, context.clone(), feed_of_experiments) => Ok(()),
+        () = unless_alone(&options, experiments::control(context.clone(), feed_of_experiments)) => Ok(()),
+        () = unless_alone(&options, gameday::plans::control(context.clone(), feed_of_plans)) => Ok(()),
+        () = unless_alone(&options, gameday::days::control(context.clone(), feed_of_days, lever_of_days)) => Ok(()),
         ended = ready::notify(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
         () = lease::renew(context.writes.clone(), wall, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
@@ -151,21 +158,27 @@ fn listen(
     })
 }
 
-/// Resolves when the lever was heard of and every run and Experiment was listed.
+/// Resolves when the lever was heard of and every run, Experiment, plan and day was listed.
 async fn listed(context: &Context, mut lever: watch::Receiver<Option<SafetyLever>>) {
     let lever = async {
         if lever.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    futures::join!(lever, context.runs.listed(), context.experiments.listed());
+    futures::join!(
+        lever,
+        context.runs.listed(),
+        context.experiments.listed(),
+        context.plans.listed(),
+        context.days.listed()
+    );
 }
 
-/// An operator of one run leaves the Experiments to others.
-async fn experiments_of(options: &Options, context: Arc<Context>, feed: Feed<Experiment>) {
+/// An operator of one run leaves everything else to others.
+async fn unless_alone(options: &Options, control: impl Future<Output = ()>) {
     match options.only {
         Some(_) => std::future::pending().await,
-        None => experiments::control(context, feed).await,
+        None => control.await,
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::names::{FIELD_MANAGER, FINALIZER},
+    api::names::FIELD_MANAGER,
     shell::call::{Error, Namespaced, call},
 };
 
@@ -46,7 +46,7 @@ where
     conflict(what, call(what, objects.patch_status(&name, &params, &patch)).await)
 }
 
-/// Puts our finalizer on the object.
+/// Puts a finalizer of ours on the object, as that field manager.
 ///
 /// # Errors
 /// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
@@ -54,14 +54,14 @@ pub async fn add_finalizer<K: Namespaced>(
     what: &'static str,
     client: &Client,
     object: &K,
-    manager: &str,
+    (finalizer, manager): (&str, &str),
 ) -> Result<K, Error> {
     let mut finalizers: Vec<_> = object.finalizers().iter().map(String::as_str).collect();
-    finalizers.push(FINALIZER);
+    finalizers.push(finalizer);
     finalizers_are(what, client, object, manager, &finalizers).await
 }
 
-/// Takes our finalizer off the object, and no other.
+/// Takes that finalizer off the object, and no other, as that field manager.
 ///
 /// # Errors
 /// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
@@ -69,10 +69,10 @@ pub async fn remove_finalizer<K: Namespaced>(
     what: &'static str,
     client: &Client,
     object: &K,
-    manager: &str,
+    (finalizer, manager): (&str, &str),
 ) -> Result<K, Error> {
     let others = object.finalizers().iter().map(String::as_str);
-    let others: Vec<_> = others.filter(|name| *name != FINALIZER).collect();
+    let others: Vec<_> = others.filter(|name| *name != finalizer).collect();
     finalizers_are(what, client, object, manager, &others).await
 }
 
@@ -131,7 +131,7 @@ mod tests {
     use kube::client::Body;
 
     use super::*;
-    use crate::api::ExperimentRun;
+    use crate::api::{ExperimentRun, names::FINALIZER};
 
     /// A client of a server that answers that, and what it was sent.
     fn server(status: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Value>>>) {
@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn our_finalizer_alone_is_taken_off_and_only_of_what_was_read() {
         let (client, sent) = server(200, json!(run()));
-        remove_finalizer("free the run", &client, &run(), "m").await.unwrap();
+        remove_finalizer("free the run", &client, &run(), (FINALIZER, "m")).await.unwrap();
         let others = ["a.example/first", "b.example/last"];
         let expected =
             json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": others}});

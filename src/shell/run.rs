@@ -13,6 +13,7 @@ pub mod registry;
 pub mod salvage;
 pub mod services;
 pub mod starts;
+pub mod subject;
 pub mod surroundings;
 pub mod turns;
 

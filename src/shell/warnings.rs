@@ -33,7 +33,7 @@ pub async fn of_run(context: &Context, namespace: &str, subject: &Subject) -> Ve
     match subject {
         Subject::Valid { plan, .. } => of_plan(context, namespace, plan).await,
         Subject::Unjudgeable(_) => Vec::new(),
-        Subject::Missing(_) | Subject::Invalid(_) => {
+        Subject::Missing(_) | Subject::Changed(_) | Subject::Invalid(_) => {
             let ((sources, _), reaper) = futures::join!(sources(context), reaper(context));
             sources.into_iter().chain(reaper).collect()
         }

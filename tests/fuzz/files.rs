@@ -101,6 +101,7 @@ fn reads_again(resource: &Resource, text: &str) -> Result<(), String> {
     let written = match resource {
         Resource::Experiment(experiment) => serde_json::to_string(experiment),
         Resource::Run(run) => serde_json::to_string(run),
+        Resource::GameDay(plan) => serde_json::to_string(plan),
         Resource::Ours(_) | Resource::Other(_) => return Ok(()),
     };
     let written = written.map_err(|error| format!("{text:?}: {error}"))?;
@@ -110,6 +111,7 @@ fn reads_again(resource: &Resource, text: &str) -> Result<(), String> {
     let rewritten = match again.as_slice() {
         [Resource::Experiment(experiment)] => serde_json::to_string(experiment),
         [Resource::Run(run)] => serde_json::to_string(run),
+        [Resource::GameDay(plan)] => serde_json::to_string(plan),
         _ => return Err(format!("{text:?} is read again as {again:?}")),
     };
     ensure(rewritten.is_ok_and(|rewritten| rewritten == written), || {

@@ -12,6 +12,7 @@ mod alone;
 mod cli;
 mod contract;
 mod faults;
+mod gamedays;
 mod garbage;
 mod guards;
 mod leadup;

@@ -12,13 +12,13 @@ use std::{
 
 use crate::support::{Ground, Operator, Reaper, Web, eventually, state, turn, verdict};
 use firedrill::api::{
-    Debrief, Experiment, ExperimentRun,
+    Debrief, Experiment, ExperimentRun, GameDay, GameDayRun, GameDayRunSpec,
     run::{ExperimentRunStatus, FactName, Reason, Verdict},
 };
 use k8s_openapi::api::{apps::v1::Deployment, events::v1::Event};
 use kube::{
     ResourceExt,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
@@ -61,6 +61,62 @@ async fn of_finished_runs_the_newest_are_kept_and_those_with_a_debrief() {
         let mut left: Vec<_> = runs.items.iter().map(ResourceExt::name_any).collect();
         left.sort();
         (left == due).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_says_of_no_experiment_that_it_has_no_runs() {
+    let ground = Ground::new("starts").await;
+    let _turn = turn().await;
+    let mut operator = Operator::start("{}");
+    let spec = serde_json::from_value(crate::support::spec()).unwrap();
+    let experiment = Experiment::new("kill", spec);
+    ground.api::<Experiment>().create(&PostParams::default(), &experiment).await.unwrap();
+    let run = ground.finished(&ground.run(json!({})).await).await.name_any();
+    let knows = |experiment: &Experiment| {
+        let last = experiment.status.as_ref().and_then(|status| status.last_run.as_ref());
+        last.is_some_and(|last| last.name == run)
+    };
+    let before = ground.becomes("the Experiment knows of the run", 20, "kill", knows).await;
+    for _ in 0..5 {
+        operator.kill();
+        operator.restart();
+        // It has looked at the Experiments when it answers for a new one.
+        let mut next = experiment.clone();
+        next.metadata.name = Some("next".to_owned());
+        ground.api::<Experiment>().create(&PostParams::default(), &next).await.unwrap();
+        ground.becomes("it is judged", 20, "next", |next: &Experiment| next.status.is_some()).await;
+        ground.api::<Experiment>().delete("next", &DeleteParams::default()).await.unwrap();
+        let after = ground.api::<Experiment>().get("kill").await.unwrap();
+        assert_eq!(after.resource_version(), before.resource_version(), "nothing was written");
+        eventually("it is gone", 10, async || {
+            ground.api::<Experiment>().get_opt("next").await.unwrap().is_none().then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn of_days_that_are_over_the_newest_are_kept() {
+    let ground = Ground::bare("days", json!({"firedrill.dev/enabled": "true"})).await;
+    let _turn = turn().await;
+    let _operator = Operator::start("{keepDays: 1}");
+    let spec = json!({
+        "startAt": "2999-01-01T10:00:00Z", "steps": [{"name": "one", "experiment": "none"}],
+    });
+    let plan = GameDay::new("p", serde_json::from_value(spec).unwrap());
+    ground.api::<GameDay>().create(&PostParams::default(), &plan).await.unwrap();
+    for name in ["a", "b", "c"] {
+        let day = GameDayRun::new(name, GameDayRunSpec::of("p"));
+        ground.api::<GameDayRun>().create(&PostParams::default(), &day).await.unwrap();
+        // Creation is known to the second only.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    eventually("the older ones are deleted", 30, async || {
+        let days = ground.api::<GameDayRun>().list(&ListParams::default()).await.ok()?;
+        let left: Vec<_> = days.items.iter().map(ResourceExt::name_any).collect();
+        (left == ["c"] && days.items[0].is_over()).then_some(())
     })
     .await;
 }

@@ -6,6 +6,7 @@ mod deletions;
 mod grants;
 mod identity;
 mod people;
+mod planners;
 mod rollouts;
 mod tokens;
 mod wrong;
@@ -80,13 +81,17 @@ fn resource(kind: &str, name: &str, spec: impl Into<Value>) -> Value {
 
 /// An eviction in the name of the runner.
 async fn as_runner(person: &Identity, ground: &Ground, pod: &str) -> Answer {
-    let client = firedrill::shell::clients::runner(&person.client, &ground.namespace);
-    let name = names::RUNNER.to_owned();
-    let runner = Identity { name, kubeconfig: person.kubeconfig.clone(), client };
+    let runner = acting(person, ground, names::RUNNER);
     let path = format!("api/v1/namespaces/{}/pods/{pod}/eviction?dryRun=All", ground.namespace);
     let eviction =
         json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
     runner.create(&path, &eviction).await
+}
+
+/// Somebody who acts as that `ServiceAccount` of the ground.
+fn acting(person: &Identity, ground: &Ground, account: &str) -> Identity {
+    let client = firedrill::shell::clients::acting_as(&person.client, &ground.namespace, account);
+    Identity { name: account.to_owned(), kubeconfig: person.kubeconfig.clone(), client }
 }
 
 /// Waits until the API server knows of a right that was just given.

@@ -43,7 +43,7 @@ async fn missing(cluster: &Cluster, operator_namespace: &str) -> Result<Option<S
     {
         return Ok(Some(format!("{operator} may not act as {RUNNER}")));
     }
-    let runner = names::runner_user(&cluster.namespace);
+    let runner = names::account_user(&cluster.namespace, names::RUNNER);
     for right in RIGHTS {
         for verb in right.verbs {
             let asked = attributes(cluster, right.group, right.resource, verb);

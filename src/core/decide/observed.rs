@@ -36,6 +36,8 @@ pub struct Observed<'a> {
     pub inside: bool,
     /// The lever as last heard by watch.
     pub lever: &'a Lever,
+    /// Whether the day that the run is a step of is gone, as last heard by watch.
+    pub is_day_gone: bool,
     /// Live reads, once they were asked for.
     pub cluster: Option<&'a ClusterState>,
     /// What was seen so far.
@@ -60,6 +62,8 @@ pub enum Subject {
     },
     /// There is no Experiment of that name.
     Missing(String),
+    /// The Experiment of that name is another version than the run asks for.
+    Changed(String),
     /// It is not valid.
     Invalid(Vec<Problem>),
     /// Whatever it is, nobody can judge the run: it cannot be read, or its status cannot be written; why, in words.
@@ -176,7 +180,7 @@ impl<'a> Observed<'a> {
     pub(super) fn stop(&self) -> Option<Reason> {
         if self.run.metadata.deletion_timestamp.is_some() {
             Some(Reason::Deleted)
-        } else if self.run.spec.stop {
+        } else if self.run.spec.stop || self.is_day_gone {
             Some(Reason::Stopped)
         } else if self.lever.refusal().is_some() {
             Some(Reason::Lever)

@@ -38,6 +38,9 @@ pub(super) fn closed_since(
     if let Some(why) = cluster.lever.refusal() {
         return Some((Reason::Lever, why));
     }
+    if let Some(Err(why)) = &cluster.day {
+        return Some((Reason::Guard, why.clone()));
+    }
     match &cluster.namespace {
         Namespace::Found { terminating: true, .. } => {
             Some((Reason::Deleted, "the namespace is being deleted".to_owned()))

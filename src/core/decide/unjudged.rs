@@ -69,7 +69,9 @@ pub(super) fn judge<'a>(
         Subject::Invalid(problems) => {
             return Err(format!("status.plan.spec is not valid: {}", list(problems)));
         }
-        Subject::Missing(_) | Subject::Unjudgeable(_) => return missing("plan.spec"),
+        Subject::Missing(_) | Subject::Changed(_) | Subject::Unjudgeable(_) => {
+            return missing("plan.spec");
+        }
     };
     let means = faults::behaviour(&spec.fault).means;
     let lasts = means.arming().is_some() || means.every().is_some() || journal.pre_image.is_some();

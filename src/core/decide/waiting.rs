@@ -42,6 +42,14 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
                 summary,
             );
         }
+        Subject::Changed(name) => {
+            let asked = observed.run.spec.experiment_hash.as_deref().unwrap_or_default();
+            let summary = format!(
+                "refused: Experiment {name} is another version than {asked}, for which this run was created"
+            );
+            let end = (Verdict::Error, Reason::ExperimentChanged);
+            return finish(observed, status, end, summary);
+        }
         Subject::Invalid(problems) => {
             let summary = format!("refused: {}", unjudged::list(problems));
             return finish(observed, status, (Verdict::Error, Reason::InvalidSpec), summary);

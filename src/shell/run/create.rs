@@ -37,8 +37,11 @@ pub fn prepare(mut run: ExperimentRun) -> Result<ExperimentRun, Error> {
     Ok(run)
 }
 
-/// Five characters that kubectl's users know from pod names.
-fn suffix() -> Result<String, Error> {
+/// Five random characters that kubectl's users know from pod names.
+///
+/// # Errors
+/// When there are no random numbers.
+pub fn suffix() -> Result<String, Error> {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut bytes = [0; 5];
     SysRng.try_fill_bytes(&mut bytes).map_err(|error| Error::Random(error.to_string()))?;
@@ -89,7 +92,8 @@ async fn take_back(
     if run.is_taken_up() {
         return Ok(Some(run));
     }
-    let free = record::remove_finalizer("take the run back", client, &run, manager).await?;
+    let hold = (names::FINALIZER, manager);
+    let free = record::remove_finalizer("take the run back", client, &run, hold).await?;
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: free.uid().to_owned().into(),

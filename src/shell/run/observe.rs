@@ -21,7 +21,7 @@ use kube::{
 
 use crate::{
     api::{
-        Moment, SafetyLever,
+        GameDayRun, Moment, SafetyLever,
         experiment::ExperimentSpec,
         names,
         run::{ExperimentRun, TargetRef, Workload},
@@ -88,10 +88,11 @@ pub async fn cluster(
     read_at: Moment,
 ) -> (ClusterState, Option<(Scope, String)>) {
     let namespace = run.namespace().unwrap_or_default();
-    let (read, lever, state, fault_reads) = futures::join!(
+    let (read, lever, state, day, fault_reads) = futures::join!(
         target(context, &namespace, &spec.target),
         lever(context, &namespace),
         opt_in(context, &namespace),
+        day(context, &namespace, run),
         fault_reads::fault_reads(context, run, spec)
     );
     let scope = read.as_ref().ok().and_then(Option::as_ref).map(|found| found.scope.clone());
@@ -121,6 +122,7 @@ pub async fn cluster(
         rivals_read_at: None,
         lever,
         namespace: state,
+        day,
         target,
         pods,
         workloads,
@@ -159,6 +161,26 @@ pub fn judge_lever(lever: &SafetyLever, namespace: &str) -> Lever {
         by: lever.spec.by.clone().unwrap_or_else(|| "somebody".to_owned()),
         reason: lever.spec.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
     }
+}
+
+/// Whether the day that the run is a step of is under way and has it among its steps, live.
+async fn day(
+    context: &Context,
+    namespace: &str,
+    run: &ExperimentRun,
+) -> Option<Result<String, String>> {
+    let name = run.spec.game_day.as_deref()?;
+    let days: Api<GameDayRun> = Api::namespaced(context.reads.clone(), namespace);
+    let judged = match call("read the day", days.get_opt(name)).await {
+        Ok(Some(day)) if !day.is_under_way() => Err(format!("game day {name} is not under way")),
+        Ok(Some(day)) if !day.intends(&run.name_any()) => {
+            Err(format!("game day {name} has no step with this run"))
+        }
+        Ok(Some(_)) => Ok(format!("game day {name} has this run among its steps")),
+        Ok(None) => Err(format!("there is no game day {name}")),
+        Err(error) => Err(format!("game day {name} cannot be read: {}", error.words())),
+    };
+    Some(judged)
 }
 
 async fn opt_in(context: &Context, namespace: &str) -> Namespace {

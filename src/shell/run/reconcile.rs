@@ -2,31 +2,32 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use kube::{Api, ResourceExt, api::ObjectMeta, runtime::controller::Action};
+use kube::{ResourceExt, api::ObjectMeta, runtime::controller::Action};
 
 use super::{
     look::look,
     lookout, observe,
     registry::{Entry, Lookout, Memory},
     salvage::{self, Salvaged},
+    subject::{is_day_gone, subject},
     turns,
 };
 use crate::{
     api::{
-        Duration, Experiment, ExperimentRun, Moment,
-        names::FIELD_MANAGER,
+        Duration, ExperimentRun, Moment,
+        names::{FIELD_MANAGER, FINALIZER},
         run::{ExperimentRunStatus, Warning},
     },
     core::{
         cluster::Lever,
         decide::{self, Debriefing, Decision, Effect, Observed, Report, Subject, pace},
-        plan::{Plan, Problem},
+        plan::Plan,
         signals::Signals,
     },
     detectors,
     faults::{Call, Outcome},
     shell::{
-        call::{Error, call},
+        call::Error,
         clock::Clock,
         context::Context,
         debrief,
@@ -142,6 +143,9 @@ async fn open(
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         context.experiments.request(namespace, &run.spec.experiment);
+        if let Some(day) = &run.spec.game_day {
+            context.days.request(namespace, day);
+        }
         return Ok(None);
     }
     let known = context.registry.get(run.uid());
@@ -178,7 +182,10 @@ fn keep(
 const fn plan_of(subject: &Subject) -> Option<&Arc<Plan>> {
     match subject {
         Subject::Valid { plan, .. } => Some(plan),
-        Subject::Missing(_) | Subject::Invalid(_) | Subject::Unjudgeable(_) => None,
+        Subject::Missing(_)
+        | Subject::Changed(_)
+        | Subject::Invalid(_)
+        | Subject::Unjudgeable(_) => None,
     }
 }
 
@@ -294,6 +301,7 @@ fn consider(
             own_namespace: context.own_namespace.as_deref() == Some(&namespace),
             inside: context.own_namespace.is_some(),
             lever: &lever,
+            is_day_gone: is_day_gone(context, run),
             cluster: memory.cluster.as_ref(),
             signals,
             report: memory.report.as_ref(),
@@ -313,7 +321,8 @@ async fn act(
     let finalizers = "write the run's finalizers";
     match effect {
         Effect::AddFinalizer => {
-            let held = record::add_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            let ours = (FINALIZER, FIELD_MANAGER);
+            let held = record::add_finalizer(finalizers, &context.writes, run, ours);
             memory.latest = Some(held.await?);
         }
         Effect::ReleaseFinalizer if !entry.is_judgeable() => {
@@ -321,7 +330,8 @@ async fn act(
             memory.latest = Some(salvage::free(finalizers, &context.writes, run, now).await?);
         }
         Effect::ReleaseFinalizer => {
-            let free = record::remove_finalizer(finalizers, &context.writes, run, FIELD_MANAGER);
+            let ours = (FINALIZER, FIELD_MANAGER);
+            let free = record::remove_finalizer(finalizers, &context.writes, run, ours);
             memory.latest = Some(free.await?);
         }
         Effect::Send(calls) => {
@@ -362,28 +372,5 @@ async fn open_debrief(
             Ok(Debriefing::Failed)
         }
         opened => opened.map(|name| name.map_or(Debriefing::Failed, Debriefing::Recorded)),
-    }
-}
-
-/// The experiment that the run executes: the journal's, the template's, or the Experiment as it is.
-async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, Error> {
-    let valid = |spec, generation| match context.registry.plan(spec) {
-        Ok(plan) => Subject::Valid { plan, generation },
-        Err(problems) => Subject::Invalid(problems),
-    };
-    if let Some(spec) = run.effective_spec(None) {
-        return Ok(valid(spec, None));
-    }
-    let name = &run.spec.experiment;
-    let experiments: Api<Experiment> =
-        Api::namespaced(context.reads.clone(), &run.namespace().unwrap_or_default());
-    match call("read the Experiment", experiments.get_opt(name)).await {
-        Ok(Some(experiment)) => Ok(valid(&experiment.spec, experiment.metadata.generation)),
-        Ok(None) => Ok(Subject::Missing(name.to_string())),
-        Err(error) if error.is_unreadable() => {
-            let message = format!("{error}: apply it again as `firedrill validate` accepts it");
-            Ok(Subject::Invalid(vec![Problem { path: "spec".to_owned(), message }]))
-        }
-        Err(error) => Err(error),
     }
 }

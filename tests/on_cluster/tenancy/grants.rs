@@ -51,7 +51,8 @@ async fn an_owner_enables_his_namespace_and_disable_ends_what_is_live() {
     let evictions =
         audit.writes(|write| write.namespace == namespace && write.harms_pods() && write.is_done());
     let by_runner = evictions.iter().all(|write| {
-        write.as_whom == names::runner_user(namespace) && write.user.ends_with(names::OPERATOR)
+        write.as_whom == names::account_user(namespace, names::RUNNER)
+            && write.user.ends_with(names::OPERATOR)
     });
     assert!(!evictions.is_empty() && by_runner, "{evictions:?}");
 

@@ -1,7 +1,7 @@
 //! What the API server says of a file, which is sent to it as it is: the server reads YAML by the same library as
 //! `kubectl`.
 
-use firedrill::api::{Debrief, Experiment, ExperimentRun, SafetyLever};
+use firedrill::api::{Debrief, Experiment, ExperimentRun, GameDay, GameDayRun, SafetyLever};
 use kube::{Client, Error, Resource, core::Status};
 
 use super::generated::File;
@@ -18,6 +18,8 @@ pub async fn ask(client: &Client, file: &File) -> Answer {
     let path = match file.kind.as_str() {
         "Experiment" => Experiment::url_path(&(), namespace),
         "ExperimentRun" => ExperimentRun::url_path(&(), namespace),
+        "GameDay" => GameDay::url_path(&(), namespace),
+        "GameDayRun" => GameDayRun::url_path(&(), namespace),
         "Debrief" => Debrief::url_path(&(), namespace),
         "SafetyLever" => SafetyLever::url_path(&(), None),
         other => panic!("{other} is no kind of ours"),
@@ -28,9 +30,12 @@ pub async fn ask(client: &Client, file: &File) -> Answer {
         .unwrap();
     match client.request::<serde_json::Value>(request).await {
         Ok(_) => Answer::Accepted,
-        // This policy judges after the schema, and who asks stands in no file.
+        // These policies judge after the schema, and who asks stands in no file.
         Err(Error::Api(status))
-            if status.message.contains("ValidatingAdmissionPolicy 'firedrill-lever'") =>
+            if ["lever", "gamedays"].iter().any(|policy| {
+                let policy = format!("ValidatingAdmissionPolicy 'firedrill-{policy}'");
+                status.message.contains(&policy)
+            }) =>
         {
             Answer::Accepted
         }

@@ -1,0 +1,111 @@
+//! Before anything is created: the day's time, and its gates.
+
+use super::{
+    ending::{self, report},
+    gates,
+    observed::{Decision, Need, Observed},
+    seen::{note, record, words},
+};
+use crate::{
+    api::{
+        Duration, GameDayRunStatus, Moment,
+        game_day_run::{DayFactName, DayReason, Gate, GateResult, Outcome, StepResult},
+    },
+    core::cluster::FRESH,
+};
+
+/// How soon gates are looked at again that time can open.
+const AGAIN: Duration = Duration::seconds(5);
+/// How soon it is looked again whether the plan has taken the day up; usually the plan is heard sooner.
+const SOON: Duration = Duration::seconds(1);
+
+pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Decision {
+    if let Some((reason, why)) = observed.stop().filter(|(reason, _)| *reason != DayReason::Lever) {
+        return report(observed, status, (Outcome::Halted, reason), &why);
+    }
+    let Some(begins) = observed.day.begins() else { return Decision::Rest };
+    if observed.now < begins {
+        return Decision::WaitUntil(begins);
+    }
+    if is_to_be_taken_up(observed, begins) {
+        return Decision::WaitUntil(observed.now + SOON);
+    }
+    if status.fact(DayFactName::Gating).is_none() {
+        let mut status = status.clone();
+        note(observed, &mut status, DayFactName::Gating, "");
+        return record(observed, status);
+    }
+    let fresh = |read_at: &Moment| Duration::between(*read_at, observed.now) <= FRESH;
+    let Some(reads) = observed.gates.filter(|reads| fresh(&reads.read_at)) else {
+        return Decision::Look(Need::Gates);
+    };
+    let (results, plan) = gates::judge(observed, status, reads);
+    let deadline = gates::deadline(begins, reads);
+    let closed = || results.iter().filter(|result| !result.passed);
+    let closed = closed().find(|result| !result.name.opens_with_time()).or_else(|| closed().next());
+    match (closed, plan) {
+        (None, Some(plan)) if observed.day.spec.dry_run => {
+            let status = GameDayRunStatus { plan: Some(plan), gates: results, ..status.clone() };
+            let why = "every gate is open, and nothing was to be broken";
+            report(observed, &status, (Outcome::Done, DayReason::DryRun), why)
+        }
+        (None, Some(plan)) => {
+            let mut status = GameDayRunStatus { gates: results, ..status.clone() };
+            let step = |step: &crate::api::game_day::Step| StepResult {
+                name: step.name.clone(),
+                ..StepResult::default()
+            };
+            status.steps = plan.spec.steps.iter().map(step).collect();
+            status.plan = Some(plan);
+            note(observed, &mut status, DayFactName::Go, "every gate is open");
+            record(observed, status)
+        }
+        (None, None) => Decision::Look(Need::Gates),
+        (Some(closed), _) if closed.name.opens_with_time() && observed.now < deadline => {
+            wait(observed, status, &results, deadline)
+        }
+        (Some(closed), _) => no_go(observed, status, &results, closed),
+    }
+}
+
+/// Whether the plan, as it is heard, has still to say which day is the one for this time.
+fn is_to_be_taken_up(observed: &Observed<'_>, begins: Moment) -> bool {
+    observed.plan.zip(observed.day.spec.at).is_some_and(|(plan, at)| {
+        let status = plan.status.as_ref();
+        let since = status.and_then(|status| status.since.as_ref());
+        let counts = since.is_none_or(|since| since.at < at);
+        let fired = status.and_then(|status| status.last_fire);
+        counts
+            && fired.is_none_or(|fired| fired < at)
+            && observed.now < begins + plan.spec.starting_deadline
+    })
+}
+
+/// Writes down which gate is waited for, when that changes.
+fn wait(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    results: &[GateResult],
+    deadline: Moment,
+) -> Decision {
+    let open = |results: &[GateResult]| {
+        results.iter().map(|result| (result.name, result.passed)).collect::<Vec<(Gate, bool)>>()
+    };
+    if open(&status.gates) == open(results) {
+        return Decision::WaitUntil((observed.now + AGAIN).min(deadline));
+    }
+    record(observed, GameDayRunStatus { gates: results.to_vec(), ..status.clone() })
+}
+
+fn no_go(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    results: &[GateResult],
+    closed: &GateResult,
+) -> Decision {
+    let mut status = GameDayRunStatus { gates: results.to_vec(), ..status.clone() };
+    note(observed, &mut status, DayFactName::NoGo, &closed.detail);
+    let step = (!closed.step.is_empty()).then(|| format!(" for step {}", closed.step));
+    let why = words(&format!("{}{}: {}", closed.name, step.unwrap_or_default(), closed.detail));
+    ending::report(observed, &status, (Outcome::NoGo, closed.name.into()), &why)
+}

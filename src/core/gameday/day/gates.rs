@@ -1,0 +1,240 @@
+//! The gates: each says with numbers whether a day may begin, and what to do if not. A source that cannot be reached
+//! closes its gate.
+
+use super::observed::{Found, GateReads, Observed, run_name};
+use crate::{
+    api::{
+        Duration, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
+        game_day::Step,
+        game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
+    },
+    core::{
+        gameday::{plan, schedule::Schedule},
+        hash,
+        plan::Plan,
+        words::count,
+    },
+};
+
+/// How far the API server's clock and ours may differ.
+const CLOCKS: Duration = Duration::seconds(5);
+/// How long a day waits where its plan cannot be read.
+const WITHOUT_PLAN: Duration = Duration::minutes(30);
+
+/// Every gate in the order in which people read them; and what runs, where plan and experiments are there.
+#[must_use]
+pub fn judge(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    reads: &GateReads,
+) -> (Vec<GateResult>, Option<DayPlan>) {
+    let planned = planned(reads);
+    let mut results = vec![
+        result(Gate::Plan, "", plan_is_there(observed, reads)),
+        result(Gate::OnTime, "", on_time(observed, status, reads)),
+        result(Gate::Lever, "", lever(reads)),
+    ];
+    let steps = match &reads.plan {
+        Found::There(plan) => plan.spec.steps.as_slice(),
+        Found::Missing | Found::Unreadable(_) => &[],
+    };
+    for step in steps {
+        results.push(result(Gate::Experiments, &step.name, experiment(step, reads)));
+        results.push(result(Gate::Starter, &step.name, starter(step, reads)));
+    }
+    results.push(result(Gate::Clock, "", clock(observed, reads)));
+    results.push(result(Gate::NoOtherRun, "", no_other_run(reads)));
+    (results, planned)
+}
+
+/// Until when gates that time can open are waited for.
+#[must_use]
+pub fn deadline(begins: Moment, reads: &GateReads) -> Moment {
+    begins
+        + match &reads.plan {
+            Found::There(plan) => plan.spec.starting_deadline,
+            Found::Missing | Found::Unreadable(_) => WITHOUT_PLAN,
+        }
+}
+
+/// A passed gate has words too: with the numbers by which it is open.
+fn result(name: Gate, step: &str, judged: Result<String, String>) -> GateResult {
+    let passed = judged.is_ok();
+    let detail = super::seen::words(&judged.unwrap_or_else(|why| why));
+    GateResult { name, step: step.to_owned(), passed, detail }
+}
+
+fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
+    let name = &observed.day.spec.game_day;
+    let plan = match &reads.plan {
+        Found::There(plan) => plan,
+        Found::Missing => return Err(format!("there is no GameDay {name} in this namespace")),
+        Found::Unreadable(error) => return Err(format!("GameDay {name} cannot be read: {error}")),
+    };
+    if plan.metadata.deletion_timestamp.is_some() {
+        return Err(format!("GameDay {name} is being deleted"));
+    }
+    if let Some(problem) = plan::broken_rules(&plan.spec).first() {
+        return Err(format!("GameDay {name} is not valid: {}: {}", problem.path, problem.message));
+    }
+    if plan.spec.suspend {
+        return Err(format!("GameDay {name} is suspended; set spec.suspend to false"));
+    }
+    match observed.day.spec.at {
+        None => Ok(format!("GameDay {name} is there; somebody started this day")),
+        Some(at) => is_its_time(observed, plan, at).map(|()| format!("GameDay {name} fires then")),
+    }
+}
+
+/// A day for a time is one that the schedule still has, after the plan was last changed, and the only one for it.
+fn is_its_time(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Result<(), String> {
+    let name = &observed.day.spec.game_day;
+    let schedule = Schedule::parse(&plan.spec).ok();
+    let fire = schedule.and_then(|schedule| schedule.fires(at.minus(Duration::micros(1))).next());
+    match fire.filter(|fire| fire.at == at) {
+        None => return Err(format!("{at} is no time of GameDay {name} (any more)")),
+        Some(fire) => {
+            if let Some(skipped) = fire.skipped {
+                return Err(format!("{at} is skipped: {skipped}"));
+            }
+        }
+    }
+    let status = plan.status.clone().unwrap_or_default();
+    let since = status.since.filter(|since| Some(since.generation) == plan.metadata.generation);
+    match since {
+        Some(since) if since.at < at => {}
+        Some(since) => {
+            return Err(format!("GameDay {name} counts since {}, which is later", since.at));
+        }
+        None => return Err(format!("GameDay {name} was changed just now")),
+    }
+    if status.last_fire == Some(at) && status.last_day_uid.as_deref() == Some(observed.day.uid()) {
+        return Ok(());
+    }
+    match (status.last_fire, status.last_day) {
+        (Some(fired), Some(day)) if fired >= at => {
+            Err(format!("GameDay {name} has had its day for this time: {day}"))
+        }
+        _ => Err(format!("GameDay {name} has not taken this day up")),
+    }
+}
+
+/// A day that waits for a gate is on time if it has begun to.
+fn on_time(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    reads: &GateReads,
+) -> Result<String, String> {
+    let begins = observed.day.begins().unwrap_or(observed.now);
+    let began = status.fact(DayFactName::Gating).map_or(observed.now, |fact| fact.at);
+    let late = Duration::between(begins, began);
+    let limit = Duration::between(begins, deadline(begins, reads));
+    let late_by = format!("{late} after its time, startingDeadline is {limit}");
+    if late > limit { Err(late_by) } else { Ok(late_by) }
+}
+
+fn lever(reads: &GateReads) -> Result<String, String> {
+    match reads.lever.refusal() {
+        Some(why) => Err(format!("{why}; firedrill resume releases it")),
+        None => Ok("not engaged".to_owned()),
+    }
+}
+
+fn experiment(step: &Step, reads: &GateReads) -> Result<String, String> {
+    let name = &step.experiment;
+    match reads.experiments.get(&**name) {
+        Some(Found::There(spec)) => match Plan::parse(spec) {
+            Ok(_) => Ok(format!("Experiment {name} is valid")),
+            Err(problems) => {
+                let first = problems.first();
+                let told = first.map(|problem| format!(": {}: {}", problem.path, problem.message));
+                Err(format!("Experiment {name} is not valid{}", told.unwrap_or_default()))
+            }
+        },
+        Some(Found::Unreadable(error)) => Err(format!("Experiment {name} cannot be read: {error}")),
+        Some(Found::Missing) | None => {
+            Err(format!("there is no Experiment {name} in this namespace"))
+        }
+    }
+}
+
+fn starter(step: &Step, reads: &GateReads) -> Result<String, String> {
+    match reads.starter.get(&step.name) {
+        Some(Ok(_)) => Ok("firedrill-starter may create its run".to_owned()),
+        Some(Err(words)) => Err(words.clone()),
+        None => Err("it was not asked whether its run may be created".to_owned()),
+    }
+}
+
+fn clock(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
+    let mut shown = reads.starter.values().filter_map(|answer| answer.as_ref().ok());
+    let Some(theirs) = shown.next() else {
+        return Err("the API server's clock was not seen".to_owned());
+    };
+    let apart =
+        Duration::between(*theirs, observed.now).max(Duration::between(observed.now, *theirs));
+    let told =
+        format!("the API server's clock and the operator's are {apart} apart, at most {CLOCKS}");
+    // The API server tells seconds, and never rounds up.
+    if apart > CLOCKS + Duration::seconds(1) { Err(told) } else { Ok(told) }
+}
+
+fn no_other_run(reads: &GateReads) -> Result<String, String> {
+    let others = reads.others.as_ref().map_err(|error| {
+        format!("the other runs and days of the namespace cannot be listed: {error}")
+    })?;
+    if let Some(day) = others.days.first() {
+        return Err(format!("game day {} is under way in this namespace", day.name));
+    }
+    match others.runs.as_slice() {
+        [] => Ok("no other run or day is under way in this namespace".to_owned()),
+        [first, ..] => Err(format!(
+            "{} under way in this namespace: {first}",
+            count(others.runs.len(), "other run")
+        )),
+    }
+}
+
+/// What runs, where the plan and every experiment of it are there.
+fn planned(reads: &GateReads) -> Option<DayPlan> {
+    let Found::There(plan) = &reads.plan else { return None };
+    let mut experiments: Vec<PlannedExperiment> = Vec::new();
+    for step in &plan.spec.steps {
+        let Some(Found::There(spec)) = reads.experiments.get(&*step.experiment) else {
+            return None;
+        };
+        if experiments.iter().all(|known| known.name != step.experiment) {
+            experiments.push(PlannedExperiment {
+                name: step.experiment.clone(),
+                hash: hash::short(spec),
+                steady_for: spec.guards.steady_for,
+                duration: spec.duration,
+            });
+        }
+    }
+    Some(DayPlan {
+        uid: plan.metadata.uid.clone().unwrap_or_default(),
+        generation: plan.metadata.generation.unwrap_or_default(),
+        hash: hash::short(&(&plan.spec, &experiments)),
+        spec: plan.spec.clone(),
+        experiments,
+    })
+}
+
+/// The run of a step as it is created, of that version of its experiment; `start_within` is how long its own guards
+/// may be waited for.
+#[must_use]
+pub fn run_of(
+    day: &str,
+    step: &Step,
+    experiment_hash: Option<String>,
+    start_within: Duration,
+) -> (String, ExperimentRunSpec) {
+    let spec = ExperimentRunSpec {
+        start_within,
+        game_day: Some(day.into()),
+        experiment_hash,
+        ..ExperimentRunSpec::of(&step.experiment)
+    };
+    (run_name(day, &step.name), spec)
+}

@@ -1,0 +1,354 @@
+//! From the go to the end: each step starts in its turn, and its result is read once its run is over.
+
+use super::{
+    ending::report,
+    gates::run_of,
+    observed::{Decision, Effect, Found, Need, Observed, StepReads, run_name},
+    seen::{note, record, words},
+};
+use crate::{
+    api::{
+        Duration, ExperimentRun, GameDayRunStatus, Moment,
+        game_day::{Step, When},
+        game_day_run::{
+            DayFactName, DayPlan, DayReason, Outcome, StepDetection, StepRecovery, StepResult,
+        },
+        run::{FactName, Verdict},
+    },
+    core::{cluster::FRESH, gameday::schedule::Schedule},
+};
+
+/// How soon is looked again where something could not be read, or where nobody may tell that a run is over.
+const AGAIN: Duration = Duration::seconds(10);
+/// How long the guards of a step's run are waited for at most.
+const START_WITHIN: Duration = Duration::minutes(10);
+
+pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Decision {
+    let Some(plan) = &status.plan else {
+        let why = "its plan is not in its status any more";
+        return report(observed, status, (Outcome::Halted, DayReason::Plan), why);
+    };
+    let asked = status.fact(DayFactName::StopRequested);
+    if asked.is_none()
+        && let Some((reason, why)) = observed.stop().or_else(|| bad_verdict(status, plan))
+    {
+        return halt(observed, status.clone(), reason, &why);
+    }
+    let is_whole = |reads: &&StepReads| {
+        let mut live = status.steps.iter().filter(|step| is_live(step));
+        is_fresh(observed, reads.read_at) && live.all(|step| reads.runs.contains_key(&step.name))
+    };
+    let reads = observed.steps.filter(is_whole);
+    if status.steps.iter().any(is_live) {
+        let Some(reads) = reads else { return Decision::Look(Need::Steps) };
+        if let Some(decision) = follow(observed, status, plan, reads) {
+            return decision;
+        }
+    }
+    if let Some(asked) = asked {
+        if status.steps.iter().any(is_live) {
+            return Decision::WaitUntil(observed.now + AGAIN);
+        }
+        let reason = status.reason.unwrap_or(DayReason::Stopped);
+        return report(observed, status, (Outcome::Halted, reason), &asked.detail);
+    }
+    go_on(observed, status, plan, reads)
+}
+
+/// Whether its run was written down and is not known to be over.
+fn is_live(step: &StepResult) -> bool {
+    step.run.is_some() && step.over_at.is_none()
+}
+
+/// Whether nothing was decided about it yet.
+fn is_to_come(step: &StepResult) -> bool {
+    step.run.is_none() && step.over_at.is_none()
+}
+
+fn is_fresh(observed: &Observed<'_>, read_at: Moment) -> bool {
+    Duration::between(read_at, observed.now) <= FRESH
+}
+
+/// Writes down that no further step starts, and why.
+fn halt(
+    observed: &Observed<'_>,
+    mut status: GameDayRunStatus,
+    reason: DayReason,
+    why: &str,
+) -> Decision {
+    status.reason = Some(reason);
+    note(observed, &mut status, DayFactName::StopRequested, why);
+    record(observed, status)
+}
+
+/// A run that ended so that no further step is to start.
+fn bad_verdict(status: &GameDayRunStatus, plan: &DayPlan) -> Option<(DayReason, String)> {
+    status.steps.iter().find_map(|step| {
+        let verdict = step.verdict.filter(|verdict| plan.spec.stop_on.contains(verdict))?;
+        let why = format!("step {} ended with {verdict}, which stopOn names", step.name);
+        Some((DayReason::Verdict, why))
+    })
+}
+
+/// What is to be done about the runs that are live, if anything is.
+fn follow(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    plan: &DayPlan,
+    reads: &StepReads,
+) -> Option<Decision> {
+    let is_stopping = status.fact(DayFactName::StopRequested).is_some();
+    let mut next = status.clone();
+    let (mut halted, mut effect) = (None, None);
+    for (step, planned) in next.steps.iter_mut().zip(&plan.spec.steps) {
+        let Some(run) = step.run.clone().filter(|_| step.over_at.is_none()) else { continue };
+        let over = |step: &mut StepResult, why: String| {
+            step.over_at = Some(observed.now);
+            step.skipped = Some(words(&why));
+        };
+        match reads.runs.get(&step.name) {
+            Some(Found::There(found)) if !is_ours(observed, planned, found) => {
+                let why = format!("run {run} is there and not of this day");
+                step.run = None;
+                over(step, why.clone());
+                halted = Some((DayReason::NameTaken, why));
+            }
+            Some(Found::There(found)) => {
+                read_result(step, found);
+                let live = !found.is_complete() && !found.spec.stop;
+                if is_stopping && live {
+                    effect = Some(Effect::Stop(run.to_string()));
+                }
+            }
+            Some(Found::Missing) if step.started_at.is_some() => {
+                let why = format!("run {run} of step {} is gone, without a verdict", step.name);
+                over(step, why.clone());
+                halted = Some((DayReason::RunGone, why));
+            }
+            Some(Found::Missing) if is_stopping => {
+                over(step, "the day was stopped before its run was created".to_owned());
+            }
+            Some(Found::Missing) => match observed.refused {
+                Some(refused) => {
+                    let why = format!("the run of step {} was refused: {refused}", step.name);
+                    over(step, why.clone());
+                    halted = Some((DayReason::Starter, why));
+                }
+                None => effect = Some(create(observed, status, plan, planned)),
+            },
+            Some(Found::Unreadable(_)) | None => {}
+        }
+    }
+    if let Some((reason, why)) = halted {
+        return Some(if is_stopping {
+            record(observed, next)
+        } else {
+            halt(observed, next, reason, &why)
+        });
+    }
+    if next != *status {
+        return Some(record(observed, next));
+    }
+    effect.map(Decision::Act)
+}
+
+/// Whether that run is the one that this step wrote down: created for this day, and after it.
+fn is_ours(observed: &Observed<'_>, step: &Step, run: &ExperimentRun) -> bool {
+    run.spec.game_day.as_deref() == Some(observed.name())
+        && run.spec.experiment == step.experiment
+        && run.spec.template.is_none()
+        && !run.spec.dry_run
+        && run.metadata.creation_timestamp >= observed.day.metadata.creation_timestamp
+}
+
+/// What is known of the step's run: when it was created, and once it is over its result.
+fn read_result(step: &mut StepResult, run: &ExperimentRun) {
+    if step.started_at.is_none() {
+        let created = run.metadata.creation_timestamp.as_ref();
+        step.started_at = created.map(|time| Moment::new(time.0));
+    }
+    let Some(status) = run.status.as_ref().filter(|_| run.is_complete()) else { return };
+    step.over_at = status.fact(FactName::Completed).map(|fact| fact.at);
+    step.verdict = status.verdict;
+    step.detection = status.detection.as_ref().map(|result| StepDetection {
+        answer: result.answer,
+        tier: result.tier,
+        took: result.took,
+    });
+    step.recovery = status.recovery.as_ref().map(|result| StepRecovery {
+        answer: result.answer,
+        tier: result.tier,
+        took: result.took,
+        by: result.by,
+    });
+    step.debrief = status.debrief.as_deref().map(Into::into);
+    step.summary.clone_from(&status.summary);
+}
+
+fn create(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    plan: &DayPlan,
+    step: &Step,
+) -> Effect {
+    let planned = plan.experiments.iter().find(|known| known.name == step.experiment);
+    let lasts = planned.map_or_else(Duration::default, |planned| planned.duration);
+    let left = Duration::between(observed.now, must_be_over(observed, status, plan).minus(lasts));
+    let hash = planned.map(|planned| planned.hash.clone());
+    let (name, spec) = run_of(observed.name(), step, hash, left.min(START_WITHIN));
+    Effect::Create { name, spec: Box::new(spec) }
+}
+
+/// When the last fault must be over.
+fn must_be_over(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan) -> Moment {
+    status.fact(DayFactName::Go).map_or(observed.now, |go| go.at) + plan.spec.end_by
+}
+
+/// What a step that has not started waits for.
+enum Turn {
+    /// Others must be over first.
+    Later,
+    /// Its time comes then.
+    At(Moment),
+    /// It never starts; why.
+    Never(String),
+    /// It starts now.
+    Now,
+}
+
+/// Starts the next step, waits for it, or ends the day where there is none.
+fn go_on(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    plan: &DayPlan,
+    reads: Option<&StepReads>,
+) -> Decision {
+    let is_running = status.steps.iter().any(is_live);
+    if !status.steps.iter().any(is_to_come) {
+        if !is_running {
+            let end = (Outcome::Done, DayReason::StepsOver);
+            return report(observed, status, end, "every step is over");
+        }
+        if status.fact(DayFactName::Cooling).is_none() {
+            let mut status = status.clone();
+            note(observed, &mut status, DayFactName::Cooling, "the last step has started");
+            return record(observed, status);
+        }
+        return Decision::WaitUntil(observed.now + AGAIN);
+    }
+    let mut until = is_running.then(|| observed.now + AGAIN);
+    for index in 0..plan.spec.steps.len() {
+        if !status.steps.get(index).is_some_and(is_to_come) {
+            continue;
+        }
+        match turn(observed, status, plan, index) {
+            Turn::Later => {}
+            Turn::At(at) => until = Some(until.map_or(at, |until| until.min(at))),
+            Turn::Never(why) => {
+                let mut status = status.clone();
+                status.steps[index].skipped = Some(words(&why));
+                status.steps[index].over_at = Some(observed.now);
+                return record(observed, status);
+            }
+            Turn::Now => return start(observed, status, plan, index, reads),
+        }
+    }
+    Decision::WaitUntil(until.unwrap_or_else(|| observed.now + AGAIN))
+}
+
+fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, index: usize) -> Turn {
+    let step = &plan.spec.steps[index];
+    let before: Vec<&StepResult> = match &step.after {
+        Some(names) => status.steps.iter().filter(|known| names.contains(&known.name)).collect(),
+        None => {
+            index.checked_sub(1).and_then(|index| status.steps.get(index)).into_iter().collect()
+        }
+    };
+    if before.iter().any(|step| step.over_at.is_none()) {
+        return Turn::Later;
+    }
+    if let Some(why) = unwanted(step.when, &before) {
+        return Turn::Never(why);
+    }
+    let over = before.iter().filter_map(|step| step.over_at).max();
+    if let Some(at) = over.map(|over| over + step.gap).filter(|at| observed.now < *at) {
+        return Turn::At(at);
+    }
+    let planned = plan.experiments.iter().find(|known| known.name == step.experiment);
+    let needs = planned.map_or_else(Duration::default, |known| known.steady_for + known.duration);
+    let end = must_be_over(observed, status, plan);
+    if observed.now + needs > end {
+        return Turn::Never(format!(
+            "its fault could last until {}, and endBy is {end}",
+            observed.now + needs
+        ));
+    }
+    let closed = Schedule::parse(&plan.spec).ok().and_then(|plan| plan.closed(observed.now));
+    if let Some(closed) = closed {
+        return Turn::Never(format!("{} is {closed}", observed.now));
+    }
+    let running = status.steps.iter().filter(|step| is_live(step)).count();
+    if running >= usize::try_from(plan.spec.concurrency).unwrap_or(1) {
+        return Turn::Later;
+    }
+    Turn::Now
+}
+
+/// Why a step does not start after these.
+fn unwanted(when: When, before: &[&StepResult]) -> Option<String> {
+    let has_missed = |step: &&&StepResult| {
+        matches!(step.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
+    };
+    match when {
+        When::Always => None,
+        When::Passed => {
+            let other = before.iter().find(|step| step.verdict != Some(Verdict::Passed))?;
+            let ended = other.verdict.map_or_else(
+                || "has not run".to_owned(),
+                |verdict| format!("ended with {verdict}"),
+            );
+            Some(format!("it starts when Passed, and step {} {ended}", other.name))
+        }
+        When::Missed if before.iter().any(|step| has_missed(&step)) => None,
+        When::Missed => Some("it starts when Missed, and no step before it has missed".to_owned()),
+    }
+}
+
+/// Writes down the run of a step that starts, after a last look at the plan and at other days.
+fn start(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    plan: &DayPlan,
+    index: usize,
+    reads: Option<&StepReads>,
+) -> Decision {
+    let Some(reads) = reads else { return Decision::Look(Need::Steps) };
+    let name = &observed.day.spec.game_day;
+    let gone = match &reads.plan {
+        Found::There(live) if live.metadata.uid.as_deref() != Some(plan.uid.as_str()) => {
+            Some(format!("GameDay {name} is another one by now"))
+        }
+        Found::There(live) if live.spec.suspend => Some(format!("GameDay {name} was suspended")),
+        Found::There(_) => None,
+        Found::Missing => Some(format!("GameDay {name} was deleted")),
+        Found::Unreadable(_) => return Decision::WaitUntil(observed.now + AGAIN),
+    };
+    if let Some(why) = gone {
+        return halt(observed, status.clone(), DayReason::Plan, &why);
+    }
+    if status.steps.iter().all(is_to_come) {
+        let Ok(days) = &reads.days else { return Decision::WaitUntil(observed.now + AGAIN) };
+        let own = observed.day.metadata.resource_version.as_deref();
+        let own = own.and_then(|version| version.parse::<u64>().ok()).unwrap_or(u64::MAX);
+        // Of two that began at the same time the one whose go was written first goes on: the API server gives
+        // versions in the order of the writes.
+        if let Some(day) = days.iter().find(|day| day.has_started || day.version < own) {
+            let why = format!("game day {} began at the same time in this namespace", day.name);
+            return halt(observed, status.clone(), DayReason::NoOtherRun, &why);
+        }
+    }
+    let mut status = status.clone();
+    let run = run_name(observed.name(), &status.steps[index].name);
+    status.steps[index].run = Some(run.as_str().into());
+    record(observed, status)
+}

@@ -1,0 +1,371 @@
+use serde_json::{Value, json};
+
+mod gates;
+
+use super::{gates::run_of, *};
+use crate::{
+    api::{
+        Duration, ExperimentRun, ExperimentSpec, GameDay, GameDayRun, Moment,
+        game_day_run::{DayFactName, DayReason, Gate, Outcome, StepResult},
+        names,
+    },
+    core::{
+        cluster::Lever, guards::abort::tests::plan as experiment, hash, signals::pods::tests::at,
+    },
+};
+
+/// A day of a plan with two steps of the same experiment, whose fault lasts a minute.
+struct World {
+    now: f64,
+    day: GameDayRun,
+    plan: GameDay,
+    lever: Lever,
+    gates: Option<GateReads>,
+    steps: Option<StepReads>,
+    refused: Option<String>,
+}
+
+fn spec() -> ExperimentSpec {
+    experiment(&json!({"steadyFor": "10s"})).spec
+}
+
+impl World {
+    fn new(plan: &Value) -> Self {
+        let mut spec = json!({
+            "schedule": "0 0 * * *",
+            "steps": [{"name": "one", "experiment": "x"}, {"name": "two", "experiment": "x"}],
+        });
+        for (key, value) in plan.as_object().unwrap() {
+            spec[key] = value.clone();
+        }
+        let begins = at(0.0).to_string();
+        let plan = json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDay",
+            "metadata": {"name": "p", "namespace": "shop", "uid": "plan", "generation": 1},
+            "spec": spec,
+            "status": {
+                "since": {"generation": 1, "at": at(-1000.0).to_string()},
+                "lastFire": begins, "lastDay": "p-day", "lastDayUid": "day",
+            },
+        });
+        let day = json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDayRun",
+            "metadata": {
+                "name": "p-day", "namespace": "shop", "uid": "day", "resourceVersion": "100", "generation": 1,
+                "creationTimestamp": "2026-01-01T00:00:00Z", "finalizers": [names::DAY_FINALIZER],
+            },
+            "spec": {"gameDay": "p"},
+        });
+        let mut day: GameDayRun = serde_json::from_value(day).unwrap();
+        let created = day.metadata.creation_timestamp.as_mut().unwrap();
+        created.0 = at(0.0).timestamp();
+        Self {
+            now: 0.0,
+            day,
+            plan: serde_json::from_value(plan).unwrap(),
+            lever: Lever::Open,
+            gates: None,
+            steps: None,
+            refused: None,
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        decide(&Observed {
+            now: at(self.now),
+            day: &self.day,
+            plan: Some(&self.plan),
+            lever: &self.lever,
+            gates: self.gates.as_ref(),
+            steps: self.steps.as_ref(),
+            refused: self.refused.as_deref(),
+        })
+    }
+
+    fn open_gates(&mut self) {
+        let starter = ["one", "two"].map(|step| (step.to_owned(), Ok(at(self.now))));
+        self.gates = Some(GateReads {
+            read_at: at(self.now),
+            plan: Found::There(self.plan.clone()),
+            lever: Lever::Open,
+            experiments: [("x".to_owned(), Found::There(spec()))].into(),
+            starter: starter.into(),
+            others: Ok(Others::default()),
+        });
+    }
+
+    fn look(&mut self, runs: &[(&str, Found<ExperimentRun>)]) {
+        self.steps = Some(StepReads {
+            read_at: at(self.now),
+            plan: Found::There(self.plan.clone()),
+            runs: runs.iter().map(|(step, run)| ((*step).to_owned(), run.clone())).collect(),
+            days: Ok(Vec::new()),
+        });
+    }
+
+    /// Writes what is decided, which is to be written.
+    #[track_caller]
+    fn record(&mut self) {
+        match self.decide() {
+            Decision::Record(status) => self.day.status = Some(*status),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes as long as something is to be written, and gives what is decided then.
+    fn settle(&mut self) -> Decision {
+        for _ in 0..50 {
+            match self.decide() {
+                Decision::Record(status) => self.day.status = Some(*status),
+                other => return other,
+            }
+        }
+        panic!("it never ends")
+    }
+
+    /// A day that is a go.
+    fn gone(plan: &Value) -> Self {
+        let mut world = Self::new(plan);
+        world.record();
+        world.open_gates();
+        world.record();
+        assert!(world.day.fact(DayFactName::Go).is_some(), "{:?}", world.day.status);
+        world
+    }
+
+    /// The run of a step, created at that second, over with that verdict.
+    fn run(&self, step: &str, created: f64, over: Option<(f64, &str)>) -> Found<ExperimentRun> {
+        let planned = self.plan.spec.steps.iter().find(|known| known.name == step).unwrap();
+        let (name, spec) =
+            run_of("p-day", planned, Some(hash::short(&self::spec())), Duration::minutes(10));
+        let mut run = ExperimentRun::new(&name, spec);
+        let created = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(created).timestamp());
+        run.metadata.creation_timestamp = Some(created);
+        if let Some((over, verdict)) = over {
+            let over = at(over).to_string();
+            let status = json!({
+                "facts": [{"name": "completed", "at": over, "notBefore": over, "source": "operator"}],
+                "verdict": verdict, "summary": format!("{verdict}: told"),
+            });
+            run.status = Some(serde_json::from_value(status).unwrap());
+        }
+        Found::There(run)
+    }
+
+    fn step(&self, index: usize) -> &StepResult {
+        &self.day.status.as_ref().unwrap().steps[index]
+    }
+
+    #[track_caller]
+    fn ended(&self, outcome: Outcome, reason: DayReason, summary: &str) {
+        let status = self.day.status.as_ref().unwrap();
+        assert_eq!((status.outcome, status.reason), (Some(outcome), Some(reason)), "{status:?}");
+        assert_eq!(status.summary.as_deref(), Some(summary));
+        assert!(status.fact(DayFactName::Reported).is_some());
+    }
+
+    /// Goes on until the run of that step is over with that verdict.
+    #[track_caller]
+    fn pass(&mut self, step: &str, verdict: &str) {
+        self.look(&[]);
+        assert_eq!(self.settle(), Decision::Look(Need::Steps), "its intent is written");
+        self.look(&[(step, Found::Missing)]);
+        assert!(matches!(self.decide(), Decision::Act(Effect::Create { .. })));
+        let began = self.now;
+        self.look(&[(step, self.run(step, began, None))]);
+        assert!(matches!(self.settle(), Decision::WaitUntil(_)));
+        self.now += 60.0;
+        self.look(&[(step, self.run(step, began, Some((self.now, verdict))))]);
+    }
+}
+
+#[test]
+fn nothing_is_created_before_the_go_and_each_run_is_written_down_before_it_is_created() {
+    let mut world = World::new(&json!({}));
+    world.record();
+    assert_eq!(world.decide(), Decision::Look(Need::Gates));
+    world.open_gates();
+    world.record();
+    let plan = world.day.status.as_ref().unwrap().plan.clone().unwrap();
+    assert_eq!(plan.experiments[0].hash, hash::short(&spec()));
+    assert_eq!(world.decide(), Decision::Look(Need::Steps));
+    world.look(&[]);
+    world.record();
+    assert_eq!(world.step(0).run.as_deref(), Some("p-day-one"));
+    assert_eq!(world.decide(), Decision::Look(Need::Steps), "what was read knows no such run");
+    world.look(&[("one", Found::Missing)]);
+    let Decision::Act(Effect::Create { name, spec }) = world.decide() else { panic!("it starts") };
+    assert_eq!((name.as_str(), spec.game_day.as_deref()), ("p-day-one", Some("p-day")));
+    assert_eq!(spec.experiment_hash, Some(hash::short(&self::spec())));
+    world.look(&[("one", world.run("one", 1.0, None))]);
+    world.record();
+    assert_eq!(world.step(0).started_at, Some(at(1.0)));
+    assert!(matches!(world.decide(), Decision::WaitUntil(_)));
+}
+
+#[test]
+fn steps_run_in_order_with_their_gap_and_the_day_reports() {
+    let mut world = World::gone(&json!({}));
+    world.pass("one", "Passed");
+    assert_eq!(world.settle(), Decision::WaitUntil(at(60.0 + 300.0)), "the gap");
+    assert_eq!(world.step(0).summary.as_deref(), Some("Passed: told"));
+    world.now = 360.0;
+    world.pass("two", "ObjectiveMissed");
+    world.settle();
+    world.ended(
+        Outcome::Done,
+        DayReason::StepsOver,
+        "2 of 2 steps ran: 1 Passed, 1 ObjectiveMissed",
+    );
+    assert_eq!(world.decide(), Decision::Act(Effect::ReleaseFinalizer));
+}
+
+#[test]
+fn a_verdict_of_stop_on_ends_the_day_and_another_does_not() {
+    for (verdict, outcome) in [
+        ("Aborted", Some(Outcome::Halted)),
+        ("NotRecovered", Some(Outcome::Halted)),
+        ("ObjectiveMissed", None),
+        ("Error", None),
+    ] {
+        let mut world = World::gone(&json!({}));
+        world.pass("one", verdict);
+        world.settle();
+        assert_eq!(world.day.status.as_ref().unwrap().outcome, outcome, "{verdict}");
+    }
+    let mut world = World::gone(&json!({}));
+    world.pass("one", "Aborted");
+    world.settle();
+    let summary =
+        "halted, as step one ended with Aborted, which stopOn names; 1 of 2 steps ran: 1 Aborted";
+    world.ended(Outcome::Halted, DayReason::Verdict, summary);
+    assert!(world.step(1).skipped.as_ref().unwrap().contains("stopOn names"));
+}
+
+#[test]
+fn whatever_asks_for_the_end_stops_live_runs_first_and_reports_then() {
+    type Ask = fn(&mut World);
+    let stop: Ask = |world| world.day.spec.stop = true;
+    let delete: Ask = |world| {
+        let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(2.0).timestamp());
+        world.day.metadata.deletion_timestamp = Some(now);
+    };
+    let lever: Ask = |world| {
+        world.lever = Lever::Engaged { by: "ann".to_owned(), reason: "sale".to_owned() };
+    };
+    for (ask, reason) in
+        [(stop, DayReason::Stopped), (delete, DayReason::Deleted), (lever, DayReason::Lever)]
+    {
+        let mut world = World::gone(&json!({}));
+        world.look(&[]);
+        world.record();
+        world.look(&[("one", world.run("one", 1.0, None))]);
+        world.record();
+        ask(&mut world);
+        world.record();
+        assert_eq!(world.decide(), Decision::Act(Effect::Stop("p-day-one".to_owned())));
+        world.look(&[("one", world.run("one", 1.0, Some((3.0, "Aborted"))))]);
+        world.settle();
+        let status = world.day.status.as_ref().unwrap();
+        assert_eq!((status.outcome, status.reason), (Some(Outcome::Halted), Some(reason)));
+        assert!(world.step(1).run.is_none());
+    }
+}
+
+#[test]
+fn a_stop_before_the_go_ends_a_day_that_has_broken_nothing() {
+    let mut world = World::new(&json!({}));
+    world.day.spec.stop = true;
+    world.day.spec.stop_reason = Some("not today".to_owned());
+    world.settle();
+    world.ended(Outcome::Halted, DayReason::Stopped, "somebody stopped it: not today");
+}
+
+#[test]
+fn a_run_of_somebody_else_one_that_is_gone_and_one_that_is_refused_halt_the_day() {
+    let begun = || {
+        let mut world = World::gone(&json!({}));
+        world.look(&[]);
+        world.record();
+        world
+    };
+    let mut world = begun();
+    let Found::There(mut run) = world.run("one", 1.0, None) else { panic!("it is there") };
+    run.spec.game_day = None;
+    world.look(&[("one", Found::There(run))]);
+    world.settle();
+    let summary = "halted, as run p-day-one is there and not of this day; 0 of 2 steps ran";
+    world.ended(Outcome::Halted, DayReason::NameTaken, summary);
+
+    let mut world = begun();
+    world.look(&[("one", world.run("one", 1.0, None))]);
+    world.record();
+    world.look(&[("one", Found::Missing)]);
+    world.settle();
+    let summary =
+        "halted, as run p-day-one of step one is gone, without a verdict; 0 of 2 steps ran";
+    world.ended(Outcome::Halted, DayReason::RunGone, summary);
+
+    let mut world = begun();
+    world.look(&[("one", Found::Missing)]);
+    world.refused = Some("no right".to_owned());
+    world.settle();
+    let summary = "halted, as the run of step one was refused: no right; 0 of 2 steps ran";
+    world.ended(Outcome::Halted, DayReason::Starter, summary);
+}
+
+#[test]
+fn a_step_starts_only_when_it_is_wanted_and_can_be_over_in_time() {
+    let steps = |when: &str| {
+        json!({"steps": [{"name": "one", "experiment": "x"},
+            {"name": "two", "experiment": "x", "when": when, "gap": "0s"}]})
+    };
+    for (when, verdict, starts) in [
+        ("Always", "ObjectiveMissed", true),
+        ("Passed", "Passed", true),
+        ("Passed", "ObjectiveMissed", false),
+        ("Missed", "ObjectiveMissed", true),
+        ("Missed", "Passed", false),
+    ] {
+        let mut world = World::gone(&steps(when));
+        world.pass("one", verdict);
+        let then = world.settle();
+        assert_eq!(world.step(1).run.is_some(), starts, "{when} after {verdict}: {then:?}");
+    }
+    let mut world = World::gone(&json!({"endBy": "10m"}));
+    world.now = 590.0;
+    world.look(&[]);
+    world.settle();
+    let skipped = world.step(0).skipped.clone().unwrap();
+    assert!(skipped.starts_with("its fault could last until "), "{skipped}");
+}
+
+#[test]
+fn a_step_starts_only_under_the_plan_of_the_go() {
+    type Change = fn(&mut GameDay);
+    let other: Change = |plan| plan.metadata.uid = Some("another".to_owned());
+    let suspended: Change = |plan| plan.spec.suspend = true;
+    for (change, why) in [(other, "is another one by now"), (suspended, "was suspended")] {
+        let mut world = World::gone(&json!({}));
+        change(&mut world.plan);
+        world.look(&[]);
+        world.settle();
+        let status = world.day.status.as_ref().unwrap();
+        assert_eq!(status.reason, Some(DayReason::Plan));
+        assert!(status.summary.as_ref().unwrap().contains(why), "{status:?}");
+    }
+}
+
+#[test]
+fn of_two_days_that_began_at_once_the_one_whose_go_came_first_goes_on() {
+    for (version, has_started, goes_on) in
+        [(99, false, false), (101, false, true), (101, true, false)]
+    {
+        let mut world = World::gone(&json!({}));
+        world.look(&[]);
+        let other = OtherDay { name: "q-day".to_owned(), version, has_started };
+        world.steps.as_mut().unwrap().days = Ok(vec![other]);
+        world.record();
+        assert_eq!(world.step(0).run.is_some(), goes_on, "version {version}, {has_started}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Looks at every day when it changes, when one of its runs is over, and when something of it is due.
+
+use std::sync::Arc;
+
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams},
+    runtime::{
+        controller::{Action, Config},
+        reflector::ObjectRef,
+        watcher,
+    },
+};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_stream::{StreamExt as _, wrappers::WatchStream};
+
+use super::{
+    AT_ONCE, PAUSE, STEPS_MAX,
+    create::{self, Creation},
+    reads,
+};
+use crate::{
+    api::{
+        Duration, ExperimentRun, GameDayRun, GameDayRunStatus, SafetyLever,
+        names::{DAY_FINALIZER, FIELD_MANAGER},
+    },
+    core::{
+        cluster::Lever,
+        gameday::day::{self, Decision, Effect, GateReads, Need, Observed, StepReads},
+    },
+    shell::{
+        call::{Error, call},
+        context::Context,
+        controller::{self, Feed},
+        guarded::Guarded,
+        record,
+        run::observe,
+    },
+};
+
+/// Looks at every day, and again when the lever is moved.
+pub async fn control(
+    context: Arc<Context>,
+    feed: Feed<GameDayRun>,
+    lever: watch::Receiver<Option<SafetyLever>>,
+) {
+    let days = Api::all(context.reads.clone());
+    let controller = feed
+        .controller(days, watcher::Config::default(), forget_plan)
+        .reconcile_all_on(WatchStream::from_changes(lever).map(drop))
+        .with_config(Config::default().concurrency(AT_ONCE));
+    let known = context.clone();
+    let gone = move |day: &ObjectRef<DynamicObject>| {
+        let namespace = day.namespace.as_deref().unwrap_or_default();
+        for run in known.runs.heard().iter() {
+            if run.spec.game_day.as_deref() == Some(&day.name) {
+                known.runs.request(namespace, run.metadata.name.as_deref().unwrap_or_default());
+            }
+        }
+    };
+    controller::run(controller, reconcile, gone, PAUSE, context).await;
+}
+
+/// Of a day that is over nobody decides anything any more.
+fn forget_plan(day: &mut GameDayRun) {
+    if day.is_over()
+        && let Some(status) = &mut day.status
+    {
+        status.plan = None;
+        status.gates.clear();
+        status.steps.clear();
+    }
+}
+
+/// What one look keeps of its reads.
+#[derive(Default)]
+struct Memory {
+    gates: Option<GateReads>,
+    steps: Option<StepReads>,
+    refused: Option<String>,
+}
+
+async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Result<Action, Error> {
+    let Ok(day) = &day.0 else { return Ok(Action::await_change()) };
+    // A plan that was not listed yet is not one that is gone.
+    context.plans.listed().await;
+    let (mut latest, mut memory) = (day.clone(), Memory::default());
+    for _ in 0..STEPS_MAX {
+        let now = context.wall.now();
+        let decision = consider(&context, &latest, &memory);
+        match decision {
+            Decision::Record(status) => latest = write(&context, &latest, &status).await?,
+            Decision::Act(effect) => act(&context, &mut latest, &mut memory, effect).await?,
+            Decision::Look(need) => {
+                Box::pin(look(&context, &mut latest, &mut memory, need)).await?;
+            }
+            Decision::WaitUntil(until) => {
+                return Ok(Action::requeue(Duration::between(now, until).std()));
+            }
+            Decision::Rest => {
+                // Of its days a plan keeps only so many that are let go.
+                let namespace = latest.namespace().unwrap_or_default();
+                context.plans.request(&namespace, &latest.spec.game_day);
+                return Ok(Action::await_change());
+            }
+        }
+    }
+    Err(Error::TooManySteps(STEPS_MAX))
+}
+
+fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
+    let namespace = day.namespace().unwrap_or_default();
+    let plan = context.plans.get(&namespace, &day.spec.game_day);
+    let lever = context.lever.borrow();
+    let lever = lever.as_ref().map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
+    day::decide(&Observed {
+        now: context.wall.now(),
+        day,
+        plan: plan.as_deref().and_then(|plan| plan.0.as_ref().ok()),
+        lever: &lever,
+        gates: memory.gates.as_ref(),
+        steps: memory.steps.as_ref(),
+        refused: memory.refused.as_deref(),
+    })
+}
+
+async fn write(
+    context: &Context,
+    day: &GameDayRun,
+    status: &GameDayRunStatus,
+) -> Result<GameDayRun, Error> {
+    let written =
+        record::apply_status("write the day's status", &context.writes, day, status).await?;
+    let (namespace, name) = (day.namespace().unwrap_or_default(), day.name_any());
+    let known = day.status.as_ref().map_or(0, |known| known.facts.len());
+    for fact in status.facts.iter().skip(known) {
+        let (fact, detail) = (fact.name, fact.detail.as_str());
+        tracing::info!(namespace, day = name, ?fact, detail, "a game day goes on");
+    }
+    if let Some(outcome) = status.outcome {
+        let summary = status.summary.as_deref().unwrap_or_default();
+        tracing::info!(namespace, day = name, %outcome, summary, "a game day is over");
+    }
+    Ok(written)
+}
+
+async fn act(
+    context: &Context,
+    latest: &mut GameDayRun,
+    memory: &mut Memory,
+    effect: Effect,
+) -> Result<(), Error> {
+    let what = "write the day's finalizers";
+    match effect {
+        Effect::AddFinalizer => {
+            let hold = (DAY_FINALIZER, FIELD_MANAGER);
+            *latest = record::add_finalizer(what, &context.writes, latest, hold).await?;
+        }
+        Effect::ReleaseFinalizer => {
+            let hold = (DAY_FINALIZER, FIELD_MANAGER);
+            *latest = record::remove_finalizer(what, &context.writes, latest, hold).await?;
+        }
+        Effect::Create { name, spec } => {
+            memory.steps = None;
+            if let Creation::Refused(words) = create::run(context, latest, &name, *spec).await? {
+                memory.refused = Some(words);
+            }
+        }
+        Effect::Stop(name) => {
+            memory.steps = None;
+            let runs: Api<ExperimentRun> =
+                Api::namespaced(context.writes.clone(), &latest.namespace().unwrap_or_default());
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
+            let patch = Patch::Merge(json!({"spec": {"stop": true}}));
+            match call("stop the run", runs.patch_metadata(&name, &params, &patch)).await {
+                Err(error) if error.code() != Some(404) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads what was asked for, after the day itself: what is created goes by what its status says now.
+async fn look(
+    context: &Context,
+    latest: &mut GameDayRun,
+    memory: &mut Memory,
+    need: Need,
+) -> Result<(), Error> {
+    let days: Api<GameDayRun> =
+        Api::namespaced(context.reads.clone(), &latest.namespace().unwrap_or_default());
+    let live = call("read the day", days.get(&latest.name_any())).await?;
+    *memory = Memory { refused: memory.refused.take(), ..Memory::default() };
+    match need {
+        Need::Gates => memory.gates = Some(Box::pin(reads::gates(context, &live)).await),
+        Need::Steps => memory.steps = Some(reads::steps(context, &live).await),
+    }
+    *latest = live;
+    Ok(())
+}
