@@ -185,7 +185,8 @@ mod tests {
         };
         tokio::select! {
             () = run(controller, look, |_| {}, Duration::from_secs(1), Arc::new(())) => panic!("it ended"),
-            () = informer.listed() => {}
+            // Whoever waits is woken, also where somebody else does.
+            _ = futures::future::join(informer.listed(), informer.listed()) => {}
         }
         let kept = informer.store.state();
         let data = kept.iter().map(|object| object.0.as_ref().ok().map(|map| map.data.is_some()));
