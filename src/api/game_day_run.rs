@@ -9,7 +9,7 @@ pub use super::gate::{DayReason, Gate, GateResult, Outcome};
 
 use super::{
     facts,
-    game_day::GameDaySpec,
+    game_day::{GameDaySpec, Step},
     names,
     run::{Answer, DetectionTier, RecoveredBy, RecoveryTier, Took, Verdict},
     value::{Duration, Moment, Name},
@@ -339,8 +339,7 @@ impl GameDayRun {
     /// Whether our finalizer is on it.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|name| name == names::DAY_FINALIZER)
+        names::is_held(&self.metadata, names::DAY_FINALIZER)
     }
 
     /// The fact of that name, if there is one.
@@ -353,6 +352,14 @@ impl GameDayRun {
     #[must_use]
     pub fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()
+    }
+}
+
+impl DayPlan {
+    /// The experiment of a step, as it was at the go.
+    #[must_use]
+    pub fn experiment_of(&self, step: &Step) -> Option<&PlannedExperiment> {
+        self.experiments.iter().find(|planned| planned.name == step.experiment)
     }
 }
 

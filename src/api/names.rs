@@ -1,9 +1,13 @@
 //! Every name that firedrill gives to something in the cluster, in one place.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 /// API group of all resources.
 pub const GROUP: &str = "firedrill.dev";
 /// Field manager of every write of the operator; the reaper's own is [`REAPER`].
 pub const FIELD_MANAGER: &str = "firedrill";
+/// Field manager of what people create and grant by the command line.
+pub const CLI_MANAGER: &str = "firedrill-cli";
 /// Field manager of what `firedrill revoke` ends.
 pub const REVOKE_MANAGER: &str = "firedrill-revoke";
 /// Finalizer of a run whose fault may still be there.
@@ -96,10 +100,10 @@ pub fn account_user(namespace: &str, account: &str) -> String {
     format!("system:serviceaccount:{namespace}:{account}")
 }
 
-/// Whether ours is among the finalizers of an object.
+/// Whether that finalizer is among those of an object.
 #[must_use]
-pub fn hold_ours(finalizers: &[String]) -> bool {
-    finalizers.iter().any(|name| name == FINALIZER)
+pub fn is_held(metadata: &ObjectMeta, finalizer: &str) -> bool {
+    metadata.finalizers.iter().flatten().any(|name| name == finalizer)
 }
 
 /// Whether a mark is that of a revert.

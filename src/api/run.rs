@@ -389,6 +389,12 @@ impl Verdict {
     pub const fn is_passed(self) -> bool {
         matches!(self, Self::Passed)
     }
+
+    /// Whether it says that an objective was missed or the service did not come back.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        matches!(self, Self::ObjectiveMissed | Self::NotRecovered)
+    }
 }
 
 impl std::fmt::Display for Verdict {
@@ -455,7 +461,7 @@ impl ExperimentRun {
     /// Whether our finalizer is on it: the fault may still be there.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        names::hold_ours(self.metadata.finalizers.as_deref().unwrap_or_default())
+        names::is_held(&self.metadata, names::FINALIZER)
     }
 
     /// Whether the run is over and let go: nobody has anything left to do with it.

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     connect::Flags,
@@ -146,7 +146,7 @@ fn unprintable(error: &dyn std::error::Error) -> Failure {
 /// # Errors
 /// When it cannot be written as YAML.
 pub fn listed(debriefs: &[Debrief], args: &ListArgs, now: Moment) -> Result<String, Failure> {
-    let list = || json!({"apiVersion": "v1", "kind": "List", "items": debriefs.iter().map(object).collect::<Vec<_>>()});
+    let list = || json!({"apiVersion": "v1", "kind": "List", "items": debriefs.iter().map(view::object).collect::<Vec<_>>()});
     match args.output {
         ListOutput::Table => Ok(table(debriefs, args.all_namespaces, now)),
         ListOutput::Json => Ok(format!("{:#}\n", list())),
@@ -162,16 +162,9 @@ pub fn listed(debriefs: &[Debrief], args: &ListArgs, now: Moment) -> Result<Stri
 pub fn shown(debrief: &Debrief, output: ShowOutput) -> Result<String, Failure> {
     match output {
         ShowOutput::Markdown => Ok(render(debrief)),
-        ShowOutput::Json => Ok(format!("{:#}\n", object(debrief))),
-        ShowOutput::Yaml => yaml(&object(debrief)),
+        ShowOutput::Json => Ok(format!("{:#}\n", view::object(debrief))),
+        ShowOutput::Yaml => yaml(&view::object(debrief)),
     }
-}
-
-/// The object without its managed fields, which say nothing to people.
-fn object(debrief: &Debrief) -> Value {
-    let mut debrief = debrief.clone();
-    debrief.metadata.managed_fields = None;
-    serde_json::to_value(debrief).unwrap_or_default()
 }
 
 fn yaml(value: &impl Serialize) -> Result<String, Failure> {

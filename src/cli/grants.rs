@@ -179,7 +179,7 @@ where
         + std::fmt::Debug,
 {
     let (api, name) = placed(client, object);
-    let params = PatchParams::apply("firedrill-cli").force();
+    let params = PatchParams::apply(names::CLI_MANAGER).force();
     call(what, api.patch(&name, &params, &Patch::Apply(object))).await.map(drop)
 }
 

@@ -112,11 +112,8 @@ where
         Err(error) if error.code() == Some(404) => return Ok(0),
         other => other?,
     };
-    let is_held = |object: &&PartialObjectMeta<K>| {
-        object.meta().finalizers.iter().flatten().any(|name| name == finalizer)
-    };
     let mut freed = 0;
-    for object in objects.iter().filter(is_held) {
+    for object in objects.iter().filter(|object| names::is_held(object.meta(), finalizer)) {
         let hold = (finalizer, names::REVOKE_MANAGER);
         record::remove_finalizer("free it", &cluster.writes, object, hold).await?;
         freed += 1;

@@ -14,12 +14,10 @@ use super::{
     view::clean,
 };
 use crate::{
-    api::ExperimentRun,
+    api::{ExperimentRun, names},
     shell::{call::Error, run::create},
 };
 
-/// As which field manager the command line creates runs.
-const MANAGER: &str = "firedrill-cli";
 /// How long our own operator has to let go of a run that is over.
 const RELEASED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -60,7 +58,8 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         &format!("this breaks something in {place}"),
         args.yes,
     )?;
-    let created = create::create(&cluster.writes, &run, MANAGER).await.map_err(refused)?;
+    let created =
+        create::create(&cluster.writes, &run, names::CLI_MANAGER).await.map_err(refused)?;
     let name = created.name_any();
     if !args.local {
         accepted(&cluster, &created).await?;
@@ -100,7 +99,7 @@ fn refused(error: Error) -> Failure {
 /// Waits until an operator has taken up the run.
 async fn accepted(cluster: &Cluster, created: &ExperimentRun) -> Result<(), Failure> {
     let (reads, writes) = (&cluster.client, &cluster.writes);
-    let run = create::until_taken_up(reads, writes, created, MANAGER).await?;
+    let run = create::until_taken_up(reads, writes, created, names::CLI_MANAGER).await?;
     warn(&run.ok_or_else(|| {
         Failure::new(
             Exit::Infrastructure,

@@ -14,6 +14,10 @@ pub use ending::ending;
 pub use log::Log;
 pub use planned::planned;
 
+use kube::Resource;
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::{
     api::{
         Duration, ExperimentRun, Moment,
@@ -73,6 +77,14 @@ pub fn clean(text: &str) -> String {
         .map(|c| if c == '\n' { ' ' } else { c })
         .filter(|c| !c.is_control() && !bidi(*c))
         .collect()
+}
+
+/// The object as data without its managed fields, which say nothing to people.
+#[must_use]
+pub fn object<K: Resource + Clone + Serialize>(object: &K) -> Value {
+    let mut object = object.clone();
+    object.meta_mut().managed_fields = None;
+    serde_json::to_value(object).unwrap_or_default()
 }
 
 /// Rows with columns of one width each.

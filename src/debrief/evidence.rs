@@ -6,7 +6,7 @@ use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
         debrief::{Answers, Evidence, Measured, Objective, Objectives},
-        run::{Answer, ExperimentRunStatus, FactName, Journal, Verdict},
+        run::{Answer, ExperimentRunStatus, FactName, Journal},
     },
     core::span::Span,
     faults::{self, Harm},
@@ -31,7 +31,7 @@ impl<'a> Miss<'a> {
     pub fn of(run: &'a ExperimentRun) -> Option<Self> {
         let status = run.status.as_ref()?;
         let verdict = status.verdict?;
-        if !matches!(verdict, Verdict::ObjectiveMissed | Verdict::NotRecovered) {
+        if !verdict.is_missed() {
             return None;
         }
         let journal = status.journal.as_ref()?;

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Preconditions},
     runtime::{
         controller::{Action, Config},
         watcher,
@@ -23,10 +22,7 @@ use crate::{
         conditions::{self, Status},
     },
     core::{outcome::history, plan::Plan},
-    shell::{
-        call::{Error, call},
-        context::Context,
-    },
+    shell::{call::Error, context::Context},
 };
 
 /// After an error an Experiment is looked at again so soon.
@@ -105,18 +101,9 @@ async fn valid(context: &Context, experiment: &Experiment, plan: &Plan) -> Strin
 
 /// Deletes one finished run; one that somebody else deleted meanwhile is as good.
 async fn prune(context: &Context, run: &ExperimentRun) {
-    let runs: Api<ExperimentRun> =
-        Api::namespaced(context.writes.clone(), &run.namespace().unwrap_or_default());
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: run.uid().to_owned().into(),
-            ..Preconditions::default()
-        }),
-        ..DeleteParams::default()
-    };
     let name = run.name_any();
-    match call("delete the finished run", runs.delete(&name, &params)).await {
-        Ok(_) => tracing::info!(
+    match record::delete("delete the finished run", &context.writes, run).await {
+        Ok(()) => tracing::info!(
             run = name,
             "deleted, as keepRuns newer ones of its experiment are finished"
         ),

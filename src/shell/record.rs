@@ -3,7 +3,7 @@
 
 use kube::{
     Api, Client, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
     core::object::HasStatus,
 };
 use serde::Serialize;
@@ -74,6 +74,20 @@ pub async fn remove_finalizer<K: Namespaced>(
     let others = object.finalizers().iter().map(String::as_str);
     let others: Vec<_> = others.filter(|name| *name != finalizer).collect();
     finalizers_are(what, client, object, manager, &others).await
+}
+
+/// Deletes exactly this object, not another one of its name.
+///
+/// # Errors
+/// What the API server says.
+pub async fn delete<K: Namespaced>(
+    what: &'static str,
+    client: &Client,
+    object: &K,
+) -> Result<(), Error> {
+    let preconditions = Preconditions { uid: object.uid(), ..Preconditions::default() };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    call(what, api(client, object).delete(&object.name_any(), &params)).await.map(drop)
 }
 
 async fn finalizers_are<K: Namespaced>(

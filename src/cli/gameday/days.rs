@@ -23,8 +23,6 @@ use crate::{
     shell::{call::call, list, run::create::suffix, watched::watched},
 };
 
-/// As which field manager the command line writes.
-const MANAGER: &str = "firedrill-cli";
 /// How long an operator has to take up a day.
 const TAKEN_UP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -122,7 +120,7 @@ pub async fn list(flags: &Flags, args: &ListArgs) -> Result<Exit, Failure> {
     let mut days = list::all("list the game days", &days, ListParams::default()).await?;
     days.sort_by_key(|day| std::cmp::Reverse(day.begins()));
     if args.output == Output::Json {
-        let items: Vec<_> = days.iter().map(object).collect();
+        let items: Vec<_> = days.iter().map(view::object).collect();
         println!("{:#}", json!({"apiVersion": "v1", "kind": "List", "items": items}));
         return Ok(Exit::Met);
     }
@@ -196,7 +194,8 @@ pub async fn start(flags: &Flags, args: &StartArgs) -> Result<Exit, Failure> {
     day.spec.started_by = Some(cluster.who().await?);
     day.metadata.labels = Some([(names::GAME_DAY.to_owned(), args.plan.clone())].into());
     let days: Api<GameDayRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let params =
+        PostParams { field_manager: Some(names::CLI_MANAGER.to_owned()), ..PostParams::default() };
     call("create the game day", days.create(&params, &day)).await?;
     let taken_up = kube::runtime::wait::await_condition(
         Api::<GameDayRun>::namespaced(cluster.client.clone(), &cluster.namespace),
@@ -269,7 +268,7 @@ pub async fn report(flags: &Flags, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     match args.output {
         ReportOutput::Markdown => print!("{}", gameday::report(&day)),
-        ReportOutput::Json => println!("{:#}", object(&day)),
+        ReportOutput::Json => println!("{:#}", view::object(&day)),
     }
     Ok(Exit::Met)
 }
@@ -282,13 +281,6 @@ async fn read(cluster: &Cluster, name: &str) -> Result<GameDayRun, Failure> {
             "there is no game day {name} in namespace {place}; firedrill gameday list -n {place} shows those that exist"
         ))
     })
-}
-
-/// The object without its managed fields, which say nothing to people.
-fn object(day: &GameDayRun) -> serde_json::Value {
-    let mut day = day.clone();
-    day.metadata.managed_fields = None;
-    serde_json::to_value(day).unwrap_or_default()
 }
 
 /// Shows a day until it is over.
@@ -328,8 +320,7 @@ async fn follow(cluster: &Cluster, name: &str) -> Result<Exit, Failure> {
 fn ended(day: &GameDayRun) -> Exit {
     let status = day.status.clone().unwrap_or_default();
     let mut verdicts = status.steps.iter().filter_map(|step| step.verdict);
-    let missed = |verdict| matches!(verdict, Verdict::ObjectiveMissed | Verdict::NotRecovered);
-    if verdicts.clone().any(missed) {
+    if verdicts.clone().any(Verdict::is_missed) {
         Exit::Missed
     } else if status.outcome == Some(Outcome::Done)
         && verdicts.all(|verdict| verdict == Verdict::Passed)

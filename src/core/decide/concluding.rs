@@ -71,7 +71,7 @@ pub(super) fn complete_unless_debrief(
 
 /// Whether the outcome opens a debrief.
 fn opens_debrief(status: &ExperimentRunStatus) -> bool {
-    matches!(status.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
+    status.verdict.is_some_and(Verdict::is_missed)
 }
 
 /// A missed objective without a record is at least said in the run itself.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Preconditions},
     runtime::{
         controller::{Action, Config},
         watcher,
@@ -95,14 +94,9 @@ async fn prune(context: &Context, mut days: Vec<GameDayRun>) {
     days.retain(|day| day.is_over() && !day.is_held());
     days.sort_by_key(|day| std::cmp::Reverse(day.begins()));
     for day in days.iter().skip(context.config.keep_days) {
-        let api: Api<GameDayRun> =
-            Api::namespaced(context.writes.clone(), &day.namespace().unwrap_or_default());
-        let preconditions =
-            Preconditions { uid: day.metadata.uid.clone(), ..Preconditions::default() };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let name = day.name_any();
-        match call("delete the day", api.delete(&name, &params)).await {
-            Ok(_) => tracing::info!(day = name, "deleted, as keepDays newer ones are over"),
+        match record::delete("delete the day", &context.writes, day).await {
+            Ok(()) => tracing::info!(day = name, "deleted, as keepDays newer ones are over"),
             Err(error) => tracing::debug!(day = name, %error, "a day could not be deleted"),
         }
     }

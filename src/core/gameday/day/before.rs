@@ -6,12 +6,10 @@ use super::{
     observed::{Decision, Need, Observed},
     seen::{note, record, words},
 };
-use crate::{
-    api::{
-        Duration, GameDayRunStatus, Moment,
-        game_day_run::{DayFactName, DayReason, Gate, GateResult, Outcome, StepResult},
-    },
-    core::cluster::FRESH,
+use crate::api::{
+    Duration, GameDayRunStatus, Moment,
+    game_day::Step,
+    game_day_run::{DayFactName, DayReason, Gate, GateResult, Outcome, StepResult},
 };
 
 /// How soon gates are looked at again that time can open.
@@ -35,8 +33,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
         note(observed, &mut status, DayFactName::Gating, "");
         return record(observed, status);
     }
-    let fresh = |read_at: &Moment| Duration::between(*read_at, observed.now) <= FRESH;
-    let Some(reads) = observed.gates.filter(|reads| fresh(&reads.read_at)) else {
+    let Some(reads) = observed.gates.filter(|reads| observed.is_fresh(reads.read_at)) else {
         return Decision::Look(Need::Gates);
     };
     let (results, plan) = gates::judge(observed, status, reads);
@@ -51,10 +48,8 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
         }
         (None, Some(plan)) => {
             let mut status = GameDayRunStatus { gates: results, ..status.clone() };
-            let step = |step: &crate::api::game_day::Step| StepResult {
-                name: step.name.clone(),
-                ..StepResult::default()
-            };
+            let step =
+                |step: &Step| StepResult { name: step.name.clone(), ..StepResult::default() };
             status.steps = plan.spec.steps.iter().map(step).collect();
             status.plan = Some(plan);
             note(observed, &mut status, DayFactName::Go, "every gate is open");

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     api::{
-        ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun, GameDayRunStatus,
-        Moment,
+        Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
+        GameDayRunStatus, Moment,
         game_day_run::{DayFactName, DayReason},
     },
-    core::cluster::Lever,
+    core::cluster::{FRESH, Lever},
 };
 
 /// Everything that a decision about a day may depend on.
@@ -197,6 +197,11 @@ impl Observed<'_> {
             return Some((DayReason::Stopped, format!("somebody stopped it: {why}")));
         }
         self.lever.refusal().map(|why| (DayReason::Lever, format!("the safety lever is {why}")))
+    }
+
+    /// Whether what was read then may still be decided on.
+    pub(super) fn is_fresh(&self, read_at: Moment) -> bool {
+        Duration::between(read_at, self.now) <= FRESH
     }
 
     pub(super) fn name(&self) -> &str {

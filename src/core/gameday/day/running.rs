@@ -15,7 +15,7 @@ use crate::{
         },
         run::{FactName, Verdict},
     },
-    core::{cluster::FRESH, gameday::schedule::Schedule},
+    core::gameday::schedule::Schedule,
 };
 
 /// How soon is looked again where something could not be read, or where nobody may tell that a run is over.
@@ -36,7 +36,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
     }
     let is_whole = |reads: &&StepReads| {
         let mut live = status.steps.iter().filter(|step| is_live(step));
-        is_fresh(observed, reads.read_at) && live.all(|step| reads.runs.contains_key(&step.name))
+        observed.is_fresh(reads.read_at) && live.all(|step| reads.runs.contains_key(&step.name))
     };
     let reads = observed.steps.filter(is_whole);
     if status.steps.iter().any(is_live) {
@@ -63,10 +63,6 @@ fn is_live(step: &StepResult) -> bool {
 /// Whether nothing was decided about it yet.
 fn is_to_come(step: &StepResult) -> bool {
     step.run.is_none() && step.over_at.is_none()
-}
-
-fn is_fresh(observed: &Observed<'_>, read_at: Moment) -> bool {
-    Duration::between(read_at, observed.now) <= FRESH
 }
 
 /// Writes down that no further step starts, and why.
@@ -191,7 +187,7 @@ fn create(
     plan: &DayPlan,
     step: &Step,
 ) -> Effect {
-    let planned = plan.experiments.iter().find(|known| known.name == step.experiment);
+    let planned = plan.experiment_of(step);
     let lasts = planned.map_or_else(Duration::default, |planned| planned.duration);
     let left = Duration::between(observed.now, must_be_over(observed, status, plan).minus(lasts));
     let hash = planned.map(|planned| planned.hash.clone());
@@ -274,7 +270,7 @@ fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, inde
     if let Some(at) = over.map(|over| over + step.gap).filter(|at| observed.now < *at) {
         return Turn::At(at);
     }
-    let planned = plan.experiments.iter().find(|known| known.name == step.experiment);
+    let planned = plan.experiment_of(step);
     let needs = planned.map_or_else(Duration::default, |known| known.steady_for + known.duration);
     let end = must_be_over(observed, status, plan);
     if observed.now + needs > end {
@@ -296,9 +292,7 @@ fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, inde
 
 /// Why a step does not start after these.
 fn unwanted(when: When, before: &[&StepResult]) -> Option<String> {
-    let has_missed = |step: &&&StepResult| {
-        matches!(step.verdict, Some(Verdict::ObjectiveMissed | Verdict::NotRecovered))
-    };
+    let has_missed = |step: &&StepResult| step.verdict.is_some_and(Verdict::is_missed);
     match when {
         When::Always => None,
         When::Passed => {
@@ -309,7 +303,7 @@ fn unwanted(when: When, before: &[&StepResult]) -> Option<String> {
             );
             Some(format!("it starts when Passed, and step {} {ended}", other.name))
         }
-        When::Missed if before.iter().any(|step| has_missed(&step)) => None,
+        When::Missed if before.iter().any(has_missed) => None,
         When::Missed => Some("it starts when Missed, and no step before it has missed".to_owned()),
     }
 }
