@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares what firedrill's accounts may do with what they did, by the audit log of all suites.
 
-Every right of the operator, the reaper and the runner must have been used, and no call may have been
-refused for want of a right where nobody had taken it away.
+Every right of the operator, the reaper, the runner and the starter must have been used, and no call may
+have been refused for want of a right where nobody had taken it away.
 
 usage: rights.py AUDIT_LOG   (kubectl on the PATH)
 """
@@ -20,6 +20,8 @@ ROLES = {
     "operator": [("clusterrole", "firedrill-operator", ""), ("role", "firedrill-operator", "firedrill-system")],
     "reaper": [("clusterrole", "firedrill-reaper", ""), ("role", "firedrill-reaper", "firedrill-reaper")],
 }
+# The ServiceAccounts of an enabled namespace as which the operator acts.
+ACTED_AS = ["runner", "starter"]
 
 
 def kubectl(*args):
@@ -47,18 +49,19 @@ def rights_of(rules):
 
 
 def granted():
-    """What each account may do, by its roles; the runner's are the grants of `firedrill enable`."""
+    """What each account may do, by its roles; of those acted as, by the grants of `firedrill enable --scheduled`."""
     rights = {
         account: set().union(
             *(rights_of(kubectl("get", kind, name, *(["-n", namespace] if namespace else []))["rules"]) for kind, name, namespace in roles)
         )
         for account, roles in ROLES.items()
     }
-    shown = subprocess.run(["firedrill", "enable", "default", "-o", "yaml"], check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(["firedrill", "enable", "default", "--scheduled", "-o", "yaml"], check=True, capture_output=True, text=True).stdout
     listed = ["kubectl", "create", "--dry-run=client", "-f", "-", "-o", "json"]
     grants = documents(subprocess.run(listed, input=shown, check=True, capture_output=True, text=True).stdout)
-    runner = [item for item in grants if item["kind"] == "Role" and item["metadata"]["name"] == "firedrill-runner"]
-    rights["runner"] = set().union(*(rights_of(role["rules"]) for role in runner))
+    for account in ACTED_AS:
+        roles = [item for item in grants if item["kind"] == "Role" and item["metadata"]["name"] == f"firedrill-{account}"]
+        rights[account] = set().union(*(rights_of(role["rules"]) for role in roles))
     return rights
 
 
@@ -73,8 +76,9 @@ def done(path):
             account = ACCOUNTS.get(event["user"]["username"])
             if account is None or "objectRef" not in event:
                 continue
-            if event.get("impersonatedUser", {}).get("username", "").endswith(":firedrill-runner"):
-                account = "runner"
+            acted_as = event.get("impersonatedUser", {}).get("username", "").rpartition(":firedrill-")[2]
+            if acted_as in ACTED_AS:
+                account = acted_as
             of = event["objectRef"]
             resource = of["resource"] + ("/" + of["subresource"] if "subresource" in of else "")
             decision = event.get("annotations", {}).get("authorization.k8s.io/decision", "forbid")
@@ -89,11 +93,12 @@ def done(path):
 
 def main():
     rights, calls = granted(), done(sys.argv[1])
+    acted_as = set().union(*(rights[account] for account in ACTED_AS))
     wrong = []
     for account, may in rights.items():
         did = {call[:3] for call in calls[account] if call[3] == "allow"}
-        # Where the runner may not be impersonated, its call is refused as the operator's own.
-        refused = {call[:3] for call in calls[account] if call[3] != "allow"} - may - rights["runner"]
+        # Where nobody may be acted as, the call is refused as the operator's own.
+        refused = {call[:3] for call in calls[account] if call[3] != "allow"} - may - acted_as
         print(f"  {account:9} {sum(calls[account].values()):7} calls of {len(did):3} kinds, {len(may):3} rights")
         wrong += [f"{account}: right never used: {verb} {resource} ({group or 'core'})" for group, resource, verb in sorted(may - did)]
         wrong += [f"{account}: call without a right: {verb} {resource} ({group or 'core'})" for group, resource, verb in sorted(refused)]
