@@ -28,6 +28,10 @@ spec:
   concurrency: 1
   endBy: 2h
   stopOn: [Aborted, NotRecovered]
+  goNoGo:
+    steadyFor: 10m
+    noFiring: ['{severity=\"critical\"}']
+    errorBudgetAbove: 20
 ";
 
 /// What is told of the plan where `right` is replaced by `wrong`: one line per problem.
@@ -232,6 +236,26 @@ spec:
     assert_eq!(report[0]["path"], "spec.steps[0].experiment");
     let told = "\"checkout-survives-pod-los\" is not in this file: did you mean checkout-survives-pod-loss?";
     assert_eq!((report.as_array().unwrap().len(), &report[0]["help"]), (1, &json!(told)));
+}
+
+#[test]
+fn gates() {
+    check(
+        "startingDeadline: 30m",
+        "startingDeadline: 10m",
+        "spec.startingDeadline: startingDeadline must be longer than goNoGo.steadyFor (10m by default), which the steady state is looked at before the first step",
+    );
+    check(
+        "steadyFor: 10m",
+        "steadyFor: 5s",
+        "spec.goNoGo.steadyFor: steadyFor is between 10s and 1h",
+    );
+    check(
+        "errorBudgetAbove: 20",
+        "errorBudgetAbove: 100",
+        "spec.goNoGo.errorBudgetAbove: 100 is given, allowed are 0 to 99",
+    );
+    check("severity=\"critical\"", "severity=~\"a(\"", "?");
 }
 
 #[test]

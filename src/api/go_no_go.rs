@@ -19,6 +19,9 @@ pub struct GoNoGo {
     #[serde(default = "critical")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 512), regex(pattern = pattern::MATCHERS)))]
     pub no_firing: Vec<String>,
+    /// Whether an alerting rule must be there for each alert that the experiments expect; default true.
+    #[serde(default = "yes")]
+    pub alerts_exist: bool,
     /// The error budget of which more than so many percent must be left, by the query of the operator's
     /// configuration; absent means that it is not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,12 +31,20 @@ pub struct GoNoGo {
 
 impl Default for GoNoGo {
     fn default() -> Self {
-        Self { steady_for: ten_minutes(), no_firing: critical(), error_budget_above: None }
+        Self {
+            steady_for: ten_minutes(),
+            no_firing: critical(),
+            alerts_exist: true,
+            error_budget_above: None,
+        }
     }
 }
 
 const fn ten_minutes() -> Duration {
     Duration::minutes(10)
+}
+const fn yes() -> bool {
+    true
 }
 fn critical() -> Vec<String> {
     vec!["{severity=\"critical\"}".to_owned()]

@@ -89,22 +89,18 @@ fn every_gate(
         whole(Gate::OnTime, on_time(observed, status, reads).map_err(Closed::Now)),
         whole(Gate::Lever, lever(reads).map_err(Closed::Now)),
     ];
-    let steps = match &reads.plan {
-        Found::There(plan) => plan.spec.steps.as_slice(),
-        Found::Missing | Found::Unreadable(_) => &[],
+    let (steps, asked) = match &reads.plan {
+        Found::There(plan) => (plan.spec.steps.as_slice(), plan.spec.gates()),
+        Found::Missing | Found::Unreadable(_) => (&[][..], GoNoGo::default()),
     };
     for step in steps {
         let mut of_step = |name, of| judged.push((name, step.name.clone(), of));
         of_step(Gate::Experiments, experiment(step, reads).map_err(Closed::Now));
         of_step(Gate::Starter, starter(step, reads).map_err(Closed::Now));
-        of_step(Gate::AlertsExist, firing::alerts_exist(step, reads));
+        of_step(Gate::AlertsExist, firing::alerts_exist(&asked, step, reads));
         of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
     judged.push(whole(Gate::Clock, clock(observed, reads).map_err(Closed::Now)));
-    let asked = match &reads.plan {
-        Found::There(plan) => plan.spec.gates(),
-        Found::Missing | Found::Unreadable(_) => GoNoGo::default(),
-    };
     judged.push(whole(Gate::ErrorBudget, firing::error_budget(&asked, reads)));
     judged.push(whole(Gate::NoFiring, firing::quiet(&asked.no_firing, &reads.firing, &[])));
     judged.push(whole(Gate::NoRollout, no_rollout(&reads.rollouts, &[])));
@@ -175,6 +171,7 @@ fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, S
 fn is_its_time(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Result<(), String> {
     let name = &observed.day.spec.game_day;
     let schedule = Schedule::parse(&plan.spec).ok();
+    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
     let fire = schedule.and_then(|schedule| schedule.fires(at.minus(Duration::micros(1))).next());
     match fire.filter(|fire| fire.at == at) {
         None => return Err(format!("{at} is no time of GameDay {name} (any more)")),

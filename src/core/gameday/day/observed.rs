@@ -9,6 +9,7 @@ use crate::{
         game_day_run::{DayFactName, DayReason},
         run::Warning,
     },
+    config::ClosedDays,
     core::{
         alerts::matcher::Labels,
         cluster::{FRESH, Lever},
@@ -24,6 +25,8 @@ pub struct Observed<'a> {
     pub day: &'a GameDayRun,
     /// Its plan as last heard.
     pub plan: Option<&'a GameDay>,
+    /// The days on which the configuration lets nothing start.
+    pub blackouts: &'a [ClosedDays],
     /// The lever as last heard by watch.
     pub lever: &'a Lever,
     /// What the gates look at, once that was asked for.

@@ -9,6 +9,7 @@ use crate::{
         game_day_run::{DayFactName, DayReason, Gate, Outcome, StepResult},
         names,
     },
+    config::ClosedDays,
     core::{
         cluster::Lever, guards::abort::tests::plan as experiment, hash, signals::pods::tests::at,
     },
@@ -19,6 +20,7 @@ struct World {
     now: f64,
     day: GameDayRun,
     plan: GameDay,
+    blackouts: Vec<ClosedDays>,
     lever: Lever,
     gates: Option<GateReads>,
     steps: Option<StepReads>,
@@ -65,6 +67,7 @@ impl World {
             now: 0.0,
             day,
             plan: serde_json::from_value(plan).unwrap(),
+            blackouts: Vec::new(),
             lever: Lever::Open,
             gates: None,
             steps: None,
@@ -79,6 +82,7 @@ impl World {
             now: at(self.now),
             day: &self.day,
             plan: Some(&self.plan),
+            blackouts: &self.blackouts,
             lever: &self.lever,
             gates: self.gates.as_ref(),
             steps: self.steps.as_ref(),
@@ -378,6 +382,17 @@ fn a_step_starts_only_when_it_is_wanted_and_can_be_over_in_time() {
     world.settle();
     let skipped = world.step(0).skipped.clone().unwrap();
     assert!(skipped.starts_with("its fault could last until "), "{skipped}");
+}
+
+#[test]
+fn no_step_starts_on_a_day_that_the_configuration_closes() {
+    let mut world = World::gone(&json!({}));
+    let today = at(0.0).timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+    world.blackouts = vec![ClosedDays { from: today, to: today, reason: "audit".to_owned() }];
+    world.look(&[]);
+    world.settle();
+    let skipped = world.step(0).skipped.clone().unwrap();
+    assert!(skipped.ends_with("(audit)"), "{skipped}");
 }
 
 #[test]
