@@ -255,7 +255,11 @@ fn gates() {
         "errorBudgetAbove: 100",
         "spec.goNoGo.errorBudgetAbove: 100 is given, allowed are 0 to 99",
     );
-    check("severity=\"critical\"", "severity=~\"a(\"", "?");
+    check(
+        "severity=\"critical\"",
+        "severity=~\"a(\"",
+        "spec.goNoGo.noFiring[0]: \"a(\" is no regular expression (unclosed group); write = in place of =~ to compare the text itself",
+    );
 }
 
 #[test]
