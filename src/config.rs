@@ -1,6 +1,7 @@
 //! The operator's configuration: one YAML file; unknown keys are errors.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -29,6 +30,9 @@ pub struct Config {
     pub keep_runs: usize,
     /// How many days of a plan that are over are kept; default 24.
     pub keep_days: usize,
+    /// For a namespace by name the one in which its experiments are to pass before, such as `shop: shop-staging`; the
+    /// gate `PassedBefore` of game days asks there. No spec can name another namespace.
+    pub predecessors: BTreeMap<String, String>,
     /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
     pub reaper_namespace: String,
 }
@@ -146,6 +150,7 @@ impl Default for Config {
             caps: Caps::default(),
             keep_runs: 20,
             keep_days: 24,
+            predecessors: BTreeMap::new(),
             reaper_namespace: names::REAPER.to_owned(),
         }
     }

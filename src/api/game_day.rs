@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    go_no_go::GoNoGo,
     pattern,
     run::Verdict,
     union,
@@ -90,6 +91,9 @@ pub struct GameDaySpec {
     #[serde(default = "stop_on")]
     #[schemars(length(max = 5))]
     pub stop_on: Vec<Verdict>,
+    /// What else must hold before a day begins; default nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub go_no_go: Option<GoNoGo>,
 }
 
 /// When a day may fire, and its steps may start.

@@ -36,13 +36,17 @@ pub enum Gate {
     Starter,
     /// No other run or day is live in the namespace.
     NoOtherRun,
+    /// Each experiment has passed before in the predecessor of the namespace.
+    PassedBefore,
+    /// Enough people have approved exactly this version of plan and experiments.
+    Approval,
 }
 
 impl Gate {
     /// Whether it may open by itself: until the deadline it is waited for.
     #[must_use]
     pub const fn opens_with_time(self) -> bool {
-        matches!(self, Self::NoOtherRun)
+        matches!(self, Self::NoOtherRun | Self::Approval)
     }
 }
 
@@ -73,6 +77,10 @@ pub enum DayReason {
     Starter,
     /// The gate `NoOtherRun` was closed, or another day began at the same time.
     NoOtherRun,
+    /// The gate `PassedBefore` was closed.
+    PassedBefore,
+    /// The gate `Approval` was closed.
+    Approval,
     /// `spec.stop` was set.
     Stopped,
     /// The day was deleted.
@@ -95,6 +103,8 @@ impl From<Gate> for DayReason {
             Gate::Experiments => Self::Experiments,
             Gate::Starter => Self::Starter,
             Gate::NoOtherRun => Self::NoOtherRun,
+            Gate::PassedBefore => Self::PassedBefore,
+            Gate::Approval => Self::Approval,
         }
     }
 }

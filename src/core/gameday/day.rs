@@ -3,13 +3,16 @@
 //! A step's run is written down in the day's status before it is created, under a name that follows from the day and
 //! the step, so that however often its creation is tried there is one. Nothing is created before the fact `go`.
 
+mod approval;
 mod before;
+mod earlier;
 mod ending;
 pub mod gates;
 mod observed;
 mod running;
 mod seen;
 
+pub use earlier::{Earlier, Predecessor};
 pub use observed::{
     Decision, Effect, Found, GateReads, Need, Observed, OtherDay, Others, Stage, StepReads,
 };

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use kube::{Api, ResourceExt, api::ListParams};
 use serde::de::DeserializeOwned;
 
-use super::create;
+use super::{create, earlier};
 use crate::{
     api::{Duration, Experiment, ExperimentRun, GameDay, GameDayRun, game_day::Step},
     core::{
@@ -56,8 +56,10 @@ pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
         let (name, spec) = run_of(&day.name_any(), step, hash, Duration::minutes(10));
         (step.name.clone(), create::rehearse(context, day, &name, spec).await)
     }));
-    let starter = starter.await.into_iter().collect();
-    GateReads { read_at, plan, lever, experiments, starter, others }
+    let earlier = earlier::predecessor(context, &namespace, &plan, &experiments);
+    let (starter, predecessor) = futures::join!(starter, earlier);
+    let starter = starter.into_iter().collect();
+    GateReads { read_at, plan, lever, experiments, starter, others, predecessor }
 }
 
 /// Reads what steps look at.

@@ -1,12 +1,16 @@
 //! The gates: each says with numbers whether a day may begin, and what to do if not. A source that cannot be reached
 //! closes its gate.
 
-use super::observed::{Found, GateReads, Observed, run_name};
+use super::{
+    approval, earlier,
+    observed::{Found, GateReads, Observed, run_name},
+};
 use crate::{
     api::{
-        Duration, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
+        Duration, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRunStatus, Moment,
         game_day::Step,
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
+        go_no_go::GoNoGo,
     },
     core::{
         gameday::{plan, schedule::Schedule},
@@ -44,6 +48,10 @@ pub fn judge(
     }
     results.push(result(Gate::Clock, "", clock(observed, reads)));
     results.push(result(Gate::NoOtherRun, "", no_other_run(reads)));
+    results.extend(passed_before(observed, reads, steps));
+    let needed = go_no_go(reads).map(|asked| asked.approvals);
+    let approval = |needed| approval::judge(observed.day, needed, planned.as_ref());
+    results.push(result(Gate::Approval, "", needed.and_then(approval)));
     (results, planned)
 }
 
@@ -195,14 +203,50 @@ fn no_other_run(reads: &GateReads) -> Result<String, String> {
     }
 }
 
+/// What else the plan asks for.
+fn go_no_go(reads: &GateReads) -> Result<GoNoGo, String> {
+    match &reads.plan {
+        Found::There(plan) => Ok(plan.spec.go_no_go.clone().unwrap_or_default()),
+        Found::Missing | Found::Unreadable(_) => {
+            Err("nobody knows what is asked for, as the plan was not read".to_owned())
+        }
+    }
+}
+
+/// One result for each step, or one for all of them where that is not asked for.
+fn passed_before(observed: &Observed<'_>, reads: &GateReads, steps: &[Step]) -> Vec<GateResult> {
+    let within = match go_no_go(reads).map(|asked| asked.passed_before) {
+        Ok(Some(asked)) => asked.within,
+        Ok(None) => return vec![result(Gate::PassedBefore, "", Ok("not asked for".to_owned()))],
+        Err(why) => return vec![result(Gate::PassedBefore, "", Err(why))],
+    };
+    let here = observed.day.metadata.namespace.as_deref().unwrap_or_default();
+    let one = |step: &Step| {
+        let times = (within, observed.now);
+        let judged = earlier::judge(&step.experiment, times, here, reads.predecessor.as_ref());
+        result(Gate::PassedBefore, &step.name, judged)
+    };
+    steps.iter().map(one).collect()
+}
+
 /// What runs, where the plan and every experiment of it are there.
 fn planned(reads: &GateReads) -> Option<DayPlan> {
     let Found::There(plan) = &reads.plan else { return None };
+    day_plan(plan, |name| match reads.experiments.get(name) {
+        Some(Found::There(spec)) => Some(spec),
+        _ => None,
+    })
+}
+
+/// What a day of that plan runs, with the hash by which people approve it, where every experiment is there.
+#[must_use]
+pub fn day_plan<'a>(
+    plan: &GameDay,
+    experiment: impl Fn(&str) -> Option<&'a ExperimentSpec>,
+) -> Option<DayPlan> {
     let mut experiments: Vec<PlannedExperiment> = Vec::new();
     for step in &plan.spec.steps {
-        let Some(Found::There(spec)) = reads.experiments.get(&*step.experiment) else {
-            return None;
-        };
+        let spec = experiment(&step.experiment)?;
         if experiments.iter().all(|known| known.name != step.experiment) {
             experiments.push(PlannedExperiment {
                 name: step.experiment.clone(),

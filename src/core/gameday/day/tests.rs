@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+mod approval;
+mod earlier;
 mod gates;
 
 use super::{gates::run_of, *};
@@ -91,6 +93,7 @@ impl World {
             experiments: [("x".to_owned(), Found::There(spec()))].into(),
             starter: starter.into(),
             others: Ok(Others::default()),
+            predecessor: None,
         });
     }
 
