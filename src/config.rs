@@ -1,6 +1,7 @@
 //! The operator's configuration: one YAML file; unknown keys are errors.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -34,6 +35,9 @@ pub struct Config {
     pub keep_days: usize,
     /// Days on which no game day of any plan fires and no step starts, in the zone of each plan; default none.
     pub blackouts: Vec<ClosedDays>,
+    /// For a namespace by name the one in which its experiments are to pass before, such as `shop: shop-staging`; the
+    /// gate `PassedBefore` of game days asks there. No spec can name another namespace.
+    pub predecessors: BTreeMap<String, String>,
     /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
     pub reaper_namespace: String,
 }
@@ -173,6 +177,7 @@ impl Default for Config {
             keep_runs: 20,
             keep_days: 24,
             blackouts: Vec::new(),
+            predecessors: BTreeMap::new(),
             reaper_namespace: names::REAPER.to_owned(),
         }
     }

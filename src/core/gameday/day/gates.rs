@@ -2,15 +2,17 @@
 //! closes its gate.
 
 use super::{
-    firing,
+    approval, earlier, firing,
     observed::{Found, GateReads, Observed, Rollout, run_name},
     rehearsal,
 };
 use crate::{
     api::{
-        Duration, ExperimentRun, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
+        Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRunStatus,
+        Moment,
         game_day::{GoNoGo, Step},
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
+        go_no_go::PassedBefore,
     },
     core::{
         gameday::{plan, schedule::Schedule},
@@ -105,6 +107,9 @@ fn every_gate(
     judged.push(whole(Gate::NoFiring, firing::quiet(&asked.no_firing, &reads.firing, &[])));
     judged.push(whole(Gate::NoRollout, no_rollout(&reads.rollouts, &[])));
     judged.push(whole(Gate::NoOtherRun, no_other_run(reads)));
+    judged.extend(passed_before(observed, reads, (steps, &asked)));
+    let approved = approval::judge(observed.day, asked.approvals, planned(reads).as_ref());
+    judged.push(whole(Gate::Approval, approved.map_err(Closed::Waits)));
     judged
 }
 
@@ -277,14 +282,42 @@ fn no_other_run(reads: &GateReads) -> Judged {
     }
 }
 
+/// One for each step, or one for all of them where that is not asked for.
+fn passed_before(
+    observed: &Observed<'_>,
+    reads: &GateReads,
+    (steps, asked): (&[Step], &GoNoGo),
+) -> Vec<(Gate, String, Judged)> {
+    let Some(PassedBefore { within }) = &asked.passed_before else {
+        return vec![(Gate::PassedBefore, String::new(), Ok("not asked for".to_owned()))];
+    };
+    let here = observed.day.metadata.namespace.as_deref().unwrap_or_default();
+    let one = |step: &Step| {
+        let times = (*within, observed.now);
+        let judged = earlier::judge(&step.experiment, times, here, reads.predecessor.as_ref());
+        (Gate::PassedBefore, step.name.clone(), judged.map_err(Closed::Now))
+    };
+    steps.iter().map(one).collect()
+}
+
 /// What runs, where the plan and every experiment of it are there.
 fn planned(reads: &GateReads) -> Option<DayPlan> {
     let Found::There(plan) = &reads.plan else { return None };
+    day_plan(plan, |name| match reads.experiments.get(name) {
+        Some(Found::There(spec)) => Some(spec),
+        _ => None,
+    })
+}
+
+/// What a day of that plan runs, with the hash by which people approve it, where every experiment is there.
+#[must_use]
+pub fn day_plan<'a>(
+    plan: &GameDay,
+    experiment: impl Fn(&str) -> Option<&'a ExperimentSpec>,
+) -> Option<DayPlan> {
     let mut experiments: Vec<PlannedExperiment> = Vec::new();
     for step in &plan.spec.steps {
-        let Some(Found::There(spec)) = reads.experiments.get(&*step.experiment) else {
-            return None;
-        };
+        let spec = experiment(&step.experiment)?;
         if experiments.iter().all(|known| known.name != step.experiment) {
             experiments.push(PlannedExperiment {
                 name: step.experiment.clone(),

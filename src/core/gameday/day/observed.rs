@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::earlier::Predecessor;
 use crate::{
     api::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
@@ -78,6 +79,8 @@ pub struct GateReads {
     pub error_budget: Option<Result<f64, String>>,
     /// What else is live in the namespace, or why nobody knows.
     pub others: Result<Others, String>,
+    /// What the namespace before this one shows; absent where none is configured, or the plan does not ask for it.
+    pub predecessor: Option<Predecessor>,
 }
 
 /// The alerts that fire in a namespace, or in none.

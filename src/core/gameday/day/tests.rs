@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+mod approval;
+mod earlier;
 mod gates;
 
 use super::{gates::run_of, *};
@@ -78,7 +80,11 @@ impl World {
     }
 
     fn decide(&self) -> Decision {
-        decide(&Observed {
+        decide(&self.observed())
+    }
+
+    fn observed(&self) -> Observed<'_> {
+        Observed {
             now: at(self.now),
             day: &self.day,
             plan: Some(&self.plan),
@@ -89,7 +95,7 @@ impl World {
             start: self.start.as_ref(),
             rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
-        })
+        }
     }
 
     fn open_gates(&mut self) {
@@ -106,6 +112,7 @@ impl World {
             rollouts: Ok(Vec::new()),
             error_budget: None,
             others: Ok(Others::default()),
+            predecessor: None,
         });
     }
 
