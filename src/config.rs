@@ -19,6 +19,8 @@ pub struct Config {
     pub alertmanager: Option<Alertmanager>,
     /// Where notifications are received and metrics told; absent means nowhere.
     pub webhook: Option<Webhook>,
+    /// Where people are told of game days, beside Kubernetes events; absent means nowhere.
+    pub chat: Option<Chat>,
     /// Whether namespaces must opt in; default true.
     pub opt_in: bool,
     /// Namespaces that are never touched; a `*` at the end stands for anything; default `kube-*`.
@@ -107,6 +109,20 @@ pub struct Webhook {
     pub token_file: PathBuf,
 }
 
+/// A chat that takes messages by HTTP, as JSON with a field `text`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Chat {
+    /// A file with the URL that messages are posted to, read anew for each. The URL is a secret: it is told nowhere.
+    pub url_file: PathBuf,
+    /// A CA certificate in PEM that its TLS certificate must be signed by; default the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// How long an answer may take; default 3s.
+    #[serde(default = "three_seconds")]
+    pub timeout: Duration,
+}
+
 /// Limits that refuse and never clamp.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -141,6 +157,7 @@ impl Default for Config {
             prometheus: None,
             alertmanager: None,
             webhook: None,
+            chat: None,
             opt_in: true,
             protected_namespaces: vec!["kube-*".to_owned()],
             caps: Caps::default(),

@@ -3,15 +3,18 @@
 //! A step's run is written down in the day's status before it is created, under a name that follows from the day and
 //! the step, so that however often its creation is tried there is one. Nothing is created before the fact `go`.
 
+mod announce;
 mod before;
 mod ending;
 pub mod gates;
 mod observed;
 mod running;
 mod seen;
+mod unannounced;
 
 pub use observed::{
-    Decision, Effect, Found, GateReads, Need, Observed, OtherDay, Others, Stage, StepReads,
+    Answer, Decision, Effect, Found, GateReads, Message, Need, Observed, OtherDay, Others, Stage,
+    StepReads,
 };
 
 use crate::api::GameDayRunStatus;
@@ -21,15 +24,19 @@ use crate::api::GameDayRunStatus;
 pub fn decide(observed: &Observed<'_>) -> Decision {
     let empty = GameDayRunStatus::default();
     let status = observed.day.status.as_ref().unwrap_or(&empty);
-    match Stage::of(status) {
-        Stage::Reported => ending::let_go(observed),
+    if let Some(status) = announce::answered(observed, status) {
+        return seen::record(observed, status);
+    }
+    let decision = match Stage::of(status) {
+        Stage::Reported => ending::let_go(observed, status),
         // A deleted day without our finalizer is gone before anything could be written.
         _ if !observed.day.is_held() && observed.day.metadata.deletion_timestamp.is_none() => {
             Decision::Act(Effect::AddFinalizer)
         }
-        Stage::Planned | Stage::Gating => before::decide(observed, status),
+        Stage::Planned | Stage::Announced | Stage::Gating => before::decide(observed, status),
         Stage::Running | Stage::Cooling => running::decide(observed, status),
-    }
+    };
+    announce::beside(observed, status, decision)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
 use super::{
-    AT_ONCE, PAUSE, STEPS_MAX,
+    AT_ONCE, PAUSE, STEPS_MAX, announce,
     create::{self, Creation},
     reads,
 };
@@ -27,7 +27,7 @@ use crate::{
     },
     core::{
         cluster::Lever,
-        gameday::day::{self, Decision, Effect, GateReads, Need, Observed, StepReads},
+        gameday::day::{self, Answer, Decision, Effect, GateReads, Need, Observed, StepReads},
     },
     shell::{
         call::{Error, call},
@@ -79,6 +79,7 @@ struct Memory {
     gates: Option<GateReads>,
     steps: Option<StepReads>,
     refused: Option<String>,
+    answer: Option<Answer>,
 }
 
 async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Result<Action, Error> {
@@ -96,6 +97,11 @@ async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Resu
                 Box::pin(look(&context, &mut latest, &mut memory, need)).await?;
             }
             Decision::WaitUntil(until) => {
+                if latest.is_over() {
+                    // It is held until its plan knows of it.
+                    let namespace = latest.namespace().unwrap_or_default();
+                    context.plans.request(&namespace, &latest.spec.game_day);
+                }
                 return Ok(Action::requeue(Duration::between(now, until).std()));
             }
             Decision::Rest => {
@@ -122,6 +128,8 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         gates: memory.gates.as_ref(),
         steps: memory.steps.as_ref(),
         refused: memory.refused.as_deref(),
+        chat: context.config.chat.is_some(),
+        answer: memory.answer.as_ref(),
     })
 }
 
@@ -138,7 +146,8 @@ async fn write(
         let (fact, detail) = (fact.name, fact.detail.as_str());
         tracing::info!(namespace, day = name, ?fact, detail, "a game day goes on");
     }
-    if let Some(outcome) = status.outcome {
+    let was_over = day.is_over();
+    if let Some(outcome) = status.outcome.filter(|_| !was_over) {
         let summary = status.summary.as_deref().unwrap_or_default();
         tracing::info!(namespace, day = name, %outcome, summary, "a game day is over");
     }
@@ -166,6 +175,10 @@ async fn act(
             if let Creation::Refused(words) = create::run(context, latest, &name, *spec).await? {
                 memory.refused = Some(words);
             }
+        }
+        Effect::Announce { claim, message } => {
+            *latest = write(context, latest, &claim).await?;
+            memory.answer = Some(announce::tell(context, latest, &message).await);
         }
         Effect::Stop(name) => {
             memory.steps = None;
@@ -195,7 +208,8 @@ async fn look(
     let days: Api<GameDayRun> =
         Api::namespaced(context.reads.clone(), &latest.namespace().unwrap_or_default());
     let live = call("read the day", days.get(&latest.name_any())).await?;
-    *memory = Memory { refused: memory.refused.take(), ..Memory::default() };
+    let Memory { refused, answer, .. } = std::mem::take(memory);
+    *memory = Memory { refused, answer, ..Memory::default() };
     match need {
         Need::Gates => memory.gates = Some(Box::pin(reads::gates(context, &live)).await),
         Need::Steps => memory.steps = Some(reads::steps(context, &live).await),

@@ -1,7 +1,10 @@
 //! The gates: each says with numbers whether a day may begin, and what to do if not. A source that cannot be reached
 //! closes its gate.
 
-use super::observed::{Found, GateReads, Observed, run_name};
+use super::{
+    announce::{breaks, was_told},
+    observed::{Found, GateReads, Observed, run_name},
+};
 use crate::{
     api::{
         Duration, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
@@ -32,6 +35,7 @@ pub fn judge(
     let mut results = vec![
         result(Gate::Plan, "", plan_is_there(observed, reads)),
         result(Gate::OnTime, "", on_time(observed, status, reads)),
+        result(Gate::Announced, "", was_told(observed, status)),
         result(Gate::Lever, "", lever(reads)),
     ];
     let steps = match &reads.plan {
@@ -209,6 +213,7 @@ fn planned(reads: &GateReads) -> Option<DayPlan> {
                 hash: hash::short(spec),
                 steady_for: spec.guards.steady_for,
                 duration: spec.duration,
+                breaks: breaks(spec),
             });
         }
     }
@@ -233,6 +238,7 @@ pub fn run_of(
     let spec = ExperimentRunSpec {
         start_within,
         game_day: Some(day.into()),
+        unannounced: step.unannounced,
         experiment_hash,
         ..ExperimentRunSpec::of(&step.experiment)
     };

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+mod announcements;
 mod gates;
 
 use super::{gates::run_of, *};
@@ -23,6 +24,12 @@ struct World {
     gates: Option<GateReads>,
     steps: Option<StepReads>,
     refused: Option<String>,
+    chat: bool,
+    answer: Option<Answer>,
+    /// Why no announcement is delivered.
+    deaf: Option<String>,
+    /// What people were told.
+    told: Vec<Message>,
 }
 
 fn spec() -> ExperimentSpec {
@@ -67,10 +74,22 @@ impl World {
             gates: None,
             steps: None,
             refused: None,
+            chat: false,
+            answer: None,
+            deaf: None,
+            told: Vec::new(),
         }
     }
 
-    fn decide(&self) -> Decision {
+    /// What is decided once people were told what is to be told then.
+    fn decide(&mut self) -> Decision {
+        while let Decision::Act(Effect::Announce { claim, message }) = self.decide_at_once() {
+            announcements::tell(self, *claim, *message);
+        }
+        self.decide_at_once()
+    }
+
+    fn decide_at_once(&self) -> Decision {
         decide(&Observed {
             now: at(self.now),
             day: &self.day,
@@ -79,6 +98,8 @@ impl World {
             gates: self.gates.as_ref(),
             steps: self.steps.as_ref(),
             refused: self.refused.as_deref(),
+            chat: self.chat,
+            answer: self.answer.as_ref(),
         })
     }
 
