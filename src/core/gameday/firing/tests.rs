@@ -217,6 +217,7 @@ fn a_day_for_a_time_that_its_plan_has_no_more_is_let_go_too() {
         look(&mut plan, &mut days, "2026-12-01T09:00:00Z");
         plan.spec.schedule = spec["schedule"].as_str().map(str::to_owned);
         plan.metadata.generation = Some(2);
+        look(&mut plan, &mut days, "2026-12-01T09:30:00Z");
         end(&mut days[0]);
         look(&mut plan, &mut days, "2026-12-01T10:05:00Z");
         assert_eq!(status(&plan).cancelled, Some(moment("2026-12-01T10:00:00Z")), "{spec}");

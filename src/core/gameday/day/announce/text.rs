@@ -55,7 +55,7 @@ pub fn breaks(spec: &ExperimentSpec) -> String {
                 Amount::Percent(percent) => format!("{percent} % of the pods"),
             };
             let again = taking.every.map(|every| format!(", again every {every}"));
-            format!("{pods} of {target} end{}", again.unwrap_or_default())
+            format!("{target} loses {pods}{}", again.unwrap_or_default())
         }
         (None, Harm::Target(what)) => format!("{what} of {target}"),
         (None, Harm::Dependency { name, kind: Some(kind) }) => {

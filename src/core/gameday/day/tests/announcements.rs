@@ -58,7 +58,7 @@ fn everything_is_told_once_in_order_and_says_what_breaks_until_when_and_how_to_s
     assert!(go.contains("is a go: every gate is open. Its last fault is over by "), "{go}");
     let injection = text(&world, "day/Injection/one");
     for words in [
-        "Game day p-day of plan p in namespace shop: step one, experiment x: 2 pods of deployment/web end.",
+        "Game day p-day of plan p in namespace shop: step one, experiment x: deployment/web loses 1 pod.",
         &format!("It may break from {begins} on, and is over by "),
         stop,
     ] {
@@ -120,13 +120,14 @@ fn what_is_not_delivered_is_tried_again_ever_more_rarely_and_holds_nothing_up() 
     let run = world.run(ONE, 0.0, None);
     while world.now < 200.0 {
         world.look(&[(ONE, run.clone())]);
-        let before = world.day.status.clone().unwrap().announcements[1].tries;
+        let before = world.day.status.clone().unwrap().announcements[0].tries;
         world.settle();
-        let go = world.day.status.clone().unwrap().announcements[1].clone();
-        assert_eq!((go.what, go.delivered), (Notice::Go, None));
-        if go.tries > before {
+        let first = world.day.status.clone().unwrap().announcements[0].clone();
+        assert_eq!((first.what, first.delivered), (Notice::Before, None));
+        if first.tries > before {
             tried.push(world.now);
-            assert_eq!((go.tried, go.error.as_deref()), (Some(at(world.now)), Some("HTTP 500")));
+            let tried = (first.tried, first.error.as_deref());
+            assert_eq!(tried, (Some(at(world.now)), Some("HTTP 500")));
         }
         world.now += 1.0;
     }
@@ -353,7 +354,7 @@ fn nobody_is_told_of_an_unannounced_step_before_it_is_over() {
     let after = text(&world, "day/Injection/two");
     assert!(
         after.contains(
-            ": unannounced step two, experiment secret: 2 pods of deployment/web end, from "
+            ": unannounced step two, experiment secret: deployment/web loses 1 pod, from "
         ),
         "{after}"
     );
