@@ -7,7 +7,8 @@ use crate::{
     api::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
         GameDayRunStatus, Moment,
-        game_day_run::{DayFactName, DayReason},
+        game_day::Step,
+        game_day_run::{DayFactName, DayPlan, DayReason, Notice},
         run::Warning,
     },
     config::ClosedDays,
@@ -16,6 +17,9 @@ use crate::{
         cluster::{FRESH, Lever},
     },
 };
+
+/// How long the guards of a step's run are waited for at most.
+pub(super) const START_WITHIN: Duration = Duration::minutes(10);
 
 /// Everything that a decision about a day may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,10 @@ pub struct Observed<'a> {
     pub rehearsals: &'a [String],
     /// Why the API server did not create the run that this process asked for last.
     pub refused: Option<&'a str>,
+    /// Whether people are told in a chat, beside Events.
+    pub chat: bool,
+    /// What became of the announcement that this process made last.
+    pub answer: Option<&'a Answer>,
 }
 
 /// What a live read has found.
@@ -193,13 +201,52 @@ pub enum Effect {
     Stop(String),
     /// Delete the rehearsal of that name.
     Delete(String),
+    /// Tell people something.
+    Announce {
+        /// The status that says so, written before.
+        claim: Box<GameDayRunStatus>,
+        /// What to tell them.
+        message: Box<Message>,
+    },
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it is about.
+    pub what: Notice,
+    /// The step that it is about; empty where it is about the day.
+    pub step: String,
+    /// The same for each try, and for nothing else.
+    pub key: String,
+    /// The words.
+    pub text: String,
+    /// Whether it is the last one of its day.
+    pub is_last: bool,
+    /// Whether it is for people who look for what is wrong.
+    pub warns: bool,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it was about.
+    pub what: Notice,
+    /// The step that it was about; empty where it was about the day.
+    pub step: String,
+    /// When it was known.
+    pub at: Moment,
+    /// Why it was not delivered.
+    pub problem: Option<String>,
 }
 
 /// Where a day stands, read off its facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Its time has not come.
+    /// Nobody was told of it.
     Planned,
+    /// Its time has not come.
+    Announced,
     /// The gates are looked at.
     Gating,
     /// Steps run, or will.
@@ -223,6 +270,8 @@ impl Stage {
             Self::Running
         } else if seen(DayFactName::Gating) {
             Self::Gating
+        } else if seen(DayFactName::Announced) {
+            Self::Announced
         } else {
             Self::Planned
         }
@@ -233,12 +282,19 @@ impl Stage {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Planned => "Planned",
+            Self::Announced => "Announced",
             Self::Gating => "Gating",
             Self::Running => "Running",
             Self::Cooling => "Cooling",
             Self::Reported => "Reported",
         }
     }
+}
+
+/// How long the run of a step needs until its fault is over.
+pub(super) fn needs(plan: &DayPlan, step: &Step) -> Duration {
+    let planned = plan.experiment_of(step);
+    planned.map_or_else(Duration::default, |known| known.steady_for + known.duration)
 }
 
 /// The name of the run of a step.

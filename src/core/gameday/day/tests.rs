@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+mod announcements;
 mod approval;
 mod earlier;
 mod gates;
@@ -29,6 +30,12 @@ struct World {
     start: Option<StartReads>,
     rehearsals: Vec<String>,
     refused: Option<String>,
+    chat: bool,
+    answer: Option<Answer>,
+    /// Why no announcement is delivered.
+    deaf: Option<String>,
+    /// What people were told.
+    told: Vec<Message>,
 }
 
 fn spec() -> ExperimentSpec {
@@ -76,10 +83,22 @@ impl World {
             start: None,
             rehearsals: Vec::new(),
             refused: None,
+            chat: false,
+            answer: None,
+            deaf: None,
+            told: Vec::new(),
         }
     }
 
-    fn decide(&self) -> Decision {
+    /// What is decided once people were told what is to be told then.
+    fn decide(&mut self) -> Decision {
+        while let Decision::Act(Effect::Announce { claim, message }) = self.decide_at_once() {
+            announcements::tell(self, *claim, *message);
+        }
+        self.decide_at_once()
+    }
+
+    fn decide_at_once(&self) -> Decision {
         decide(&self.observed())
     }
 
@@ -95,6 +114,8 @@ impl World {
             start: self.start.as_ref(),
             rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
+            chat: self.chat,
+            answer: self.answer.as_ref(),
         }
     }
 
