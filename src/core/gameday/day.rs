@@ -13,7 +13,7 @@ mod seen;
 mod unannounced;
 
 pub use observed::{
-    Answer, Decision, Effect, Found, GateReads, Message, Need, Observed, OtherDay, Others, Stage,
+    Attempt, Decision, Effect, Found, GateReads, Message, Need, Observed, OtherDay, Others, Stage,
     StepReads,
 };
 

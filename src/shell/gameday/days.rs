@@ -27,7 +27,7 @@ use crate::{
     },
     core::{
         cluster::Lever,
-        gameday::day::{self, Answer, Decision, Effect, GateReads, Need, Observed, StepReads},
+        gameday::day::{self, Attempt, Decision, Effect, GateReads, Need, Observed, StepReads},
     },
     shell::{
         call::{Error, call},
@@ -79,7 +79,7 @@ struct Memory {
     gates: Option<GateReads>,
     steps: Option<StepReads>,
     refused: Option<String>,
-    answer: Option<Answer>,
+    attempt: Option<Attempt>,
 }
 
 async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Result<Action, Error> {
@@ -129,7 +129,7 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         steps: memory.steps.as_ref(),
         refused: memory.refused.as_deref(),
         chat: context.config.chat.is_some(),
-        answer: memory.answer.as_ref(),
+        attempt: memory.attempt.as_ref(),
     })
 }
 
@@ -178,7 +178,7 @@ async fn act(
         }
         Effect::Announce { claim, message } => {
             *latest = write(context, latest, &claim).await?;
-            memory.answer = Some(announce::tell(context, latest, &message).await);
+            memory.attempt = Some(announce::tell(context, latest, &message).await);
         }
         Effect::Stop(name) => {
             memory.steps = None;
@@ -208,8 +208,8 @@ async fn look(
     let days: Api<GameDayRun> =
         Api::namespaced(context.reads.clone(), &latest.namespace().unwrap_or_default());
     let live = call("read the day", days.get(&latest.name_any())).await?;
-    let Memory { refused, answer, .. } = std::mem::take(memory);
-    *memory = Memory { refused, answer, ..Memory::default() };
+    let Memory { refused, attempt, .. } = std::mem::take(memory);
+    *memory = Memory { refused, attempt, ..Memory::default() };
     match need {
         Need::Gates => memory.gates = Some(Box::pin(reads::gates(context, &live)).await),
         Need::Steps => memory.steps = Some(reads::steps(context, &live).await),

@@ -25,7 +25,7 @@ struct World {
     steps: Option<StepReads>,
     refused: Option<String>,
     chat: bool,
-    answer: Option<Answer>,
+    attempt: Option<Attempt>,
     /// Why no announcement is delivered.
     deaf: Option<String>,
     /// What people were told.
@@ -75,7 +75,7 @@ impl World {
             steps: None,
             refused: None,
             chat: false,
-            answer: None,
+            attempt: None,
             deaf: None,
             told: Vec::new(),
         }
@@ -99,7 +99,7 @@ impl World {
             steps: self.steps.as_ref(),
             refused: self.refused.as_deref(),
             chat: self.chat,
-            answer: self.answer.as_ref(),
+            attempt: self.attempt.as_ref(),
         })
     }
 
