@@ -8,7 +8,7 @@ use std::process::Command;
 use firedrill::{
     api::{
         Experiment, ExperimentRun, GameDay, GameDayRun, GameDayRunSpec, Moment,
-        game_day_run::{self, DayReason, Gate, Outcome},
+        game_day_run::{self, DayFactName, DayReason, Gate, Outcome},
         run::{FactName, Reason, Verdict},
     },
     cli::grants::Grants,
@@ -108,7 +108,7 @@ async fn a_plan_fires_at_its_time_its_steps_run_in_order_and_its_report_outlives
     let (one, two) = (&status.steps[0], &status.steps[1]);
     assert!(two.started_at.unwrap() >= one.started_at.unwrap());
     assert!(two.started_at.unwrap() + firedrill::api::Duration::seconds(1) > one.over_at.unwrap());
-    let began = status.facts.iter().map(|fact| fact.at).min().unwrap();
+    let began = day.fact(DayFactName::Gating).unwrap().at;
     assert!(began >= at, "{began} is before {at}");
     let mut created: Vec<_> = runs(&ground).await.iter().map(ResourceExt::name_any).collect();
     created.sort();

@@ -18,7 +18,7 @@ mod unannounced;
 
 pub use earlier::{Earlier, Predecessor};
 pub use observed::{
-    Answer, Decision, Effect, Firing, Found, GateReads, Message, Need, Observed, OtherDay, Others,
+    Attempt, Decision, Effect, Firing, Found, GateReads, Message, Need, Observed, OtherDay, Others,
     Rollout, Stage, StartReads, StepReads,
 };
 pub use rehearsal::name as rehearsal_name;

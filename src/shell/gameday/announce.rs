@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     api::{GameDayRun, Moment},
     core::{
-        gameday::day::{Answer, Message},
+        gameday::day::{Attempt, Message},
         hash,
     },
     shell::{
@@ -24,7 +24,7 @@ use crate::{
 const OF_THE_CLUSTER: &str = "default";
 
 /// Tells that, and says what became of it.
-pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Answer {
+pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Attempt {
     let told = deliver(context, day, message).await;
     let (namespace, name) = (day.namespace().unwrap_or_default(), day.name_any());
     let what = message.what;
@@ -37,7 +37,7 @@ pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Ans
         }
     }
     let at = context.wall.now();
-    Answer { what, step: message.step.clone(), at, problem: told.err() }
+    Attempt { what, step: message.step.clone(), at, problem: told.err() }
 }
 
 /// The chat decides whether it is delivered, where there is one. An event that is refused then is not waited for.

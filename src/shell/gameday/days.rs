@@ -28,7 +28,7 @@ use crate::{
     core::{
         cluster::Lever,
         gameday::day::{
-            self, Answer, Decision, Effect, GateReads, Need, Observed, StartReads, StepReads,
+            self, Attempt, Decision, Effect, GateReads, Need, Observed, StartReads, StepReads,
         },
     },
     shell::{
@@ -83,7 +83,7 @@ struct Memory {
     start: Option<StartReads>,
     deleted: Vec<String>,
     refused: Option<String>,
-    answer: Option<Answer>,
+    attempt: Option<Attempt>,
 }
 
 async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Result<Action, Error> {
@@ -145,7 +145,7 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         rehearsals: &rehearsals,
         refused: memory.refused.as_deref(),
         chat: context.config.chat.is_some(),
-        answer: memory.answer.as_ref(),
+        attempt: memory.attempt.as_ref(),
     })
 }
 
@@ -202,7 +202,7 @@ async fn act(
         }
         Effect::Announce { claim, message } => {
             *latest = write(context, latest, &claim).await?;
-            memory.answer = Some(announce::tell(context, latest, &message).await);
+            memory.attempt = Some(announce::tell(context, latest, &message).await);
         }
         Effect::Stop(name) => {
             memory.steps = None;

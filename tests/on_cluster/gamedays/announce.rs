@@ -1,9 +1,6 @@
 //! Days that are announced ahead of their time, and what nobody is told before it is over.
 
-use firedrill::api::{
-    GameDayRunStatus, conditions,
-    game_day_run::{DayFactName, Notice},
-};
+use firedrill::api::{GameDayRunStatus, conditions, game_day_run::Notice};
 use k8s_openapi::api::{core::v1::Namespace, events::v1::Event};
 use kube::{
     Api,
@@ -179,6 +176,7 @@ async fn what_became_of_a_day_that_its_namespace_takes_along_is_told_on_the_name
         let about = |event: &Event| {
             let about = event.regarding.as_ref()?;
             (about.kind.as_deref() == Some("Namespace")
+                && event.reason.as_deref() == Some("GameDayEnd")
                 && about.name.as_ref() == Some(&ground.namespace))
             .then(|| event.note.clone().unwrap_or_default())
         };

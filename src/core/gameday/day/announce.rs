@@ -87,12 +87,12 @@ pub(super) fn answered(
     observed: &Observed<'_>,
     status: &GameDayRunStatus,
 ) -> Option<GameDayRunStatus> {
-    let answer = observed.answer?;
+    let attempt = observed.attempt?;
     let mut next = status.clone();
     let mut open = next.announcements.iter_mut().filter(|one| one.delivered.is_none());
-    let one = open.find(|one| one.what == answer.what && one.step == answer.step)?;
-    one.error = answer.problem.as_deref().map(words);
-    one.delivered = answer.problem.is_none().then_some(answer.at);
+    let one = open.find(|one| one.what == attempt.what && one.step == attempt.step)?;
+    one.error = attempt.problem.as_deref().map(words);
+    one.delivered = attempt.problem.is_none().then_some(attempt.at);
     (next != *status).then_some(next)
 }
 

@@ -47,7 +47,7 @@ pub struct Observed<'a> {
     /// Whether people are told in a chat, beside Events.
     pub chat: bool,
     /// What became of the announcement that this process made last.
-    pub answer: Option<&'a Answer>,
+    pub attempt: Option<&'a Attempt>,
 }
 
 /// What a live read has found.
@@ -229,7 +229,7 @@ pub struct Message {
 
 /// What became of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Attempt {
     /// What it was about.
     pub what: Notice,
     /// The step that it was about; empty where it was about the day.

@@ -31,7 +31,7 @@ struct World {
     rehearsals: Vec<String>,
     refused: Option<String>,
     chat: bool,
-    answer: Option<Answer>,
+    attempt: Option<Attempt>,
     /// Why no announcement is delivered.
     deaf: Option<String>,
     /// What people were told.
@@ -84,7 +84,7 @@ impl World {
             rehearsals: Vec::new(),
             refused: None,
             chat: false,
-            answer: None,
+            attempt: None,
             deaf: None,
             told: Vec::new(),
         }
@@ -115,7 +115,7 @@ impl World {
             rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
             chat: self.chat,
-            answer: self.answer.as_ref(),
+            attempt: self.attempt.as_ref(),
         }
     }
 

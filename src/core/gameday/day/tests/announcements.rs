@@ -7,7 +7,7 @@ use crate::api::game_day_run::Notice;
 pub(super) fn tell(world: &mut World, claim: GameDayRunStatus, message: Message) {
     world.day.status = Some(claim);
     let (what, step, problem) = (message.what, message.step.clone(), world.deaf.clone());
-    world.answer = Some(Answer { what, step, at: at(world.now), problem });
+    world.attempt = Some(Attempt { what, step, at: at(world.now), problem });
     if world.deaf.is_none() {
         world.told.push(message);
     }
@@ -215,7 +215,8 @@ fn where_a_chat_is_configured_its_gate_waits_for_it_until_the_deadline() {
     assert!(world.day.fact(DayFactName::Go).is_some());
     let passed = world.day.status.unwrap().gates;
     let gate = passed.iter().find(|gate| gate.name == Gate::Announced).unwrap();
-    assert!(gate.detail.starts_with("the chat was told at "), "{}", gate.detail);
+    let words = &gate.detail;
+    assert!(words.starts_with("the chat was told at "), "{words}");
 }
 
 /// A day ahead of its time, at midnight, which is an hour away.
