@@ -11,6 +11,7 @@ pub mod fault;
 pub mod game_day;
 pub mod game_day_run;
 pub mod gate;
+pub mod go_no_go;
 pub mod impact;
 pub mod journal;
 pub mod lever;

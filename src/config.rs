@@ -17,6 +17,8 @@ pub struct Config {
     pub prometheus: Option<Endpoint>,
     /// Where Alertmanager is; absent means that it is not asked.
     pub alertmanager: Option<Alertmanager>,
+    /// How the error budget of a namespace is asked for; absent means that no day can ask.
+    pub error_budget: Option<ErrorBudget>,
     /// Where notifications are received and metrics told; absent means nowhere.
     pub webhook: Option<Webhook>,
     /// Whether namespaces must opt in; default true.
@@ -88,6 +90,14 @@ impl Alertmanager {
     }
 }
 
+/// How the error budget of a namespace is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ErrorBudget {
+    /// A PromQL expression of one value, how many percent are left; `$namespace` stands for the day's namespace.
+    pub query: String,
+}
+
 /// What is said of the labels of alerts, whichever source tells of them.
 #[derive(Clone, Copy, Debug)]
 pub struct AlertLabels<'a> {
@@ -140,6 +150,7 @@ impl Default for Config {
         Self {
             prometheus: None,
             alertmanager: None,
+            error_budget: None,
             webhook: None,
             opt_in: true,
             protected_namespaces: vec!["kube-*".to_owned()],

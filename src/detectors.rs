@@ -35,12 +35,23 @@ pub struct Source {
     pub check: fn() -> Question,
     /// Reads its alerting rules from the answer to `check`; absent where it tells none.
     pub rules: Option<fn(&RawValue) -> Told<Rule>>,
+    /// How it tells one value; absent where it has none to tell.
+    pub value: Option<Value>,
     /// What to ask for its alerts.
     pub alerts: fn(&Inquiry) -> Question,
     /// Reads the alerts from the answer, by what its rules are as far as it has told them.
     pub read: ReadAlerts,
     /// How it notifies; absent where it does not.
     pub push: Option<Push>,
+}
+
+/// How a source tells the value of an expression.
+#[derive(Clone, Copy)]
+pub struct Value {
+    /// What to ask for the value of that expression.
+    pub ask: fn(&str) -> Question,
+    /// Reads it from the answer.
+    pub read: fn(&RawValue) -> Result<f64, String>,
 }
 
 /// Reads the alerts from an answer; see [`Source::read`].

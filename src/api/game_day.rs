@@ -5,6 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::go_no_go::GoNoGo;
+
 use super::{
     pattern,
     run::Verdict,
@@ -39,6 +41,7 @@ use super::{
 #[x_kube(validation = union::exactly_one(&["schedule", "startAt"]))]
 #[x_kube(validation = Rule::new("duration(self.startingDeadline) >= duration('1m') && duration(self.startingDeadline) <= duration('4h')").message("startingDeadline is between 1m and 4h").field_path(".startingDeadline"))]
 #[x_kube(validation = Rule::new("duration(self.endBy) >= duration('10m') && duration(self.endBy) <= duration('12h')").message("endBy is between 10m and 12h").field_path(".endBy"))]
+#[x_kube(validation = Rule::new("duration(self.startingDeadline) > duration(has(self.goNoGo) ? self.goNoGo.steadyFor : '10m')").message("startingDeadline must be longer than goNoGo.steadyFor (10m by default), which the steady state is looked at before the first step").field_path(".startingDeadline"))]
 #[x_kube(validation = Rule::new("self.stopOn.all(v, v != 'Passed')").message("stopOn names verdicts of a run that went wrong; a day does not stop because a run passed").field_path(".stopOn"))]
 pub struct GameDaySpec {
     /// When it fires: five cron fields (minute, hour, day of the month, month, day of the week), such as
@@ -90,6 +93,17 @@ pub struct GameDaySpec {
     #[serde(default = "stop_on")]
     #[schemars(length(max = 5))]
     pub stop_on: Vec<Verdict>,
+    /// What must hold before a day begins, beyond what holds for every day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub go_no_go: Option<GoNoGo>,
+}
+
+impl GameDaySpec {
+    /// What must hold before a day begins; the defaults where the plan says nothing.
+    #[must_use]
+    pub fn gates(&self) -> GoNoGo {
+        self.go_no_go.clone().unwrap_or_default()
+    }
 }
 
 /// When a day may fire, and its steps may start.

@@ -134,7 +134,7 @@ pub struct GameDayRunStatus {
     pub plan: Option<DayPlan>,
     /// Every gate with its numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 96))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into(), "step".into()]))]
     pub gates: Vec<GateResult>,
     /// What became of each step.
@@ -259,6 +259,10 @@ pub struct StepResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub skipped: Option<String>,
+    /// The gate that it waits for in its turn, with its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub waits_for: Option<String>,
 }
 
 /// Whether an alarm noticed a step in time.

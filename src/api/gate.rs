@@ -34,16 +34,18 @@ pub enum Gate {
     Experiments,
     /// `firedrill-starter` of the namespace may create the runs.
     Starter,
+    /// An alerting rule can fire each alert that the experiments expect, in time.
+    AlertsExist,
+    /// A dry run of each experiment passes every guard, its steady state looked at for `goNoGo.steadyFor`.
+    Rehearsal,
+    /// No alert fires in the namespace that one of `goNoGo.noFiring` matches.
+    NoFiring,
+    /// No workload of the namespace is in the middle of a rollout.
+    NoRollout,
+    /// More of the error budget is left than `goNoGo.errorBudgetAbove`.
+    ErrorBudget,
     /// No other run or day is live in the namespace.
     NoOtherRun,
-}
-
-impl Gate {
-    /// Whether it may open by itself: until the deadline it is waited for.
-    #[must_use]
-    pub const fn opens_with_time(self) -> bool {
-        matches!(self, Self::NoOtherRun)
-    }
 }
 
 impl std::fmt::Display for Gate {
@@ -71,6 +73,16 @@ pub enum DayReason {
     Experiments,
     /// The gate `Starter` was closed, or the API server refused a run later.
     Starter,
+    /// The gate `AlertsExist` was closed.
+    AlertsExist,
+    /// The gate `Rehearsal` was closed.
+    Rehearsal,
+    /// The gate `NoFiring` was closed.
+    NoFiring,
+    /// The gate `NoRollout` was closed.
+    NoRollout,
+    /// The gate `ErrorBudget` was closed.
+    ErrorBudget,
     /// The gate `NoOtherRun` was closed, or another day began at the same time.
     NoOtherRun,
     /// `spec.stop` was set.
@@ -94,6 +106,11 @@ impl From<Gate> for DayReason {
             Gate::Lever => Self::Lever,
             Gate::Experiments => Self::Experiments,
             Gate::Starter => Self::Starter,
+            Gate::AlertsExist => Self::AlertsExist,
+            Gate::Rehearsal => Self::Rehearsal,
+            Gate::NoFiring => Self::NoFiring,
+            Gate::NoRollout => Self::NoRollout,
+            Gate::ErrorBudget => Self::ErrorBudget,
             Gate::NoOtherRun => Self::NoOtherRun,
         }
     }

@@ -48,7 +48,7 @@ pub use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
+#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new run").field_path(".stop"))]
 pub struct ExperimentRunSpec {
     /// Name of the Experiment in this namespace.
@@ -73,6 +73,10 @@ pub struct ExperimentRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 16, max = 16))]
     pub experiment_hash: Option<String>,
+    /// How long the steady state is looked at, where that is longer than the experiment says; at most 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) <= duration('1h')").message("steadyFor is at most 1h"))]
+    pub steady_for: Option<Duration>,
 }
 
 const fn ten_minutes() -> Duration {
@@ -435,6 +439,7 @@ impl ExperimentRunSpec {
             stop: false,
             game_day: None,
             experiment_hash: None,
+            steady_for: None,
         }
     }
 }

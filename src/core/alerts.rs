@@ -14,6 +14,7 @@ pub use aside::UNEXPECTED;
 pub use channel::Channel;
 pub use filter::AlertFilter;
 pub use kept::{Heard, KEPT_MAX};
+pub use on::firing;
 
 use crate::{
     api::{Duration, Moment},

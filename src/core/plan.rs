@@ -121,6 +121,16 @@ pub fn followed_for(spec: &ExperimentSpec) -> Duration {
     if repeats { ends.max(spec.duration) } else { ends }
 }
 
+/// Reads the matchers of a list at that path.
+///
+/// # Errors
+/// With every problem at once.
+pub fn read_matchers(path: &str, texts: &[String]) -> Result<Vec<Matchers>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let read = matchers(path, texts, &mut Room::default(), &mut problems);
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
 /// Reads every text of a list; what is wrong is added to `problems`.
 fn matchers(
     path: &str,

@@ -32,6 +32,7 @@ pub const SOURCE: Source = Source {
     endpoint: |config| config.alertmanager.as_ref().map(Alertmanager::endpoint),
     check: || Question { path: "/api/v2/status", query: Vec::new() },
     rules: None,
+    value: None,
     // Suppressed ones are among them.
     alerts: |inquiry| Question {
         path: "/api/v2/alerts",

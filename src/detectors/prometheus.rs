@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Alert, Inquiry, Poll, Question, ShortLabels, Source};
+use super::{Alert, Inquiry, Poll, Question, ShortLabels, Source, Value};
 use crate::{
     api::{Duration, Moment},
     core::{
@@ -30,7 +30,8 @@ pub const SOURCE: Source = Source {
     endpoint: |config| config.prometheus.clone(),
     check: ask_rules,
     rules: Some(|answer| read_rules(answer.get())),
-    alerts: |inquiry| Question { path: "/api/v1/query", query: vec![("query", query(inquiry))] },
+    value: Some(Value { ask: |expression| instant(expression.to_owned()), read: read_value }),
+    alerts: |inquiry| instant(query(inquiry)),
     read: |answer, inquiry, rules| {
         read(answer.get(), inquiry, rules).map_err(|error| error.to_string())
     },
@@ -41,6 +42,42 @@ pub const SOURCE: Source = Source {
 fn ask_rules() -> Question {
     let query = vec![("type", "alert".to_owned()), ("exclude_alerts", "true".to_owned())];
     Question { path: RULES, query }
+}
+
+/// An instant query.
+fn instant(query: String) -> Question {
+    Question { path: "/api/v1/query", query: vec![("query", query)] }
+}
+
+/// Reads the value of an instant query, which is a scalar or a vector of one sample.
+fn read_value(answer: &RawValue) -> Result<f64, String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
+    enum Data {
+        Scalar((f64, String)),
+        Vector(Vec<Sampled>),
+    }
+    #[derive(Deserialize)]
+    struct Sampled {
+        value: (f64, String),
+    }
+    let answer: Answer = serde_json::from_str(answer.get())
+        .map_err(|error| format!("Prometheus answered no scalar and no vector: {error}"))?;
+    let value = match answer.data {
+        Data::Scalar((_, value)) => value,
+        Data::Vector(samples) => match <[Sampled; 1]>::try_from(samples) {
+            Ok([sample]) => sample.value.1,
+            Err(samples) => {
+                return Err(format!("the query has {} values and must have one", samples.len()));
+            }
+        },
+    };
+    let number = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+    if f64::is_nan(number) { Err("the value is NaN".to_owned()) } else { Ok(number) }
 }
 
 /// Every alert that was pending or firing so long ago and since then.

@@ -50,10 +50,16 @@ pub async fn of_experiment(context: &Context, namespace: &str, plan: &Plan) -> V
 }
 
 async fn of_plan(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
+    let mut warnings = of_alerts(context, namespace, plan).await;
+    warnings.extend(plan.warnings());
+    warnings
+}
+
+/// What is wrong with the alert sources, and with the alerts that an experiment watches for.
+pub async fn of_alerts(context: &Context, namespace: &str, plan: &Plan) -> Vec<Warning> {
     let (mut warnings, rules) = sources(context).await;
     let alert_filter = AlertFilter { plan, namespace, labels: context.config.alert_labels() };
     warnings.extend(rules.iter().flat_map(|rules| rules::unmatched(&alert_filter, rules)));
-    warnings.extend(plan.warnings());
     warnings
 }
 
@@ -95,7 +101,8 @@ async fn ask(
     Ok(source.rules.map(|_| rules))
 }
 
-fn unreachable(source: &Source, error: &str) -> Warning {
+/// What is said of a source that did not answer.
+pub fn unreachable(source: &Source, error: &str) -> Warning {
     let (name, key) = (source.channel.source, source.channel.name);
     let message = format!(
         "{name} cannot be reached: {error}; the operator asks the {key}.url of its configuration"

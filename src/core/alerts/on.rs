@@ -2,11 +2,21 @@
 
 use crate::{
     api::{Duration, Moment},
-    core::alerts::{AlertFilter, AlertHistory, AlertReport, Polled, is_part_of},
+    core::alerts::{AlertFilter, AlertHistory, AlertReport, Polled, is_part_of, matcher::Labels},
 };
 
 /// After so long a source that knows silences has an alert that fires in another one, and was asked for it.
 const DELIVERY: Duration = Duration::seconds(3);
+
+/// The labels of the alerts that fire by these reports of sources that were asked, and are silenced in none of them.
+#[must_use]
+pub fn firing(reports: &[AlertReport]) -> Vec<Labels> {
+    let silenced = |report: &AlertReport| {
+        reports.iter().any(|other| other.suppressed && is_part_of(&report.labels, &other.labels))
+    };
+    let on = reports.iter().filter(|report| report.active && report.firing.is_some());
+    on.filter(|report| !silenced(report)).map(|report| report.labels.clone()).collect()
+}
 
 impl AlertHistory {
     /// The first alert that the experiment expects or ends at and that is on at `now`, suppressed ones apart;

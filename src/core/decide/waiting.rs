@@ -171,14 +171,14 @@ fn refuse(
     finish(observed, &status, (verdict, closed.name.into()), summary)
 }
 
-/// Until when guards that time can open are waited for. A plan waits only as long as its steady
-/// state needs, and a little for the first answers.
+/// Until when guards that time can open are waited for. A plan that somebody asks for waits only as long as its steady
+/// state needs, and a little for the first answers; a rehearsal of a game day as long as the day does.
 fn start_by(observed: &Observed<'_>) -> Moment {
     let spec = &observed.run.spec;
     let began = observed.run.status.as_ref().and_then(|status| status.fact(FactName::Accepted));
     let began = began.map_or(observed.now, |fact: &Fact| fact.at);
     match observed.subject {
-        Subject::Valid { plan, .. } if spec.dry_run => {
+        Subject::Valid { plan, .. } if spec.dry_run && spec.game_day.is_none() => {
             began + plan.spec.guards.steady_for + AGAIN + AGAIN + AGAIN
         }
         _ => began + spec.start_within,

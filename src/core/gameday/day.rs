@@ -5,14 +5,18 @@
 
 mod before;
 mod ending;
+mod firing;
 pub mod gates;
 mod observed;
+mod rehearsal;
 mod running;
 mod seen;
 
 pub use observed::{
-    Decision, Effect, Found, GateReads, Need, Observed, OtherDay, Others, Stage, StepReads,
+    Decision, Effect, Firing, Found, GateReads, Need, Observed, OtherDay, Others, Rollout, Stage,
+    StartReads, StepReads,
 };
+pub use rehearsal::name as rehearsal_name;
 
 use crate::api::GameDayRunStatus;
 
@@ -22,6 +26,9 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     let empty = GameDayRunStatus::default();
     let status = observed.day.status.as_ref().unwrap_or(&empty);
     match Stage::of(status) {
+        stage if stage > Stage::Gating && !observed.rehearsals.is_empty() => {
+            Decision::Act(Effect::Delete(observed.rehearsals[0].clone()))
+        }
         Stage::Reported => ending::let_go(observed),
         // A deleted day without our finalizer is gone before anything could be written.
         _ if !observed.day.is_held() && observed.day.metadata.deletion_timestamp.is_none() => {

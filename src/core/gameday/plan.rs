@@ -3,8 +3,14 @@
 use super::schedule::Schedule;
 use crate::{
     api::{GameDaySpec, Moment, game_day::Step},
-    core::{nearest::nearest, plan::Problem},
+    core::{
+        nearest::nearest,
+        plan::{Problem, read_matchers},
+    },
 };
+
+/// Where the matchers of alerts stand that may not fire.
+pub const NO_FIRING: &str = "spec.goNoGo.noFiring";
 
 /// Every problem of a plan at once; `now` tells which times are over.
 #[must_use]
@@ -17,7 +23,8 @@ pub fn problems(spec: &GameDaySpec, now: Moment) -> Vec<Problem> {
 #[must_use]
 pub fn broken_rules(spec: &GameDaySpec) -> Vec<Problem> {
     let times = Schedule::parse(spec).err().unwrap_or_default();
-    times.into_iter().chain(order(&spec.steps)).collect()
+    let matchers = read_matchers(NO_FIRING, &spec.gates().no_firing).err().unwrap_or_default();
+    times.into_iter().chain(order(&spec.steps)).chain(matchers).collect()
 }
 
 /// Says so of a plan of which nothing will ever start.

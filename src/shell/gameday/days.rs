@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
     runtime::{
         controller::{Action, Config},
         reflector::ObjectRef,
@@ -27,7 +27,7 @@ use crate::{
     },
     core::{
         cluster::Lever,
-        gameday::day::{self, Decision, Effect, GateReads, Need, Observed, StepReads},
+        gameday::day::{self, Decision, Effect, GateReads, Need, Observed, StartReads, StepReads},
     },
     shell::{
         call::{Error, call},
@@ -78,6 +78,8 @@ fn forget_plan(day: &mut GameDayRun) {
 struct Memory {
     gates: Option<GateReads>,
     steps: Option<StepReads>,
+    start: Option<StartReads>,
+    deleted: Vec<String>,
     refused: Option<String>,
 }
 
@@ -112,6 +114,15 @@ async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Resu
 fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
     let namespace = day.namespace().unwrap_or_default();
     let plan = context.plans.get(&namespace, &day.spec.game_day);
+    let heard = context.runs.heard();
+    let rehearsals = heard.iter().filter(|run| {
+        run.spec.dry_run
+            && run.spec.game_day.as_deref() == day.metadata.name.as_deref()
+            && run.metadata.namespace == day.metadata.namespace
+            && run.metadata.deletion_timestamp.is_none()
+    });
+    let mut rehearsals: Vec<String> = rehearsals.map(|run| run.name_any()).collect();
+    rehearsals.retain(|name| !memory.deleted.contains(name));
     let lever = context.lever.borrow();
     let lever = lever.as_ref().map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     day::decide(&Observed {
@@ -121,6 +132,8 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         lever: &lever,
         gates: memory.gates.as_ref(),
         steps: memory.steps.as_ref(),
+        start: memory.start.as_ref(),
+        rehearsals: &rehearsals,
         refused: memory.refused.as_deref(),
     })
 }
@@ -162,9 +175,17 @@ async fn act(
             *latest = record::remove_finalizer(what, &context.writes, latest, hold).await?;
         }
         Effect::Create { name, spec } => {
-            memory.steps = None;
+            (memory.gates, memory.steps) = (None, None);
             if let Creation::Refused(words) = create::run(context, latest, &name, *spec).await? {
                 memory.refused = Some(words);
+            }
+        }
+        Effect::Delete(name) => {
+            let runs: Api<ExperimentRun> =
+                Api::namespaced(context.writes.clone(), &latest.namespace().unwrap_or_default());
+            match call("delete the rehearsal", runs.delete(&name, &DeleteParams::default())).await {
+                Err(error) if error.code() != Some(404) => return Err(error),
+                _ => memory.deleted.push(name),
             }
         }
         Effect::Stop(name) => {
@@ -195,10 +216,10 @@ async fn look(
     let days: Api<GameDayRun> =
         Api::namespaced(context.reads.clone(), &latest.namespace().unwrap_or_default());
     let live = call("read the day", days.get(&latest.name_any())).await?;
-    *memory = Memory { refused: memory.refused.take(), ..Memory::default() };
     match need {
         Need::Gates => memory.gates = Some(Box::pin(reads::gates(context, &live)).await),
         Need::Steps => memory.steps = Some(reads::steps(context, &live).await),
+        Need::Start => memory.start = Some(Box::pin(reads::start(context, &live)).await),
     }
     *latest = live;
     Ok(())

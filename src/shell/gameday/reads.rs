@@ -1,5 +1,7 @@
 //! Live reads of what gates and steps look at, side by side; a read that fails is an answer too.
 
+mod alerts;
+
 use std::{collections::BTreeMap, fmt::Debug};
 
 use futures::future::join_all;
@@ -8,9 +10,15 @@ use serde::de::DeserializeOwned;
 
 use super::create;
 use crate::{
-    api::{Duration, Experiment, ExperimentRun, GameDay, GameDayRun, game_day::Step},
+    api::{
+        Duration, Experiment, ExperimentRun, GameDay, GameDayRun,
+        game_day::{GoNoGo, Step},
+    },
     core::{
-        gameday::day::{Found, GateReads, OtherDay, Others, StepReads, gates::run_of},
+        gameday::day::{
+            Found, GateReads, OtherDay, Others, Rollout, StartReads, StepReads, gates::run_of,
+            rehearsal_name,
+        },
         hash,
     },
     shell::{
@@ -26,28 +34,40 @@ use crate::{
 pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
     let read_at = context.wall.now();
     let namespace = day.namespace().unwrap_or_default();
-    let (plan, lever, others) = futures::join!(
+    let (plan, lever, others, rollouts) = futures::join!(
         find::<GameDay>("read the plan", context, &namespace, &day.spec.game_day),
         observe::lever(context, &namespace),
         others(context, &namespace, day),
+        rollouts(context, &namespace),
     );
-    let steps = match &plan {
-        Found::There(plan) => plan.spec.steps.clone(),
-        Found::Missing | Found::Unreadable(_) => Vec::new(),
+    let (steps, asked) = match &plan {
+        Found::There(plan) => (plan.spec.steps.clone(), plan.spec.gates()),
+        Found::Missing | Found::Unreadable(_) => (Vec::new(), GoNoGo::default()),
     };
     let mut names: Vec<&str> = steps.iter().map(|step| &*step.experiment).collect();
     names.sort_unstable();
     names.dedup();
-    let experiments = join_all(names.into_iter().map(async |name| {
+    let rehearsals = join_all(names.iter().map(async |name| {
+        let run = rehearsal_name(day.uid(), name);
+        ((*name).to_owned(), find("read the rehearsal", context, &namespace, &run).await)
+    }));
+    let experiments = join_all(names.iter().map(async |name| {
         let found = find::<Experiment>("read the Experiment", context, &namespace, name).await;
         let spec = match found {
             Found::There(experiment) => Found::There(experiment.spec),
             Found::Missing => Found::Missing,
             Found::Unreadable(error) => Found::Unreadable(error),
         };
-        (name.to_owned(), spec)
+        ((*name).to_owned(), spec)
     }));
-    let experiments: BTreeMap<_, _> = experiments.await.into_iter().collect();
+    let (experiments, rehearsals, firing, error_budget) = futures::join!(
+        experiments,
+        rehearsals,
+        alerts::firing(context, &namespace, &asked),
+        alerts::error_budget(context, &namespace, &asked),
+    );
+    let experiments: BTreeMap<_, _> = experiments.into_iter().collect();
+    let expected = alerts::expected(context, &namespace, &experiments).await;
     let starter = join_all(steps.iter().map(async |step: &Step| {
         let hash = match experiments.get(&*step.experiment) {
             Some(Found::There(spec)) => Some(hash::short(spec)),
@@ -57,15 +77,52 @@ pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
         (step.name.clone(), create::rehearse(context, day, &name, spec).await)
     }));
     let starter = starter.await.into_iter().collect();
-    GateReads { read_at, plan, lever, experiments, starter, others }
+    let rehearsals = rehearsals.into_iter().collect();
+    GateReads {
+        read_at,
+        plan,
+        lever,
+        experiments,
+        starter,
+        expected,
+        rehearsals,
+        firing,
+        rollouts,
+        error_budget,
+        others,
+    }
 }
 
-/// Reads what steps look at.
+/// Reads what a step looks at before it starts.
+pub async fn start(context: &Context, day: &GameDayRun) -> StartReads {
+    let read_at = context.wall.now();
+    let namespace = day.namespace().unwrap_or_default();
+    let status = day.status.as_ref();
+    let mut steps = status.iter().flat_map(|status| &status.steps);
+    let has_started = steps.any(|step| step.run.is_some());
+    let asked = status.and_then(|status| status.plan.as_ref()).map(|plan| plan.spec.gates());
+    let asked = asked.unwrap_or_default();
+    let days =
+        async { if has_started { Ok(Vec::new()) } else { days(context, &namespace, day).await } };
+    let (plan, days, firing, rollouts) = futures::join!(
+        find::<GameDay>("read the plan", context, &namespace, &day.spec.game_day),
+        days,
+        alerts::firing(context, &namespace, &asked),
+        rollouts(context, &namespace),
+    );
+    let days = days.map_err(|error| error.to_string());
+    StartReads { read_at, plan, days, firing, rollouts }
+}
+
+async fn rollouts(context: &Context, namespace: &str) -> Result<Vec<Rollout>, String> {
+    observe::rollouts(context, namespace).await.map_err(|error| error.to_string())
+}
+
+/// Reads the runs of the steps.
 pub async fn steps(context: &Context, day: &GameDayRun) -> StepReads {
     let read_at = context.wall.now();
     let namespace = day.namespace().unwrap_or_default();
     let steps = day.status.iter().flat_map(|status| &status.steps);
-    let has_started = steps.clone().any(|step| step.run.is_some());
     let live = steps.filter_map(|step| {
         let run = step.run.as_deref().filter(|_| step.over_at.is_none())?;
         Some((step.name.clone(), run.to_owned()))
@@ -73,15 +130,7 @@ pub async fn steps(context: &Context, day: &GameDayRun) -> StepReads {
     let runs = join_all(live.map(async |(step, run)| {
         (step, find::<ExperimentRun>("read the run", context, &namespace, &run).await)
     }));
-    let days =
-        async { if has_started { Ok(Vec::new()) } else { days(context, &namespace, day).await } };
-    let (plan, runs, days) = futures::join!(
-        find::<GameDay>("read the plan", context, &namespace, &day.spec.game_day),
-        runs,
-        days,
-    );
-    let runs = runs.into_iter().collect();
-    StepReads { read_at, plan, runs, days: days.map_err(|error| error.to_string()) }
+    StepReads { read_at, runs: runs.await.into_iter().collect() }
 }
 
 async fn find<K: Namespaced>(

@@ -6,7 +6,7 @@ mod target;
 
 pub use fault_reads::reaper_seen;
 pub use marked::marked;
-pub use target::{target, with_pods};
+pub use target::{rollouts, target, with_pods};
 
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -172,6 +172,9 @@ async fn day(
     let name = run.spec.game_day.as_deref()?;
     let days: Api<GameDayRun> = Api::namespaced(context.reads.clone(), namespace);
     let judged = match call("read the day", days.get_opt(name)).await {
+        Ok(Some(day)) if run.spec.dry_run && !day.is_over() => {
+            Ok(format!("a rehearsal of game day {name}"))
+        }
         Ok(Some(day)) if !day.is_under_way() => Err(format!("game day {name} is not under way")),
         Ok(Some(day)) if !day.intends(&run.name_any()) => {
             Err(format!("game day {name} has no step with this run"))

@@ -44,7 +44,11 @@ pub async fn subject(context: &Context, run: &ExperimentRun) -> Result<Subject, 
         Ok(Some(experiment)) if !is_asked_for(run, &experiment) => {
             Ok(Subject::Changed(name.to_string()))
         }
-        Ok(Some(experiment)) => Ok(valid(&experiment.spec, experiment.metadata.generation)),
+        Ok(Some(mut experiment)) => {
+            let steady_for = &mut experiment.spec.guards.steady_for;
+            *steady_for = (*steady_for).max(run.spec.steady_for.unwrap_or_default());
+            Ok(valid(&experiment.spec, experiment.metadata.generation))
+        }
         Ok(None) => Ok(Subject::Missing(name.to_string())),
         Err(error) if error.is_unreadable() => {
             let message = format!("{error}: apply it again as `firedrill validate` accepts it");

@@ -2,8 +2,9 @@
 
 use super::{
     ending::{self, report},
-    gates,
+    gates::{self, Table},
     observed::{Decision, Need, Observed},
+    rehearsal,
     seen::{note, record, words},
 };
 use crate::api::{
@@ -36,10 +37,11 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
     let Some(reads) = observed.gates.filter(|reads| observed.is_fresh(reads.read_at)) else {
         return Decision::Look(Need::Gates);
     };
-    let (results, plan) = gates::judge(observed, status, reads);
+    let Table { results, closed, waits, plan } = gates::judge(observed, status, reads);
     let deadline = gates::deadline(begins, reads);
-    let closed = || results.iter().filter(|result| !result.passed);
-    let closed = closed().find(|result| !result.name.opens_with_time()).or_else(|| closed().next());
+    if let Some(rehearsal) = rehearsal::next(observed, reads).filter(|_| waits) {
+        return Decision::Act(rehearsal);
+    }
     match (closed, plan) {
         (None, Some(plan)) if observed.day.spec.dry_run => {
             let status = GameDayRunStatus { plan: Some(plan), gates: results, ..status.clone() };
@@ -56,10 +58,10 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
             record(observed, status)
         }
         (None, None) => Decision::Look(Need::Gates),
-        (Some(closed), _) if closed.name.opens_with_time() && observed.now < deadline => {
+        (Some(_), _) if waits && observed.now < deadline => {
             wait(observed, status, &results, deadline)
         }
-        (Some(closed), _) => no_go(observed, status, &results, closed),
+        (Some(closed), _) => no_go(observed, status, &results, &closed),
     }
 }
 

@@ -1,11 +1,15 @@
 //! The gates: each says with numbers whether a day may begin, and what to do if not. A source that cannot be reached
 //! closes its gate.
 
-use super::observed::{Found, GateReads, Observed, run_name};
+use super::{
+    firing,
+    observed::{Found, GateReads, Observed, Rollout, run_name},
+    rehearsal,
+};
 use crate::{
     api::{
-        Duration, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
-        game_day::Step,
+        Duration, ExperimentRun, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
+        game_day::{GoNoGo, Step},
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
     },
     core::{
@@ -21,30 +25,110 @@ const CLOCKS: Duration = Duration::seconds(5);
 /// How long a day waits where its plan cannot be read.
 const WITHOUT_PLAN: Duration = Duration::minutes(30);
 
-/// Every gate in the order in which people read them; and what runs, where plan and experiments are there.
-#[must_use]
-pub fn judge(
+/// Why a gate is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// For good.
+    Now(String),
+    /// Until something else is over: it is waited for until the deadline.
+    Waits(String),
+}
+
+/// What a gate says: with the numbers by which it is open, or why it is not.
+pub(super) type Judged = Result<String, Closed>;
+
+impl From<String> for Closed {
+    fn from(why: String) -> Self {
+        Self::Now(why)
+    }
+}
+
+/// What all gates say.
+pub(super) struct Table {
+    /// Each in the order in which people read them.
+    pub results: Vec<GateResult>,
+    /// The first that is closed for good, else the first that is waited for.
+    pub closed: Option<GateResult>,
+    /// Whether none is closed for good.
+    pub waits: bool,
+    /// What runs, where plan and experiments are there.
+    pub plan: Option<DayPlan>,
+}
+
+/// Judges every gate.
+pub(super) fn judge(
     observed: &Observed<'_>,
     status: &GameDayRunStatus,
     reads: &GateReads,
-) -> (Vec<GateResult>, Option<DayPlan>) {
-    let planned = planned(reads);
-    let mut results = vec![
-        result(Gate::Plan, "", plan_is_there(observed, reads)),
-        result(Gate::OnTime, "", on_time(observed, status, reads)),
-        result(Gate::Lever, "", lever(reads)),
+) -> Table {
+    let judged = every_gate(observed, status, reads);
+    let first = |wanted: fn(&Closed) -> bool| {
+        judged.iter().position(|(_, _, judged)| judged.as_ref().is_err_and(wanted))
+    };
+    let for_good = first(|closed| matches!(closed, Closed::Now(_)));
+    let closed = for_good.or_else(|| first(|_| true));
+    let results: Vec<_> =
+        judged.into_iter().map(|(name, step, judged)| result(name, &step, judged)).collect();
+    Table {
+        closed: closed.map(|index| results[index].clone()),
+        waits: for_good.is_none(),
+        results,
+        plan: planned(reads),
+    }
+}
+
+/// Every gate in the order in which people read them, with the step that it is about.
+fn every_gate(
+    observed: &Observed<'_>,
+    status: &GameDayRunStatus,
+    reads: &GateReads,
+) -> Vec<(Gate, String, Judged)> {
+    let whole = |name, judged| (name, String::new(), judged);
+    let mut judged = vec![
+        whole(Gate::Plan, plan_is_there(observed, reads).map_err(Closed::Now)),
+        whole(Gate::OnTime, on_time(observed, status, reads).map_err(Closed::Now)),
+        whole(Gate::Lever, lever(reads).map_err(Closed::Now)),
     ];
     let steps = match &reads.plan {
         Found::There(plan) => plan.spec.steps.as_slice(),
         Found::Missing | Found::Unreadable(_) => &[],
     };
     for step in steps {
-        results.push(result(Gate::Experiments, &step.name, experiment(step, reads)));
-        results.push(result(Gate::Starter, &step.name, starter(step, reads)));
+        let mut of_step = |name, of| judged.push((name, step.name.clone(), of));
+        of_step(Gate::Experiments, experiment(step, reads).map_err(Closed::Now));
+        of_step(Gate::Starter, starter(step, reads).map_err(Closed::Now));
+        of_step(Gate::AlertsExist, firing::alerts_exist(step, reads));
+        of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
-    results.push(result(Gate::Clock, "", clock(observed, reads)));
-    results.push(result(Gate::NoOtherRun, "", no_other_run(reads)));
-    (results, planned)
+    judged.push(whole(Gate::Clock, clock(observed, reads).map_err(Closed::Now)));
+    let asked = match &reads.plan {
+        Found::There(plan) => plan.spec.gates(),
+        Found::Missing | Found::Unreadable(_) => GoNoGo::default(),
+    };
+    judged.push(whole(Gate::ErrorBudget, firing::error_budget(&asked, reads)));
+    judged.push(whole(Gate::NoFiring, firing::quiet(&asked.no_firing, &reads.firing, &[])));
+    judged.push(whole(Gate::NoRollout, no_rollout(&reads.rollouts, &[])));
+    judged.push(whole(Gate::NoOtherRun, no_other_run(reads)));
+    judged
+}
+
+/// Whether no workload is in the middle of a rollout, those apart that runs of this day may roll out.
+pub(super) fn no_rollout(
+    rollouts: &Result<Vec<Rollout>, String>,
+    own: &[&ExperimentRun],
+) -> Judged {
+    let unread = |error| Closed::Waits(format!("the workloads cannot be listed: {error}"));
+    let rollouts = rollouts.as_ref().map_err(unread)?;
+    let is_own = |rollout: &&Rollout| {
+        let journals = own.iter().filter_map(|run| run.status.as_ref()?.journal.as_ref());
+        journals.flat_map(|journal| &journal.workloads).any(|known| known.uid == rollout.uid)
+    };
+    match rollouts.iter().find(|rollout| !is_own(rollout)) {
+        Some(Rollout { workload, progress, .. }) => {
+            Err(Closed::Waits(format!("{workload}: {progress}")))
+        }
+        None => Ok("no workload of this namespace is in the middle of a rollout".to_owned()),
+    }
 }
 
 /// Until when gates that time can open are waited for.
@@ -57,11 +141,12 @@ pub fn deadline(begins: Moment, reads: &GateReads) -> Moment {
         }
 }
 
-/// A passed gate has words too: with the numbers by which it is open.
-fn result(name: Gate, step: &str, judged: Result<String, String>) -> GateResult {
+fn result(name: Gate, step: &str, judged: Judged) -> GateResult {
     let passed = judged.is_ok();
-    let detail = super::seen::words(&judged.unwrap_or_else(|why| why));
-    GateResult { name, step: step.to_owned(), passed, detail }
+    let words = judged.unwrap_or_else(|closed| match closed {
+        Closed::Now(why) | Closed::Waits(why) => why,
+    });
+    GateResult { name, step: step.to_owned(), passed, detail: super::seen::words(&words) }
 }
 
 fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
@@ -179,19 +264,19 @@ fn clock(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
     if apart > CLOCKS + Duration::seconds(1) { Err(told) } else { Ok(told) }
 }
 
-fn no_other_run(reads: &GateReads) -> Result<String, String> {
+fn no_other_run(reads: &GateReads) -> Judged {
     let others = reads.others.as_ref().map_err(|error| {
-        format!("the other runs and days of the namespace cannot be listed: {error}")
+        Closed::Waits(format!("the other runs and days of the namespace cannot be listed: {error}"))
     })?;
     if let Some(day) = others.days.first() {
-        return Err(format!("game day {} is under way in this namespace", day.name));
+        return Err(Closed::Waits(format!("game day {} is under way in this namespace", day.name)));
     }
     match others.runs.as_slice() {
         [] => Ok("no other run or day is under way in this namespace".to_owned()),
-        [first, ..] => Err(format!(
+        [first, ..] => Err(Closed::Waits(format!(
             "{} under way in this namespace: {first}",
             count(others.runs.len(), "other run")
-        )),
+        ))),
     }
 }
 

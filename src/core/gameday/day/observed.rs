@@ -7,8 +7,12 @@ use crate::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
         GameDayRunStatus, Moment,
         game_day_run::{DayFactName, DayReason},
+        run::Warning,
     },
-    core::cluster::{FRESH, Lever},
+    core::{
+        alerts::matcher::Labels,
+        cluster::{FRESH, Lever},
+    },
 };
 
 /// Everything that a decision about a day may depend on.
@@ -24,8 +28,12 @@ pub struct Observed<'a> {
     pub lever: &'a Lever,
     /// What the gates look at, once that was asked for.
     pub gates: Option<&'a GateReads>,
-    /// What steps look at, once that was asked for.
+    /// The runs of the steps, once that was asked for.
     pub steps: Option<&'a StepReads>,
+    /// What a step looks at before it starts, once that was asked for.
+    pub start: Option<&'a StartReads>,
+    /// Names of the rehearsals of this day that are there, as last heard.
+    pub rehearsals: &'a [String],
     /// Why the API server did not create the run that this process asked for last.
     pub refused: Option<&'a str>,
 }
@@ -55,8 +63,40 @@ pub struct GateReads {
     /// What the API server says to the starter that would create the run of a step, by the step's name: what its
     /// clock shows, or why not.
     pub starter: BTreeMap<String, Result<Moment, String>>,
+    /// What is wrong with the alerts that an experiment expects, by its name.
+    pub expected: BTreeMap<String, Vec<Warning>>,
+    /// The rehearsal of an experiment, by its name.
+    pub rehearsals: BTreeMap<String, Found<ExperimentRun>>,
+    /// The alerts that fire, where the plan asks for any.
+    pub firing: Firing,
+    /// The workloads of the namespace in the middle of a rollout, or why nobody knows.
+    pub rollouts: Result<Vec<Rollout>, String>,
+    /// How many percent of the error budget are left, where the plan asks for that, or why nobody knows.
+    pub error_budget: Option<Result<f64, String>>,
     /// What else is live in the namespace, or why nobody knows.
     pub others: Result<Others, String>,
+}
+
+/// The alerts that fire in a namespace, or in none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Firing {
+    /// Every source has answered; the labels of each.
+    Known(Vec<Labels>),
+    /// A source did not answer.
+    Unknown(String),
+    /// There is no source that could be asked.
+    NoSource,
+}
+
+/// A workload in the middle of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// UID of the workload.
+    pub uid: String,
+    /// Its kind and name.
+    pub workload: String,
+    /// How far the rollout is.
+    pub progress: String,
 }
 
 /// Other runs and days of a namespace.
@@ -79,17 +119,28 @@ pub struct OtherDay {
     pub has_started: bool,
 }
 
-/// What steps look at, read live.
+/// The runs of the steps, read live.
 #[derive(Clone, Debug)]
 pub struct StepReads {
     /// When the reads began.
     pub read_at: Moment,
-    /// The plan.
-    pub plan: Found<GameDay>,
     /// The runs of the steps that have one and are not over, by the step's name.
     pub runs: BTreeMap<String, Found<ExperimentRun>>,
+}
+
+/// What a step looks at before it starts, read live.
+#[derive(Clone, Debug)]
+pub struct StartReads {
+    /// When the reads began.
+    pub read_at: Moment,
+    /// The plan.
+    pub plan: Found<GameDay>,
     /// The other days that have begun; read until this one has started a step.
     pub days: Result<Vec<OtherDay>, String>,
+    /// The alerts that fire, where the plan asks for any.
+    pub firing: Firing,
+    /// The workloads of the namespace in the middle of a rollout, or why nobody knows.
+    pub rollouts: Result<Vec<Rollout>, String>,
 }
 
 /// One thing to do.
@@ -112,8 +163,10 @@ pub enum Decision {
 pub enum Need {
     /// What the gates look at.
     Gates,
-    /// What steps look at.
+    /// The runs of the steps.
     Steps,
+    /// What a step looks at before it starts.
+    Start,
 }
 
 /// Something done to the cluster.
@@ -123,7 +176,7 @@ pub enum Effect {
     AddFinalizer,
     /// Take it off.
     ReleaseFinalizer,
-    /// Create the run of a step, as the starter.
+    /// Create the run of a step, or a rehearsal, as the starter.
     Create {
         /// Name of the run.
         name: String,
@@ -132,6 +185,8 @@ pub enum Effect {
     },
     /// Ask the run of that name to stop.
     Stop(String),
+    /// Delete the rehearsal of that name.
+    Delete(String),
 }
 
 /// Where a day stands, read off its facts.

@@ -2,8 +2,9 @@
 
 use super::{
     ending::report,
-    gates::run_of,
-    observed::{Decision, Effect, Found, Need, Observed, StepReads, run_name},
+    firing,
+    gates::{self, Closed, run_of},
+    observed::{Decision, Effect, Found, Need, Observed, StartReads, StepReads, run_name},
     seen::{note, record, words},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         Duration, ExperimentRun, GameDayRunStatus, Moment,
         game_day::{Step, When},
         game_day_run::{
-            DayFactName, DayPlan, DayReason, Outcome, StepDetection, StepRecovery, StepResult,
+            DayFactName, DayPlan, DayReason, Gate, Outcome, StepDetection, StepRecovery, StepResult,
         },
         run::{FactName, Verdict},
     },
@@ -274,8 +275,10 @@ fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, inde
     let needs = planned.map_or_else(Duration::default, |known| known.steady_for + known.duration);
     let end = must_be_over(observed, status, plan);
     if observed.now + needs > end {
+        let waited = status.steps[index].waits_for.as_ref();
+        let waited = waited.map(|gate| format!(", as it waited for {gate}")).unwrap_or_default();
         return Turn::Never(format!(
-            "its fault could last until {}, and endBy is {end}",
+            "its fault could last until {}, and endBy is {end}{waited}",
             observed.now + needs
         ));
     }
@@ -308,15 +311,18 @@ fn unwanted(when: When, before: &[&StepResult]) -> Option<String> {
     }
 }
 
-/// Writes down the run of a step that starts, after a last look at the plan and at other days.
+/// Writes down the run of a step that starts, after a last look at the plan, at other days and at the gates that must be
+/// open before each step.
 fn start(
     observed: &Observed<'_>,
     status: &GameDayRunStatus,
     plan: &DayPlan,
     index: usize,
-    reads: Option<&StepReads>,
+    runs: Option<&StepReads>,
 ) -> Decision {
-    let Some(reads) = reads else { return Decision::Look(Need::Steps) };
+    let Some(reads) = observed.start.filter(|reads| observed.is_fresh(reads.read_at)) else {
+        return Decision::Look(Need::Start);
+    };
     let name = &observed.day.spec.game_day;
     let gone = match &reads.plan {
         Found::There(live) if live.metadata.uid.as_deref() != Some(plan.uid.as_str()) => {
@@ -341,8 +347,31 @@ fn start(
             return halt(observed, status.clone(), DayReason::NoOtherRun, &why);
         }
     }
+    let closed = closed_gate(plan, reads, runs);
+    if closed.is_some() && status.steps[index].waits_for == closed {
+        return Decision::WaitUntil(observed.now + AGAIN);
+    }
     let mut status = status.clone();
     let run = run_name(observed.name(), &status.steps[index].name);
-    status.steps[index].run = Some(run.as_str().into());
+    let step = &mut status.steps[index];
+    step.run = closed.is_none().then(|| run.as_str().into());
+    step.waits_for = closed;
     record(observed, status)
+}
+
+/// The first gate that must be open before a step and is not, what the day's own runs cause apart.
+fn closed_gate(plan: &DayPlan, reads: &StartReads, runs: Option<&StepReads>) -> Option<String> {
+    let there = |run| match run {
+        &Found::There(ref run) => Some(run),
+        Found::Missing | Found::Unreadable(_) => None,
+    };
+    let own: Vec<_> = runs.iter().flat_map(|reads| reads.runs.values()).filter_map(there).collect();
+    let gates = [
+        (Gate::NoFiring, firing::quiet(&plan.spec.gates().no_firing, &reads.firing, &own)),
+        (Gate::NoRollout, gates::no_rollout(&reads.rollouts, &own)),
+    ];
+    gates.into_iter().find_map(|(gate, judged)| match judged {
+        Ok(_) => None,
+        Err(Closed::Now(why) | Closed::Waits(why)) => Some(words(&format!("{gate}: {why}"))),
+    })
 }

@@ -22,6 +22,8 @@ struct World {
     lever: Lever,
     gates: Option<GateReads>,
     steps: Option<StepReads>,
+    start: Option<StartReads>,
+    rehearsals: Vec<String>,
     refused: Option<String>,
 }
 
@@ -66,6 +68,8 @@ impl World {
             lever: Lever::Open,
             gates: None,
             steps: None,
+            start: None,
+            rehearsals: Vec::new(),
             refused: None,
         }
     }
@@ -78,6 +82,8 @@ impl World {
             lever: &self.lever,
             gates: self.gates.as_ref(),
             steps: self.steps.as_ref(),
+            start: self.start.as_ref(),
+            rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
         })
     }
@@ -90,6 +96,11 @@ impl World {
             lever: Lever::Open,
             experiments: [("x".to_owned(), Found::There(spec()))].into(),
             starter: starter.into(),
+            expected: [("x".to_owned(), Vec::new())].into(),
+            rehearsals: [("x".to_owned(), self.rehearsed(Some(&[])))].into(),
+            firing: Firing::Known(Vec::new()),
+            rollouts: Ok(Vec::new()),
+            error_budget: None,
             others: Ok(Others::default()),
         });
     }
@@ -97,10 +108,39 @@ impl World {
     fn look(&mut self, runs: &[(&str, Found<ExperimentRun>)]) {
         self.steps = Some(StepReads {
             read_at: at(self.now),
-            plan: Found::There(self.plan.clone()),
             runs: runs.iter().map(|(step, run)| ((*step).to_owned(), run.clone())).collect(),
-            days: Ok(Vec::new()),
         });
+        self.start = Some(StartReads {
+            read_at: at(self.now),
+            plan: Found::There(self.plan.clone()),
+            days: Ok(Vec::new()),
+            firing: Firing::Known(Vec::new()),
+            rollouts: Ok(Vec::new()),
+        });
+    }
+
+    /// The rehearsal of the experiment, over with these guards closed; absent while it is not over.
+    fn rehearsed(&self, closed: Option<&[&str]>) -> Found<ExperimentRun> {
+        let mut spec = crate::api::ExperimentRunSpec::of("x");
+        (spec.dry_run, spec.game_day) = (true, Some("p-day".into()));
+        let mut run = ExperimentRun::new(&rehearsal_name("day", "x"), spec);
+        run.metadata.creation_timestamp.clone_from(&self.day.metadata.creation_timestamp);
+        let guard = |name: &str| {
+            let passed = closed.is_some_and(|closed| !closed.contains(&name));
+            json!({"name": name, "passed": passed, "detail": format!("{name} said so")})
+        };
+        let over = at(self.now).to_string();
+        let completed =
+            json!([{"name": "completed", "at": over, "notBefore": over, "source": "operator"}]);
+        let status = if closed.is_some() {
+            json!({"facts": completed, "reason": "DryRun", "summary": "told",
+                "plan": {"guards": [guard("Enabled"), guard("Steady")]}})
+        } else {
+            json!({"conditions": [{"type": "Injected", "status": "False", "reason": "Steady",
+                "message": "probe a good for 3s of 10s", "lastTransitionTime": "2026-01-01T00:00:00Z"}]})
+        };
+        run.status = Some(serde_json::from_value(status).unwrap());
+        Found::There(run)
     }
 
     /// Writes what is decided, which is to be written.
@@ -188,7 +228,7 @@ fn nothing_is_created_before_the_go_and_each_run_is_written_down_before_it_is_cr
     world.record();
     let plan = world.day.status.as_ref().unwrap().plan.clone().unwrap();
     assert_eq!(plan.experiments[0].hash, hash::short(&spec()));
-    assert_eq!(world.decide(), Decision::Look(Need::Steps));
+    assert_eq!(world.decide(), Decision::Look(Need::Start));
     world.look(&[]);
     world.record();
     assert_eq!(world.step(0).run.as_deref(), Some("p-day-one"));
@@ -357,6 +397,67 @@ fn a_step_starts_only_under_the_plan_of_the_go() {
 }
 
 #[test]
+fn before_each_step_alerts_and_rollouts_are_looked_at_again_and_waited_for() {
+    type Change = fn(&mut StartReads);
+    let fires: Change = |reads| reads.firing = Firing::Known(vec![gates::critical("Down")]);
+    let unread: Change = |reads| reads.firing = Firing::Unknown("prometheus: refused".to_owned());
+    let rolls: Change = |reads| reads.rollouts = Ok(vec![gates::rollout("w")]);
+    for (change, words) in [
+        (fires, "NoFiring: 1 alert of {severity=\"critical\"}: Down"),
+        (unread, "NoFiring: prometheus: refused"),
+        (rolls, "NoRollout: Deployment w: a rollout is under way"),
+    ] {
+        let mut world = World::gone(&json!({"endBy": "10m"}));
+        world.look(&[]);
+        change(world.start.as_mut().unwrap());
+        assert_eq!(world.settle(), Decision::WaitUntil(at(10.0)));
+        assert_eq!((&world.step(0).run, world.step(0).waits_for.as_deref()), (&None, Some(words)));
+        world.now = 10.0;
+        assert_eq!(world.decide(), Decision::Look(Need::Start), "what was read is too old");
+        world.look(&[]);
+        world.record();
+        assert!(world.step(0).run.is_some() && world.step(0).waits_for.is_none());
+        let mut late = World::gone(&json!({"endBy": "10m"}));
+        late.look(&[]);
+        change(late.start.as_mut().unwrap());
+        late.settle();
+        late.now = 590.0;
+        late.settle();
+        let skipped = late.step(0).skipped.clone().unwrap();
+        assert!(skipped.ends_with(&format!(", as it waited for {words}")), "{skipped}");
+    }
+}
+
+#[test]
+fn what_a_live_run_of_the_day_causes_holds_up_no_other_step_of_it() {
+    let mut world = World::gone(&json!({"concurrency": 2, "goNoGo": {"noFiring": ["{a=\"b\"}"]},
+        "steps": [{"name": "one", "experiment": "x"}, {"name": "two", "experiment": "x", "after": []}]}));
+    world.look(&[]);
+    world.record();
+    let Found::There(mut run) = world.run("one", 1.0, None) else { panic!("it is there") };
+    let journal = json!({"plan": {"spec": spec(), "workloads": [{"kind": "Deployment", "name": "w", "uid": "w"}]}});
+    run.status = Some(serde_json::from_value(journal).unwrap());
+    world.look(&[("one", Found::There(run))]);
+    world.record();
+    let expected = [("a", "b"), ("alertname", "Expected")];
+    let expected = expected.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
+    let start = world.start.as_mut().unwrap();
+    start.firing = Firing::Known(vec![expected]);
+    start.rollouts = Ok(vec![gates::rollout("w")]);
+    let mut other = StartReads { rollouts: Ok(vec![gates::rollout("v")]), ..start.clone() };
+    world.record();
+    assert!(world.step(1).run.is_some(), "{:?}", world.step(1));
+    world.day.status.as_mut().unwrap().steps[1] =
+        StepResult { name: "two".to_owned(), ..StepResult::default() };
+    std::mem::swap(&mut other, world.start.as_mut().unwrap());
+    world.record();
+    assert_eq!(
+        world.step(1).waits_for.as_deref(),
+        Some("NoRollout: Deployment v: a rollout is under way")
+    );
+}
+
+#[test]
 fn of_two_days_that_began_at_once_the_one_whose_go_came_first_goes_on() {
     for (version, has_started, goes_on) in
         [(99, false, false), (101, false, true), (101, true, false)]
@@ -364,7 +465,7 @@ fn of_two_days_that_began_at_once_the_one_whose_go_came_first_goes_on() {
         let mut world = World::gone(&json!({}));
         world.look(&[]);
         let other = OtherDay { name: "q-day".to_owned(), version, has_started };
-        world.steps.as_mut().unwrap().days = Ok(vec![other]);
+        world.start.as_mut().unwrap().days = Ok(vec![other]);
         world.record();
         assert_eq!(world.step(0).run.is_some(), goes_on, "version {version}, {has_started}");
     }

@@ -9,6 +9,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api,
+    api::ListParams,
     core::{NamespaceResourceScope, Selector},
 };
 use serde::de::DeserializeOwned;
@@ -16,10 +17,11 @@ use serde::de::DeserializeOwned;
 use super::{Owner, Scope};
 use crate::{
     api::{experiment, run::TargetRef},
-    core::{cluster::Target, hash},
+    core::{cluster::Target, gameday::day::Rollout, hash},
     shell::{
-        call::{Error, call},
+        call::{Error, Namespaced, call},
         context::Context,
+        reader::{Part, Reader},
     },
 };
 
@@ -80,6 +82,41 @@ where
 {
     let objects: Api<K> = Api::namespaced(context.reads.clone(), namespace);
     call("read the target", objects.get_opt(name)).await
+}
+
+/// The workloads of the namespace in the middle of a rollout, those apart whose rollout somebody has paused.
+///
+/// # Errors
+/// What the API server says.
+pub async fn rollouts(context: &Context, namespace: &str) -> Result<Vec<Rollout>, Error> {
+    let running = |found: Deployment| {
+        let is_paused = found.spec.as_ref().and_then(|spec| spec.paused).unwrap_or(false);
+        (!is_paused).then(|| deployment(found))
+    };
+    let (deployments, stateful_sets, daemon_sets) = futures::try_join!(
+        rolling(context, namespace, running),
+        rolling(context, namespace, |found| Some(stateful_set(found))),
+        rolling(context, namespace, |found| Some(daemon_set(found))),
+    )?;
+    Ok([deployments, stateful_sets, daemon_sets].concat())
+}
+
+async fn rolling<K: Namespaced>(
+    context: &Context,
+    namespace: &str,
+    read: impl Fn(K) -> Option<Found>,
+) -> Result<Vec<Rollout>, Error> {
+    let workloads: Api<K> = Api::namespaced(context.reads.clone(), namespace);
+    let mut rollouts = Vec::new();
+    let take = |workload: K| {
+        let Some(Found { reference, rollout: Some(progress), .. }) = read(workload) else { return };
+        let TargetRef { kind, name, uid, .. } = reference;
+        rollouts.push(Rollout { uid, workload: format!("{kind} {name}"), progress });
+    };
+    let reader = Reader::new(context.reads.clone());
+    let wanted = (Part::Typed, ListParams::default());
+    reader.list("list the workloads", workloads.resource_url(), wanted, take).await?;
+    Ok(rollouts)
 }
 
 fn deployment(found: Deployment) -> Found {

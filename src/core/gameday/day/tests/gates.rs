@@ -14,6 +14,16 @@ fn judged(change: impl Fn(&mut World)) -> World {
     world
 }
 
+pub fn critical(name: &str) -> crate::core::alerts::matcher::Labels {
+    let labels = [("alertname", name), ("severity", "critical")];
+    labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into()
+}
+
+pub fn rollout(name: &str) -> Rollout {
+    let progress = "a rollout is under way".to_owned();
+    Rollout { uid: name.to_owned(), workload: format!("Deployment {name}"), progress }
+}
+
 #[test]
 fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
     type Change = fn(&mut GateReads);
@@ -34,7 +44,20 @@ fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
             *answer = Ok(at(7.0));
         }
     };
+    let no_rule: Change = |reads| {
+        let warning =
+            json!({"about": "spec.detection.alerts[0]", "message": "no rule can fire it"});
+        reads.expected.insert("x".to_owned(), vec![serde_json::from_value(warning).unwrap()]);
+    };
+    let no_source: Change = |reads| reads.firing = Firing::NoSource;
     for (change, gate, words) in [
+        (no_rule, Gate::AlertsExist, "spec.detection.alerts[0]: no rule can fire it"),
+        (
+            no_source,
+            Gate::NoFiring,
+            "the operator has no alert source to ask: configure prometheus.url or alertmanager.url, or set \
+             spec.goNoGo.noFiring to []",
+        ),
         (plan_missing, Gate::Plan, "there is no GameDay p in this namespace"),
         (plan_unread, Gate::Plan, "GameDay p cannot be read: refused"),
         (suspended, Gate::Plan, "GameDay p is suspended; set spec.suspend to false"),
@@ -55,6 +78,112 @@ fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
         assert_eq!((closed.name, closed.detail.as_str()), (gate, words));
         assert!(status.steps.is_empty() && status.fact(DayFactName::Go).is_none());
     }
+}
+
+#[test]
+fn what_time_can_open_is_waited_for_until_the_deadline() {
+    type Change = fn(&mut GateReads);
+    let fires: Change =
+        |reads| reads.firing = Firing::Known(vec![critical("Up"), critical("Down")]);
+    let unknown: Change = |reads| reads.firing = Firing::Unknown("prometheus: refused".to_owned());
+    let rolls: Change = |reads| reads.rollouts = Ok(vec![rollout("w")]);
+    let unread: Change = |reads| reads.rollouts = Err("refused".to_owned());
+    let no_source: Change = |reads| {
+        let warning =
+            json!({"about": "config.prometheus", "message": "Prometheus cannot be reached"});
+        reads.expected.insert("x".to_owned(), vec![serde_json::from_value(warning).unwrap()]);
+    };
+    for (change, gate, words) in [
+        (fires, Gate::NoFiring, "2 alerts of {severity=\"critical\"}: Down"),
+        (unknown, Gate::NoFiring, "prometheus: refused"),
+        (rolls, Gate::NoRollout, "Deployment w: a rollout is under way"),
+        (unread, Gate::NoRollout, "the workloads cannot be listed: refused"),
+        (no_source, Gate::AlertsExist, "config.prometheus: Prometheus cannot be reached"),
+    ] {
+        let mut world = judged(|world| change(world.gates.as_mut().unwrap()));
+        let status = world.day.status.as_ref().unwrap();
+        assert_eq!(status.outcome, None, "{gate}");
+        let closed = status.gates.iter().find(|result| !result.passed).unwrap();
+        assert_eq!((closed.name, closed.detail.as_str()), (gate, words));
+        world.now = 1800.0;
+        world.open_gates();
+        change(world.gates.as_mut().unwrap());
+        world.settle();
+        let status = world.day.status.as_ref().unwrap();
+        assert_eq!((status.outcome, status.reason), (Some(Outcome::NoGo), Some(gate.into())));
+    }
+}
+
+#[test]
+fn a_plan_that_asks_for_no_alerts_and_no_budget_is_held_up_by_neither() {
+    for (asked, budget, reason) in [
+        (json!({"noFiring": []}), None, None),
+        (json!({"errorBudgetAbove": 20}), Some(Ok(20.1)), None),
+        (json!({"errorBudgetAbove": 20}), Some(Ok(20.0)), Some(DayReason::ErrorBudget)),
+        (json!({"errorBudgetAbove": 20}), None, Some(DayReason::ErrorBudget)),
+    ] {
+        let mut world = World::new(&json!({"goNoGo": asked}));
+        world.record();
+        world.open_gates();
+        let reads = world.gates.as_mut().unwrap();
+        if reason.is_none() && budget.is_none() {
+            reads.firing = Firing::NoSource;
+        }
+        reads.error_budget = budget;
+        world.settle();
+        let status = world.day.status.as_ref().unwrap();
+        assert_eq!(
+            (status.reason, status.fact(DayFactName::Go).is_some()),
+            (reason, reason.is_none())
+        );
+    }
+}
+
+#[test]
+fn each_experiment_is_rehearsed_once_waited_for_and_taken_away_again() {
+    let mut world = World::new(&json!({"goNoGo": {"steadyFor": "1m"}}));
+    world.record();
+    world.open_gates();
+    world.gates.as_mut().unwrap().rehearsals = [("x".to_owned(), Found::Missing)].into();
+    let Decision::Act(Effect::Create { name, spec }) = world.decide() else { panic!("it begins") };
+    assert_eq!(name, rehearsal_name("day", "x"));
+    assert!(spec.dry_run && spec.game_day.as_deref() == Some("p-day"));
+    assert_eq!(
+        (spec.steady_for, spec.start_within),
+        (Some(Duration::minutes(1)), Duration::minutes(30))
+    );
+    let rehearsed = world.rehearsed(None);
+    world.gates.as_mut().unwrap().rehearsals = [("x".to_owned(), rehearsed)].into();
+    assert_eq!(world.settle(), Decision::WaitUntil(at(5.0)));
+    let closed = |world: &World| {
+        let gates = &world.day.status.as_ref().unwrap().gates;
+        gates.iter().find(|gate| !gate.passed).map(|gate| gate.detail.clone()).unwrap()
+    };
+    assert_eq!(closed(&world), "its rehearsal is not over: probe a good for 3s of 10s");
+    world.open_gates();
+    world.record();
+    assert!(world.day.fact(DayFactName::Go).is_some());
+    world.rehearsals = vec![name.clone()];
+    assert_eq!(world.decide(), Decision::Act(Effect::Delete(name)));
+
+    let mut world = World::new(&json!({}));
+    world.record();
+    world.open_gates();
+    let refused = world.rehearsed(Some(&["Steady"]));
+    world.gates.as_mut().unwrap().rehearsals = [("x".to_owned(), refused)].into();
+    world.settle();
+    let summary = "no-go by Rehearsal for step one: a dry run is refused by Steady: Steady said so; nothing was broken";
+    world.ended(Outcome::NoGo, DayReason::Rehearsal, summary);
+
+    let mut world = World::new(&json!({}));
+    world.record();
+    world.open_gates();
+    world.gates.as_mut().unwrap().rehearsals = [("x".to_owned(), Found::Missing)].into();
+    world.refused = Some("no right".to_owned());
+    world.settle();
+    let summary =
+        "no-go by Rehearsal for step one: its rehearsal was refused: no right; nothing was broken";
+    world.ended(Outcome::NoGo, DayReason::Rehearsal, summary);
 }
 
 #[test]
