@@ -67,7 +67,13 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     status.next = next.and_then(|schedule| schedule.opens(now));
     let problem = problems.first().map(|problem| format!("{}: {}", problem.path, problem.message));
     let never = schedule.as_ref().and_then(|schedule| plan::never(&plan.spec, schedule, now));
-    let (value, reason, message) = match (problem, refused, never, status.next) {
+    // What the API server said last holds until it creates the day: written anew at each look, it would be heard, and
+    // lead to the next look at once.
+    let is_due = due.as_ref().is_some_and(|due| due.fire.is_some());
+    let last =
+        conditions::get(&known.conditions, "Ready").filter(|ready| ready.reason == "Refused");
+    let last = last.filter(|_| is_due).map(|ready| ready.message.as_str());
+    let (value, reason, message) = match (problem, refused.or(last), never, status.next) {
         (Some(problem), ..) => (Status::False, "Invalid", problem),
         (None, Some(words), ..) => (Status::False, "Refused", words.to_owned()),
         (None, None, Some(never), _) => {
@@ -271,6 +277,39 @@ mod tests {
             days.push(GameDayRun::new(&name, GameDayRunSpec::at("p", at)));
         }
         assert_eq!(look(&mut plan, &mut days, "2026-12-01T10:00:00Z"), ["p-20261201t1000"]);
+    }
+
+    #[test]
+    fn a_day_that_is_refused_is_asked_for_again_and_again_and_told_once() {
+        let (mut plan, days) = (plan(&json!({})), Vec::new());
+        let mut look = |now: &str| {
+            let (mut asked, mut written) = (0, 0);
+            for _ in 0..10 {
+                let now = moment(now);
+                let refused = (asked > 0).then_some("no right");
+                match decide(&Observed { now, plan: &plan, days: &days, refused }) {
+                    Decision::Record(status) => {
+                        plan.status = Some(*status);
+                        written += 1;
+                    }
+                    Decision::Create { .. } => asked += 1,
+                    Decision::WaitUntil(until) if asked > 0 => {
+                        assert_eq!(until, now + REFUSED);
+                        break;
+                    }
+                    Decision::WaitUntil(_) => break,
+                }
+            }
+            (asked, written)
+        };
+        assert_eq!(look("2026-12-01T10:00:00Z"), (1, 2), "it fires, and is refused");
+        for now in ["2026-12-01T10:00:00.1Z", "2026-12-01T10:00:30Z", "2026-12-01T10:29:00Z"] {
+            assert_eq!(look(now), (1, 0), "{now}");
+        }
+        assert_eq!(look("2026-12-01T10:30:01Z"), (0, 1), "that time was missed");
+        let status = status(&plan);
+        assert_eq!(status.missed.as_ref().unwrap().reason, MissedReason::DeadlinePassed);
+        assert_eq!(conditions::get(&status.conditions, "Ready").unwrap().reason, "Fires");
     }
 
     #[test]
