@@ -12,7 +12,7 @@ import cluster
 import gates
 import many
 import shop
-from cluster import Audit, Operators, Untrue, kubectl, next_minute
+from cluster import Audit, Operators, Untrue, kubectl, next_minute, side_by_side
 
 EVIDENCE, cluster.BINARY, PARTS = sys.argv[1], sys.argv[2], sys.argv[3:]
 CLOCK = "Clock: not closed here, as no clock of this machine can be set for one process; src/core/gameday/day/tests/gates.rs closes it"
@@ -30,32 +30,36 @@ def days(operators):
     fired = gates.Fired(audit)
     shop.prepare()
     fired.prepare()
-    at, schedule = next_minute(30)
+    at, schedule = next_minute(45)
     shop.plans(schedule)
     fired.plan(at, schedule)
     closed = next(gate.namespace for gate in gates.GATES if gate.name == "Lever")
-    rows = []
-
-    def add(name, how, look):
-        rows.append(show(gates.judged(gates.Gate(name, how, ""), look)))
-    print(f"\n{'':9} {'gate, or day':12} {'how':48} what it said", flush=True)
-    add("abort", "once the first of two steps has struck", lambda: shop.abort(at, audit))
-    add("lever", "once the first of two steps has struck", lambda: shop.ended_early(
-        shop.LEVERED, at, audit, lambda: gates.lever(closed, shop.LEVERED), "Lever", "the safety lever is"))
-    rows += [show(row) for row in fired.follow()]
     runs = {}
 
     def tour():
         found, said = shop.tour(at, audit)
         runs.update(found)
         return said
-    add("Done", "three faults in order, one objective missed", tour)
+
+    def engage():
+        gates.lever(closed, shop.LEVERED)
+
+    def row(name, how, look):
+        return gates.judged(gates.Gate(name, how, ""), look)
+    looks = [
+        *fired.looks(),
+        lambda: row("Done", "three faults in order, one objective missed", tour),
+        lambda: row("abort", "once the first of two steps has struck", lambda: shop.abort(at, audit)),
+        lambda: row("lever", "once the first of two steps has struck", lambda: shop.ended_early(shop.LEVERED, at, audit, engage, "Lever", "the safety lever is")),
+    ]
+    print(f"\n{'':9} {'gate, or day':12} {'how':48} what it said", flush=True)
+    rows = side_by_side(lambda look: show(look()), looks)
     if runs:
-        add("report", "printed after its runs were deleted", lambda: shop.report(at, runs))
+        rows.append(show(row("report", "printed after its runs were deleted", lambda: shop.report(at, runs))))
     kubectl("delete", "safetylever", "cluster", "--ignore-not-found")
-    rows += [show(row) for row in gates.absent(operators, audit)]
+    rows += [show(one) for one in gates.absent(operators, audit)]
     print(CLOCK)
-    kubectl("delete", "namespace", *fired.namespaces(), "--wait=false")
+    kubectl("delete", "namespace", *fired.namespaces, "--wait=false")
     return rows
 
 

@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Callable
 
-from cluster import Untrue, apply, day, eventually, get, kubectl, must, name_of, next_minute, over, plan, stamp, status
-from grounds import EXPERIMENT, hold, stand
+from cluster import Untrue, apply, day, eventually, get, kubectl, must, name_of, next_minute, over, plan, side_by_side, stamp, status
+from grounds import EXPERIMENT, deployment, expect, hold, stand
 
 PLAN = "drill"
 STEPS = [{"name": "pods", "experiment": EXPERIMENT}]
@@ -22,6 +22,8 @@ class Gate:
     waiting: Callable[[str], None] | None = None
     # What cannot but be closed with it.
     also: frozenset = frozenset()
+    # What its plan asks for beyond what every plan does.
+    asks: dict = dataclasses.field(default_factory=dict)
 
     @property
     def namespace(self):
@@ -42,6 +44,16 @@ def lever(*namespaces):
            "spec": {"engaged": True, "reason": "an incident", "scope": {"namespaces": list(namespaces)}}})
 
 
+def fire(namespace):
+    """An alert that fires, as bad as any."""
+    expect({"alert": "GameDayFire", "expr": "vector(1)", "labels": {"severity": "critical", "namespace": namespace}})
+
+
+def roll_out(namespace):
+    """A rollout that never ends, of a workload that no step breaks."""
+    apply({**deployment("other", "firedrill.invalid/none"), "metadata": {"name": "other", "namespace": namespace}})
+
+
 SUSPEND, UNBIND = patch("gameday", PLAN, {"spec": {"suspend": True}}), delete("rolebinding", "firedrill-starter")
 WAITS = frozenset({"NoOtherRun"})
 # Without an answer of the API server to the starter nobody knows its clock either.
@@ -50,8 +62,15 @@ GATES = [
     Gate("Plan", "suspended once the day is there", f"GameDay {PLAN} is suspended; set spec.suspend to false", waiting=SUSPEND, also=WAITS),
     Gate("Plan", "deleted once the day is there", f"there is no GameDay {PLAN} in this namespace", waiting=delete("gameday", PLAN), also=WAITS | UNASKED),
     Gate("Lever", "engaged before the fire", "firedrill resume releases it", before=lever),
-    Gate("Experiments", "deleted before the fire", f"there is no Experiment {EXPERIMENT} in this namespace", before=delete("experiment", EXPERIMENT)),
+    Gate("Experiments", "deleted before the fire", f"there is no Experiment {EXPERIMENT} in this namespace", before=delete("experiment", EXPERIMENT), also=frozenset({"AlertsExist"})),
     Gate("Starter", "binding removed once the day is there", "--scheduled", waiting=UNBIND, also=WAITS | UNASKED),
+    Gate("AlertsExist", "an alert without a rule is expected", "GameDayUnheard",
+         before=patch("experiment", EXPERIMENT, {"spec": {"detection": {"alerts": ['{alertname="GameDayUnheard"}']}}})),
+    Gate("Rehearsal", "a guard refuses the experiment", "a dry run is refused by",
+         before=patch("experiment", EXPERIMENT, {"spec": {"guards": {"minReady": 2}}})),
+    Gate("ErrorBudget", "less is left than is asked for", "10.0 % of the error budget are left, and errorBudgetAbove is 20 %", asks={"errorBudgetAbove": 20}),
+    Gate("NoFiring", "a critical alert past the deadline", "GameDayFire", before=fire),
+    Gate("NoRollout", "a rollout past the deadline", "Deployment other", before=roll_out),
     Gate("NoOtherRun", "a run is live past the deadline", "1 other run under way in this namespace: held", before=hold),
 ]
 
@@ -96,12 +115,14 @@ def judged(gate, look):
 
 
 def closed(found):
-    return {gate["name"] for gate in status(found).get("gates", []) if not gate["passed"]}
+    """The gates that are, but for a rehearsal that is only under way."""
+    under_way = ("its rehearsal has not begun", "its rehearsal is not over")
+    return {gate["name"] for gate in status(found).get("gates", []) if not gate["passed"] and not gate["detail"].startswith(under_way)}
 
 
 def no_go(gate, namespace, name, audit):
     """What the day says once it is over, where that is what it must say."""
-    found = over(namespace, name, 120)
+    found = over(namespace, name, 240)
     end, summary = (status(found).get("outcome"), status(found).get("reason")), status(found).get("summary", "")
     must(end == ("NoGo", gate.name), f"{end[0]} by {end[1]}: {summary}")
     must(gate.words in summary, summary)
@@ -120,7 +141,7 @@ def nothing_happened(namespace, audit):
 def no_day(row, at, audit):
     """What the plan says of a time for which there is no day."""
     found = eventually(f"the plan in {row.namespace} to say so", 60,
-                       lambda: (lambda told: told if row.is_told(told, stamp(at)) else None)(status(get("-n", row.namespace, "gameday", PLAN))))
+                       lambda: (lambda told: told if row.is_told(told, stamp(at)) else None)(status(get(row.namespace, "gamedays", PLAN))))
     must(not audit.created(row.namespace, "gamedayruns"), "a day was created all the same")
     nothing_happened(row.namespace, audit)
     if found.get("missed"):
@@ -133,33 +154,43 @@ class Fired:
 
     def __init__(self, audit):
         self.audit = audit
-
-    def namespaces(self):
-        return [row.namespace for row in [*GATES, *NO_DAYS]]
+        self.namespaces = [row.namespace for row in [*GATES, *NO_DAYS]]
 
     def prepare(self):
-        stand(*self.namespaces())
-        for gate in GATES:
-            if gate.waiting:
-                hold(gate.namespace)
+        stand(*self.namespaces)
+        side_by_side(hold, [gate.namespace for gate in GATES if gate.waiting])
 
     def plan(self, at, schedule):
         """Makes the plans, and closes what is to be closed before they fire."""
         self.at, self.name = at, name_of(PLAN, at)
-        for row in [*GATES, *NO_DAYS]:
-            apply(plan(row.namespace, PLAN, STEPS, schedule=schedule, startingDeadline="1m"))
-            eventually(f"the plan in {row.namespace} to be seen", 10, lambda row=row: status(get("-n", row.namespace, "gameday", PLAN)).get("since"))
-            (row.before if isinstance(row, Gate) else row.close)(row.namespace)
+        side_by_side(lambda row: self.close(row, schedule), [*GATES, *NO_DAYS])
         must(time.time() < at - 1, "the gates were not closed before the fire")
 
-    def follow(self):
-        """A row for each of them."""
-        for gate in GATES:
-            if gate.waiting:
-                eventually(f"the day in {gate.namespace} to wait", 60, lambda gate=gate: "NoOtherRun" in closed(day(gate.namespace, self.name)))
-                gate.waiting(gate.namespace)
-        rows = [judged(gate, lambda gate=gate: no_go(gate, gate.namespace, self.name, self.audit)) for gate in GATES]
-        return rows + [judged(row, lambda row=row: no_day(row, self.at, self.audit)) for row in NO_DAYS]
+    @staticmethod
+    def close(row, schedule):
+        is_gate = isinstance(row, Gate)
+        # What is closed while the day waits must not come too late.
+        deadline = "5m" if is_gate and row.waiting else "1m"
+        apply(plan(row.namespace, PLAN, STEPS, schedule=schedule, startingDeadline=deadline, goNoGo=row.asks if is_gate else {}))
+        seen(row)
+        (row.before if is_gate else row.close)(row.namespace)
+
+    def looks(self):
+        """For each row what gives it."""
+        return [lambda row=row: judged(row, lambda: self.follow(row)) for row in [*GATES, *NO_DAYS]]
+
+    def follow(self, row):
+        time.sleep(max(0, self.at - time.time()))
+        if isinstance(row, NoDay):
+            return no_day(row, self.at, self.audit)
+        if row.waiting:
+            eventually(f"the day in {row.namespace} to wait", 120, lambda: "NoOtherRun" in closed(day(row.namespace, self.name)))
+            row.waiting(row.namespace)
+        return no_go(row, row.namespace, self.name, self.audit)
+
+
+def seen(row):
+    eventually(f"the plan in {row.namespace} to be seen", 30, lambda: status(get(row.namespace, "gamedays", PLAN)).get("since"))
 
 
 def absent(operators, audit):
@@ -171,7 +202,7 @@ def absent(operators, audit):
     apply(plan(none.namespace, PLAN, STEPS, schedule=schedule, startingDeadline="1m"),
           plan(late.namespace, PLAN, STEPS, startAt="2999-01-01T10:00:00Z", startingDeadline="1m"))
     for row in (none, late):
-        eventually(f"the plan in {row.namespace} to be seen", 10, lambda row=row: status(get("-n", row.namespace, "gameday", PLAN)).get("since"))
+        seen(row)
     with operators.away():
         made = {"apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDayRun", "metadata": {"name": "by-hand", "namespace": late.namespace},
                 "spec": {"gameDay": PLAN}}

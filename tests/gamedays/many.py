@@ -3,7 +3,8 @@ import json
 import statistics
 import time
 
-from cluster import apply, eventually, is_over, items, kubectl, must, name_of, namespace, plan, seconds, stamp, status
+from cluster import apply, eventually, is_over, items, kubectl, must, name_of, namespace, plan, seconds, side_by_side, stamp, status
+from grounds import QUIET, deployment, expect
 
 NAMESPACES = [f"gameday-many-{number}" for number in range(10)]
 NAMES = ["left", "right"]
@@ -11,21 +12,23 @@ LIMIT = 240
 
 
 def prepare():
-    for name in NAMESPACES:
-        namespace(name)
-        deployment = {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": name},
-            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {
-                "metadata": {"labels": {"app": "web"}}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [
-                    {"name": "c", "image": "registry.local/pause:3.10", "imagePullPolicy": "Never"}]}}}}
-        experiment = {
-            "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "lose-it", "namespace": name},
-            "spec": {"hypothesis": "It comes back.", "owner": "many", "target": {"deployment": "web"}, "fault": {"podKill": {"count": 1}},
-                     "duration": "1m", "steadyState": [{"name": "whole", "workload": {}}], "detection": {"within": "1m", "alerts": ['{alertname="None"}']},
-                     "recovery": {"within": "1m", "stableFor": "1s"}, "guards": {"minReady": 0, "steadyFor": "1s"}}}
-        apply(deployment, experiment)
-    for name in NAMESPACES:
-        kubectl("-n", name, "rollout", "status", "deployment/web", "--timeout=120s")
+    expect()
+    side_by_side(stand, NAMESPACES)
+
+
+def stand(name):
+    namespace(name)
+    web = deployment("web", "registry.local/pause:3.10")
+    experiment = {
+        "apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "lose-it"},
+        "spec": {"hypothesis": "It comes back.", "owner": "many", "target": {"deployment": "web"}, "fault": {"podKill": {"count": 1}},
+                 "duration": "1m", "steadyState": [{"name": "whole", "workload": {}}],
+                 "detection": {"within": "1m", "alerts": [f'{{alertname="{QUIET["alert"]}"}}']},
+                 "recovery": {"within": "1m", "stableFor": "1s"}, "guards": {"minReady": 0, "steadyFor": "1s"}}}
+    for one in (web, experiment):
+        one["metadata"]["namespace"] = name
+    apply(web, experiment)
+    kubectl("-n", name, "rollout", "status", "deployment/web", "--timeout=180s")
 
 
 def run(audit):

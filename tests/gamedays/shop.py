@@ -29,9 +29,9 @@ def plans(schedule):
 def injected(namespace, name):
     """Waits until that run has broken something."""
     def is_injected():
-        facts = status(get("-n", namespace, "experimentrun", name)).get("facts", [])
+        facts = status(get(namespace, "experimentruns", name)).get("facts", [])
         return any(fact["name"] == "injected" for fact in facts)
-    eventually(f"run {name} to break something", 90, is_injected)
+    eventually(f"run {name} to break something", 180, is_injected)
 
 
 def ended_early(namespace, at, audit, end, reason, words):
@@ -39,10 +39,10 @@ def ended_early(namespace, at, audit, end, reason, words):
     name = name_of(PLAN, at)
     injected(namespace, f"{name}-one")
     end()
-    found = status(over(namespace, name, 120))
+    found = status(over(namespace, name, 240))
     must((found["outcome"], found["reason"]) == ("Halted", reason), f"{found['outcome']} by {found['reason']}: {found['summary']}")
     must(words in found["summary"], found["summary"])
-    run = status(get("-n", namespace, "experimentrun", f"{name}-one"))
+    run = status(get(namespace, "experimentruns", f"{name}-one"))
     must(run["verdict"] == "Aborted", f"the first step's run is {run['verdict']}")
     created = list(audit.created(namespace, "experimentruns"))
     must(created == [f"{name}-one"], f"created were {created}")
@@ -61,7 +61,7 @@ def abort(at, audit):
 def tour(at, audit):
     """The day on the shop, judged by what its runs said and by the audit log."""
     name = name_of(PLAN, at)
-    found = status(over(SHOP, name, 420))
+    found = status(over(SHOP, name, 600))
     must((found["outcome"], found["reason"]) == ("Done", "StepsOver"), f"{found['outcome']} by {found['reason']}: {found['summary']}")
     runs = {run["metadata"]["name"].removeprefix(f"{name}-"): run for run in items(SHOP, "experimentruns")}
     verdicts = {step: status(run)["verdict"] for step, run in runs.items()}

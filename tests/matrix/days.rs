@@ -30,10 +30,8 @@ use case::Setup;
 use judge::{Evidence, Oracle};
 
 /// What is done at each write, by how many operators, and how a table calls it.
-const COLUMNS: [(&str, Action, usize); 7] = [
-    ("before", Action::Kill(Moment::Before, Back::AtOnce), 1),
+const COLUMNS: [(&str, Action, usize); 5] = [
     ("commit", Action::Kill(Moment::Committed, Back::AtOnce), 1),
-    ("answer", Action::Kill(Moment::Answered, Back::AtOnce), 1),
     ("before", Action::Kill(Moment::Before, Back::AtOnce), 2),
     ("commit", Action::Kill(Moment::Committed, Back::AtOnce), 2),
     ("answer", Action::Kill(Moment::Answered, Back::AtOnce), 2),
@@ -255,8 +253,7 @@ impl Found {
             let place = (row.work.column, COLUMNS.len());
             table.put(row.work.rule.write.to_string(), place, row.cell());
         }
-        let heads = ["killed, alone", "killed, beside another"];
-        println!("\n{:60}{}{:>8}", "", heads.map(|head| format!("{head:^24}")).concat(), "paused");
+        println!("\n{:60}{:>8}{:^24}{:>8}", "", "alone", "beside another", "paused");
         let heads: Vec<String> = COLUMNS.iter().map(|(head, ..)| format!("{head:>8}")).collect();
         println!(
             "{:60}{}",

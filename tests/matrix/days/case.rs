@@ -97,6 +97,7 @@ impl<'a> Case<'a> {
         let spec = json!({
             "startAt": self.at.to_string(),
             "startingDeadline": deadline,
+            "goNoGo": {"steadyFor": "10s"},
             "steps": [
                 {"name": "one", "experiment": EXPERIMENT},
                 {"name": "two", "experiment": EXPERIMENT, "gap": "0s"},
@@ -151,7 +152,6 @@ impl<'a> Case<'a> {
         patience::until(10, quiet).await;
         let (proxy, namespace) = (&self.proxy, &self.ground.namespace);
         let evidence = Evidence {
-            namespace: namespace.clone(),
             operator: Lab::operator_user(),
             at: self.at,
             came,
