@@ -1,10 +1,12 @@
 //! The operator's configuration: one YAML file; unknown keys are errors.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::api::{Duration, names};
@@ -31,6 +33,11 @@ pub struct Config {
     pub keep_runs: usize,
     /// How many days of a plan that are over are kept; default 24.
     pub keep_days: usize,
+    /// Days on which no game day of any plan fires and no step starts, in the zone of each plan; default none.
+    pub blackouts: Vec<ClosedDays>,
+    /// For a namespace by name the one in which its experiments are to pass before, such as `shop: shop-staging`; the
+    /// gate `PassedBefore` of game days asks there. No spec can name another namespace.
+    pub predecessors: BTreeMap<String, String>,
     /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
     pub reaper_namespace: String,
 }
@@ -117,6 +124,18 @@ pub struct Webhook {
     pub token_file: PathBuf,
 }
 
+/// Days on which nothing starts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedDays {
+    /// The first day, such as `2026-12-20`.
+    pub from: Date,
+    /// The last day.
+    pub to: Date,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
 /// Limits that refuse and never clamp.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -157,6 +176,8 @@ impl Default for Config {
             caps: Caps::default(),
             keep_runs: 20,
             keep_days: 24,
+            blackouts: Vec::new(),
+            predecessors: BTreeMap::new(),
             reaper_namespace: names::REAPER.to_owned(),
         }
     }
@@ -230,6 +251,17 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = serde_yaml::from_str::<Config>("caps: {counts: 3}").unwrap_err().to_string();
         assert!(error.contains("counts"), "{error}");
+    }
+
+    #[test]
+    fn blackouts_are_days_of_the_calendar() {
+        let read = |to: &str| {
+            let text = format!("blackouts: [{{from: 2026-12-20, to: {to}, reason: sales}}]");
+            serde_yaml::from_str::<Config>(&text)
+        };
+        assert_eq!(read("2027-01-03").unwrap().blackouts.len(), 1);
+        let error = read("2027-02-29").unwrap_err().to_string();
+        assert!(error.contains("blackouts[0].to"), "{error}");
     }
 
     #[test]

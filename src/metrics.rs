@@ -1,4 +1,4 @@
-//! What Prometheus is told, computed from the runs as they are watched whenever it asks: nothing is
+//! What Prometheus is told, computed from runs and plans as they are watched whenever it asks: nothing is
 //! counted in memory, so a restart loses nothing.
 
 use std::fmt::Error;
@@ -9,12 +9,13 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::api::{ExperimentRun, run::FactName};
+use crate::api::{ExperimentRun, GameDay, run::FactName};
 
 /// The media type of [`print`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type PerNamespace = Family<[(&'static str, String); 1], Gauge>;
+type PerPlan = Family<[(&'static str, String); 2], Gauge>;
 type Belongs = fn(&ExperimentRun) -> bool;
 
 /// Name, description, and which runs it counts.
@@ -40,11 +41,11 @@ fn seen(run: &ExperimentRun, fact: FactName) -> bool {
     run.status.as_ref().is_some_and(|status| status.fact(fact).is_some())
 }
 
-/// The gauges, by namespace, in the text format of `OpenMetrics`.
+/// The gauges, by namespace and by plan, in the text format of `OpenMetrics`.
 ///
 /// # Errors
 /// When they cannot be written into the text.
-pub fn print(runs: &[&ExperimentRun]) -> Result<String, Error> {
+pub fn print(runs: &[&ExperimentRun], plans: &[&GameDay]) -> Result<String, Error> {
     let mut registry = Registry::default();
     for (name, help, belongs) in GAUGES {
         let family = PerNamespace::default();
@@ -57,6 +58,17 @@ pub fn print(runs: &[&ExperimentRun]) -> Result<String, Error> {
         }
         registry.register(name, help, family);
     }
+    let family = PerPlan::default();
+    for plan in plans {
+        let Some(next) = plan.status.as_ref().and_then(|status| status.next) else { continue };
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let labels =
+            [("namespace", name(&plan.metadata.namespace)), ("gameday", name(&plan.metadata.name))];
+        family.get_or_create(&labels).set(next.timestamp().as_second());
+    }
+    let help =
+        "When a GameDay fires next, in seconds since 1970; one that never fires is not there";
+    registry.register("firedrill_gameday_next_fire_timestamp_seconds", help, family);
     let mut printed = String::new();
     text::encode(&mut printed, &registry)?;
     Ok(printed)
@@ -86,7 +98,7 @@ mod tests {
             run("shop", &["accepted"], None),
             run("bank", &["accepted", "injected", "reverted", "completed"], Some("was forbidden")),
         ];
-        let printed = print(&runs.each_ref()).unwrap();
+        let printed = print(&runs.each_ref(), &[]).unwrap();
         for line in [
             "firedrill_runs_under_way{namespace=\"shop\"} 2",
             "firedrill_faults_in_place{namespace=\"shop\"} 1",
@@ -95,5 +107,23 @@ mod tests {
         ] {
             assert!(printed.contains(line), "{line}\n{printed}");
         }
+    }
+
+    #[test]
+    fn a_plan_tells_when_it_fires_next_and_nothing_where_it_does_not() {
+        let plan = |name: &str, status| -> GameDay {
+            serde_json::from_value(json!({
+                "apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDay",
+                "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"schedule": "0 10 * * *", "steps": []}, "status": status,
+            }))
+            .unwrap()
+        };
+        let plans =
+            [plan("monthly", json!({"next": "2026-12-01T10:00:00Z"})), plan("off", json!({}))];
+        let printed = print(&[], &plans.each_ref()).unwrap();
+        let told = printed.lines().filter(|line| line.starts_with("firedrill_gameday"));
+        let expected = "firedrill_gameday_next_fire_timestamp_seconds{namespace=\"shop\",gameday=\"monthly\"} 1796119200";
+        assert_eq!(told.collect::<Vec<_>>(), [expected]);
     }
 }

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use firedrill::{api::definitions, cli::files::read};
+use firedrill::{
+    api::{GameDaySpec, definitions, go_no_go::GoNoGo},
+    cli::files::read,
+};
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
@@ -28,6 +31,12 @@ spec:
   concurrency: 1
   endBy: 2h
   stopOn: [Aborted, NotRecovered]
+  goNoGo:
+    steadyFor: 10m
+    noFiring: ['{severity=\"critical\"}']
+    errorBudgetAbove: 20
+    approvals: 2
+    passedBefore: {within: 336h}
 ";
 
 /// What is told of the plan where `right` is replaced by `wrong`: one line per problem.
@@ -235,6 +244,30 @@ spec:
 }
 
 #[test]
+fn gates() {
+    check(
+        "startingDeadline: 30m",
+        "startingDeadline: 10m",
+        "spec.startingDeadline: startingDeadline must be longer than goNoGo.steadyFor (10m by default), which the steady state is looked at before the first step",
+    );
+    check(
+        "steadyFor: 10m",
+        "steadyFor: 5s",
+        "spec.goNoGo.steadyFor: steadyFor is between 10s and 1h",
+    );
+    check(
+        "errorBudgetAbove: 20",
+        "errorBudgetAbove: 100",
+        "spec.goNoGo.errorBudgetAbove: 100 is given, allowed are 0 to 99",
+    );
+    check(
+        "severity=\"critical\"",
+        "severity=~\"a(\"",
+        "spec.goNoGo.noFiring[0]: \"a(\" is no regular expression (unclosed group); write = in place of =~ to compare the text itself",
+    );
+}
+
+#[test]
 fn numbers_and_lengths() {
     check(
         "startingDeadline: 30m",
@@ -242,6 +275,14 @@ fn numbers_and_lengths() {
         "spec.startingDeadline: startingDeadline is between 1m and 4h",
     );
     check("endBy: 2h", "endBy: 13h", "spec.endBy: endBy is between 10m and 12h");
+    check("approvals: 2", "approvals: 4", "spec.goNoGo.approvals: 4 is given, allowed are 0 to 3");
+    for within in ["59m", "2161h"] {
+        check(
+            "within: 336h",
+            &format!("within: {within}"),
+            "spec.goNoGo.passedBefore.within: within is between 1h and 2160h, which is 90 days",
+        );
+    }
     check("concurrency: 1", "concurrency: 5", "spec.concurrency: 5 is given, allowed are 1 to 4");
     check(
         "[Aborted, NotRecovered]",
@@ -301,6 +342,61 @@ fn what_a_day_was_created_with_stays_and_its_stop_is_not_taken_back() {
     assert!(judged("GameDayRun", &day(&old), &day(&stopped)).is_empty());
     let back = judged("GameDayRun", &day(&stopped), &day(&old));
     assert_eq!(back, ["stop cannot be taken back; create a new day"]);
+}
+
+#[test]
+fn what_is_left_out_of_go_no_go_has_its_defaults() {
+    let asked = |text: &str| -> Option<GoNoGo> {
+        let spec = json!({"steps": [], "schedule": "0 0 * * *", "goNoGo": serde_yaml::from_str::<Value>(text).unwrap()});
+        serde_json::from_value::<GameDaySpec>(spec).unwrap().go_no_go
+    };
+    assert_eq!(asked("null"), None);
+    assert_eq!(asked("{}"), Some(GoNoGo::default()));
+    let passed_before = asked("{passedBefore: {}}").unwrap().passed_before.unwrap();
+    assert_eq!(passed_before.within.to_string(), "336h");
+}
+
+#[test]
+fn an_approval_is_added_and_never_changed_or_removed() {
+    let approval = |by: &str, hash: &str| json!({"by": by, "planHash": hash.repeat(16)});
+    let day = |approvals: &[Value]| {
+        let spec =
+            json!({"gameDay": "monthly", "dryRun": false, "stop": false, "approvals": approvals});
+        json!({"metadata": {"name": "x"}, "spec": spec})
+    };
+    let (ann, bob) = (approval("ann", "a"), approval("bob", "a"));
+    let none = {
+        let mut none = day(&[]);
+        none["spec"].as_object_mut().unwrap().remove("approvals");
+        none
+    };
+    let fixed =
+        ["approvals are added and never changed or removed; to take one back, stop the day"];
+    for (old, new, holds) in [
+        (none.clone(), day(&[ann.clone()]), true),
+        (day(&[ann.clone()]), day(&[ann.clone(), bob.clone()]), true),
+        (day(&[ann.clone()]), day(&[ann.clone(), approval("ann", "b")]), true),
+        (day(&[ann.clone()]), day(&[ann.clone()]), true),
+        (day(&[ann.clone()]), day(&[]), false),
+        (day(&[ann.clone()]), none, false),
+        (day(&[ann.clone()]), day(&[bob.clone()]), false),
+        (day(&[ann.clone()]), day(&[approval("ann", "b")]), false),
+        (day(&[ann.clone(), bob.clone()]), day(&[ann, approval("bob", "b")]), false),
+    ] {
+        let said = judged("GameDayRun", &old, &new);
+        let expected: &[&str] = if holds { &[] } else { &fixed };
+        assert_eq!(said, expected, "from {old} to {new}");
+    }
+    let whole = |text: &str| {
+        let spec = format!("{{gameDay: monthly, approvals: [{text}]}}");
+        let text = format!(
+            "apiVersion: firedrill.dev/v1alpha1\nkind: GameDayRun\nmetadata: {{name: x}}\nspec: {spec}\n"
+        );
+        let report = read("file.yaml", &text).unwrap_err().json();
+        report.as_array().unwrap().iter().map(|one| one["path"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(whole("{by: ann, planHash: short}"), ["spec.approvals[0].planHash"]);
+    assert_eq!(whole("{by: '', planHash: 0123456789abcdef}"), ["spec.approvals[0].by"]);
 }
 
 #[test]

@@ -42,6 +42,7 @@ use super::{
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.gameDay == oldSelf.gameDay && self.dryRun == oldSelf.dryRun && has(self.at) == has(oldSelf.at) && (!has(self.at) || self.at == oldSelf.at) && has(self.startedBy) == has(oldSelf.startedBy) && (!has(self.startedBy) || self.startedBy == oldSelf.startedBy)").message("gameDay, at, dryRun and startedBy cannot be changed; create a new day"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new day").field_path(".stop"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.approvals) || (has(self.approvals) && oldSelf.approvals.all(a, self.approvals.exists(b, b == a)))").message("approvals are added and never changed or removed; to take one back, stop the day").field_path(".approvals"))]
 #[x_kube(validation = Rule::new("!has(self.stopReason) || self.stop").message("stopReason says why stop is set").field_path(".stopReason"))]
 pub struct GameDayRunSpec {
     /// Name of the GameDay in this namespace.
@@ -63,10 +64,27 @@ pub struct GameDayRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub stop_reason: Option<String>,
+    /// Who has approved what exactly; at most 16, and none is taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["by".into(), "planHash".into()]))]
+    pub approvals: Vec<Approval>,
     /// What people will do better the next time; at most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     pub improvements: Vec<String>,
+}
+
+/// Somebody's word for one version of a plan and its experiments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// Who, by the name that the API server knows.
+    #[schemars(length(min = 1, max = 253))]
+    pub by: String,
+    /// What: the hash that the gate `Approval` names, 16 hexadecimal digits.
+    #[schemars(length(min = 16, max = 16))]
+    pub plan_hash: String,
 }
 
 impl GameDayRunSpec {
@@ -80,6 +98,7 @@ impl GameDayRunSpec {
             started_by: None,
             stop: false,
             stop_reason: None,
+            approvals: Vec::new(),
             improvements: Vec::new(),
         }
     }

@@ -46,6 +46,10 @@ pub enum Gate {
     ErrorBudget,
     /// No other run or day is live in the namespace.
     NoOtherRun,
+    /// Each experiment has passed before in the predecessor of the namespace.
+    PassedBefore,
+    /// Enough people have approved exactly this version of plan and experiments.
+    Approval,
 }
 
 impl std::fmt::Display for Gate {
@@ -85,6 +89,10 @@ pub enum DayReason {
     ErrorBudget,
     /// The gate `NoOtherRun` was closed, or another day began at the same time.
     NoOtherRun,
+    /// The gate `PassedBefore` was closed.
+    PassedBefore,
+    /// The gate `Approval` was closed.
+    Approval,
     /// `spec.stop` was set.
     Stopped,
     /// The day was deleted.
@@ -112,6 +120,8 @@ impl From<Gate> for DayReason {
             Gate::NoRollout => Self::NoRollout,
             Gate::ErrorBudget => Self::ErrorBudget,
             Gate::NoOtherRun => Self::NoOtherRun,
+            Gate::PassedBefore => Self::PassedBefore,
+            Gate::Approval => Self::Approval,
         }
     }
 }

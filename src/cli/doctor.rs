@@ -1,6 +1,7 @@
 //! `firedrill doctor`: everything that a run needs, checked before anything is broken; what only the operator
 //! can see, it is asked.
 
+mod gamedays;
 mod granted;
 mod operator;
 
@@ -66,6 +67,7 @@ pub async fn doctor(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         checks.extend(operator::checks(&cluster, lease).await);
         checks.push(opted_in(&cluster, config.as_ref(), operator_namespace).await);
         checks.push(granted::check(&cluster, operator_namespace).await);
+        checks.extend(gamedays::checks(&cluster, config.as_ref(), operator_namespace).await);
         checks.push(lever(&cluster).await);
     }
     if let Some(config) = &config {

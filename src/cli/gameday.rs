@@ -1,5 +1,6 @@
-//! `firedrill gameday`: the days of a namespace, a day by hand, its end, its report; and when a plan fires.
+//! `firedrill gameday`: the days of a namespace, a day by hand, its approval, its end, its report; and when a plan fires.
 
+mod approve;
 mod calendar;
 mod days;
 pub mod next;
@@ -19,6 +20,8 @@ pub enum Verb {
     Show(days::ShowArgs),
     /// Begin a day of a plan now.
     Start(days::StartArgs),
+    /// Approve what a day would run, exactly as it is.
+    Approve(approve::Args),
     /// End a day: no further step starts, and what runs is reverted.
     Abort(days::AbortArgs),
     /// Print what was learned on a day.
@@ -36,8 +39,9 @@ pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
         Verb::List(args) => days::list(flags, args).await,
         Verb::Show(args) => days::show(flags, args).await,
         Verb::Start(args) => days::start(flags, args).await,
+        Verb::Approve(args) => approve::approve(flags, args).await,
         Verb::Abort(args) => days::abort(flags, args).await,
         Verb::Report(args) => days::report(flags, args).await,
-        Verb::Next(args) => next::run(flags, args),
+        Verb::Next(args) => next::run(flags, args).await,
     }
 }

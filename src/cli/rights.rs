@@ -37,11 +37,20 @@ pub fn refused(status: &Status) -> String {
     }
 }
 
-/// What somebody who asks for a fault may not do by hand; the role edit may do all of it.
+/// The same in the words of the chart's policy for those who approve game days.
+static MAY_NOT_APPROVE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(.*: (\S+) may not approve gamedayruns in namespace (\S+))\.").ok()
+});
+
+/// What somebody may not do, and the role with that right: edit may do all that faults do.
 fn asked(reason: &str) -> Option<String> {
-    let words = MAY_NOT.as_ref()?.captures(reason)?;
+    let said = |pattern: &'static LazyLock<Option<Regex>>| pattern.as_ref()?.captures(reason);
+    let (role, words) = match said(&MAY_NOT) {
+        Some(words) => ("edit", words),
+        None => ("firedrill-approve", said(&MAY_NOT_APPROVE)?),
+    };
     let word = |index| words.get(index).map_or("", |found| found.as_str());
-    Some(format!("{}; {}", word(1), grant("edit", word(2), Some(word(3)))))
+    Some(format!("{}; {}", word(1), grant(role, word(2), Some(word(3)))))
 }
 
 /// The role with the right, and the command by which an administrator gives it.
@@ -75,7 +84,10 @@ fn grant(role: &str, user: &str, namespace: Option<&str>) -> String {
 pub fn role(verb: &str, resource: &str, group: &str) -> Option<&'static str> {
     let reads = ["get", "list", "watch"].contains(&verb);
     match (group, resource) {
-        (names::GROUP, "experimentruns") if verb == "create" => Some("firedrill-run"),
+        (names::GROUP, "experimentruns" | "gamedayruns") if verb == "create" => {
+            Some("firedrill-run")
+        }
+        (names::GROUP, "gamedayruns") if verb == "approve" => Some("firedrill-approve"),
         (names::GROUP, "safetylevers") => Some("firedrill-lever"),
         (names::GROUP, _) if reads => Some("view"),
         (names::GROUP, _) => Some("edit"),
@@ -135,6 +147,10 @@ mod tests {
             "spec.template.fault.podKill: alice may not create pods/eviction in namespace shop, so firedrill may not for you; the role edit has that right: kubectl -n shop create rolebinding edit-alice --clusterrole=edit --user=alice",
         );
         check(
+            "gamedayruns.firedrill.dev \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: spec.approvals: ann may not approve gamedayruns in namespace shop. Ask for that right (the role firedrill-approve has it)",
+            "spec.approvals: ann may not approve gamedayruns in namespace shop; the role firedrill-approve has that right: kubectl -n shop create rolebinding firedrill-approve-ann --clusterrole=firedrill-approve --user=ann",
+        );
+        check(
             "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: only pods of a fault may be deleted",
             "only pods of a fault may be deleted",
         );
@@ -155,6 +171,8 @@ mod tests {
     fn the_chart_gives_the_named_roles_these_rights() {
         let table = [
             ("create", "experimentruns", "firedrill-run", "firedrill-run"),
+            ("create", "gamedayruns", "firedrill-run", "firedrill-run"),
+            ("approve", "gamedayruns", "firedrill-approve", "firedrill-approve"),
             ("patch", "safetylevers", "firedrill-lever", "firedrill-lever"),
             ("list", "experimentruns", "view", "firedrill-view"),
             ("watch", "debriefs", "view", "firedrill-view"),

@@ -98,9 +98,15 @@ impl Plan {
         ExperimentRef {
             generation,
             spec_hash: hash::short(&self.spec),
-            fault_hash: hash::short(&(&self.spec.target, &self.spec.fault)),
+            fault_hash: fault_hash(&self.spec),
         }
     }
+}
+
+/// The hash of what an experiment breaks, whatever else it asks for.
+#[must_use]
+pub fn fault_hash(spec: &ExperimentSpec) -> String {
+    hash::short(&(&spec.target, &spec.fault))
 }
 
 /// From when on a run that is not back is watched, after the injection, and for how many times the objective.

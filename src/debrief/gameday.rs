@@ -34,6 +34,9 @@ pub fn report(day: &GameDayRun) -> String {
     if !status.gates.is_empty() {
         parts.push(format!("## Gates\n\n{}", gates(status)));
     }
+    if !day.spec.approvals.is_empty() {
+        parts.push(format!("## Approvals\n\n{}", approvals(day, status)));
+    }
     if !day.spec.improvements.is_empty() {
         let items = day.spec.improvements.iter().map(|item| format!("- {}\n", text(item)));
         parts.push(format!("## What we will do better\n\n{}", items.collect::<String>()));
@@ -118,6 +121,23 @@ fn gates(status: &GameDayRunStatus) -> String {
     table.print()
 }
 
+/// Who approved which version, and whether that is the one that ran.
+fn approvals(day: &GameDayRun, status: &GameDayRunStatus) -> String {
+    let ran = status.plan.as_ref().map(|plan| plan.hash.as_str());
+    let mut table = Table::new(["By", "Plan", ""]);
+    for approval in &day.spec.approvals {
+        let is_own = day.spec.started_by.as_ref() == Some(&approval.by);
+        let note = match ran {
+            _ if is_own => "does not count: started the day",
+            Some(hash) if hash == approval.plan_hash => "the version that ran",
+            Some(_) => "does not count: another version ran",
+            None => "",
+        };
+        table.row([text(&approval.by), code(&approval.plan_hash), note.to_owned()]);
+    }
+    table.print()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -129,7 +149,8 @@ mod tests {
         let day: GameDayRun = serde_json::from_value(json!({
             "apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDayRun",
             "metadata": {"name": "monthly-20261201t1000", "namespace": "shop"},
-            "spec": {"gameDay": "monthly", "at": "2026-12-01T10:00:00Z", "improvements": ["<b>page</b> @channel"]},
+            "spec": {"gameDay": "monthly", "at": "2026-12-01T10:00:00Z", "improvements": ["<b>page</b> @channel"],
+                "approvals": [{"by": "<i>bob</i>", "planHash": "0123456789abcdef"}]},
             "status": {
                 "outcome": "Done", "reason": "StepsOver", "summary": "1 of 1 step ran: 1 Passed",
                 "facts": [
@@ -157,6 +178,7 @@ mod tests {
             "Yes, after 31s by itself",
             "**kill**: Passed: noticed after 20.4s",
             "| Lever | ",
+            "| \\<i\\>bob\\</i\\> | `0123456789abcdef` |",
             "## What we will do better",
         ] {
             assert!(told.contains(line), "{line:?} is not in\n{told}");

@@ -157,6 +157,9 @@ struct Group {
 struct Evaluated {
     name: Option<String>,
     labels: Option<Labels>,
+    /// Its `for`, in seconds.
+    duration: Option<f64>,
+    health: Option<String>,
 }
 
 /// Reads the alerting rules.
@@ -167,7 +170,10 @@ fn read_rules(answer: &str) -> Result<Vec<Rule>, String> {
         let interval = from_seconds(interval.unwrap_or_default());
         let read = move |rule: Evaluated| {
             let labels = rule.labels.unwrap_or_default();
-            Some(Rule { alert: rule.name?, labels, interval })
+            let hold = from_seconds(rule.duration.unwrap_or_default());
+            // One that was not evaluated yet has the health `unknown`.
+            let is_broken = rule.health.as_deref() == Some("err");
+            Some(Rule { alert: rule.name?, labels, interval, hold, is_broken })
         };
         rules.into_iter().flatten().filter_map(read)
     };
@@ -279,7 +285,8 @@ mod tests {
     /// The alerts of an answer to somebody who asks for shop; the rule is evaluated every five seconds.
     fn alerts(answer: &Value) -> Result<Vec<Box<dyn Alert>>, ReadError> {
         let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
-        let rules = [Rule { alert, labels: Labels::new(), interval }];
+        let hold = Duration::ZERO;
+        let rules = [Rule { alert, labels: Labels::new(), interval, hold, is_broken: false }];
         read(&answer.to_string(), &inquiry(115.0), &rules)
     }
 
@@ -360,10 +367,28 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_a_scalar_or_the_one_sample_of_a_vector() {
+        let read = |data: Value| {
+            let answer = json!({"status": "success", "data": data});
+            read_value(&serde_json::value::to_raw_value(&answer).unwrap())
+        };
+        let sample = |value: &str| json!({"metric": {}, "value": [1.5, value]});
+        assert_eq!(read(json!({"resultType": "scalar", "result": [1.5, "20.25"]})), Ok(20.25));
+        let vector = |samples: Value| read(json!({"resultType": "vector", "result": samples}));
+        assert_eq!(vector(json!([sample("-3")])), Ok(-3.0));
+        let none = Err("the query has 0 values and must have one".to_owned());
+        assert_eq!(vector(json!([])), none);
+        let two = Err("the query has 2 values and must have one".to_owned());
+        assert_eq!(vector(json!([sample("1"), sample("2")])), two);
+        assert_eq!(vector(json!([sample("NaN")])), Err("the value is NaN".to_owned()));
+        assert!(read(json!({"resultType": "matrix", "result": []})).is_err());
+    }
+
+    #[test]
     fn a_rule_has_its_name_and_its_own_labels() {
         let answer = json!({"status": "success", "data": {"groups": [
             {"name": "shop", "interval": 5, "rules": [
-                {"type": "alerting", "name": "Slow", "labels": {"severity": "page"}, "duration": 0}]},
+                {"type": "alerting", "name": "Slow", "labels": {"severity": "page"}, "duration": 90, "health": "err"}]},
             {"name": "more", "interval": 5, "rules": [{"type": "alerting", "name": "Bare"}]}]}});
         let rules = read_rules(&answer.to_string()).unwrap();
         assert_eq!(
@@ -372,6 +397,8 @@ mod tests {
         );
         assert_eq!(rules[0].labels["severity"], "page");
         assert_eq!(rules[0].interval, Duration::seconds(5));
+        assert_eq!((rules[0].hold, rules[0].is_broken), (Duration::seconds(90), true));
+        assert_eq!((rules[1].hold, rules[1].is_broken), (Duration::ZERO, false));
         assert!(read_rules(r#"{"status": "error"}"#).is_err());
         let bare = r#"{"data": {"groups": [{"rules": null}, {"rules": [{"name": "A", "labels": null}]}]}}"#;
         assert_eq!(read_rules(bare).unwrap().len(), 1);

@@ -3,6 +3,7 @@
 
 mod create;
 pub mod days;
+mod earlier;
 pub mod plans;
 mod reads;
 

@@ -1,5 +1,7 @@
 //! Game days on a real cluster: fired by their time, gated, run in order, ended, reported. Beside one operator.
 
+mod gates;
+
 use std::process::Command;
 
 use firedrill::{
@@ -44,6 +46,7 @@ async fn plan(ground: &Ground, change: Value) -> GameDay {
             {"name": "one", "experiment": "kill"},
             {"name": "two", "experiment": "kill", "gap": "0s"},
         ],
+        "goNoGo": {"steadyFor": "10s", "noFiring": [], "alertsExist": false},
     });
     merge(&mut spec, change);
     let plan = GameDay::new("p", serde_json::from_value(spec).unwrap());

@@ -2,6 +2,7 @@
 //! its own, one after the other, without the one that the other tests share.
 
 mod absence;
+mod predecessor;
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,6 +1,7 @@
 //! Who may do what: firedrill's own tokens can do nothing but remove faults, people reach nothing
 //! beyond their own rights, and each refusal says why. The policies and rights are the chart's.
 
+mod approvals;
 mod armed;
 mod deletions;
 mod grants;

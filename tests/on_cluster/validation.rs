@@ -137,7 +137,7 @@ fn compare(tally: &mut Tally, file: &File, theirs: &Answer) {
 
 /// Whether a field of a plan is judged beyond the schema too.
 fn is_of_the_plan(path: &str) -> bool {
-    ["schedule", "startAt", "timeZone", "blackouts", "steps"]
+    ["schedule", "startAt", "timeZone", "blackouts", "steps", "goNoGo.noFiring"]
         .iter()
         .any(|field| path.starts_with(&format!("spec.{field}")))
 }

@@ -172,11 +172,7 @@ pub async fn show(flags: &Flags, args: &ShowArgs) -> Result<Exit, Failure> {
 pub async fn start(flags: &Flags, args: &StartArgs) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
     cluster.check().await?;
-    let plans: Api<GameDay> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let plan = call("read the GameDay", plans.get_opt(&args.plan)).await?.ok_or_else(|| {
-        let place = &cluster.namespace;
-        Failure::invalid(format!("there is no GameDay {} in namespace {place}", args.plan))
-    })?;
+    let plan = plan(&cluster, &args.plan).await?;
     let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
     let steps: Vec<&str> = plan.spec.steps.iter().map(|step| &*step.experiment).collect();
     if !args.dry_run {
@@ -273,7 +269,16 @@ pub async fn report(flags: &Flags, args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Met)
 }
 
-async fn read(cluster: &Cluster, name: &str) -> Result<GameDayRun, Failure> {
+/// The plan of that name.
+pub(super) async fn plan(cluster: &Cluster, name: &str) -> Result<GameDay, Failure> {
+    let plans: Api<GameDay> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    call("read the GameDay", plans.get_opt(name)).await?.ok_or_else(|| {
+        let place = &cluster.namespace;
+        Failure::invalid(format!("there is no GameDay {name} in namespace {place}"))
+    })
+}
+
+pub(super) async fn read(cluster: &Cluster, name: &str) -> Result<GameDayRun, Failure> {
     let days: Api<GameDayRun> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     call("read the game day", days.get_opt(name)).await?.ok_or_else(|| {
         let place = &cluster.namespace;

@@ -1,11 +1,11 @@
-//! `firedrill gameday next`: when a plan in a file fires, what is skipped and why, without a cluster.
+//! `firedrill gameday next`: when a plan fires, of a file without any cluster or of a namespace; what is skipped and why.
 
 use std::path::PathBuf;
 
 use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::calendar;
+use super::{calendar, days};
 use crate::{
     api::GameDay,
     cli::{
@@ -21,15 +21,26 @@ use crate::{
 /// Arguments of `firedrill gameday next`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A file with a GameDay; `-` for standard input.
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    which: Which,
     /// How many times; 1 to 100.
     #[arg(short, long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=100))]
     count: u8,
     /// How to print them.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+}
+
+/// Which plan: exactly one of a file or a name.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// A file with a GameDay; `-` for standard input.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The name of a GameDay in the namespace.
+    #[arg(value_name = "PLAN")]
+    name: Option<String>,
 }
 
 /// How the times of a plan are printed.
@@ -47,14 +58,25 @@ enum Output {
 /// Shows the times of a plan.
 ///
 /// # Errors
-/// When the file cannot be read or holds no valid plan.
-pub fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
-    let mut plan = from_file(&args.file, flags.namespace.as_deref())?;
-    plan.metadata.namespace = plan.metadata.namespace.or_else(|| flags.namespace.clone());
+/// When the file or the plan cannot be read, or the plan is not valid.
+pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
+    let plan = match (&args.which.file, &args.which.name) {
+        (Some(file), _) => {
+            let mut plan = from_file(file, flags.namespace.as_deref())?;
+            plan.metadata.namespace = plan.metadata.namespace.or_else(|| flags.namespace.clone());
+            plan
+        }
+        (None, name) => {
+            days::plan(&flags.connect().await?, name.as_deref().unwrap_or_default()).await?
+        }
+    };
     let schedule = Schedule::parse(&plan.spec).map_err(|problems| {
         let told = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
         Failure::invalid(told.collect::<Vec<_>>().join("\n"))
     })?;
+    if plan.spec.suspend {
+        eprintln!("The plan is suspended, so none of this fires until spec.suspend is false.");
+    }
     let now = Wall::machine().now();
     let fires: Vec<Fire> = schedule.fires(now).take(usize::from(args.count)).collect();
     let here = TimeZone::try_system().unwrap_or(TimeZone::UTC);

@@ -3,7 +3,7 @@
 use crate::{
     api::{
         GameDayRun, GameDayRunStatus,
-        game_day_run::{GateResult, StepResult},
+        game_day_run::{Approval, GateResult, StepResult},
     },
     cli::view::clean,
 };
@@ -12,6 +12,7 @@ use crate::{
 #[derive(Default)]
 pub struct Told {
     gates: Vec<GateResult>,
+    approvals: usize,
     facts: usize,
     steps: Vec<StepResult>,
     is_over: bool,
@@ -27,6 +28,11 @@ impl Told {
             lines.extend(status.gates.iter().map(gate));
             self.gates.clone_from(&status.gates);
         }
+        let given = &day.spec.approvals;
+        for Approval { by, plan_hash } in given.iter().skip(self.approvals) {
+            lines.push(format!("approved by {}, plan {}", clean(by), clean(plan_hash)));
+        }
+        self.approvals = self.approvals.max(given.len());
         for fact in status.facts.iter().skip(self.facts) {
             let at = fact.at.time_of_day();
             let name = serde_json::to_value(fact.name).unwrap_or_default();

@@ -22,6 +22,10 @@ pub struct Rule {
     pub labels: Labels,
     /// How often it is evaluated.
     pub interval: Duration,
+    /// How long its condition must be true before it fires.
+    pub hold: Duration,
+    /// Whether it could not be evaluated last. What the source says of that may speak of other namespaces.
+    pub is_broken: bool,
 }
 
 /// What can fire alerts.
@@ -60,6 +64,19 @@ impl Rule {
         })
     }
 
+    /// Why it fires nothing, or nothing within that time, as the end of a sentence.
+    fn too_late_or_broken(&self, within: Option<Duration>) -> Option<String> {
+        let name = &self.alert;
+        if self.is_broken {
+            return Some(format!(": {name} cannot be evaluated; the source of the rule shows why"));
+        }
+        let within = within.filter(|within| self.hold >= *within)?;
+        Some(format!(
+            " in time: {name} waits {} before it fires (`for`), and detection.within is {within}",
+            self.hold
+        ))
+    }
+
     fn is_named(&self, matchers: &Matchers) -> bool {
         matchers.conflict(|label| (label == NAME).then_some(self.alert.as_str())).is_none()
     }
@@ -69,9 +86,11 @@ impl Rule {
 #[must_use]
 pub fn unmatched(alert_filter: &AlertFilter<'_>, Rules { of, rules }: &Rules) -> Vec<Warning> {
     let lists = alert_filter.plan.watched();
+    let within = alert_filter.plan.spec.detection.within;
     lists
         .filter_map(|(about, text, matchers)| {
-            let why = why_never(matchers, alert_filter, rules)?;
+            let within = about.starts_with("spec.detection").then_some(within);
+            let why = why_never(matchers, within, alert_filter, rules)?;
             let message = format!("no alerting rule of {of} can fire {text}{why}");
             Some(Warning { about, message: crop(message, 1024) })
         })
@@ -82,6 +101,7 @@ pub fn unmatched(alert_filter: &AlertFilter<'_>, Rules { of, rules }: &Rules) ->
 /// namespaces count for nothing, their rules are not there at all.
 fn why_never(
     matchers: &Matchers,
+    within: Option<Duration>,
     alert_filter: &AlertFilter<'_>,
     rules: &[Rule],
 ) -> Option<String> {
@@ -91,8 +111,10 @@ fn why_never(
     }
     let is_known = |rule: &&Rule| rule.belongs(alert_filter) != Belongs::Elsewhere;
     let rules: Vec<&Rule> = rules.iter().filter(is_known).collect();
-    if rules.iter().any(|rule| rule.refusal(matchers, alert_filter).is_none()) {
-        return None;
+    let meant = rules.iter().filter(|rule| rule.refusal(matchers, alert_filter).is_none());
+    let meant: Vec<Option<String>> = meant.map(|rule| rule.too_late_or_broken(within)).collect();
+    if let Some(first) = meant.first() {
+        return first.clone().filter(|_| meant.iter().all(Option::is_some));
     }
     let Some(wanted) = matchers.wanted(NAME) else {
         return Some(": every one of them has other labels".to_owned());
@@ -127,6 +149,8 @@ mod tests {
             alert: alert.to_owned(),
             labels: labels.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
             interval: Duration::seconds(5),
+            hold: Duration::minutes(1),
+            is_broken: false,
         };
         vec![
             rule("CheckoutDown", &[("severity", "page"), ("namespace", "shop")]),
@@ -181,6 +205,25 @@ mod tests {
         ] {
             assert_eq!(said(matchers, &rules()).as_deref(), expected, "{matchers}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_is_broken_or_waits_too_long_fires_nothing_in_time() {
+        let asked = r#"{alertname="CheckoutDown"}"#;
+        let said = |hold: u64, is_broken: bool, also: Option<Rule>| {
+            let mut rules = rules();
+            rules[0].hold = Duration::seconds(hold);
+            rules[0].is_broken = is_broken;
+            rules.extend(also);
+            self::said(asked, &rules)
+        };
+        assert_eq!(said(299, false, None), None);
+        let late =
+            " in time: CheckoutDown waits 5m before it fires (`for`), and detection.within is 5m";
+        assert_eq!(said(300, false, None).as_deref(), Some(late));
+        let broken = ": CheckoutDown cannot be evaluated; the source of the rule shows why";
+        assert_eq!(said(0, true, None).as_deref(), Some(broken));
+        assert_eq!(said(300, false, Some(rules().remove(0))), None, "another rule fires in time");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! A step's run is written down in the day's status before it is created, under a name that follows from the day and
 //! the step, so that however often its creation is tried there is one. Nothing is created before the fact `go`.
 
+mod approval;
 mod before;
+mod earlier;
 mod ending;
 mod firing;
 pub mod gates;
@@ -12,6 +14,7 @@ mod rehearsal;
 mod running;
 mod seen;
 
+pub use earlier::{Earlier, Predecessor};
 pub use observed::{
     Decision, Effect, Firing, Found, GateReads, Need, Observed, OtherDay, Others, Rollout, Stage,
     StartReads, StepReads,

@@ -10,6 +10,7 @@ use crate::{
         game_day::{Missed, SeenSince},
         game_day_run,
     },
+    config::ClosedDays,
     core::gameday::{
         plan,
         schedule::{Due, Schedule},
@@ -30,6 +31,8 @@ pub struct Observed<'a> {
     pub plan: &'a GameDay,
     /// Its days as last heard, and the one that this process has just created or found.
     pub days: &'a [GameDayRun],
+    /// The days on which the configuration lets nothing start.
+    pub blackouts: &'a [ClosedDays],
     /// Why the API server did not create the day that this process asked for last.
     pub refused: Option<&'a str>,
 }
@@ -62,6 +65,7 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     };
     let problems = plan::broken_rules(&plan.spec);
     let schedule = Schedule::parse(&plan.spec).ok().filter(|_| problems.is_empty());
+    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
     let due = schedule.as_ref().map(|schedule| take_up(observed, &mut status, schedule));
     let next = schedule.as_ref().filter(|_| !plan.spec.suspend);
     status.next = next.and_then(|schedule| schedule.opens(now));
@@ -177,7 +181,7 @@ mod tests {
         let mut created = Vec::new();
         for _ in 0..10 {
             let now = moment(now);
-            let observed = Observed { now, plan, days, refused: None };
+            let observed = Observed { now, plan, days, blackouts: &[], refused: None };
             match decide(&observed) {
                 Decision::Record(status) => plan.status = Some(*status),
                 Decision::Create { name, spec } => {
@@ -317,7 +321,7 @@ mod tests {
         let ready = |spec: &Value, refused: Option<&str>| {
             let plan = plan(spec);
             let now = moment("2026-12-01T10:00:00Z");
-            let observed = Observed { now, plan: &plan, days: &[], refused };
+            let observed = Observed { now, plan: &plan, days: &[], blackouts: &[], refused };
             let Decision::Record(status) = decide(&observed) else { panic!("it is written") };
             let ready = conditions::get(&status.conditions, "Ready").unwrap();
             format!("{} {}: {}", ready.status, ready.reason, ready.message)

@@ -9,6 +9,7 @@ use jiff::{
 
 use crate::{
     api::game_day::{Blackout, Weekday, Window},
+    config::ClosedDays,
     core::plan::Problem,
 };
 
@@ -63,6 +64,21 @@ impl OpenHours {
         } else {
             Err(problems)
         }
+    }
+
+    /// The same, closed on these days too.
+    #[must_use]
+    pub fn and_closed(mut self, days: &[ClosedDays]) -> Self {
+        self.blackouts.extend(days.iter().map(|days| Closure {
+            from: days.from,
+            to: days.to,
+            blackout: Blackout {
+                from: days.from.to_string(),
+                to: days.to.to_string(),
+                reason: days.reason.clone(),
+            },
+        }));
+        self
     }
 
     /// Why nothing may start then; absent where it may.
@@ -176,6 +192,27 @@ mod tests {
             "2026-07-04T12:00",
             Some("in the blackout from 2026-07-04 to 2026-07-04 (sales)"),
         );
+    }
+
+    #[test]
+    fn the_days_of_the_configuration_are_closed_beside_the_plans_own() {
+        let days = |day: &str| ClosedDays {
+            from: day.parse().unwrap(),
+            to: day.parse().unwrap(),
+            reason: "audit".to_owned(),
+        };
+        let open = open(None, &[("2026-12-20", "2026-12-20")]).and_closed(&[days("2026-12-24")]);
+        check(
+            &open,
+            "2026-12-20T12:00",
+            Some("in the blackout from 2026-12-20 to 2026-12-20 (sales)"),
+        );
+        check(
+            &open,
+            "2026-12-24T12:00",
+            Some("in the blackout from 2026-12-24 to 2026-12-24 (audit)"),
+        );
+        check(&open, "2026-12-25T12:00", None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
         Duration, GameDaySpec, Moment,
         game_day::{Missed, MissedReason},
     },
+    config::ClosedDays,
     core::plan::Problem,
 };
 
@@ -99,6 +100,12 @@ impl Schedule {
             }
             _ => Err(problems),
         }
+    }
+
+    /// The same, with nothing on these days either.
+    #[must_use]
+    pub fn and_closed(self, days: &[ClosedDays]) -> Self {
+        Self { open: self.open.and_closed(days), ..self }
     }
 
     /// What is to be done at `now` about a plan that counts `since` then and has fired for `last_fire`.

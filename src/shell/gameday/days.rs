@@ -129,6 +129,7 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         now: context.wall.now(),
         day,
         plan: plan.as_deref().and_then(|plan| plan.0.as_ref().ok()),
+        blackouts: &context.config.blackouts,
         lever: &lever,
         gates: memory.gates.as_ref(),
         steps: memory.steps.as_ref(),

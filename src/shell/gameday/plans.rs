@@ -45,7 +45,13 @@ async fn reconcile(plan: Arc<Guarded<GameDay>>, context: Arc<Context>) -> Result
     let mut days = context.days_of(plan);
     for _ in 0..STEPS_MAX {
         let now = context.wall.now();
-        let observed = Observed { now, plan: &latest, days: &days, refused: refused.as_deref() };
+        let observed = Observed {
+            now,
+            plan: &latest,
+            days: &days,
+            blackouts: &context.config.blackouts,
+            refused: refused.as_deref(),
+        };
         match firing::decide(&observed) {
             Decision::Record(status) => {
                 let what = "write the plan's status";

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use kube::{Api, ResourceExt, api::ListParams};
 use serde::de::DeserializeOwned;
 
-use super::create;
+use super::{create, earlier};
 use crate::{
     api::{
         Duration, Experiment, ExperimentRun, GameDay, GameDayRun,
@@ -76,7 +76,9 @@ pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
         let (name, spec) = run_of(&day.name_any(), step, hash, Duration::minutes(10));
         (step.name.clone(), create::rehearse(context, day, &name, spec).await)
     }));
-    let starter = starter.await.into_iter().collect();
+    let earlier = earlier::predecessor(context, &namespace, &plan, &experiments);
+    let (starter, predecessor) = futures::join!(starter, earlier);
+    let starter = starter.into_iter().collect();
     let rehearsals = rehearsals.into_iter().collect();
     GateReads {
         read_at,
@@ -90,6 +92,7 @@ pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
         rollouts,
         error_budget,
         others,
+        predecessor,
     }
 }
 

@@ -18,8 +18,9 @@ pub fn routes(context: Arc<Context>) -> Router {
 }
 
 async fn serve(State(context): State<Arc<Context>>) -> impl IntoResponse {
-    let heard = context.runs.heard();
-    match metrics::print(&heard.iter().collect::<Vec<_>>()) {
+    let (runs, plans) = (context.runs.heard(), context.plans.heard());
+    let (runs, plans): (Vec<_>, Vec<_>) = (runs.iter().collect(), plans.iter().collect());
+    match metrics::print(&runs, &plans) {
         Ok(printed) => ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], printed).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

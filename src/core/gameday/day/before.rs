@@ -78,7 +78,7 @@ fn is_to_be_taken_up(observed: &Observed<'_>, begins: Moment) -> bool {
     })
 }
 
-/// Writes down which gate is waited for, when that changes.
+/// Writes down which gate is waited for, when that changes; of approvals also how many there are, and for what.
 fn wait(
     observed: &Observed<'_>,
     status: &GameDayRunStatus,
@@ -86,7 +86,10 @@ fn wait(
     deadline: Moment,
 ) -> Decision {
     let open = |results: &[GateResult]| {
-        results.iter().map(|result| (result.name, result.passed)).collect::<Vec<(Gate, bool)>>()
+        let said =
+            |result: &GateResult| (result.name == Gate::Approval).then(|| result.detail.clone());
+        let told = results.iter().map(|result| (result.name, result.passed, said(result)));
+        told.collect::<Vec<(Gate, bool, Option<String>)>>()
     };
     if open(&status.gates) == open(results) {
         return Decision::WaitUntil((observed.now + AGAIN).min(deadline));

@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// Whether an alerting rule can fire each alert that the experiment expects.
-pub(super) fn alerts_exist(step: &Step, reads: &GateReads) -> Judged {
+pub(super) fn alerts_exist(asked: &GoNoGo, step: &Step, reads: &GateReads) -> Judged {
+    if !asked.alerts_exist {
+        return Ok("not asked for".to_owned());
+    }
     match reads.expected.get(&*step.experiment).map(Vec::as_slice) {
         None => Err(Closed::Now("there is no valid Experiment that expects any".to_owned())),
         Some([]) => Ok("the alert sources know a rule for each alert that is expected".to_owned()),

@@ -2,15 +2,17 @@
 //! closes its gate.
 
 use super::{
-    firing,
+    approval, earlier, firing,
     observed::{Found, GateReads, Observed, Rollout, run_name},
     rehearsal,
 };
 use crate::{
     api::{
-        Duration, ExperimentRun, ExperimentRunSpec, GameDay, GameDayRunStatus, Moment,
+        Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRunStatus,
+        Moment,
         game_day::{GoNoGo, Step},
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
+        go_no_go::PassedBefore,
     },
     core::{
         gameday::{plan, schedule::Schedule},
@@ -89,26 +91,25 @@ fn every_gate(
         whole(Gate::OnTime, on_time(observed, status, reads).map_err(Closed::Now)),
         whole(Gate::Lever, lever(reads).map_err(Closed::Now)),
     ];
-    let steps = match &reads.plan {
-        Found::There(plan) => plan.spec.steps.as_slice(),
-        Found::Missing | Found::Unreadable(_) => &[],
+    let (steps, asked) = match &reads.plan {
+        Found::There(plan) => (plan.spec.steps.as_slice(), plan.spec.gates()),
+        Found::Missing | Found::Unreadable(_) => (&[][..], GoNoGo::default()),
     };
     for step in steps {
         let mut of_step = |name, of| judged.push((name, step.name.clone(), of));
         of_step(Gate::Experiments, experiment(step, reads).map_err(Closed::Now));
         of_step(Gate::Starter, starter(step, reads).map_err(Closed::Now));
-        of_step(Gate::AlertsExist, firing::alerts_exist(step, reads));
+        of_step(Gate::AlertsExist, firing::alerts_exist(&asked, step, reads));
         of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
     judged.push(whole(Gate::Clock, clock(observed, reads).map_err(Closed::Now)));
-    let asked = match &reads.plan {
-        Found::There(plan) => plan.spec.gates(),
-        Found::Missing | Found::Unreadable(_) => GoNoGo::default(),
-    };
     judged.push(whole(Gate::ErrorBudget, firing::error_budget(&asked, reads)));
     judged.push(whole(Gate::NoFiring, firing::quiet(&asked.no_firing, &reads.firing, &[])));
     judged.push(whole(Gate::NoRollout, no_rollout(&reads.rollouts, &[])));
     judged.push(whole(Gate::NoOtherRun, no_other_run(reads)));
+    judged.extend(passed_before(observed, reads, (steps, &asked)));
+    let approved = approval::judge(observed.day, asked.approvals, planned(reads).as_ref());
+    judged.push(whole(Gate::Approval, approved.map_err(Closed::Waits)));
     judged
 }
 
@@ -175,6 +176,7 @@ fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, S
 fn is_its_time(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Result<(), String> {
     let name = &observed.day.spec.game_day;
     let schedule = Schedule::parse(&plan.spec).ok();
+    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
     let fire = schedule.and_then(|schedule| schedule.fires(at.minus(Duration::micros(1))).next());
     match fire.filter(|fire| fire.at == at) {
         None => return Err(format!("{at} is no time of GameDay {name} (any more)")),
@@ -280,14 +282,42 @@ fn no_other_run(reads: &GateReads) -> Judged {
     }
 }
 
+/// One for each step, or one for all of them where that is not asked for.
+fn passed_before(
+    observed: &Observed<'_>,
+    reads: &GateReads,
+    (steps, asked): (&[Step], &GoNoGo),
+) -> Vec<(Gate, String, Judged)> {
+    let Some(PassedBefore { within }) = &asked.passed_before else {
+        return vec![(Gate::PassedBefore, String::new(), Ok("not asked for".to_owned()))];
+    };
+    let here = observed.day.metadata.namespace.as_deref().unwrap_or_default();
+    let one = |step: &Step| {
+        let times = (*within, observed.now);
+        let judged = earlier::judge(&step.experiment, times, here, reads.predecessor.as_ref());
+        (Gate::PassedBefore, step.name.clone(), judged.map_err(Closed::Now))
+    };
+    steps.iter().map(one).collect()
+}
+
 /// What runs, where the plan and every experiment of it are there.
 fn planned(reads: &GateReads) -> Option<DayPlan> {
     let Found::There(plan) = &reads.plan else { return None };
+    day_plan(plan, |name| match reads.experiments.get(name) {
+        Some(Found::There(spec)) => Some(spec),
+        _ => None,
+    })
+}
+
+/// What a day of that plan runs, with the hash by which people approve it, where every experiment is there.
+#[must_use]
+pub fn day_plan<'a>(
+    plan: &GameDay,
+    experiment: impl Fn(&str) -> Option<&'a ExperimentSpec>,
+) -> Option<DayPlan> {
     let mut experiments: Vec<PlannedExperiment> = Vec::new();
     for step in &plan.spec.steps {
-        let Some(Found::There(spec)) = reads.experiments.get(&*step.experiment) else {
-            return None;
-        };
+        let spec = experiment(&step.experiment)?;
         if experiments.iter().all(|known| known.name != step.experiment) {
             experiments.push(PlannedExperiment {
                 name: step.experiment.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::earlier::Predecessor;
 use crate::{
     api::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
@@ -9,6 +10,7 @@ use crate::{
         game_day_run::{DayFactName, DayReason},
         run::Warning,
     },
+    config::ClosedDays,
     core::{
         alerts::matcher::Labels,
         cluster::{FRESH, Lever},
@@ -24,6 +26,8 @@ pub struct Observed<'a> {
     pub day: &'a GameDayRun,
     /// Its plan as last heard.
     pub plan: Option<&'a GameDay>,
+    /// The days on which the configuration lets nothing start.
+    pub blackouts: &'a [ClosedDays],
     /// The lever as last heard by watch.
     pub lever: &'a Lever,
     /// What the gates look at, once that was asked for.
@@ -75,6 +79,8 @@ pub struct GateReads {
     pub error_budget: Option<Result<f64, String>>,
     /// What else is live in the namespace, or why nobody knows.
     pub others: Result<Others, String>,
+    /// What the namespace before this one shows; absent where none is configured, or the plan does not ask for it.
+    pub predecessor: Option<Predecessor>,
 }
 
 /// The alerts that fire in a namespace, or in none.

@@ -282,7 +282,9 @@ fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, inde
             observed.now + needs
         ));
     }
-    let closed = Schedule::parse(&plan.spec).ok().and_then(|plan| plan.closed(observed.now));
+    let schedule = Schedule::parse(&plan.spec).ok();
+    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
+    let closed = schedule.and_then(|schedule| schedule.closed(observed.now));
     if let Some(closed) = closed {
         return Turn::Never(format!("{} is {closed}", observed.now));
     }

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+mod approval;
+mod earlier;
 mod gates;
 
 use super::{gates::run_of, *};
@@ -9,6 +11,7 @@ use crate::{
         game_day_run::{DayFactName, DayReason, Gate, Outcome, StepResult},
         names,
     },
+    config::ClosedDays,
     core::{
         cluster::Lever, guards::abort::tests::plan as experiment, hash, signals::pods::tests::at,
     },
@@ -19,6 +22,7 @@ struct World {
     now: f64,
     day: GameDayRun,
     plan: GameDay,
+    blackouts: Vec<ClosedDays>,
     lever: Lever,
     gates: Option<GateReads>,
     steps: Option<StepReads>,
@@ -65,6 +69,7 @@ impl World {
             now: 0.0,
             day,
             plan: serde_json::from_value(plan).unwrap(),
+            blackouts: Vec::new(),
             lever: Lever::Open,
             gates: None,
             steps: None,
@@ -75,17 +80,22 @@ impl World {
     }
 
     fn decide(&self) -> Decision {
-        decide(&Observed {
+        decide(&self.observed())
+    }
+
+    fn observed(&self) -> Observed<'_> {
+        Observed {
             now: at(self.now),
             day: &self.day,
             plan: Some(&self.plan),
+            blackouts: &self.blackouts,
             lever: &self.lever,
             gates: self.gates.as_ref(),
             steps: self.steps.as_ref(),
             start: self.start.as_ref(),
             rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
-        })
+        }
     }
 
     fn open_gates(&mut self) {
@@ -102,6 +112,7 @@ impl World {
             rollouts: Ok(Vec::new()),
             error_budget: None,
             others: Ok(Others::default()),
+            predecessor: None,
         });
     }
 
@@ -378,6 +389,17 @@ fn a_step_starts_only_when_it_is_wanted_and_can_be_over_in_time() {
     world.settle();
     let skipped = world.step(0).skipped.clone().unwrap();
     assert!(skipped.starts_with("its fault could last until "), "{skipped}");
+}
+
+#[test]
+fn no_step_starts_on_a_day_that_the_configuration_closes() {
+    let mut world = World::gone(&json!({}));
+    let today = at(0.0).timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+    world.blackouts = vec![ClosedDays { from: today, to: today, reason: "audit".to_owned() }];
+    world.look(&[]);
+    world.settle();
+    let skipped = world.step(0).skipped.clone().unwrap();
+    assert!(skipped.ends_with("(audit)"), "{skipped}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn what_time_can_open_is_waited_for_until_the_deadline() {
 #[test]
 fn a_plan_that_asks_for_no_alerts_and_no_budget_is_held_up_by_neither() {
     for (asked, budget, reason) in [
-        (json!({"noFiring": []}), None, None),
+        (json!({"noFiring": [], "alertsExist": false}), None, None),
         (json!({"errorBudgetAbove": 20}), Some(Ok(20.1)), None),
         (json!({"errorBudgetAbove": 20}), Some(Ok(20.0)), Some(DayReason::ErrorBudget)),
         (json!({"errorBudgetAbove": 20}), None, Some(DayReason::ErrorBudget)),
@@ -128,6 +128,7 @@ fn a_plan_that_asks_for_no_alerts_and_no_budget_is_held_up_by_neither() {
         let reads = world.gates.as_mut().unwrap();
         if reason.is_none() && budget.is_none() {
             reads.firing = Firing::NoSource;
+            reads.expected = BTreeMap::new();
         }
         reads.error_budget = budget;
         world.settle();
