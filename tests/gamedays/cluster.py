@@ -149,12 +149,14 @@ def over(namespace, name, limit):
 
 class Operators:
     """Processes with the chart's rights, side by side; none outlives this one."""
+    all = []
 
-    def __init__(self, count):
+    def __init__(self, count, **more):
         self.log = open(f"{STATE}/log/gamedays/operators.log", "a", encoding="utf-8")
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as config:
-            json.dump(CONFIG, config)
+            json.dump(CONFIG | more, config)
         self.config, self.count, self.processes = config.name, count, []
+        self.all.append(self)
         atexit.register(self.kill)
         atexit.register(os.unlink, config.name)
 

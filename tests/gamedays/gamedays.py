@@ -58,6 +58,7 @@ def days(operators):
         rows.append(show(row("report", "printed after its runs were deleted", lambda: shop.report(at, runs))))
     kubectl("delete", "safetylever", "cluster", "--ignore-not-found")
     rows += [show(one) for one in gates.absent(operators, audit)]
+    rows += [show(one) for one in gates.without_source(audit)]
     print(CLOCK)
     kubectl("delete", "namespace", *fired.namespaces, "--wait=false")
     return rows
@@ -75,7 +76,7 @@ def disturbed():
 def main():
     result, said, held = {}, [], True
     if {"shop", "many"} & set(PARTS):
-        operators = Operators(2)
+        operators = Operators(2, predecessors=gates.PREDECESSORS)
         operators.start()
         if "shop" in PARTS:
             result["days"] = days(operators)
@@ -110,6 +111,13 @@ def main():
     sys.exit(0 if held else 1)
 
 
+def end(*_):
+    """At once: what waits in other threads would hold this process, and its operators with it."""
+    for operators in Operators.all:
+        operators.kill()
+    os._exit(143)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, end)
     main()

@@ -1,6 +1,7 @@
 """Every gate, closed by itself: what closes it, and in which words the day says no."""
 import dataclasses
 import json
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -69,10 +70,16 @@ GATES = [
     Gate("Rehearsal", "a guard refuses the experiment", "a dry run is refused by",
          before=patch("experiment", EXPERIMENT, {"spec": {"guards": {"minReady": 2}}})),
     Gate("ErrorBudget", "less is left than is asked for", "10.0 % of the error budget are left, and errorBudgetAbove is 20 %", asks={"errorBudgetAbove": 20}),
+    Gate("PassedBefore", "nothing passed in the namespace before", f"firedrill run {EXPERIMENT} -n default", asks={"passedBefore": {}}),
+    Gate("Approval", "nobody approved until the deadline", "firedrill gameday approve", asks={"approvals": 1}),
     Gate("NoFiring", "a critical alert past the deadline", "GameDayFire", before=fire),
     Gate("NoRollout", "a rollout past the deadline", "Deployment other", before=roll_out),
     Gate("NoOtherRun", "a run is live past the deadline", "1 other run under way in this namespace: held", before=hold),
 ]
+
+
+# Where experiments must have passed before.
+PREDECESSORS = {gate.namespace: "default" for gate in GATES if gate.name == "PassedBefore"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +129,7 @@ def closed(found):
 
 def no_go(gate, namespace, name, audit):
     """What the day says once it is over, where that is what it must say."""
-    found = over(namespace, name, 240)
+    found = over(namespace, name, 360)
     end, summary = (status(found).get("outcome"), status(found).get("reason")), status(found).get("summary", "")
     must(end == ("NoGo", gate.name), f"{end[0]} by {end[1]}: {summary}")
     must(gate.words in summary, summary)
@@ -169,8 +176,8 @@ class Fired:
     @staticmethod
     def close(row, schedule):
         is_gate = isinstance(row, Gate)
-        # What is closed while the day waits must not come too late.
-        deadline = "5m" if is_gate and row.waiting else "1m"
+        # What is closed while the day waits must not come too late, and a rehearsal must be over before the deadline.
+        deadline = "5m" if is_gate and row.waiting else "2m"
         apply(plan(row.namespace, PLAN, STEPS, schedule=schedule, startingDeadline=deadline, goNoGo=row.asks if is_gate else {}))
         seen(row)
         (row.before if is_gate else row.close)(row.namespace)
@@ -191,6 +198,32 @@ class Fired:
 
 def seen(row):
     eventually(f"the plan in {row.namespace} to be seen", 30, lambda: status(get(row.namespace, "gamedays", PLAN)).get("since"))
+
+
+# Without Prometheus each gate that asks it is closed until the deadline, where its plan asks for no other.
+DOWN = [
+    Gate("AlertsExist", "Prometheus is down", "prometheus", asks={"noFiring": []}),
+    Gate("NoFiring", "Prometheus is down", "prometheus", asks={"alertsExist": False}),
+    Gate("ErrorBudget", "Prometheus is down", "prometheus", asks={"alertsExist": False, "noFiring": [], "errorBudgetAbove": 0}),
+]
+
+
+def without_source(audit):
+    """The gates that ask Prometheus, while it is down."""
+    stand(*[gate.namespace for gate in DOWN])
+    at, schedule = next_minute(20)
+    for gate in DOWN:
+        apply(plan(gate.namespace, PLAN, STEPS, schedule=schedule, startingDeadline="1m", goNoGo=gate.asks))
+        seen(gate)
+    monitoring("stop")
+    try:
+        return side_by_side(lambda gate: judged(gate, lambda: no_go(gate, gate.namespace, name_of(PLAN, at), audit)), DOWN)
+    finally:
+        monitoring("start")
+
+
+def monitoring(action):
+    subprocess.run(["tests/cluster/monitoring.sh", action, "prometheus"], check=True, stdout=subprocess.DEVNULL)
 
 
 def absent(operators, audit):
