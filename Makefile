@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix faults neighbours vm-check validate fuzz fuzz-port garbage scale cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults neighbours gamedays vm-check validate fuzz fuzz-port garbage scale cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ faults: ## Run every fault in every variant on the real cluster, and show that n
 
 neighbours: ## Attack firedrill's pods as a neighbour in the cluster does, and show what that cost another tenant
 	@tests/neighbours.sh
+
+gamedays: ## Run game days: each gate closed, killed at each write, twenty at once, a thousand plans (about 30 minutes)
+	@tests/gamedays.sh
 
 vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm
 	@tests/cluster/vm-check.sh $(or $(SUITE),trixie) $(KERNEL)

@@ -5,20 +5,33 @@
 # usage: matrix.sh [--sample [SEED]]                 everything, or some cases for a few minutes: other ones
 #                                                    for each commit, the same ones for the same commit
 #        matrix.sh [--leaks] [--only TEXT] ...       some of it; see target/debug/examples/matrix --help
+#        matrix.sh --days [--sample [SEED]] ...      game days instead of runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-arguments=(--binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --evidence "$PWD/target/evidence/matrix.json"
-  --api-server "$STATE/run/apiserver.pid")
+evidence=matrix
+limit=110
+days=()
+if [ "${1:-}" = --days ]; then
+  evidence=gamedays-disturbed
+  limit=25
+  days=(--days)
+  shift
+fi
+arguments=("${days[@]}" --binary "$PWD/target/debug/firedrill" --folder "$STATE/log/matrix" --api-server "$STATE/run/apiserver.pid"
+  --evidence "$PWD/target/evidence/$evidence.json")
 if [ "${1:-}" = --sample ]; then
   commit=$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
-  arguments+=(--sample 110 --at-once 4 --seed "${2:-$((16#$commit))}")
+  arguments+=(--sample "$limit" --at-once 4 --seed "${2:-$((16#$commit))}")
 else
   arguments+=("$@")
 fi
 driver=
 reaper=
+# A day begins only where a rule exists for each alert that its experiments expect.
+rule=$STATE/mon/rules/matrix.yml
 cleanup() {
+  [ ! -d "$STATE/mon" ] || rm -f "$rule"
   [ -z "$driver" ] || kill "$driver" 2>/dev/null || true
   [ -z "$driver" ] || wait "$driver" || true
   # A driver that was killed may have left it stopped.
@@ -27,16 +40,14 @@ cleanup() {
   wait
   # A driver that was killed leaves its operators behind, and what it took away.
   if pkill -f "operator --config $STATE/log/matrix/firedrill.yaml" 2>/dev/null; then tests/cluster/chart.sh; fi
-  # A run whose operator was killed for good would hold its namespace.
-  kubectl get experimentruns -A -o jsonpath='{range .items[?(@.spec.experiment=="matrix")]}{.metadata.namespace}{"\n"}{end}' 2>/dev/null |
-    while read -r namespace; do
-      kubectl -n "$namespace" patch experimentrun matrix-run --type merge -p '{"metadata":{"finalizers":null}}' >/dev/null 2>&1 || true
-    done
-  kubectl delete namespaces -l firedrill-matrix --wait=false >/dev/null 2>&1 || true
+  # A run or a day whose operator was killed for good would hold its namespace.
+  tests/cluster/remove.sh firedrill-matrix >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 tests/cluster/up.sh >/dev/null
+echo '{groups: [{name: matrix, rules: [{alert: NeverFires, expr: vector(0) > 1}]}]}' >"$rule"
+tests/cluster/monitoring.sh reload
 cargo build -q --locked --bin firedrill --example matrix
 tests/cluster/chart.sh
 mkdir -p target/evidence "$STATE/log/matrix"

@@ -117,6 +117,7 @@ step "who may do what"
 on_cluster tenancy 4
 step "an operator that is killed at its writes, a sample"
 part "matrix, a sample" tests/matrix.sh --sample
+part "game days, a sample" tests/gamedays.sh --sample
 step "monitoring that comes and goes, while the commands of the README run on another cluster"
 finished release
 beside readme tests/readme.sh

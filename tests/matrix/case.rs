@@ -32,7 +32,7 @@ use crate::{
 /// From a restart to clean: an undisturbed run and a margin for a busy machine.
 const LIMIT_SECONDS: u64 = 75;
 /// What is late comes within this.
-const QUIET: Duration = Duration::from_secs(1);
+pub const QUIET: Duration = Duration::from_secs(1);
 
 /// What is done in a case.
 #[derive(Clone, Debug)]
@@ -103,16 +103,7 @@ impl<'a> Case<'a> {
         let ground = Ground::new(lab, scenario).await;
         let proxy =
             Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
-        let mut serving = JoinSet::new();
-        let mut operators = Vec::new();
-        for number in 0..setup.operators {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let files = lab.files(&format!("{}-{number}", setup.name), port);
-            let operator = Arc::new(Operator::start(number, files));
-            serving.spawn(proxy.clone().serve(operator.clone(), listener));
-            operators.push(operator);
-        }
+        let (operators, serving) = company(lab, &proxy, &setup.name, setup.operators).await;
         let (before, plant) = (Snapshot::default(), setup.plant);
         let mut case =
             Self { lab, scenario, ground, proxy, operators, before, plant, log_start, serving };
@@ -272,17 +263,40 @@ impl<'a> Case<'a> {
 
     /// The audit log of the case, once it has every write that the proxy saw answered.
     async fn events(&self) -> Vec<audit::Event> {
-        let ids: HashSet<String> =
-            self.proxy.forwarded().into_iter().map(|forwarded| forwarded.audit_id).collect();
-        let (log, namespace) = (&self.lab.audit_log, &self.ground.namespace);
-        let read = || audit::read(log, self.log_start, namespace, &ids);
-        let whole = async || {
-            let found: HashSet<String> = read().iter().map(|event| event.id().to_owned()).collect();
-            ids.is_subset(&found)
-        };
-        assert!(patience::until(10, whole).await, "the audit log lacks a write that was answered");
-        read()
+        audited(self.lab, &self.proxy, &self.ground.namespace, self.log_start).await
     }
+}
+
+/// Starts so many operators behind that proxy, each with files of that name; they are served as long as the tasks live.
+pub async fn company(
+    lab: &Lab,
+    proxy: &Arc<Proxy>,
+    name: &str,
+    count: usize,
+) -> (Vec<Arc<Operator>>, JoinSet<()>) {
+    let (mut operators, mut serving) = (Vec::new(), JoinSet::new());
+    for number in 0..count {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let files = lab.files(&format!("{name}-{number}"), port);
+        let operator = Arc::new(Operator::start(number, files));
+        serving.spawn(proxy.clone().serve(operator.clone(), listener));
+        operators.push(operator);
+    }
+    (operators, serving)
+}
+
+/// What the audit log has of a namespace from there on, once it has every write that the proxy saw answered.
+pub async fn audited(lab: &Lab, proxy: &Proxy, namespace: &str, start: u64) -> Vec<audit::Event> {
+    let ids: HashSet<String> =
+        proxy.forwarded().into_iter().map(|forwarded| forwarded.audit_id).collect();
+    let read = || audit::read(&lab.audit_log, start, namespace, &ids);
+    let whole = async || {
+        let found: HashSet<String> = read().iter().map(|event| event.id().to_owned()).collect();
+        ids.is_subset(&found)
+    };
+    assert!(patience::until(10, whole).await, "the audit log lacks a write that was answered");
+    read()
 }
 
 /// The writes of the operators since the run began, as the audit log has them.

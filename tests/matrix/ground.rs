@@ -20,7 +20,7 @@ use crate::{
 pub const BYSTANDER: &str = "bystander";
 /// By which the namespaces of all cases are found.
 pub const LABEL: &str = "firedrill-matrix";
-const EXPERIMENT: &str = "matrix";
+pub const EXPERIMENT: &str = "matrix";
 const RUN: &str = "matrix-run";
 
 /// Where one case takes place.
@@ -71,7 +71,7 @@ impl Ground {
         Api::namespaced_with(self.client.clone(), &self.namespace, &lab::our(kind))
     }
 
-    async fn create(&self, kind: &str, name: &str, spec: Value) {
+    pub async fn create(&self, kind: &str, name: &str, spec: Value) {
         let object = DynamicObject::new(name, &lab::our(kind)).data(json!({"spec": spec}));
         self.ours(kind).create(&PostParams::default(), &object).await.unwrap();
     }
@@ -117,8 +117,13 @@ impl Ground {
     }
 
     pub async fn debriefs(&self) -> Vec<Value> {
-        let listed = self.ours("Debrief").list(&kube::api::ListParams::default()).await.unwrap();
-        listed.items.iter().map(|debrief| serde_json::to_value(debrief).unwrap()).collect()
+        self.all("Debrief").await
+    }
+
+    /// Every object of one of our kinds.
+    pub async fn all(&self, kind: &str) -> Vec<Value> {
+        let listed = there(self.ours(kind).list(&kube::api::ListParams::default()).await);
+        listed["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// Takes every finalizer off the run, as an administrator may.
@@ -143,9 +148,15 @@ impl Ground {
         assert!(deleted.is_ok() || self.itself().await.is_null(), "{deleted:?}");
     }
 
-    /// Removes everything, also a run whose operator is gone for good.
+    /// Removes everything, also runs and days whose operator is gone for good.
     pub async fn remove(self) {
-        self.free_run().await;
+        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        for kind in ["ExperimentRun", "GameDayRun"] {
+            for object in self.all(kind).await {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                there(self.ours(kind).patch(name, &PatchParams::default(), &free).await);
+            }
+        }
         self.delete().await;
     }
 }

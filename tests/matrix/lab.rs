@@ -142,10 +142,15 @@ impl Lab {
         }
     }
 
-    /// Grants in a namespace what its owner grants there.
+    /// Grants in a namespace what its owner grants there, also so that game days start.
     pub async fn enable(&self, namespace: &str) {
         let mut command = tokio::process::Command::new(&self.binary);
-        command.arg("--kubeconfig").arg(&self.kubeconfig).args(["enable", namespace, "--yes"]);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args([
+            "enable",
+            namespace,
+            "--scheduled",
+            "--yes",
+        ]);
         let done = command.output().await.unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }

@@ -1,6 +1,6 @@
 //! The matrix: the operator as a real process, killed or paused at each of its writes on a real cluster,
-//! and deprived of what it takes to revert a fault; judged by the audit log and by the objects that are
-//! there. It shares no code with the operator.
+//! and deprived of what it takes to revert a fault; the same for game days; judged by the audit log and by
+//! the objects that are there. It shares no code with the operator.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 mod campaign;
 mod case;
 mod cluster;
+mod days;
 mod ground;
 mod judge;
 mod lab;
@@ -53,6 +54,9 @@ struct Args {
     /// Of the sample.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Game days instead of runs: disturbed at each of their own writes, and fired while the API server is down.
+    #[arg(long)]
+    days: bool,
     /// The leak matrix alone.
     #[arg(long)]
     leaks: bool,
@@ -77,6 +81,9 @@ async fn main() -> ExitCode {
 }
 
 async fn matrix(lab: &Lab, args: &Args) -> bool {
+    if args.days {
+        return days::campaign(lab, args).await;
+    }
     let scenarios = scenario::all();
     let mut cases: Vec<Work<'_>> = leak::all(&scenarios).into_iter().map(Work::Leak).collect();
     let mut planted = Vec::new();

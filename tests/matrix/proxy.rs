@@ -147,7 +147,7 @@ impl Proxy {
         let mut wire = BufReader::new(stream);
         while let Some(mut request) = wire::read(&mut wire).await? {
             match Ask::of(&request.method, request.path()) {
-                Some(ask) if ask.is_write() => {
+                Some(ask) if ask.is_write() && !request.is_rehearsal() => {
                     self.book().under_way += 1;
                     let passed = self.write(operator, &mut wire, &ask, request).await;
                     let mut book = self.book();
@@ -166,13 +166,14 @@ impl Proxy {
         Ok(())
     }
 
-    /// Narrows a list of runs or experiments of all namespaces to this one; says whether it is the
+    /// Narrows a list of what is ours, of all namespaces, to this one; says whether it is the
     /// list with which an operator begins.
     fn narrow(&self, ask: Option<&Ask>, request: &mut Request) -> bool {
         let Some(ask) = ask.filter(|ask| ask.verb == "list" && ask.namespace.is_none()) else {
             return false;
         };
-        if !matches!(ask.resource.as_str(), "experimentruns" | "experiments") {
+        let ours = ["experimentruns", "experiments", "gamedays", "gamedayruns"];
+        if !ours.contains(&ask.resource.as_str()) {
             return false;
         }
         let separator = if request.target.contains('?') { '&' } else { '?' };

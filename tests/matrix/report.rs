@@ -73,16 +73,16 @@ impl fmt::Display for Row<'_> {
 
 /// A table of cells by line and column; lines keep the order in which they came first.
 #[derive(Default)]
-struct Table(BTreeMap<(usize, String), Vec<String>>);
+pub struct Table(BTreeMap<(usize, String), Vec<String>>);
 
 impl Table {
-    fn put(&mut self, name: String, (column, of): (usize, usize), cell: String) {
+    pub fn put(&mut self, name: String, (column, of): (usize, usize), cell: String) {
         let place = self.0.keys().find(|(_, known)| *known == name).map(|(place, _)| *place);
         let key = (place.unwrap_or(self.0.len()), name);
         self.0.entry(key).or_insert_with(|| vec![String::new(); of])[column] = cell;
     }
 
-    fn print(&self) {
+    pub fn print(&self) {
         for ((_, name), cells) in &self.0 {
             let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>8}")).collect();
             println!("{name:60}{}", cells.concat());

@@ -73,6 +73,19 @@ pub fn all() -> Vec<Scenario> {
     vec![pod_kill(), bad_rollout(), scale_to_zero(), egress()]
 }
 
+/// What the steps of game days run: both pods are evicted and back within seconds.
+pub fn quick() -> Scenario {
+    let mut spec = spec(&json!({"podKill": {"count": 2}}), "/index.html");
+    spec["detection"]["within"] = json!("30s");
+    Scenario {
+        name: "quick",
+        spec,
+        warm_up: 1,
+        verdict: ("Passed", "ObjectivesMet"),
+        changed: None,
+    }
+}
+
 /// Both pods are evicted; nobody notices within a second, and the outage lasts many.
 fn pod_kill() -> Scenario {
     Scenario {

@@ -75,7 +75,15 @@ impl Event {
 
     /// Whether the API server did it.
     pub fn is_committed(&self) -> bool {
-        self.is_write() && (200..300).contains(&self.code())
+        let is_rehearsal = self.text("/requestURI").contains("dryRun=All");
+        self.is_write() && !is_rehearsal && (200..300).contains(&self.code())
+    }
+
+    /// The same with something else at that place, for showing that a judge sees it.
+    pub fn altered(&self, pointer: &str, value: Value) -> Self {
+        let mut other = self.clone();
+        *other.0.pointer_mut(pointer).unwrap() = value;
+        other
     }
 
     /// Whether it is this verb on this resource.

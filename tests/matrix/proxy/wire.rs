@@ -27,6 +27,11 @@ impl Request {
         self.target.split('?').next().unwrap_or_default()
     }
 
+    /// Whether the API server is only asked what it would do.
+    pub fn is_rehearsal(&self) -> bool {
+        self.target.contains("dryRun=All")
+    }
+
     /// Whether the answer is a stream that ends much later.
     pub fn is_watch(&self) -> bool {
         self.target.contains("watch=true") || self.target.contains("watch=1")

@@ -67,7 +67,7 @@ pub struct Teller {
 impl Teller {
     pub fn tell(&mut self, ask: &Ask, body: &[u8]) -> Told {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let mut news = says(&ask.resource, &body);
+        let mut news = says((ask.verb, &ask.resource), &body);
         news.retain(|news| self.known.insert((ask.resource.clone(), news.clone())));
         let nth = if news.is_empty() {
             let count = self.without_news.entry((ask.verb, ask.resource.clone())).or_default();
@@ -81,7 +81,7 @@ impl Teller {
 }
 
 /// What a write says that an earlier one may not have said.
-fn says(resource: &str, body: &Value) -> Vec<String> {
+fn says((verb, resource): (&str, &str), body: &Value) -> Vec<String> {
     let text = |pointer| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let list = |pointer| body.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     match resource {
@@ -91,9 +91,26 @@ fn says(resource: &str, body: &Value) -> Vec<String> {
             let since = body.pointer("/status/impact/goodSince").map(|_| "goodSince");
             facts.chain(since).map(str::to_owned).collect()
         }
-        "experimentruns" => {
+        "experimentruns" if verb == "create" => {
+            let name = text("/metadata/name").unwrap_or_default();
+            let is_rehearsal = body.pointer("/spec/dryRun") == Some(&Value::Bool(true));
+            let of = if is_rehearsal { "rehearsal" } else { last_part(&name) };
+            vec![format!("run {of}")]
+        }
+        "gamedayruns" if verb == "create" => vec!["the day".to_owned()],
+        "experimentruns" | "gamedayruns" if verb == "patch" => {
             let held = list("/metadata/finalizers").next().is_some();
             vec![if held { "finalizer put on" } else { "finalizer taken off" }.to_owned()]
+        }
+        "gamedayruns/status" => {
+            let facts = list("/status/facts").filter_map(|fact| fact["name"].as_str());
+            facts.map(str::to_owned).chain(list("/status/steps").flat_map(of_step)).collect()
+        }
+        "gamedays/status" => {
+            let ready = list("/status/conditions").find(|condition| condition["type"] == "Ready");
+            let ready = ready.and_then(|ready| ready["reason"].as_str()).map(str::to_owned);
+            let fired = text("/status/lastFire").map(|_| "lastFire".to_owned());
+            ready.into_iter().chain(fired).collect()
         }
         "experiments/status" => {
             text("/status/lastRun/name").map(|_| "lastRun".to_owned()).into_iter().collect()
@@ -101,6 +118,19 @@ fn says(resource: &str, body: &Value) -> Vec<String> {
         "events" => text("/reason").into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// What a day's status has of a step, each of which comes once.
+fn of_step(step: &Value) -> Vec<String> {
+    let words = [("run", "written down"), ("startedAt", "started"), ("overAt", "over")];
+    let name = step["name"].as_str().unwrap_or_default();
+    let known = words.into_iter().filter(|(field, _)| !step[field].is_null());
+    known.map(|(_, words)| format!("step {name} {words}")).collect()
+}
+
+/// The part of a name that is the same in every case: a day's contains its time.
+fn last_part(name: &str) -> &str {
+    name.rsplit('-').next().unwrap_or_default()
 }
 
 /// What a patch of a target makes of its mark: `armed` or `revoked`.

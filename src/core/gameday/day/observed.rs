@@ -12,14 +12,15 @@ use crate::{
         run::Warning,
     },
     config::ClosedDays,
-    core::{
-        alerts::matcher::Labels,
-        cluster::{FRESH, Lever},
-    },
+    core::{alerts::matcher::Labels, cluster::Lever},
 };
 
 /// How long the guards of a step's run are waited for at most.
 pub(super) const START_WITHIN: Duration = Duration::minutes(10);
+/// How old a read may be when something is decided on it. What a day looks at takes several questions one after
+/// another, and an API server that is slow to answer them must not be asked all of them again for as long as it is slow.
+/// Whatever breaks something is a run, whose own guards look anew just before.
+const FRESH: Duration = Duration::seconds(10);
 
 /// Everything that a decision about a day may depend on.
 #[derive(Clone, Copy, Debug)]

@@ -188,6 +188,21 @@ fn each_experiment_is_rehearsed_once_waited_for_and_taken_away_again() {
 }
 
 #[test]
+fn gates_that_took_seconds_to_read_are_judged_and_old_reads_are_not() {
+    let mut world = World::new(&json!({}));
+    world.record();
+    world.open_gates();
+    world.now = 10.5;
+    assert_eq!(world.decide(), Decision::Look(Need::Gates));
+    world.now = 9.5;
+    world.record();
+    assert!(
+        world.day.fact(DayFactName::Go).is_some(),
+        "a slow API server is no reason to ask on and on"
+    );
+}
+
+#[test]
 fn another_run_or_day_is_waited_for_until_the_deadline() {
     let busy = |world: &mut World| {
         let day = OtherDay { name: "q-day".to_owned(), version: 1, has_started: true };
