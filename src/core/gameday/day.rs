@@ -11,7 +11,7 @@ mod running;
 mod seen;
 
 pub use observed::{
-    Decision, Effect, Found, GateReads, Need, Observed, OtherDay, Others, Stage, StepReads,
+    Decision, Effect, Found, GateReads, Need, Observed, OtherDay, Others, Stage, StepReads, intent,
 };
 
 use crate::api::GameDayRunStatus;
