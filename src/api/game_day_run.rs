@@ -266,6 +266,10 @@ pub struct StepResult {
     /// Name of its run; written down before the run is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Name>,
+    /// Its UID, once it is there: of all runs of that name this one alone breaks something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    pub run_uid: Option<String>,
     /// When the API server created the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Moment>,
@@ -368,11 +372,11 @@ impl GameDayRun {
             && self.metadata.deletion_timestamp.is_none()
     }
 
-    /// Whether the run of that name is one of its steps'.
+    /// The step that is not over and whose run has that name.
     #[must_use]
-    pub fn intends(&self, run: &str) -> bool {
-        let steps = self.status.iter().flat_map(|status| &status.steps);
-        steps.filter(|step| step.over_at.is_none()).any(|step| step.run.as_deref() == Some(run))
+    pub fn step_of(&self, run: &str) -> Option<&StepResult> {
+        let mut steps = self.status.iter().flat_map(|status| &status.steps);
+        steps.find(|step| step.over_at.is_none() && step.run.as_deref() == Some(run))
     }
 
     /// Whether our finalizer is on it.

@@ -12,7 +12,10 @@ use crate::{
         run::Warning,
     },
     config::ClosedDays,
-    core::{alerts::matcher::Labels, cluster::Lever},
+    core::{
+        alerts::matcher::Labels,
+        cluster::{Intent, Lever},
+    },
 };
 
 /// How long the guards of a step's run are waited for at most.
@@ -302,6 +305,25 @@ pub(super) fn needs(plan: &DayPlan, step: &Step) -> Duration {
 #[must_use]
 pub fn run_name(day: &str, step: &str) -> String {
     format!("{day}-{step}")
+}
+
+/// What the day, read live, says of the run of that name and UID.
+#[must_use]
+pub fn intent(day: &GameDayRun, run: &str, uid: &str) -> Intent {
+    let name = day.metadata.name.as_deref().unwrap_or_default();
+    if !day.is_under_way() {
+        return Intent::Refused(format!("game day {name} is not under way"));
+    }
+    match day.step_of(run).map(|step| step.run_uid.as_deref()) {
+        Some(Some(known)) if known == uid => {
+            Intent::Written(format!("game day {name} has this run among its steps"))
+        }
+        Some(None) => Intent::Unsettled(format!("game day {name} has a run of this name")),
+        Some(Some(_)) => {
+            Intent::Refused(format!("game day {name} has had another run of this name"))
+        }
+        None => Intent::Refused(format!("game day {name} has no step with this run")),
+    }
 }
 
 impl Observed<'_> {

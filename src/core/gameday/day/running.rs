@@ -114,6 +114,14 @@ fn follow(
                 over(step, why.clone());
                 halted = Some((DayReason::NameTaken, why));
             }
+            Some(Found::There(found)) if is_another(step, found) => {
+                let why = format!(
+                    "run {run} of step {} is gone, and another of its name is there",
+                    step.name
+                );
+                over(step, why.clone());
+                halted = Some((DayReason::RunGone, why));
+            }
             Some(Found::There(found)) => {
                 read_result(step, found);
                 let live = !found.is_complete() && !found.spec.stop;
@@ -163,8 +171,16 @@ fn is_ours(observed: &Observed<'_>, step: &Step, run: &ExperimentRun) -> bool {
         && run.metadata.creation_timestamp >= observed.day.metadata.creation_timestamp
 }
 
+/// Whether that is not the run that the step has had until now.
+fn is_another(step: &StepResult, run: &ExperimentRun) -> bool {
+    step.run_uid.as_ref().is_some_and(|known| *known != run.uid())
+}
+
 /// What is known of the step's run: when it was created, and once it is over its result.
 fn read_result(step: &mut StepResult, run: &ExperimentRun) {
+    if step.run_uid.is_none() {
+        step.run_uid.clone_from(&run.metadata.uid);
+    }
     if step.started_at.is_none() {
         let created = run.metadata.creation_timestamp.as_ref();
         step.started_at = created.map(|time| Moment::new(time.0));

@@ -14,7 +14,10 @@ use crate::{
     },
     config::ClosedDays,
     core::{
-        cluster::Lever, guards::abort::tests::plan as experiment, hash, signals::pods::tests::at,
+        cluster::{Intent, Lever},
+        guards::abort::tests::plan as experiment,
+        hash,
+        signals::pods::tests::at,
     },
 };
 
@@ -213,6 +216,7 @@ impl World {
         let mut run = ExperimentRun::new(&name, spec);
         let created = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(created).timestamp());
         run.metadata.creation_timestamp = Some(created);
+        run.metadata.uid = Some(name);
         if let Some((over, verdict)) = over {
             let over = at(over).to_string();
             let status = json!({
@@ -384,6 +388,33 @@ fn a_run_of_somebody_else_one_that_is_gone_and_one_that_is_refused_halt_the_day(
     world.settle();
     let summary = "halted, as the run of step one was refused: no right; 0 of 2 steps ran";
     world.ended(Outcome::Halted, DayReason::Starter, summary);
+}
+
+#[test]
+fn of_two_runs_of_a_name_the_one_that_was_read_first_alone_may_break_something() {
+    let mut world = World::gone(&json!({}));
+    let says = |world: &World, run: &str, uid: &str| intent(&world.day, run, uid);
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Refused(_)), "no intent yet");
+    world.look(&[]);
+    world.record();
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Unsettled(_)));
+    world.look(&[("one", world.run("one", 1.0, None))]);
+    world.record();
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Written(_)));
+    for (run, uid) in [("p-day-one", "another"), ("p-day-two", "p-day-one")] {
+        assert!(matches!(says(&world, run, uid), Intent::Refused(_)), "{run} {uid}");
+    }
+    // It was deleted, and one that was created too late has taken its name.
+    let Found::There(mut late) = world.run("one", 1.0, None) else { panic!("it is there") };
+    late.metadata.uid = Some("another".to_owned());
+    world.look(&[("one", Found::There(late))]);
+    world.settle();
+    world.ended(
+        Outcome::Halted,
+        DayReason::RunGone,
+        "halted, as run p-day-one of step one is gone, and another of its name is there; 0 of 2 steps ran",
+    );
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Refused(_)), "it is over");
 }
 
 #[test]
