@@ -2,8 +2,8 @@
 
 use firedrill::{
     api::{
-        Duration, Experiment, ExperimentRun, ExperimentSpec, GameDay, GameDayRun, GameDayRunSpec,
-        GameDayRunStatus, GameDayStatus, Moment,
+        Duration, Experiment, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay,
+        GameDayRun, GameDayRunSpec, GameDayRunStatus, GameDayStatus, Moment,
         game_day_run::{self, DayFactName},
         names,
     },
@@ -141,9 +141,26 @@ pub fn plan(steps: usize) -> GameDay {
             "name": "p", "namespace": "shop", "uid": "plan", "generation": 1, "resourceVersion": "1",
             "creationTimestamp": created.to_string(), "annotations": {},
         },
-        "spec": {"schedule": "0 10 1 12 *", "steps": steps},
+        "spec": {
+            "schedule": "0 10 1 12 *", "steps": steps, "announce": {"before": "0s"},
+            "goNoGo": {"noFiring": [], "alertsExist": false},
+        },
     }))
     .unwrap()
+}
+
+/// The dry run of the experiment, which has passed every guard.
+pub fn rehearsal() -> ExperimentRun {
+    let mut spec = ExperimentRunSpec::of("x");
+    (spec.dry_run, spec.game_day) = (true, Some(day_name().as_str().into()));
+    let mut run = ExperimentRun::new("rehearsal", spec);
+    run.metadata.creation_timestamp = Some(Time(moment(END).timestamp()));
+    let at = moment(FIRE).to_string();
+    let completed = json!({"name": "completed", "at": at, "notBefore": at, "source": "operator"});
+    let guard = json!({"name": "Enabled", "passed": true, "detail": ""});
+    let status = json!({"facts": [completed], "reason": "DryRun", "plan": {"guards": [guard]}});
+    run.status = Some(serde_json::from_value(status).unwrap());
+    run
 }
 
 /// Somebody changes the plan's spec at that instant.

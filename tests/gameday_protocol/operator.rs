@@ -83,8 +83,8 @@ impl Model {
 
     fn look_at_day(&mut self, state: &mut State, sender: Sender) {
         let task = state.task(sender);
-        if let (Doing::ReadingGates | Doing::ReadingSteps, Some(day)) = (task.stage, task.object) {
-            let reads = self.product.read(state, day, task.stage == Doing::ReadingGates);
+        if let (Doing::Reading(need), Some(day)) = (task.stage, task.object) {
+            let reads = self.product.read(state, day, need);
             state.put(sender, Task { stage: Doing::Deciding, beside: Some(reads), ..task });
         }
         if state.task(sender).stage == Doing::Waiting {
@@ -101,8 +101,7 @@ impl Model {
                 state.breaks(broken);
                 send(state, sender, write, (view.day, view.reads));
             }
-            Move::ReadGates => state.put(sender, read(Doing::ReadingGates)),
-            Move::ReadSteps => state.put(sender, read(Doing::ReadingSteps)),
+            Move::Read(need) => state.put(sender, read(Doing::Reading(need))),
             Move::Create(_) | Move::Rest => state.put(sender, Task::default()),
         }
     }

@@ -6,7 +6,9 @@ use firedrill::{
     core::{
         cluster::{Intent, Lever},
         gameday::{
-            day::{self, Effect, Found, GateReads, Need, Others, StepReads},
+            day::{
+                self, Clocks, Effect, Firing, Found, GateReads, Need, Others, StartReads, StepReads,
+            },
             firing,
         },
     },
@@ -46,8 +48,7 @@ pub enum Move {
     Write(Id),
     /// Create the day, when the plan is seen to be the one that was decided on.
     Create(Id),
-    ReadGates,
-    ReadSteps,
+    Read(Need),
     Rest,
 }
 
@@ -73,14 +74,15 @@ pub struct Applied {
 /// What was read for a day, when.
 #[derive(Clone, Debug)]
 enum Reads {
-    Gates(GateReads),
+    Gates(Box<GateReads>),
     Steps(StepReads),
+    Start(StartReads, StepReads),
 }
 
 /// What there is to be read for a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sight {
-    is_for_gates: bool,
+    need: Need,
     time: u8,
     day: Id,
     plan: Option<Id>,
@@ -166,6 +168,7 @@ impl Product {
             now: moment(view.time),
             plan: &shown,
             days: day.as_slice(),
+            blackouts: &[],
             refused: None,
         };
         let version = plan.metadata.resource_version.clone().unwrap();
@@ -193,19 +196,25 @@ impl Product {
         let day = self.variant.shows_day(self.days.get(view.day));
         let plan = view.plan.map(|plan| self.plans.get(plan));
         let reads = view.reads.map(|reads| self.reads.get(reads));
-        let (gates, steps) = match reads {
-            None => (None, None),
-            Some(Reads::Gates(gates)) => (Some(gates), None),
-            Some(Reads::Steps(steps)) => (None, Some(steps)),
+        let (gates, steps, start) = match reads {
+            None => (None, None, None),
+            Some(Reads::Gates(gates)) => (Some(&**gates), None, None),
+            Some(Reads::Steps(steps)) => (None, Some(steps), None),
+            Some(Reads::Start(start, steps)) => (None, Some(steps), Some(start)),
         };
         let decision = day::decide(&day::Observed {
             now: moment(view.time),
             day: &day,
             plan,
+            blackouts: &[],
             lever: &lever(view.lever),
             gates,
             steps,
+            start,
+            rehearsals: &[],
             refused: None,
+            chat: false,
+            attempt: None,
         });
         let decision = self.variant.does_to_day(decision, &day, steps);
         let broken = overlooked(&decision, &day, view.lever, gates);
@@ -225,24 +234,26 @@ impl Product {
                 Write::CreateRun(objects::step_of(&name))
             }
             day::Decision::Act(Effect::Stop(name)) => Write::StopRun(objects::step_of(&name)),
-            day::Decision::Look(Need::Gates) => return Move::ReadGates,
-            day::Decision::Look(Need::Steps) => return Move::ReadSteps,
-            day::Decision::WaitUntil(_) | day::Decision::Rest => return Move::Rest,
+            day::Decision::Look(need) => return Move::Read(need),
+            day::Decision::Act(Effect::Announce { .. } | Effect::Delete(_))
+            | day::Decision::WaitUntil(_)
+            | day::Decision::Rest => return Move::Rest,
         };
         Move::Write(self.writes.id(write))
     }
 
     /// What is read for that day, which was read before, beside it.
-    pub fn read(&mut self, state: &State, day: Id, is_for_gates: bool) -> Id {
+    pub fn read(&mut self, state: &State, day: Id, need: Need) -> Id {
         let State { time, plan, lever, runs, .. } = *state;
-        let sight = Sight { is_for_gates, time, day, plan, lever, runs };
+        let sight = Sight { need, time, day, plan, lever, runs };
         if let Some(known) = self.sights.get(&sight) {
             return *known;
         }
-        let reads = if is_for_gates {
-            Reads::Gates(self.gates(state))
-        } else {
-            Reads::Steps(self.steps(state, self.days.get(day)))
+        let steps = self.steps(state, self.days.get(day));
+        let reads = match need {
+            Need::Gates => Reads::Gates(Box::new(self.gates(state))),
+            Need::Steps => Reads::Steps(steps),
+            Need::Start => Reads::Start(self.start(state), steps),
         };
         let reads = self.reads.id(reads);
         self.sights.insert(sight, reads);
@@ -276,7 +287,8 @@ impl Product {
         };
         let starter = steps.iter().map(|known| {
             let is_free = state.run_of(step(&known.name)).is_none();
-            let answer = is_free.then(|| moment(state.time));
+            let answer =
+                is_free.then(|| Clocks { theirs: moment(state.time), ours: moment(state.time) });
             (known.name.clone(), answer.ok_or_else(|| "a run of that name is there".to_owned()))
         });
         let starter = starter.collect();
@@ -287,6 +299,12 @@ impl Product {
             lever: lever(state.lever),
             experiments: [("x".to_owned(), Found::There(experiment()))].into(),
             starter,
+            expected: [("x".to_owned(), Vec::new())].into(),
+            rehearsals: [("x".to_owned(), Found::There(objects::rehearsal()))].into(),
+            firing: Firing::Known(Vec::new()),
+            rollouts: Ok(Vec::new()),
+            error_budget: None,
+            predecessor: None,
             others: Ok(Others { runs: runs.collect(), days: Vec::new() }),
             plan,
         }
@@ -304,11 +322,16 @@ impl Product {
             let run = run.map(|run| objects::run(run, &self.template));
             (known.name.clone(), run.map_or(Found::Missing, Found::There))
         });
-        StepReads {
+        StepReads { read_at: moment(state.time), runs: runs.collect() }
+    }
+
+    fn start(&self, state: &State) -> StartReads {
+        StartReads {
             read_at: moment(state.time),
             plan: self.found_plan(state),
-            runs: runs.collect(),
             days: Ok(Vec::new()),
+            firing: Firing::Known(Vec::new()),
+            rollouts: Ok(Vec::new()),
         }
     }
 }

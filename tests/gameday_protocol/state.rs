@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use firedrill::core::gameday::day::Need;
+
 use super::{
     judge::Broken,
     table::{Id, Mixer},
@@ -99,10 +101,8 @@ pub enum Doing {
     Waiting,
     /// A day of that name is there, and is read next.
     FindingDay,
-    /// The day was read for its gates, and the rest is read next.
-    ReadingGates,
-    /// The same for its steps.
-    ReadingSteps,
+    /// The day was read, and what it needs is read next.
+    Reading(Need),
 }
 
 /// A write on its way.

@@ -4,7 +4,7 @@
 use super::{
     announce::{breaks, was_told},
     approval, earlier, firing,
-    observed::{Found, GateReads, Observed, Rollout, run_name},
+    observed::{Clocks, Found, GateReads, Observed, Rollout, run_name},
     rehearsal,
 };
 use crate::{
@@ -111,7 +111,7 @@ fn every_gate(
         of_step(Gate::AlertsExist, exist);
         of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
-    judged.push(whole(Gate::Clock, clock(observed, reads).map_err(Closed::Now)));
+    judged.push(whole(Gate::Clock, clock(reads).map_err(Closed::Now)));
     judged.push(asking(Gate::ErrorBudget, &|asked| firing::error_budget(asked, reads)));
     let quiet = |asked: &GoNoGo| firing::quiet(&asked.no_firing, &reads.firing, &[]);
     judged.push(asking(Gate::NoFiring, &quiet));
@@ -271,13 +271,12 @@ fn starter(step: &Step, reads: &GateReads) -> Result<String, String> {
     }
 }
 
-fn clock(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
+fn clock(reads: &GateReads) -> Result<String, String> {
     let mut shown = reads.starter.values().filter_map(|answer| answer.as_ref().ok());
-    let Some(theirs) = shown.next() else {
+    let Some(Clocks { theirs, ours }) = shown.next() else {
         return Err("the API server's clock was not seen".to_owned());
     };
-    let apart =
-        Duration::between(*theirs, observed.now).max(Duration::between(observed.now, *theirs));
+    let apart = Duration::between(*theirs, *ours).max(Duration::between(*ours, *theirs));
     let told =
         format!("the API server's clock and the operator's are {apart} apart, at most {CLOCKS}");
     // The API server tells seconds, and never rounds up.

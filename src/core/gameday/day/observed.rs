@@ -78,7 +78,7 @@ pub struct GateReads {
     pub experiments: BTreeMap<String, Found<ExperimentSpec>>,
     /// What the API server says to the starter that would create the run of a step, by the step's name: what its
     /// clock shows, or why not.
-    pub starter: BTreeMap<String, Result<Moment, String>>,
+    pub starter: BTreeMap<String, Result<Clocks, String>>,
     /// What is wrong with the alerts that an experiment expects, by its name.
     pub expected: BTreeMap<String, Vec<Warning>>,
     /// The rehearsal of an experiment, by its name.
@@ -93,6 +93,15 @@ pub struct GateReads {
     pub others: Result<Others, String>,
     /// What the namespace before this one shows; absent where none is configured, or the plan does not ask for it.
     pub predecessor: Option<Predecessor>,
+}
+
+/// What two clocks show at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// The API server's, as it answered.
+    pub theirs: Moment,
+    /// The operator's, when it had the answer.
+    pub ours: Moment,
 }
 
 /// The alerts that fire in a namespace, or in none.
@@ -177,7 +186,7 @@ pub enum Decision {
 }
 
 /// What a live read is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
     /// What the gates look at.
     Gates,
