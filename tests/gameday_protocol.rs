@@ -41,10 +41,11 @@ const NOTHING: Bounds = Bounds { steps: 1, late: 0, losses: 0, repeats: 0, peopl
 /// What can be gone through without being asked for more.
 const FEW: [Bounds; 1] = [NOTHING];
 /// What `PROTOCOL_FULL` asks for.
-const FULL: [Bounds; 4] = [
+const FULL: [Bounds; 5] = [
     Bounds { people: 1, ..NOTHING },
     Bounds { late: 1, ..NOTHING },
-    Bounds { losses: 1, repeats: 1, ..NOTHING },
+    Bounds { losses: 1, ..NOTHING },
+    Bounds { repeats: 1, ..NOTHING },
     Bounds { steps: 2, ..NOTHING },
 ];
 /// Enough to catch each of the broken protocols.

@@ -45,6 +45,7 @@ pub enum Broken {
 }
 
 /// What must be so in some state.
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing of its own that was seen")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seldom {
     /// Every step has struck, and the day is done.

@@ -148,7 +148,7 @@ impl Model {
             next.spent.repeats += 1;
             match message.from {
                 Some(sender) => {
-                    self.go_on(state, next, (sender, What::ArriveAndStay(message)), add)
+                    self.go_on(state, next, (sender, What::ArriveAndStay(message)), add);
                 }
                 None => add(What::ArriveAndStay(message), next),
             }

@@ -119,7 +119,7 @@ impl Model {
     /// The run in that place goes on; says how.
     pub fn run_goes_on(&mut self, state: &mut State, place: usize) -> Option<&'static str> {
         let run = state.runs[place]?;
-        let (stage, told) = match run.stage {
+        let (reached, how) = match run.stage {
             Stage::Waiting if run.foreign => (Stage::Refused, "the other run ends"),
             Stage::Waiting if run.stop || state.lever => (Stage::Refused, "the run ends early"),
             Stage::Waiting => match self.product.admits(state.day, run) {
@@ -137,8 +137,8 @@ impl Model {
             Stage::Struck => (Stage::Passed, "the run passes"),
             Stage::Passed | Stage::Aborted | Stage::Refused => return None,
         };
-        let next = Run { stage, ..run };
+        let next = Run { stage: reached, ..run };
         state.set_run(place, Some(next).filter(|run| !(run.leaving && run.stage.is_over())));
-        Some(told)
+        Some(how)
     }
 }

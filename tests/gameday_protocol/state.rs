@@ -231,8 +231,16 @@ impl State {
         if self.runs[0].is_none() {
             self.past.runs += 1;
             let (created, number) = (self.time, self.past.runs);
-            let (stage, stop, leaving) = (Stage::Waiting, false, false);
-            self.set_run(0, Some(Run { step, stage, stop, leaving, foreign, created, number }));
+            let run = Run {
+                step,
+                stage: Stage::Waiting,
+                stop: false,
+                leaving: false,
+                foreign,
+                created,
+                number,
+            };
+            self.set_run(0, Some(run));
         }
     }
 

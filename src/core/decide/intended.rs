@@ -180,7 +180,10 @@ mod tests {
             panic!("it is reverted")
         };
         assert!(refused.fact(FactName::RevertStarted).is_some());
-        let goes_on = decided(Intent::Written(words()), 3.5);
-        assert!(matches!(goes_on, Decision::Act(_)), "{goes_on:?}");
+        // It has no victim that is still to be taken.
+        let Decision::Record(goes_on) = decided(Intent::Written(words()), 3.5) else {
+            panic!("it goes on")
+        };
+        assert!(goes_on.fact(FactName::Injected).is_some());
     }
 }
