@@ -362,7 +362,7 @@ fn what_is_left_out_of_go_no_go_has_its_defaults() {
 #[test]
 fn an_approval_is_added_and_never_changed_or_removed() {
     let approval = |by: &str, hash: &str| json!({"by": by, "planHash": hash.repeat(16)});
-    let day = |approvals: &[Value]| {
+    let day = |approvals: &[&Value]| {
         let spec =
             json!({"gameDay": "monthly", "dryRun": false, "stop": false, "approvals": approvals});
         json!({"metadata": {"name": "x"}, "spec": spec})
@@ -376,15 +376,15 @@ fn an_approval_is_added_and_never_changed_or_removed() {
     let fixed =
         ["approvals are added and never changed or removed; to take one back, stop the day"];
     for (old, new, holds) in [
-        (none.clone(), day(&[ann.clone()]), true),
-        (day(&[ann.clone()]), day(&[ann.clone(), bob.clone()]), true),
-        (day(&[ann.clone()]), day(&[ann.clone(), approval("ann", "b")]), true),
-        (day(&[ann.clone()]), day(&[ann.clone()]), true),
-        (day(&[ann.clone()]), day(&[]), false),
-        (day(&[ann.clone()]), none, false),
-        (day(&[ann.clone()]), day(&[bob.clone()]), false),
-        (day(&[ann.clone()]), day(&[approval("ann", "b")]), false),
-        (day(&[ann.clone(), bob.clone()]), day(&[ann, approval("bob", "b")]), false),
+        (none.clone(), day(&[&ann]), true),
+        (day(&[&ann]), day(&[&ann, &bob]), true),
+        (day(&[&ann]), day(&[&ann, &approval("ann", "b")]), true),
+        (day(&[&ann]), day(&[&ann]), true),
+        (day(&[&ann]), day(&[]), false),
+        (day(&[&ann]), none, false),
+        (day(&[&ann]), day(&[&bob]), false),
+        (day(&[&ann]), day(&[&approval("ann", "b")]), false),
+        (day(&[&ann, &bob]), day(&[&ann, &approval("bob", "b")]), false),
     ] {
         let said = judged("GameDayRun", &old, &new);
         let expected: &[&str] = if holds { &[] } else { &fixed };

@@ -32,7 +32,7 @@ pub async fn ask(client: &Client, file: &File) -> Answer {
         Ok(_) => Answer::Accepted,
         // These policies judge after the schema, and who asks stands in no file.
         Err(Error::Api(status))
-            if ["lever", "gamedays"].iter().any(|policy| {
+            if ["lever", "gamedays", "approvals"].iter().any(|policy| {
                 let policy = format!("ValidatingAdmissionPolicy 'firedrill-{policy}'");
                 status.message.contains(&policy)
             }) =>

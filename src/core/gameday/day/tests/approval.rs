@@ -121,11 +121,11 @@ fn any_change_of_the_plan_or_of_an_experiment_voids_what_was_approved() {
         }
         world.open_gates();
         assert!(said(&world).0, "{what}");
-        let mut changed = spec();
-        change(&mut world.plan, &mut changed);
-        let after = hash(&world.plan, &changed);
+        let mut experiment = spec();
+        change(&mut world.plan, &mut experiment);
+        let after = hash(&world.plan, &experiment);
         world.open_gates();
-        let experiments = [("x".to_owned(), Found::There(changed))].into();
+        let experiments = [("x".to_owned(), Found::There(experiment))].into();
         world.gates.as_mut().unwrap().experiments = experiments;
         let (passed, words) = said(&world);
         assert!(!passed && words.contains(&after), "{what}: {words}");
