@@ -51,7 +51,7 @@ def expect(*new):
 
 
 def rule(name):
-    return {"alert": "PaymentsDown", "expr": f'absent(up{{namespace="{name}", app="payments"}} == 1)', "for": "20s",
+    return {"alert": "PaymentsDown", "expr": f'absent(up{{namespace="{name}", app="payments"}} == 1)', "for": "10s",
             "labels": {"severity": "page", "namespace": name, "team": "payments"}}
 
 
