@@ -72,7 +72,7 @@ def stand(*names):
 
 def hold(name):
     """A run that is live for minutes and breaks nothing: it waits until the steady state has lasted long enough."""
-    spec = experiment() | {"target": {"deployment": "other"}, "fault": {"podKill": {"count": 1}}, "steadyState": [{"name": "whole", "workload": {}}],
+    spec = experiment() | {"target": {"deployment": "other"}, "fault": {"podKill": {"count": 1}},
                            "guards": {"minReady": 0, "steadyFor": "8m"}}
     run = {"apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun", "metadata": {"name": "held", "namespace": name},
            "spec": {"experiment": "held", "startWithin": "15m", "template": spec}}
