@@ -3,6 +3,7 @@
 //! The schema is the one place where an input is judged: the API server, the CLI and the tests all
 //! read the same rules. Nothing here talks to a cluster.
 
+mod announcement;
 pub mod conditions;
 pub mod debrief;
 pub mod experiment;

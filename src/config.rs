@@ -23,6 +23,8 @@ pub struct Config {
     pub error_budget: Option<ErrorBudget>,
     /// Where notifications are received and metrics told; absent means nowhere.
     pub webhook: Option<Webhook>,
+    /// Where people are told of game days, beside Kubernetes events; absent means nowhere.
+    pub chat: Option<Chat>,
     /// Whether namespaces must opt in; default true.
     pub opt_in: bool,
     /// Namespaces that are never touched; a `*` at the end stands for anything; default `kube-*`.
@@ -136,6 +138,20 @@ pub struct ClosedDays {
     pub reason: String,
 }
 
+/// A chat that takes messages by HTTP, as JSON with a field `text`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Chat {
+    /// A file with the URL that messages are posted to, read anew for each. The URL is a secret: it is told nowhere.
+    pub url_file: PathBuf,
+    /// A CA certificate in PEM that its TLS certificate must be signed by; default the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// How long an answer may take; default 3s.
+    #[serde(default = "three_seconds")]
+    pub timeout: Duration,
+}
+
 /// Limits that refuse and never clamp.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -171,6 +187,7 @@ impl Default for Config {
             alertmanager: None,
             error_budget: None,
             webhook: None,
+            chat: None,
             opt_in: true,
             protected_namespaces: vec!["kube-*".to_owned()],
             caps: Caps::default(),

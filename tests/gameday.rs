@@ -24,6 +24,7 @@ spec:
   startingDeadline: 30m
   suspend: false
   roles: {owner: payments lead, observers: [support]}
+  announce: {before: 24h}
   steps:
   - {name: kill, experiment: checkout-survives-pod-loss}
   - {name: outage, experiment: storefront-without-checkout, after: [kill], gap: 10m, when: Passed}
@@ -274,6 +275,8 @@ fn numbers_and_lengths() {
         "startingDeadline: 5h",
         "spec.startingDeadline: startingDeadline is between 1m and 4h",
     );
+    check("before: 24h", "before: 169h", "spec.announce.before: before is at most 168h, a week");
+    check("before: 24h", "before: 7d", "spec.announce.before: \"7d\" is no duration: write 168h");
     check("endBy: 2h", "endBy: 13h", "spec.endBy: endBy is between 10m and 12h");
     check("approvals: 2", "approvals: 4", "spec.goNoGo.approvals: 4 is given, allowed are 0 to 3");
     for within in ["59m", "2161h"] {
@@ -397,6 +400,28 @@ fn an_approval_is_added_and_never_changed_or_removed() {
     };
     assert_eq!(whole("{by: ann, planHash: short}"), ["spec.approvals[0].planHash"]);
     assert_eq!(whole("{by: '', planHash: 0123456789abcdef}"), ["spec.approvals[0].by"]);
+}
+
+#[test]
+fn only_a_step_of_a_game_day_is_unannounced_and_stays_so() {
+    let run = |change: &Value| {
+        let mut spec = json!({
+            "experiment": "kill", "startWithin": "10m", "dryRun": false, "stop": false, "unannounced": true,
+            "gameDay": "monthly-20261201t1000",
+        });
+        for (key, value) in change.as_object().unwrap() {
+            spec[key] = value.clone();
+        }
+        spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        json!({"metadata": {"name": "x"}, "spec": spec})
+    };
+    let step = run(&json!({}));
+    assert!(judged("ExperimentRun", &step, &step).is_empty());
+    let other = judged("ExperimentRun", &step, &run(&json!({"unannounced": false})));
+    assert_eq!(other, ["a run's spec cannot be changed, only stop can be set; create a new run"]);
+    let alone = run(&json!({"gameDay": null}));
+    let refused = judged("ExperimentRun", &alone, &alone);
+    assert_eq!(refused, ["unannounced is for a step of a game day; leave it out"]);
 }
 
 #[test]

@@ -78,6 +78,9 @@ pub struct GameDaySpec {
     /// Who does what on the day, in words; rights are given by RBAC alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Roles>,
+    /// How people are told of a day before it begins.
+    #[serde(default)]
+    pub announce: Announce,
     /// What runs, in order; 1 to 12.
     #[schemars(length(min = 1, max = 12))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -177,6 +180,21 @@ pub struct Roles {
     pub observers: Vec<String>,
 }
 
+/// How people are told of a day before it begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("duration(self.before) <= duration('168h')").message("before is at most 168h, a week").field_path(".before"))]
+pub struct Announce {
+    /// How long before its time the day is created and announced; `0s` with its start; default 24h, at most 168h.
+    #[serde(default = "one_day")]
+    pub before: Duration,
+}
+
+impl Default for Announce {
+    fn default() -> Self {
+        Self { before: one_day() }
+    }
+}
+
 /// One experiment of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("duration(self.gap) <= duration('4h')").message("gap is at most 4h").field_path(".gap"))]
@@ -197,6 +215,10 @@ pub struct Step {
     /// objective); default `Always`.
     #[serde(default)]
     pub when: When,
+    /// Whether nobody is told of it before it is over: it starts at an instant that nobody chooses, between its turn and
+    /// the last one at which it, and the steps after it, still fit into `endBy` and the window; default false.
+    #[serde(default)]
+    pub unannounced: bool,
 }
 
 /// Which end of the steps before lets a step start.
@@ -227,6 +249,9 @@ pub struct GameDayStatus {
     /// The last time for which a day was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_fire: Option<Moment>,
+    /// A time whose day was over before it came, stopped or deleted after its announcement: nothing fires then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Moment>,
     /// The last time for which none was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<Missed>,
@@ -238,8 +263,8 @@ pub struct GameDayStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 36))]
     pub last_day_uid: Option<String>,
-    /// `Ready`: the plan is valid and fires; else its reason is `Invalid`, `NeverFires`, or `Refused` where the API server did
-    /// not let `firedrill-starter` create the day.
+    /// `Ready`: the plan is valid and fires, is `Suspended`, or `Cancelled` where its one time was; else its reason is `Invalid`,
+    /// `NeverFires`, or `Refused` where the API server did not let `firedrill-starter` create the day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -284,6 +309,9 @@ fn stop_on() -> Vec<Verdict> {
 }
 const fn one() -> i32 {
     1
+}
+const fn one_day() -> Duration {
+    Duration::minutes(24 * 60)
 }
 const fn five_minutes() -> Duration {
     Duration::minutes(5)

@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::gate::{DayReason, Gate, GateResult, Outcome};
+pub use super::{
+    announcement::{Announcement, Notice},
+    gate::{DayReason, Gate, GateResult, Outcome},
+};
 
 use super::{
     facts,
@@ -138,8 +141,8 @@ pub struct GameDayRunStatus {
     /// Generation of the spec that this status is about; -1 before an operator has taken the day up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Where the day stands, for people who list: `Planned`, `Gating`, `Running`, `Cooling`, `Reported`.
-    /// Read off the facts at each write; the facts count.
+    /// Where the day stands, for people who list: `Planned`, `Announced`, `Gating`, `Running`, `Cooling`,
+    /// `Reported`. Read off the facts at each write; the facts count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub stage: Option<String>,
@@ -161,6 +164,11 @@ pub struct GameDayRunStatus {
     #[schemars(length(max = 12))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub steps: Vec<StepResult>,
+    /// What people are told of it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["what".into(), "step".into()]))]
+    pub announcements: Vec<Announcement>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -171,7 +179,7 @@ pub struct GameDayRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub summary: Option<String>,
-    /// `Go, Running, Reported`; the last always comes.
+    /// `Announced, Go, Running, Reported`; the last always comes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -194,6 +202,8 @@ pub struct DayFact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DayFactName {
+    /// It was written down that people are to be told of it.
+    Announced,
     /// Its time had come, and the gates were looked at.
     Gating,
     /// Every gate let it pass: from here on steps start.
@@ -240,6 +250,10 @@ pub struct PlannedExperiment {
     pub steady_for: Duration,
     /// The longest that its fault lasts.
     pub duration: Duration,
+    /// What is broken, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub breaks: String,
 }
 
 /// What became of a step.
@@ -252,6 +266,10 @@ pub struct StepResult {
     /// Name of its run; written down before the run is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Name>,
+    /// Its UID, once it is there: of all runs of that name this one alone breaks something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    pub run_uid: Option<String>,
     /// When the API server created the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Moment>,
@@ -313,6 +331,8 @@ pub struct StepRecovery {
 
 /// The types of a day's conditions.
 pub mod condition {
+    /// Whether people were told of it.
+    pub const ANNOUNCED: &str = "Announced";
     /// Whether every gate let it begin.
     pub const GO: &str = "Go";
     /// Whether steps run or may still start.
@@ -352,11 +372,11 @@ impl GameDayRun {
             && self.metadata.deletion_timestamp.is_none()
     }
 
-    /// Whether the run of that name is one of its steps'.
+    /// The step that is not over and whose run has that name.
     #[must_use]
-    pub fn intends(&self, run: &str) -> bool {
-        let steps = self.status.iter().flat_map(|status| &status.steps);
-        steps.filter(|step| step.over_at.is_none()).any(|step| step.run.as_deref() == Some(run))
+    pub fn step_of(&self, run: &str) -> Option<&StepResult> {
+        let mut steps = self.status.iter().flat_map(|status| &status.steps);
+        steps.find(|step| step.over_at.is_none() && step.run.as_deref() == Some(run))
     }
 
     /// Whether our finalizer is on it.

@@ -28,6 +28,8 @@ pub enum Gate {
     OnTime,
     /// The API server's clock and the operator's show the same time.
     Clock,
+    /// People were told of the day, where a chat is configured.
+    Announced,
     /// The safety lever is not engaged.
     Lever,
     /// Each experiment is there and valid.
@@ -71,6 +73,8 @@ pub enum DayReason {
     OnTime,
     /// The gate `Clock` was closed.
     Clock,
+    /// The gate `Announced` was closed.
+    Announced,
     /// The safety lever was engaged.
     Lever,
     /// The gate `Experiments` was closed.
@@ -111,6 +115,7 @@ impl From<Gate> for DayReason {
             Gate::Plan => Self::Plan,
             Gate::OnTime => Self::OnTime,
             Gate::Clock => Self::Clock,
+            Gate::Announced => Self::Announced,
             Gate::Lever => Self::Lever,
             Gate::Experiments => Self::Experiments,
             Gate::Starter => Self::Starter,

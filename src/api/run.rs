@@ -48,8 +48,9 @@ pub use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
+#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && self.unannounced == oldSelf.unannounced && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new run").field_path(".stop"))]
+#[x_kube(validation = Rule::new("!self.unannounced || has(self.gameDay)").message("unannounced is for a step of a game day; leave it out").field_path(".unannounced"))]
 pub struct ExperimentRunSpec {
     /// Name of the Experiment in this namespace.
     pub experiment: Name,
@@ -69,6 +70,9 @@ pub struct ExperimentRunSpec {
     /// Name of the GameDayRun of this namespace that it is a step of; it breaks nothing unless that day intends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub game_day: Option<Name>,
+    /// Whether nobody is told of it before it is over: its events come then. Of a step of a game day alone; default false.
+    #[serde(default)]
+    pub unannounced: bool,
     /// SHA-256 of the experiment's spec, 16 hexadecimal digits: another version is not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 16, max = 16))]
@@ -438,6 +442,7 @@ impl ExperimentRunSpec {
             dry_run: false,
             stop: false,
             game_day: None,
+            unannounced: false,
             experiment_hash: None,
             steady_for: None,
         }

@@ -26,8 +26,8 @@ pub struct ClusterState {
     pub lever: Lever,
     /// The namespace of the run.
     pub namespace: Namespace,
-    /// Whether the day that the run is a step of intends it now, with words; absent for a run of no day.
-    pub day: Option<Result<String, String>>,
+    /// What the day that the run is a step of says of it now; absent for a run of no day.
+    pub day: Option<Intent>,
     /// The target.
     pub target: Target,
     /// Its pods.
@@ -159,6 +159,18 @@ impl Lever {
             }
         }
     }
+}
+
+/// What a day says of a run that is created as a step of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// The day is under way, and this is the run of one of its steps; in words.
+    Written(String),
+    /// The same, but it has still to write down which run of that name that is: two may have been created, one after
+    /// the other, by calls that were late.
+    Unsettled(String),
+    /// It is no run of this day, or nothing of the day may start; why.
+    Refused(String),
 }
 
 /// The namespace of a run.

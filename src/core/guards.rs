@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     core::{
         alerts::AlertFilter,
-        cluster::{ClusterState, Namespace, Rival, Target},
+        cluster::{ClusterState, Intent, Namespace, Rival, Target},
         signals::Signals,
     },
     faults::{
@@ -297,8 +297,8 @@ fn target_free(input: &GuardInput<'_>) -> GuardResult {
 
 fn game_day(cluster: &ClusterState) -> Option<GuardResult> {
     let (refusal, passed) = match cluster.day.clone()? {
-        Ok(words) => (None, words),
-        Err(why) => (Some(why), String::new()),
+        Intent::Written(words) | Intent::Unsettled(words) => (None, words),
+        Intent::Refused(why) => (Some(why), String::new()),
     };
     Some(result(Guard::GameDay, refusal, || passed))
 }

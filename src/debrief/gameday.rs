@@ -37,6 +37,9 @@ pub fn report(day: &GameDayRun) -> String {
     if !day.spec.approvals.is_empty() {
         parts.push(format!("## Approvals\n\n{}", approvals(day, status)));
     }
+    if !status.announcements.is_empty() {
+        parts.push(format!("## Announcements\n\n{}", announcements(status)));
+    }
     if !day.spec.improvements.is_empty() {
         let items = day.spec.improvements.iter().map(|item| format!("- {}\n", text(item)));
         parts.push(format!("## What we will do better\n\n{}", items.collect::<String>()));
@@ -47,6 +50,7 @@ pub fn report(day: &GameDayRun) -> String {
 fn facts(day: &GameDayRun, status: &GameDayRunStatus) -> String {
     let mut table = Table::new(["When (UTC)", "What", ""]);
     let what = |name| match name {
+        DayFactName::Announced => "announced",
         DayFactName::Gating => "its gates were looked at",
         DayFactName::Go => "go",
         DayFactName::NoGo => "no-go",
@@ -138,6 +142,16 @@ fn approvals(day: &GameDayRun, status: &GameDayRunStatus) -> String {
     table.print()
 }
 
+fn announcements(status: &GameDayRunStatus) -> String {
+    let mut table = Table::new(["What", "Step", "Delivered (UTC)", "Tries", "Last problem"]);
+    for one in &status.announcements {
+        let delivered = one.delivered.map_or_else(|| "**no**".to_owned(), shown);
+        let error = one.error.as_deref().map(text).unwrap_or_default();
+        table.row([one.what.to_string(), text(&one.step), delivered, one.tries.to_string(), error]);
+    }
+    table.print()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -154,9 +168,14 @@ mod tests {
             "status": {
                 "outcome": "Done", "reason": "StepsOver", "summary": "1 of 1 step ran: 1 Passed",
                 "facts": [
+                    {"name": "announced", "at": "2026-11-30T10:00:00Z"},
                     {"name": "gating", "at": "2026-12-01T10:00:00.5Z"},
                     {"name": "go", "at": "2026-12-01T10:00:01Z", "detail": "every gate is open"},
                     {"name": "reported", "at": "2026-12-01T10:05:00Z", "detail": "Done"},
+                ],
+                "announcements": [
+                    {"what": "Before", "at": "2026-11-30T10:00:00Z", "tries": 2, "delivered": "2026-11-30T10:00:06Z"},
+                    {"what": "Injection", "step": "kill", "at": "2026-12-01T10:00:02Z", "tries": 3, "error": "HTTP <500>"},
                 ],
                 "gates": [{"name": "Lever", "passed": true, "detail": "not engaged"}],
                 "steps": [{
@@ -179,6 +198,8 @@ mod tests {
             "**kill**: Passed: noticed after 20.4s",
             "| Lever | ",
             "| \\<i\\>bob\\</i\\> | `0123456789abcdef` |",
+            "| Before    |      | Mon 30 Nov 2026 10:00:06 | 2 ",
+            r"| Injection | kill | **no**                   | 3     | HTTP \<500\> ",
             "## What we will do better",
         ] {
             assert!(told.contains(line), "{line:?} is not in\n{told}");

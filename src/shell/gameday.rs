@@ -1,6 +1,7 @@
 //! Game days: one controller over the plans, which creates days, and one over the days, which looks at gates, starts
-//! steps and reports. Nothing is created but as `firedrill-starter` of the namespace.
+//! steps, tells people and reports. No run and no day is created but as `firedrill-starter` of the namespace.
 
+mod announce;
 mod create;
 pub mod days;
 mod earlier;

@@ -1,5 +1,6 @@
-//! The network beside the API server: probes through Services, and requests to alert sources.
+//! The network beside the API server: probes through Services, requests to alert sources, and messages to a chat.
 
+mod chat;
 mod ports;
 
 use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
@@ -9,10 +10,14 @@ use http_body_util::Empty;
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use reqwest::{Client, Response, Url, header, redirect};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tokio::net::TcpStream;
 
-use crate::{config::Endpoint, core::cluster::reach, detectors::Question};
+use crate::{
+    config::{Chat, Endpoint},
+    core::cluster::reach,
+    detectors::Question,
+};
 use ports::Ports;
 
 /// How firedrill names itself.
@@ -51,6 +56,16 @@ pub trait Net: Send + Sync {
         endpoint: &'a Endpoint,
         question: Question,
     ) -> BoxFuture<'a, Result<Box<RawValue>, String>>;
+
+    /// Posts a message to a chat, with its key; a status from 200 to 299 is good. What else it answers is not read.
+    fn post_json<'a>(
+        &'a self,
+        _chat: &'a Chat,
+        _key: &'a str,
+        _message: Value,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::ready(Err("there is no chat".to_owned())))
+    }
 }
 
 /// The longest answer of an alert source. Read, it takes up to three times the memory.
@@ -91,13 +106,17 @@ fn builder() -> reqwest::ClientBuilder {
 
 /// The system's certificates are loaded only where they are needed: a small image has none.
 fn source_client(endpoint: &Endpoint) -> Result<Client, SetupError> {
-    let certificates = match &endpoint.ca_file {
+    http_client(&endpoint.url, endpoint.ca_file.as_ref())
+}
+
+fn http_client(url: &str, ca_file: Option<&PathBuf>) -> Result<Client, SetupError> {
+    let certificates = match ca_file {
         Some(file) => {
             let pem =
                 std::fs::read(file).map_err(|error| SetupError::ReadCa(file.clone(), error))?;
             Some(reqwest::Certificate::from_pem_bundle(&pem)?)
         }
-        None if endpoint.url.starts_with("https:") => None,
+        None if url.starts_with("https:") => None,
         None => Some(Vec::new()),
     };
     let builder = match certificates {
@@ -157,6 +176,15 @@ impl Net for Sockets {
             let text = String::from_utf8(body(answer).await?).map_err(|error| error.to_string())?;
             RawValue::from_string(text).map_err(|error| format!("the answer is no JSON: {error}"))
         })
+    }
+
+    fn post_json<'a>(
+        &'a self,
+        chat: &'a Chat,
+        key: &'a str,
+        message: Value,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(chat::post(chat, key, message))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Game days on a real cluster: fired by their time, gated, run in order, ended, reported. Beside one operator.
 
+mod announce;
 mod gates;
 
 use std::process::Command;
@@ -7,7 +8,7 @@ use std::process::Command;
 use firedrill::{
     api::{
         Experiment, ExperimentRun, GameDay, GameDayRun, GameDayRunSpec, Moment,
-        game_day_run::{self, DayReason, Gate, Outcome},
+        game_day_run::{self, DayFactName, DayReason, Gate, Outcome},
         run::{FactName, Reason, Verdict},
     },
     cli::grants::Grants,
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use crate::support::{Ground, Operator, Web, eventually, merge, spec, verdict};
 
 /// A ground on which game days may start, with the Experiment `kill`.
-async fn scheduled(name: &str, web: &Web) -> Ground {
+pub async fn scheduled(name: &str, web: &Web) -> Ground {
     let ground = Ground::with(name, web).await;
     let operator = firedrill::api::names::OPERATOR_NAMESPACE;
     Grants::scheduled(&ground.namespace, operator).apply(&ground.client).await.unwrap();
@@ -35,12 +36,12 @@ async fn experiment(ground: &Ground) {
 }
 
 /// So many seconds from now.
-fn soon(seconds: i64) -> Moment {
+pub fn soon(seconds: i64) -> Moment {
     Moment::new(jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds))
 }
 
 /// Creates the plan `p` of two steps, with this spec over it.
-async fn plan(ground: &Ground, change: Value) -> GameDay {
+pub async fn plan(ground: &Ground, change: Value) -> GameDay {
     let mut spec = json!({
         "steps": [
             {"name": "one", "experiment": "kill"},
@@ -61,23 +62,23 @@ async fn distant(ground: &Ground, change: Value) -> GameDay {
 }
 
 /// Begins a day by hand.
-async fn by_hand(ground: &Ground, name: &str) -> GameDayRun {
+pub async fn by_hand(ground: &Ground, name: &str) -> GameDayRun {
     let day = GameDayRun::new(name, GameDayRunSpec::of("p"));
     ground.api::<GameDayRun>().create(&PostParams::default(), &day).await.unwrap()
 }
 
-async fn over(ground: &Ground, name: &str) -> GameDayRun {
+pub async fn over(ground: &Ground, name: &str) -> GameDayRun {
     ground
         .becomes("the day is over", 150, name, |day: &GameDayRun| day.is_over() && !day.is_held())
         .await
 }
 
-fn outcome(day: &GameDayRun) -> (Option<Outcome>, Option<DayReason>) {
+pub fn outcome(day: &GameDayRun) -> (Option<Outcome>, Option<DayReason>) {
     let status = day.status.as_ref().unwrap();
     (status.outcome, status.reason)
 }
 
-async fn runs(ground: &Ground) -> Vec<ExperimentRun> {
+pub async fn runs(ground: &Ground) -> Vec<ExperimentRun> {
     ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap().items
 }
 
@@ -107,7 +108,7 @@ async fn a_plan_fires_at_its_time_its_steps_run_in_order_and_its_report_outlives
     let (one, two) = (&status.steps[0], &status.steps[1]);
     assert!(two.started_at.unwrap() >= one.started_at.unwrap());
     assert!(two.started_at.unwrap() + firedrill::api::Duration::seconds(1) > one.over_at.unwrap());
-    let began = status.facts.iter().map(|fact| fact.at).min().unwrap();
+    let began = day.fact(DayFactName::Gating).unwrap().at;
     assert!(began >= at, "{began} is before {at}");
     let mut created: Vec<_> = runs(&ground).await.iter().map(ResourceExt::name_any).collect();
     created.sort();

@@ -2,6 +2,7 @@
 //! its own, one after the other, without the one that the other tests share.
 
 mod absence;
+mod chat;
 mod predecessor;
 
 use std::{

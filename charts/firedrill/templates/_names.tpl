@@ -47,18 +47,20 @@ affinity: {{ toJson . }}
 {{- end }}
 
 {{/*
-Without the webhook's Secret no pod starts, and all that Helm says is that it waited too long. What is rendered
+Without a Secret that it mounts no pod starts, and all that Helm says is that it waited too long. What is rendered
 without a cluster cannot be judged, and what a parent chart brings may come with this release.
+Of: the root, the value that names the Secret, that name, the key that it must have, and what to write there.
 */}}
 {{- define "firedrill.secretIsThere" -}}
-{{- $name := .Values.webhook.tokenSecret -}}
-{{- if and $name .Chart.IsRoot (lookup "v1" "Namespace" "" "kube-system") -}}
-{{- $secret := lookup "v1" "Secret" .Release.Namespace $name -}}
-{{- $create := printf "kubectl -n %s create secret generic %s --from-literal=token=\"$(openssl rand -base64 18)\"" .Release.Namespace $name -}}
+{{- $root := index . 0 -}}{{- $value := index . 1 -}}{{- $name := index . 2 -}}{{- $key := index . 3 -}}
+{{- if and $name $root.Chart.IsRoot (lookup "v1" "Namespace" "" "kube-system") -}}
+{{- $namespace := $root.Release.Namespace -}}
+{{- $secret := lookup "v1" "Secret" $namespace $name -}}
+{{- $create := printf "kubectl -n %s create secret generic %s --from-literal=%s=%s" $namespace $name $key (index . 4) -}}
 {{- if not $secret -}}
-{{- fail (printf "webhook.tokenSecret: there is no Secret %s in namespace %s; create it first: %s" $name .Release.Namespace $create) -}}
-{{- else if not (hasKey ($secret.data | default dict) "token") -}}
-{{- fail (printf "webhook.tokenSecret: Secret %s in namespace %s has no key `token`; delete it and create it anew: %s" $name .Release.Namespace $create) -}}
+{{- fail (printf "%s: there is no Secret %s in namespace %s; create it first: %s" $value $name $namespace $create) -}}
+{{- else if not (hasKey ($secret.data | default dict) $key) -}}
+{{- fail (printf "%s: Secret %s in namespace %s has no key `%s`; delete it and create it anew: %s" $value $name $namespace $key $create) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

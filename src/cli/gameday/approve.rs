@@ -27,6 +27,9 @@ use crate::{
     shell::call::call,
 };
 
+/// How often an approval is written anew where somebody else has written the day meanwhile.
+const TRIES: u32 = 8;
+
 /// Arguments of `firedrill gameday approve`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -75,7 +78,7 @@ pub async fn approve(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         &format!("an approval lets this be broken in {place}"),
         args.yes,
     )?;
-    write(&cluster, &day, approval).await?;
+    write(&cluster, day, approval).await?;
     println!(
         "game day {} is approved by you for plan {}; any change of the plan or of an experiment voids that",
         args.day, planned.hash
@@ -104,27 +107,40 @@ async fn experiments_of(
     Ok(try_join_all(read).await?.into_iter().collect())
 }
 
-/// Adds the approval on the version that was read: somebody else's must not be lost.
-async fn write(cluster: &Cluster, day: &GameDayRun, approval: Approval) -> Result<(), Failure> {
+/// Adds the approval on a version that was read: somebody else's must not be lost. The operator writes into a day that
+/// waits, and others approve it, so that version may be an old one; what is approved is named by its hash all the same.
+async fn write(cluster: &Cluster, mut day: GameDayRun, approval: Approval) -> Result<(), Failure> {
     let days: Api<GameDayRun> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
-    let mut approvals = day.spec.approvals.clone();
-    approvals.push(approval);
-    let patch = Patch::Merge(json!({
-        "metadata": {"resourceVersion": day.resource_version()},
-        "spec": {"approvals": approvals},
-    }));
+    let name = day.name_any();
     let params = PatchParams {
         field_manager: Some(names::CLI_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    match call("write the approval", days.patch_metadata(&day.name_any(), &params, &patch)).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(409) => Err(Failure::new(
-            Exit::Infrastructure,
-            format!("game day {} has changed just now; look at it and repeat", day.name_any()),
-        )),
-        Err(error) => Err(error.into()),
+    for _ in 0..TRIES {
+        let mut approvals = day.spec.approvals.clone();
+        approvals.push(approval.clone());
+        let patch = Patch::Merge(json!({
+            "metadata": {"resourceVersion": day.resource_version(), "uid": day.uid()},
+            "spec": {"approvals": approvals},
+        }));
+        match call("write the approval", days.patch_metadata(&name, &params, &patch)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code() == Some(409) => {
+                let now = days::read(cluster, &name).await?;
+                if now.uid() != day.uid() {
+                    return Err(Failure::invalid(format!(
+                        "game day {name} is another one by now; look at it and repeat"
+                    )));
+                }
+                day = now;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(Failure::new(
+        Exit::Infrastructure,
+        format!("game day {name} has changed {TRIES} times meanwhile; repeat"),
+    ))
 }
 
 /// What would be approved, as people read it.

@@ -42,7 +42,7 @@ fn event(plan: &GameDay, at: Moment, now: Moment) -> Event {
     event
 }
 
-/// What people may know before: notes and roles, and the steps.
+/// What people may know before: notes and roles, and the steps that are announced.
 fn description(plan: &GameDay) -> String {
     let notes = plan.spec.notes.iter().map(|notes| clean(notes));
     let roles = plan.spec.roles.clone().unwrap_or_default();
@@ -50,8 +50,8 @@ fn description(plan: &GameDay) -> String {
         [("owner", roles.owner), ("coordinator", roles.coordinator), ("reporter", roles.reporter)];
     let roles =
         roles.into_iter().filter_map(|(role, who)| Some(format!("{role}: {}", clean(&who?))));
-    let steps =
-        plan.spec.steps.iter().map(|step| format!("step {}: {}", step.name, step.experiment));
+    let steps = plan.spec.steps.iter().filter(|step| !step.unannounced);
+    let steps = steps.map(|step| format!("step {}: {}", step.name, step.experiment));
     notes.chain(roles).chain(steps).collect::<Vec<_>>().join("\n")
 }
 
@@ -71,7 +71,10 @@ mod tests {
                 "schedule": "0 10 * * TUE#1", "timeZone": "Europe/London",
                 "notes": "bring\r\ncoffee; and cake, please", "roles": {"owner": "payments lead"},
                 "blackouts": [{"from": "2027-01-01", "to": "2027-01-05", "reason": "sales"}],
-                "steps": [{"name": "kill", "experiment": "checkout-survives-pod-loss"}],
+                "steps": [
+                    {"name": "kill", "experiment": "checkout-survives-pod-loss"},
+                    {"name": "surprise", "experiment": "secret", "unannounced": true},
+                ],
             },
         }))
         .unwrap();

@@ -3,9 +3,10 @@
 use crate::{
     api::{
         GameDayRun, GameDayRunStatus,
-        game_day_run::{Approval, GateResult, StepResult},
+        game_day_run::{Announcement, Approval, GateResult, StepResult},
     },
     cli::view::clean,
+    core::words::count,
 };
 
 /// What was already told of a day.
@@ -15,6 +16,7 @@ pub struct Told {
     approvals: usize,
     facts: usize,
     steps: Vec<StepResult>,
+    announcements: Vec<Announcement>,
     is_over: bool,
 }
 
@@ -46,6 +48,10 @@ impl Told {
             }
         }
         self.steps.clone_from(&status.steps);
+        for (index, one) in status.announcements.iter().enumerate() {
+            lines.extend(announced(self.announcements.get(index), one));
+        }
+        self.announcements.clone_from(&status.announcements);
         if let (false, Some(outcome), Some(summary)) =
             (self.is_over, status.outcome, &status.summary)
         {
@@ -64,6 +70,22 @@ fn gate(gate: &GateResult) -> String {
         format!("{}/{}", gate.name, clean(&gate.step))
     };
     format!("gate {name:<24} {open}  {}", clean(&gate.detail))
+}
+
+/// That it was delivered, or why not yet.
+fn announced(before: Option<&Announcement>, one: &Announcement) -> Option<String> {
+    let step = if one.step.is_empty() { String::new() } else { format!("/{}", clean(&one.step)) };
+    let name = format!("told {}{step}", one.what);
+    let was_delivered = before.is_some_and(|before| before.delivered.is_some());
+    let known = before.and_then(|before| before.error.as_ref());
+    match (one.delivered, &one.error) {
+        (Some(at), _) if !was_delivered => Some(format!("{}  {name}", at.time_of_day())),
+        (None, Some(error)) if known != Some(error) => {
+            let tried = count(one.tries, "attempt");
+            Some(format!("{name}: not yet, after {tried}: {}", clean(error)))
+        }
+        _ => None,
+    }
 }
 
 fn told(step: &StepResult) -> Option<String> {

@@ -13,6 +13,7 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
     core::{
+        cluster::Intent,
         decide::preconditions::{closed_since, guard_input},
         guards,
         span::Span,
@@ -63,6 +64,9 @@ fn inject(
     }
     if let Some((cause, detail)) = closed_since(observed, cluster) {
         return start_revert(observed, status, cause, &detail);
+    }
+    if matches!(cluster.day, Some(Intent::Unsettled(_))) {
+        return observed.look_again(cluster);
     }
     let guard_input = guard_input(observed, plan, cluster, 1);
     if let Some(rival) = guards::holders(&guard_input).first() {
@@ -143,4 +147,40 @@ fn words(outcome: &Outcome) -> Option<&str> {
 fn start_deadline(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Moment {
     let accepted = status.fact(FactName::Accepted).map_or(observed.now, |fact| fact.at);
     accepted + observed.run.spec.start_within
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{
+        cluster::{ClusterState, tests::healthy},
+        decide::tests::{self, status},
+        guards::abort::tests::plan,
+        signals::{Signals, pods::tests::at},
+    };
+
+    /// What is decided about a run that has journaled, whose day says that.
+    fn decided(day: Intent, now: f64) -> Decision {
+        let plan = plan(&json!({}));
+        let status = status(&plan, &[(FactName::Accepted, 1.0), (FactName::Journaled, 2.0)]);
+        let (read_at, day) = (at(3.0), Some(day));
+        let cluster = ClusterState { read_at, rivals_read_at: Some(read_at), day, ..healthy() };
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        tests::decided(&plan, Some(status), Some(&cluster), &signals, now)
+    }
+
+    #[test]
+    fn nothing_is_sent_until_the_day_says_which_run_of_that_name_is_its_own() {
+        let words = String::new;
+        assert_eq!(decided(Intent::Unsettled(words()), 3.5), Decision::WaitUntil(at(4.0)));
+        assert_eq!(decided(Intent::Unsettled(words()), 4.0), Decision::Look(Need::Cluster));
+        let Decision::Record(refused) = decided(Intent::Refused(words()), 3.5) else {
+            panic!("it is reverted")
+        };
+        assert!(refused.fact(FactName::RevertStarted).is_some());
+        let goes_on = decided(Intent::Written(words()), 3.5);
+        assert!(matches!(goes_on, Decision::Act(_)), "{goes_on:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{
     api::run::Reason,
     core::{
-        cluster::{ClusterState, Namespace},
+        cluster::{ClusterState, Intent, Namespace},
         decide::observed::Observed,
         guards::GuardInput,
         plan::Plan,
@@ -38,7 +38,7 @@ pub(super) fn closed_since(
     if let Some(why) = cluster.lever.refusal() {
         return Some((Reason::Lever, why));
     }
-    if let Some(Err(why)) = &cluster.day {
+    if let Some(Intent::Refused(why)) = &cluster.day {
         return Some((Reason::Guard, why.clone()));
     }
     match &cluster.namespace {

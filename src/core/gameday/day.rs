@@ -3,6 +3,7 @@
 //! A step's run is written down in the day's status before it is created, under a name that follows from the day and
 //! the step, so that however often its creation is tried there is one. Nothing is created before the fact `go`.
 
+mod announce;
 mod approval;
 mod before;
 mod earlier;
@@ -13,11 +14,12 @@ mod observed;
 mod rehearsal;
 mod running;
 mod seen;
+mod unannounced;
 
 pub use earlier::{Earlier, Predecessor};
 pub use observed::{
-    Decision, Effect, Firing, Found, GateReads, Need, Observed, OtherDay, Others, Rollout, Stage,
-    StartReads, StepReads,
+    Attempt, Clocks, Decision, Effect, Firing, Found, GateReads, Message, Need, Observed, OtherDay,
+    Others, Rollout, Stage, StartReads, StepReads, intent,
 };
 pub use rehearsal::name as rehearsal_name;
 
@@ -28,18 +30,22 @@ use crate::api::GameDayRunStatus;
 pub fn decide(observed: &Observed<'_>) -> Decision {
     let empty = GameDayRunStatus::default();
     let status = observed.day.status.as_ref().unwrap_or(&empty);
-    match Stage::of(status) {
+    if let Some(status) = announce::answered(observed, status) {
+        return seen::record(observed, status);
+    }
+    let decision = match Stage::of(status) {
         stage if stage > Stage::Gating && !observed.rehearsals.is_empty() => {
             Decision::Act(Effect::Delete(observed.rehearsals[0].clone()))
         }
-        Stage::Reported => ending::let_go(observed),
+        Stage::Reported => ending::let_go(observed, status),
         // A deleted day without our finalizer is gone before anything could be written.
         _ if !observed.day.is_held() && observed.day.metadata.deletion_timestamp.is_none() => {
             Decision::Act(Effect::AddFinalizer)
         }
-        Stage::Planned | Stage::Gating => before::decide(observed, status),
+        Stage::Planned | Stage::Announced | Stage::Gating => before::decide(observed, status),
         Stage::Running | Stage::Cooling => running::decide(observed, status),
-    }
+    };
+    announce::beside(observed, status, decision)
 }
 
 #[cfg(test)]

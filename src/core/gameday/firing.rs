@@ -1,7 +1,8 @@
 //! What is to be done about a plan: which day it creates when, and what its status says.
 //!
-//! Any number of operators decide alike without a leader: a day's name follows from its plan and its time, and the
-//! plan's status names the UID of the one day that may begin for a time.
+//! A day is created for its announcement, ahead of its time. Any number of operators decide alike without a leader: a
+//! day's name follows from its plan and its time, and the plan's status names the UID of the one day that may begin for
+//! a time.
 
 use crate::{
     api::{
@@ -11,16 +12,19 @@ use crate::{
         game_day_run,
     },
     config::ClosedDays,
-    core::gameday::{
-        plan,
-        schedule::{Due, Schedule},
+    core::{
+        gameday::{plan, schedule::Schedule},
+        plan::Problem,
     },
 };
 
 /// How soon the wall clock is asked anew, at the latest: it may have been set.
 const AT_LEAST: Duration = Duration::minutes(1);
-/// How soon it is tried again to create a day that was refused.
+/// How soon it is tried again to create a day that is due and was refused.
 const REFUSED: Duration = Duration::seconds(30);
+
+/// The condition of a plan.
+const READY: &str = "Ready";
 
 /// Everything that a decision about a plan may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -66,47 +70,77 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     let problems = plan::broken_rules(&plan.spec);
     let schedule = Schedule::parse(&plan.spec).ok().filter(|_| problems.is_empty());
     let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
-    let due = schedule.as_ref().map(|schedule| take_up(observed, &mut status, schedule));
-    let next = schedule.as_ref().filter(|_| !plan.spec.suspend);
-    status.next = next.and_then(|schedule| schedule.opens(now));
-    let problem = problems.first().map(|problem| format!("{}: {}", problem.path, problem.message));
     let never = schedule.as_ref().and_then(|schedule| plan::never(&plan.spec, schedule, now));
-    // What the API server said last holds until it creates the day: written anew at each look, it would be heard, and
-    // lead to the next look at once.
-    let is_due = due.as_ref().is_some_and(|due| due.fire.is_some());
-    let last =
-        conditions::get(&known.conditions, "Ready").filter(|ready| ready.reason == "Refused");
-    let last = last.filter(|_| is_due).map(|ready| ready.message.as_str());
-    let (value, reason, message) = match (problem, refused.or(last), never, status.next) {
-        (Some(problem), ..) => (Status::False, "Invalid", problem),
-        (None, Some(words), ..) => (Status::False, "Refused", words.to_owned()),
-        (None, None, Some(never), _) => {
-            (Status::False, "NeverFires", format!("{}: {}", never.path, never.message))
-        }
-        (None, None, None, Some(next)) => (Status::True, "Fires", format!("fires next at {next}")),
-        (None, None, None, None) => {
-            (Status::True, "Suspended", "suspended: nothing fires".to_owned())
-        }
-    };
-    let ready = (value, reason, message.as_str());
-    conditions::set(&mut status.conditions, "Ready", ready, plan.metadata.generation, now);
+    note_cancelled(observed, &mut status, schedule.as_ref());
+    let due = schedule.as_ref().and_then(|schedule| take_up(observed, &mut status, schedule));
+    let schedule = schedule.map(|schedule| schedule.without(status.cancelled));
+    status.next = next(plan, schedule.as_ref(), now);
+    let told = status.next.map(|at| (at, at.minus(plan.spec.announce.before)));
+    let ahead = told.filter(|(_, told)| *told <= now).map(|(at, _)| at);
+    let fire = due.into_iter().chain(ahead).find(|at| !has_day(observed, *at));
+    // Whoever was refused asks anew, and only the answer changes what is told.
+    if fire.is_none() || refused.is_some() || !was_refused(&known) {
+        let (value, reason, message) = ready(observed, problems.first(), never, status.next);
+        let ready = (value, reason, message.as_str());
+        conditions::set(&mut status.conditions, READY, ready, plan.metadata.generation, now);
+    }
     if status != known {
         return Decision::Record(Box::new(status));
     }
-    match due.and_then(|due| due.fire) {
+    match fire {
         Some(at) if refused.is_none() => {
             let plan = plan.metadata.name.as_deref().unwrap_or_default();
             let name = game_day_run::name(plan, at);
             let spec = Box::new(GameDayRunSpec::at(plan, at));
             Decision::Create { name, spec }
         }
-        Some(_) => Decision::WaitUntil(now + REFUSED),
-        None => {
-            let next = schedule.as_ref().and_then(|schedule| schedule.fires(now).next());
-            let latest = now + AT_LEAST;
-            Decision::WaitUntil(next.map_or(latest, |fire| fire.at.min(latest)))
+        Some(at) if at <= now => Decision::WaitUntil(now + REFUSED),
+        _ => {
+            let fires = schedule.as_ref().and_then(|schedule| schedule.fires(now).next());
+            let tells = told.map(|(_, told)| told).filter(|told| *told > now);
+            let until = fires.map(|fire| fire.at).into_iter().chain(tells);
+            Decision::WaitUntil(until.fold(now + AT_LEAST, Moment::min))
         }
     }
+}
+
+/// Whether the plan is valid and fires.
+fn ready(
+    observed: &Observed<'_>,
+    problem: Option<&Problem>,
+    never: Option<Problem>,
+    next: Option<Moment>,
+) -> (Status, &'static str, String) {
+    let told = |problem: &Problem| format!("{}: {}", problem.path, problem.message);
+    match (problem, observed.refused, never, next) {
+        (Some(problem), ..) => (Status::False, "Invalid", told(problem)),
+        (None, Some(words), ..) => (Status::False, "Refused", words.to_owned()),
+        (None, None, Some(never), _) => (Status::False, "NeverFires", told(&never)),
+        (None, None, None, Some(at)) => (Status::True, "Fires", format!("fires next at {at}")),
+        (None, None, None, None) if observed.plan.spec.suspend => {
+            (Status::True, "Suspended", "suspended: nothing fires".to_owned())
+        }
+        (None, None, None, None) => {
+            (Status::True, "Cancelled", "the day for its one time was over before".to_owned())
+        }
+    }
+}
+
+/// When it fires next.
+fn next(plan: &GameDay, schedule: Option<&Schedule>, now: Moment) -> Option<Moment> {
+    schedule.filter(|_| !plan.spec.suspend)?.opens(now)
+}
+
+/// Whether the API server did not let a day be created when that was asked last.
+fn was_refused(known: &GameDayStatus) -> bool {
+    conditions::get(&known.conditions, READY).is_some_and(|ready| ready.reason == "Refused")
+}
+
+/// Whether the name of the day for that time is taken.
+fn has_day(observed: &Observed<'_>, at: Moment) -> bool {
+    let plan = observed.plan.metadata.name.as_deref().unwrap_or_default();
+    let name = Some(game_day_run::name(plan, at));
+    observed.days.iter().any(|day| day.metadata.name == name)
 }
 
 /// Since when the plan as it is counts: no change of it, and no end of a suspension, fires anything that lies before.
@@ -120,31 +154,56 @@ fn since(plan: &GameDay, known: &GameDayStatus, now: Moment) -> SeenSince {
     SeenSince { generation, at: created.unwrap_or(now) }
 }
 
-/// What is due, once the days that are there and what was missed are written into the status. A day is taken up
-/// however late that is: it is held until it was.
-fn take_up(observed: &Observed<'_>, status: &mut GameDayStatus, schedule: &Schedule) -> Due {
+/// The time up to which nothing fires any more.
+fn done(observed: &Observed<'_>, status: &GameDayStatus) -> Moment {
     let since = status.since.as_ref().map_or(observed.now, |since| since.at);
-    let done = since.max(status.last_fire.unwrap_or(since));
+    since.max(status.last_fire.unwrap_or(since))
+}
+
+/// The time of a day of this plan by its name.
+fn time_of(observed: &Observed<'_>, day: &GameDayRun) -> Option<Moment> {
     let plan = observed.plan.metadata.name.as_deref().unwrap_or_default();
-    let is_new = |day: &&GameDayRun| {
-        let Some(at) = day.spec.at else { return false };
-        let is_one = || schedule.fires(at.minus(Duration::micros(1))).next();
-        done < at
-            && at <= observed.now
-            && day.metadata.name == Some(game_day_run::name(plan, at))
-            && is_one().is_some_and(|fire| fire.at == at)
-    };
-    if let Some(day) = observed.days.iter().filter(is_new).max_by_key(|day| day.spec.at) {
-        status.last_fire = day.spec.at;
+    day.spec.at.filter(|at| day.metadata.name == Some(game_day_run::name(plan, *at)))
+}
+
+/// Writes down the time of a day that is over and that nothing will take up: its time has not come, or is none of the
+/// plan any more. It is held until that is written, and is not born again.
+fn note_cancelled(
+    observed: &Observed<'_>,
+    status: &mut GameDayStatus,
+    schedule: Option<&Schedule>,
+) {
+    let done = done(observed, status);
+    let is_one = |at| schedule.is_some_and(|schedule| schedule.fire_at(at).is_some());
+    let held = observed.days.iter().filter(|day| day.is_over() && day.is_held());
+    let times = held.filter_map(|day| time_of(observed, day));
+    let cancelled = times.filter(|at| done < *at && (observed.now < *at || !is_one(*at))).min();
+    status.cancelled = cancelled.or(status.cancelled);
+}
+
+/// What is due, once the days that are there and what was missed are written into the status. A day is taken up
+/// however late that is, the oldest first: it is held until it was.
+fn take_up(
+    observed: &Observed<'_>,
+    status: &mut GameDayStatus,
+    schedule: &Schedule,
+) -> Option<Moment> {
+    let since = status.since.as_ref().map_or(observed.now, |since| since.at);
+    let done = done(observed, status);
+    let is_new = |at: &Moment| done < *at && *at <= observed.now && schedule.fire_at(*at).is_some();
+    let days = observed.days.iter().filter_map(|day| Some((time_of(observed, day)?, day)));
+    if let Some((at, day)) = days.filter(|(at, _)| is_new(at)).min_by_key(|(at, _)| *at) {
+        status.last_fire = Some(at);
         status.last_day.clone_from(&day.metadata.name);
         status.last_day_uid = Some(day.uid().to_owned());
     }
     let deadline = observed.plan.spec.starting_deadline;
+    let schedule = schedule.clone().without(status.cancelled);
     let due = schedule.due(since, status.last_fire, observed.now, deadline);
-    if let Some(missed) = due.missed.clone().filter(|missed| is_later(missed, status)) {
+    if let Some(missed) = due.missed.filter(|missed| is_later(missed, status)) {
         status.missed = Some(missed);
     }
-    due
+    due.fire
 }
 
 fn is_later(missed: &Missed, status: &GameDayStatus) -> bool {
@@ -152,189 +211,4 @@ fn is_later(missed: &Missed, status: &GameDayStatus) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::api::game_day::MissedReason;
-
-    fn moment(text: &str) -> Moment {
-        serde_json::from_value(json!(text)).unwrap()
-    }
-
-    /// A plan for ten o'clock on each day, created at nine.
-    fn plan(spec: &Value) -> GameDay {
-        let mut plan = json!({
-            "apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDay",
-            "metadata": {"name": "p", "namespace": "shop", "uid": "p", "generation": 1,
-                "creationTimestamp": "2026-12-01T09:00:00Z"},
-            "spec": {"schedule": "0 10 * * *", "steps": [{"name": "one", "experiment": "x"}]},
-        });
-        for (key, value) in spec.as_object().unwrap() {
-            plan["spec"][key] = value.clone();
-        }
-        serde_json::from_value(plan).unwrap()
-    }
-
-    /// Everything that one operator does at that instant: it writes, and creates days, of which it gives the names.
-    fn look(plan: &mut GameDay, days: &mut Vec<GameDayRun>, now: &str) -> Vec<String> {
-        let mut created = Vec::new();
-        for _ in 0..10 {
-            let now = moment(now);
-            let observed = Observed { now, plan, days, blackouts: &[], refused: None };
-            match decide(&observed) {
-                Decision::Record(status) => plan.status = Some(*status),
-                Decision::Create { name, spec } => {
-                    let mut day = GameDayRun::new(&name, *spec);
-                    day.metadata.uid = Some(format!("{name}, {}", days.len()));
-                    created.push(name);
-                    days.push(day);
-                }
-                Decision::WaitUntil(until) => {
-                    assert!(until > now && until <= now + AT_LEAST);
-                    return created;
-                }
-            }
-        }
-        panic!("it never waits")
-    }
-
-    fn status(plan: &GameDay) -> &GameDayStatus {
-        plan.status.as_ref().unwrap()
-    }
-
-    #[test]
-    fn a_plan_fires_once_for_each_time_and_never_before() {
-        let (mut plan, mut days) = (plan(&json!({})), Vec::new());
-        assert!(look(&mut plan, &mut days, "2026-12-01T09:59:59.999Z").is_empty());
-        assert_eq!(status(&plan).next, Some(moment("2026-12-01T10:00:00Z")));
-        assert_eq!(look(&mut plan, &mut days, "2026-12-01T10:00:00Z"), ["p-20261201t1000"]);
-        let taken_up = status(&plan);
-        assert_eq!(taken_up.last_fire, Some(moment("2026-12-01T10:00:00Z")));
-        assert_eq!(taken_up.last_day_uid.as_deref(), Some("p-20261201t1000, 0"));
-        for now in ["2026-12-01T10:00:00.1Z", "2026-12-01T10:29:00Z", "2026-12-02T09:59:59Z"] {
-            assert!(look(&mut plan, &mut days, now).is_empty(), "{now}");
-        }
-        days.clear();
-        assert!(look(&mut plan, &mut days, "2026-12-01T10:05:00Z").is_empty(), "it was deleted");
-        assert_eq!(look(&mut plan, &mut days, "2026-12-02T10:00:30Z"), ["p-20261202t1000"]);
-    }
-
-    #[test]
-    fn a_day_that_is_there_is_taken_up_and_not_created_again() {
-        let (mut first, mut days) = (plan(&json!({})), Vec::new());
-        let mut second = first.clone();
-        look(&mut first, &mut days, "2026-12-01T10:00:00Z");
-        // The other operator has heard of the day, and not of what the plan says of it.
-        assert!(look(&mut second, &mut days, "2026-12-01T10:00:01Z").is_empty());
-        assert_eq!(status(&second).last_day_uid, status(&first).last_day_uid);
-        assert_eq!(days.len(), 1);
-    }
-
-    #[test]
-    fn a_day_is_taken_up_however_late_that_is() {
-        let (mut plan, mut days) = (plan(&json!({})), Vec::new());
-        let at = moment("2026-12-01T10:00:00Z");
-        days.push(GameDayRun::new("p-20261201t1000", GameDayRunSpec::at("p", at)));
-        assert!(look(&mut plan, &mut days, "2026-12-01T18:00:00Z").is_empty());
-        assert_eq!((status(&plan).last_fire, &status(&plan).missed), (Some(at), &None));
-    }
-
-    #[test]
-    fn what_lies_before_a_change_or_a_resumption_is_never_made_up_for() {
-        let (mut plan, mut days) = (plan(&json!({"suspend": true})), Vec::new());
-        assert!(look(&mut plan, &mut days, "2026-12-01T10:00:00Z").is_empty());
-        let missed = status(&plan).missed.clone().unwrap();
-        assert_eq!(
-            (missed.at, missed.reason),
-            (moment("2026-12-01T10:00:00Z"), MissedReason::Suspended)
-        );
-        plan.spec.suspend = false;
-        plan.metadata.generation = Some(2);
-        assert!(look(&mut plan, &mut days, "2026-12-01T10:05:00Z").is_empty());
-        assert_eq!(status(&plan).since.as_ref().unwrap().at, moment("2026-12-01T10:05:00Z"));
-        plan.spec.schedule = Some("4 10 * * *".to_owned());
-        plan.metadata.generation = Some(3);
-        assert!(look(&mut plan, &mut days, "2026-12-01T10:06:00Z").is_empty());
-        assert_eq!(look(&mut plan, &mut days, "2026-12-02T10:04:00Z"), ["p-20261202t1004"]);
-    }
-
-    #[test]
-    fn what_nobody_looked_at_in_time_is_missed_once_however_much_it_was() {
-        let (mut plan, mut days) = (plan(&json!({})), Vec::new());
-        look(&mut plan, &mut days, "2026-12-01T09:00:00Z");
-        assert!(look(&mut plan, &mut days, "2036-12-01T10:31:00Z").is_empty());
-        let missed = status(&plan).missed.clone().unwrap();
-        assert_eq!(
-            (missed.at, missed.reason),
-            (moment("2036-12-01T10:00:00Z"), MissedReason::DeadlinePassed)
-        );
-        assert_eq!(look(&mut plan, &mut days, "2036-12-02T10:29:59Z"), ["p-20361202t1000"]);
-    }
-
-    #[test]
-    fn a_day_for_a_time_that_is_none_of_the_plan_changes_nothing() {
-        let (mut plan, mut days) = (plan(&json!({})), Vec::new());
-        for at in ["2030-01-01T10:00:00Z", "2026-12-01T09:30:00Z"] {
-            let at = moment(at);
-            let name = game_day_run::name("p", at);
-            days.push(GameDayRun::new(&name, GameDayRunSpec::at("p", at)));
-        }
-        assert_eq!(look(&mut plan, &mut days, "2026-12-01T10:00:00Z"), ["p-20261201t1000"]);
-    }
-
-    #[test]
-    fn a_day_that_is_refused_is_asked_for_again_and_again_and_told_once() {
-        let (mut plan, days) = (plan(&json!({})), Vec::new());
-        let mut look = |now: &str| {
-            let (mut asked, mut written) = (0, 0);
-            for _ in 0..10 {
-                let now = moment(now);
-                let refused = (asked > 0).then_some("no right");
-                match decide(&Observed { now, plan: &plan, days: &days, refused }) {
-                    Decision::Record(status) => {
-                        plan.status = Some(*status);
-                        written += 1;
-                    }
-                    Decision::Create { .. } => asked += 1,
-                    Decision::WaitUntil(until) if asked > 0 => {
-                        assert_eq!(until, now + REFUSED);
-                        break;
-                    }
-                    Decision::WaitUntil(_) => break,
-                }
-            }
-            (asked, written)
-        };
-        assert_eq!(look("2026-12-01T10:00:00Z"), (1, 2), "it fires, and is refused");
-        for now in ["2026-12-01T10:00:00.1Z", "2026-12-01T10:00:30Z", "2026-12-01T10:29:00Z"] {
-            assert_eq!(look(now), (1, 0), "{now}");
-        }
-        assert_eq!(look("2026-12-01T10:30:01Z"), (0, 1), "that time was missed");
-        let status = status(&plan);
-        assert_eq!(status.missed.as_ref().unwrap().reason, MissedReason::DeadlinePassed);
-        assert_eq!(conditions::get(&status.conditions, "Ready").unwrap().reason, "Fires");
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_in_the_condition_and_fires_nothing() {
-        let ready = |spec: &Value, refused: Option<&str>| {
-            let plan = plan(spec);
-            let now = moment("2026-12-01T10:00:00Z");
-            let observed = Observed { now, plan: &plan, days: &[], blackouts: &[], refused };
-            let Decision::Record(status) = decide(&observed) else { panic!("it is written") };
-            let ready = conditions::get(&status.conditions, "Ready").unwrap();
-            format!("{} {}: {}", ready.status, ready.reason, ready.message)
-        };
-        for (spec, refused, told) in [
-            (json!({"schedule": "*/5 10 * * *"}), None, "False Invalid: spec.schedule: minute "),
-            (json!({"schedule": "0 10 30 2 *"}), None, "False NeverFires: spec.schedule: "),
-            (json!({"suspend": true}), None, "True Suspended: suspended: nothing fires"),
-            (json!({}), Some("no right"), "False Refused: no right"),
-            (json!({}), None, "True Fires: fires next at 2026-12-02T10:00:00"),
-        ] {
-            let ready = ready(&spec, refused);
-            assert!(ready.starts_with(told), "{ready}");
-        }
-    }
-}
+mod tests;

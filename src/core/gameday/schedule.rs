@@ -34,6 +34,7 @@ pub struct Schedule {
     zone: TimeZone,
     open: OpenHours,
     suspended: bool,
+    cancelled: Option<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -96,7 +97,7 @@ impl Schedule {
         let open = open.map_err(|more| problems.extend(more)).ok();
         match (fires, zone, open) {
             (Some(fires), Some(zone), Some(open)) => {
-                Ok(Self { fires, zone, open, suspended: spec.suspend })
+                Ok(Self { fires, zone, open, suspended: spec.suspend, cancelled: None })
             }
             _ => Err(problems),
         }
@@ -106,6 +107,18 @@ impl Schedule {
     #[must_use]
     pub fn and_closed(self, days: &[ClosedDays]) -> Self {
         Self { open: self.open.and_closed(days), ..self }
+    }
+
+    /// The same without that time.
+    #[must_use]
+    pub fn without(self, cancelled: Option<Moment>) -> Self {
+        Self { cancelled, ..self }
+    }
+
+    /// The time that is exactly then, if one is.
+    #[must_use]
+    pub fn fire_at(&self, at: Moment) -> Option<Fire> {
+        self.fires(at.minus(Duration::micros(1))).next().filter(|fire| fire.at == at)
     }
 
     /// What is to be done at `now` about a plan that counts `since` then and has fired for `last_fire`.
@@ -186,6 +199,11 @@ impl Schedule {
 
     /// The first time after `at`.
     fn after(&self, at: Moment) -> Option<Moment> {
+        let fire = self.first_after(at)?;
+        if self.cancelled == Some(fire) { self.first_after(fire) } else { Some(fire) }
+    }
+
+    fn first_after(&self, at: Moment) -> Option<Moment> {
         let times = match &self.fires {
             Fires::At(times) => times,
             Fires::Once(once) => return (*once > at).then_some(*once),
@@ -204,6 +222,12 @@ impl Schedule {
 
     /// The last time that is not after `at`.
     fn until(&self, at: Moment) -> Option<Moment> {
+        let fire = self.last_until(at)?;
+        let before = || self.last_until(fire.minus(Duration::micros(1)));
+        if self.cancelled == Some(fire) { before() } else { Some(fire) }
+    }
+
+    fn last_until(&self, at: Moment) -> Option<Moment> {
         let times = match &self.fires {
             Fires::At(times) => times,
             Fires::Once(once) => return (*once <= at).then_some(*once),

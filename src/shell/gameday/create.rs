@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, GameDay, GameDayRun, GameDayRunSpec, Moment, names},
+    core::gameday::day::Clocks,
     shell::{
         call::{Error, call},
         clients,
@@ -58,7 +59,7 @@ pub async fn run(
     create(context, "create the run", namespace, &prepared(day, name, spec)?, false).await
 }
 
-/// Asks whether the run of that name would be created, and gives what the API server's clock shows.
+/// Asks whether the run of that name would be created, and gives what both clocks show.
 ///
 /// # Errors
 /// With the words of who does not let us.
@@ -67,14 +68,17 @@ pub async fn rehearse(
     day: &GameDayRun,
     name: &str,
     spec: ExperimentRunSpec,
-) -> Result<Moment, String> {
+) -> Result<Clocks, String> {
     let namespace = day.metadata.namespace.as_deref().unwrap_or_default();
     let run = prepared(day, name, spec).map_err(|error| error.to_string())?;
     let answer = create(context, "ask for the run", namespace, &run, true).await;
     match answer.map_err(|error| error.to_string())? {
         Creation::Created(run) => {
             let created = run.metadata.creation_timestamp.map(|time| Moment::new(time.0));
-            created.ok_or_else(|| "the API server did not say when it would be created".to_owned())
+            let clocks = |theirs| Clocks { theirs, ours: context.wall.now() };
+            created
+                .map(clocks)
+                .ok_or_else(|| "the API server did not say when it would be created".to_owned())
         }
         Creation::Known => Err(format!("a run {name} is there already")),
         Creation::Refused(words) => Err(words),

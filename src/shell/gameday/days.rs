@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
 use super::{
-    AT_ONCE, PAUSE, STEPS_MAX,
+    AT_ONCE, PAUSE, STEPS_MAX, announce,
     create::{self, Creation},
     reads,
 };
@@ -27,7 +27,9 @@ use crate::{
     },
     core::{
         cluster::Lever,
-        gameday::day::{self, Decision, Effect, GateReads, Need, Observed, StartReads, StepReads},
+        gameday::day::{
+            self, Attempt, Decision, Effect, GateReads, Need, Observed, StartReads, StepReads,
+        },
     },
     shell::{
         call::{Error, call},
@@ -81,6 +83,7 @@ struct Memory {
     start: Option<StartReads>,
     deleted: Vec<String>,
     refused: Option<String>,
+    attempt: Option<Attempt>,
 }
 
 async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Result<Action, Error> {
@@ -98,6 +101,11 @@ async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Resu
                 Box::pin(look(&context, &mut latest, &mut memory, need)).await?;
             }
             Decision::WaitUntil(until) => {
+                if latest.is_over() {
+                    // It is held until its plan knows of it.
+                    let namespace = latest.namespace().unwrap_or_default();
+                    context.plans.request(&namespace, &latest.spec.game_day);
+                }
                 return Ok(Action::requeue(Duration::between(now, until).std()));
             }
             Decision::Rest => {
@@ -136,6 +144,8 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         start: memory.start.as_ref(),
         rehearsals: &rehearsals,
         refused: memory.refused.as_deref(),
+        chat: context.config.chat.is_some(),
+        attempt: memory.attempt.as_ref(),
     })
 }
 
@@ -152,7 +162,8 @@ async fn write(
         let (fact, detail) = (fact.name, fact.detail.as_str());
         tracing::info!(namespace, day = name, ?fact, detail, "a game day goes on");
     }
-    if let Some(outcome) = status.outcome {
+    let was_over = day.is_over();
+    if let Some(outcome) = status.outcome.filter(|_| !was_over) {
         let summary = status.summary.as_deref().unwrap_or_default();
         tracing::info!(namespace, day = name, %outcome, summary, "a game day is over");
     }
@@ -188,6 +199,10 @@ async fn act(
                 Err(error) if error.code() != Some(404) => return Err(error),
                 _ => memory.deleted.push(name),
             }
+        }
+        Effect::Announce { claim, message } => {
+            *latest = write(context, latest, &claim).await?;
+            memory.attempt = Some(announce::tell(context, latest, &message).await);
         }
         Effect::Stop(name) => {
             memory.steps = None;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kube::{
     Api, ResourceExt,
+    api::DynamicObject,
     runtime::{
         controller::{Action, Config},
+        reflector::ObjectRef,
         watcher,
     },
 };
@@ -31,7 +33,16 @@ pub async fn control(context: Arc<Context>, feed: Feed<GameDay>) {
     let controller =
         feed.controller(Api::all(context.reads.clone()), watcher::Config::default(), |_| {});
     let bounded = controller.with_config(Config::default().concurrency(AT_ONCE));
-    controller::run(bounded, reconcile, |_| {}, PAUSE, context).await;
+    let known = context.clone();
+    let gone = move |plan: &ObjectRef<DynamicObject>| {
+        let namespace = plan.namespace.as_deref().unwrap_or_default();
+        for day in known.days.heard().iter() {
+            if *day.spec.game_day == plan.name && day.metadata.namespace == plan.namespace {
+                known.days.request(namespace, day.metadata.name.as_deref().unwrap_or_default());
+            }
+        }
+    };
+    controller::run(bounded, reconcile, gone, PAUSE, context).await;
 }
 
 async fn reconcile(plan: Arc<Guarded<GameDay>>, context: Arc<Context>) -> Result<Action, Error> {
@@ -56,9 +67,9 @@ async fn reconcile(plan: Arc<Guarded<GameDay>>, context: Arc<Context>) -> Result
             Decision::Record(status) => {
                 let what = "write the plan's status";
                 latest = record::apply_status(what, &context.writes, &latest, &status).await?;
-                // A day does not begin before its plan has taken it up.
-                if let Some(day) = &status.last_day {
-                    context.days.request(&namespace, day);
+                // A day does not begin before its plan has taken it up, and ends where that has no such time any more.
+                for day in days.iter().filter(|day| !day.is_over() || day.is_held()) {
+                    context.days.request(&namespace, &day.name_any());
                 }
             }
             Decision::Create { name, spec } => {
@@ -72,7 +83,7 @@ async fn reconcile(plan: Arc<Guarded<GameDay>>, context: Arc<Context>) -> Result
                 }
                 match create::day(&context, plan, &name, *spec).await? {
                     Creation::Created(day) => {
-                        tracing::info!(namespace, day = name, "a game day begins");
+                        tracing::info!(namespace, day = name, "a game day is created");
                         days.push(day);
                     }
                     Creation::Known => {

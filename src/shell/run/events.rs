@@ -31,15 +31,21 @@ const REPORTER: &str = "firedrill.dev/operator";
 /// Writes events; a failed one is logged and nothing else.
 pub struct Events(Client);
 
-/// What is new about a run, for people who look at one of its objects.
+/// What is new, for people who look at one of the objects.
 #[derive(Clone, Debug, PartialEq)]
-struct News {
-    warns: bool,
-    reason: String,
-    action: &'static str,
-    note: String,
-    at: Moment,
-    about: Vec<ObjectReference>,
+pub struct News {
+    /// Whether something is wrong.
+    pub warns: bool,
+    /// Why it is told, in one word.
+    pub reason: String,
+    /// What was done.
+    pub action: &'static str,
+    /// The words.
+    pub note: String,
+    /// When it happened.
+    pub at: Moment,
+    /// The objects that it is told of.
+    pub about: Vec<ObjectReference>,
 }
 
 impl Events {
@@ -82,9 +88,11 @@ impl Events {
     }
 }
 
-fn event(run: &str, news: &News, about: ObjectReference) -> Event {
+/// The event that tells the news of `of`, an object's UID, to whoever looks at `about`.
+#[must_use]
+pub fn event(of: &str, news: &News, about: ObjectReference) -> Event {
     let name = about.name.clone().unwrap_or_default();
-    let told = hash::short(&(run, &about.uid, &news.reason, &news.note));
+    let told = hash::short(&(of, &about.uid, &news.reason, &news.note));
     Event {
         metadata: ObjectMeta {
             // An object's name may be as long as an event's.
@@ -107,7 +115,15 @@ fn event(run: &str, news: &News, about: ObjectReference) -> Event {
 fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec<News> {
     let Some(status) = &run.status else { return Vec::new() };
     let earlier = before.and_then(|before| before.status.as_ref());
-    let is_new = |name| status.new_fact(earlier, name);
+    let is_over = status.new_fact(earlier, FactName::Completed).is_some();
+    // Of an unannounced step nobody is told before it is over, and everything then.
+    let is_new = |name| {
+        if run.spec.unannounced {
+            status.fact(name).filter(|_| is_over)
+        } else {
+            status.new_fact(earlier, name)
+        }
+    };
     let name = run.metadata.name.as_deref().unwrap_or_default();
     let broken = || broken(run, status.journal.as_ref());
     let injected = is_new(FactName::Injected).map(|fact| News {
@@ -201,7 +217,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::core::signals::pods::tests::at;
+    use crate::{api::run::Verdict, core::signals::pods::tests::at};
 
     /// A run called `name` with this fault, which broke `victim` for the Deployment `web`.
     fn run(name: &str, fault: &Value, victim: &Value, facts: &[(&str, &str)]) -> ExperimentRun {
@@ -274,6 +290,25 @@ mod tests {
         );
         let nothing = run("a-1", &blackhole, &victim("Service", "pay"), &END);
         assert!(told(None, &nothing).is_empty(), "another run's fault may be what is seen");
+    }
+
+    #[test]
+    fn of_an_unannounced_step_everything_is_told_once_it_is_over_and_nothing_before() {
+        let kill = json!({"podKill": {"count": 1}});
+        let unannounced = |facts: &[(&str, &str)]| {
+            let mut run = run("a-1", &kill, &victim("Pod", "web-1"), facts);
+            run.spec.unannounced = true;
+            run
+        };
+        let injected = unannounced(&BEGINNING);
+        let reverted = unannounced(&[BEGINNING, END].concat());
+        assert!(told(None, &injected).is_empty() && told(Some(&injected), &reverted).is_empty());
+        let facts = [BEGINNING.as_slice(), &END, &[("completed", "")]].concat();
+        let mut over = unannounced(&facts);
+        over.status.as_mut().unwrap().verdict = Some(Verdict::Passed);
+        let told = told(Some(&reverted), &over);
+        let reasons: Vec<_> = told.iter().map(|told| told.split(' ').next().unwrap()).collect();
+        assert_eq!(reasons, ["FaultInjected", "FaultReverted", "Passed"]);
     }
 
     #[test]

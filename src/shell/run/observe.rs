@@ -27,7 +27,8 @@ use crate::{
         run::{ExperimentRun, TargetRef, Workload},
     },
     core::{
-        cluster::{Budget, ClusterState, Lever, Namespace, Rival, Target},
+        cluster::{Budget, ClusterState, Intent, Lever, Namespace, Rival, Target},
+        gameday::day::intent,
         signals::pods::Pod,
     },
     faults::{
@@ -163,27 +164,18 @@ pub fn judge_lever(lever: &SafetyLever, namespace: &str) -> Lever {
     }
 }
 
-/// Whether the day that the run is a step of is under way and has it among its steps, live.
-async fn day(
-    context: &Context,
-    namespace: &str,
-    run: &ExperimentRun,
-) -> Option<Result<String, String>> {
+/// What the day that the run is a step of says of it, live.
+async fn day(context: &Context, namespace: &str, run: &ExperimentRun) -> Option<Intent> {
     let name = run.spec.game_day.as_deref()?;
     let days: Api<GameDayRun> = Api::namespaced(context.reads.clone(), namespace);
-    let judged = match call("read the day", days.get_opt(name)).await {
+    Some(match call("read the day", days.get_opt(name)).await {
         Ok(Some(day)) if run.spec.dry_run && !day.is_over() => {
-            Ok(format!("a rehearsal of game day {name}"))
+            Intent::Written(format!("a rehearsal of game day {name}"))
         }
-        Ok(Some(day)) if !day.is_under_way() => Err(format!("game day {name} is not under way")),
-        Ok(Some(day)) if !day.intends(&run.name_any()) => {
-            Err(format!("game day {name} has no step with this run"))
-        }
-        Ok(Some(_)) => Ok(format!("game day {name} has this run among its steps")),
-        Ok(None) => Err(format!("there is no game day {name}")),
-        Err(error) => Err(format!("game day {name} cannot be read: {}", error.words())),
-    };
-    Some(judged)
+        Ok(Some(day)) => intent(&day, &run.name_any(), run.uid()),
+        Ok(None) => Intent::Refused(format!("there is no game day {name}")),
+        Err(error) => Intent::Refused(format!("game day {name} cannot be read: {}", error.words())),
+    })
 }
 
 async fn opt_in(context: &Context, namespace: &str) -> Namespace {

@@ -1,36 +1,47 @@
 //! Before anything is created: the day's time, and its gates.
 
 use super::{
+    announce::intend,
     ending::{self, report},
     gates::{self, Table},
-    observed::{Decision, Need, Observed},
+    observed::{Decision, Found, Need, Observed},
     rehearsal,
     seen::{note, record, words},
 };
-use crate::api::{
-    Duration, GameDayRunStatus, Moment,
-    game_day::Step,
-    game_day_run::{DayFactName, DayReason, Gate, GateResult, Outcome, StepResult},
+use crate::{
+    api::{
+        Duration, GameDay, GameDayRunStatus, Moment,
+        game_day::Step,
+        game_day_run::{DayFactName, DayReason, Gate, GateResult, Notice, Outcome, StepResult},
+    },
+    core::gameday::schedule::{Fire, Schedule},
 };
 
 /// How soon gates are looked at again that time can open.
 const AGAIN: Duration = Duration::seconds(5);
 /// How soon it is looked again whether the plan has taken the day up; usually the plan is heard sooner.
 const SOON: Duration = Duration::seconds(1);
+/// How soon the wall clock is asked anew, at the latest: it may have been set.
+const AT_LEAST: Duration = Duration::minutes(1);
 
 pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Decision {
     if let Some((reason, why)) = observed.stop().filter(|(reason, _)| *reason != DayReason::Lever) {
         return report(observed, status, (Outcome::Halted, reason), &why);
     }
     let Some(begins) = observed.day.begins() else { return Decision::Rest };
+    let is_announced = status.fact(DayFactName::Announced).is_some();
     if observed.now < begins {
-        return Decision::WaitUntil(begins);
+        return if is_announced {
+            ahead(observed, status, begins)
+        } else {
+            record(observed, announced(observed, status))
+        };
     }
     if is_to_be_taken_up(observed, begins) {
         return Decision::WaitUntil(observed.now + SOON);
     }
-    if status.fact(DayFactName::Gating).is_none() {
-        let mut status = status.clone();
+    if status.fact(DayFactName::Gating).is_none() || !is_announced {
+        let mut status = announced(observed, status);
         note(observed, &mut status, DayFactName::Gating, "");
         return record(observed, status);
     }
@@ -55,6 +66,7 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
             status.steps = plan.spec.steps.iter().map(step).collect();
             status.plan = Some(plan);
             note(observed, &mut status, DayFactName::Go, "every gate is open");
+            intend(observed, &mut status, Notice::Go, "");
             record(observed, status)
         }
         (None, None) => Decision::Look(Need::Gates),
@@ -65,6 +77,47 @@ pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Deci
     }
 }
 
+/// As it is once people are to be told of the day.
+fn announced(observed: &Observed<'_>, status: &GameDayRunStatus) -> GameDayRunStatus {
+    let mut status = status.clone();
+    note(observed, &mut status, DayFactName::Announced, "");
+    intend(observed, &mut status, Notice::Before, "");
+    status
+}
+
+/// A day that people were told of waits for its time. Where that is none of its plan any more, they are told at once;
+/// a plan that is suspended may be resumed before.
+fn ahead(observed: &Observed<'_>, status: &GameDayRunStatus, begins: Moment) -> Decision {
+    let name = &observed.day.spec.game_day;
+    let wait = Decision::WaitUntil(begins.min(observed.now + AT_LEAST));
+    let why = match (observed.plan, observed.start) {
+        (Some(plan), _) => match fire_at(observed, plan, begins) {
+            Some(None) => Some(format!("{begins} is no time of GameDay {name} any more")),
+            Some(Some(Fire { skipped: Some(skipped), .. })) if !plan.spec.suspend => {
+                Some(format!("GameDay {name} was changed: {begins} is {skipped}"))
+            }
+            Some(Some(_)) | None => None,
+        },
+        (None, Some(reads)) if observed.is_fresh(reads.read_at) => {
+            let is_gone = matches!(reads.plan, Found::Missing);
+            is_gone.then(|| format!("GameDay {name} was deleted"))
+        }
+        // It may be one that was not heard yet.
+        (None, _) => return Decision::Look(Need::Start),
+    };
+    match why {
+        Some(why) => report(observed, status, (Outcome::Halted, DayReason::Plan), &why),
+        None => wait,
+    }
+}
+
+/// What a plan, once it counts as it is, says of that time; absent where it says nothing.
+fn fire_at(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Option<Option<Fire>> {
+    let since = plan.status.as_ref()?.since.as_ref()?;
+    let schedule = Schedule::parse(&plan.spec).ok()?.and_closed(observed.blackouts);
+    (Some(since.generation) == plan.metadata.generation).then(|| schedule.fire_at(at))
+}
+
 /// Whether the plan, as it is heard, has still to say which day is the one for this time.
 fn is_to_be_taken_up(observed: &Observed<'_>, begins: Moment) -> bool {
     observed.plan.zip(observed.day.spec.at).is_some_and(|(plan, at)| {
@@ -73,6 +126,7 @@ fn is_to_be_taken_up(observed: &Observed<'_>, begins: Moment) -> bool {
         let counts = since.is_none_or(|since| since.at < at);
         let fired = status.and_then(|status| status.last_fire);
         counts
+            && fire_at(observed, plan, at) != Some(None)
             && fired.is_none_or(|fired| fired < at)
             && observed.now < begins + plan.spec.starting_deadline
     })

@@ -1,6 +1,7 @@
 //! The end of a day: its outcome, and that it is let go.
 
 use super::{
+    announce,
     observed::{Decision, Effect, Observed},
     seen::{note, record, words},
 };
@@ -31,6 +32,8 @@ pub(super) fn report(
     status.outcome = Some(outcome);
     status.reason = Some(reason);
     status.summary = Some(crop(summary(&status.steps, outcome, why), 1024));
+    let last = announce::last(&status, outcome);
+    announce::intend(observed, &mut status, last, "");
     note(observed, &mut status, DayFactName::Cooling, "");
     note(observed, &mut status, DayFactName::Reported, &outcome.to_string());
     record(observed, status)
@@ -70,21 +73,22 @@ fn summary(steps: &[StepResult], outcome: Outcome, why: &str) -> String {
     }
 }
 
-/// Takes the finalizer off a day that is over, once its plan knows that this time has had its day: else it would be
-/// born again.
-pub(super) fn let_go(observed: &Observed<'_>) -> Decision {
+/// Takes the finalizer off a day that is over, once its plan knows that this time has had its day, else it would be
+/// born again; and once people were told.
+pub(super) fn let_go(observed: &Observed<'_>, status: &GameDayRunStatus) -> Decision {
     if !observed.day.is_held() {
         return Decision::Rest;
+    }
+    let again = Decision::WaitUntil(observed.now + AGAIN);
+    if announce::is_open(observed, status) {
+        return again;
     }
     let is_known = observed.plan.zip(observed.day.spec.at).is_none_or(|(plan, at)| {
         let status = plan.status.as_ref();
         let since = status.and_then(|status| Some(status.since.as_ref()?.at));
         let fired = status.and_then(|status| status.last_fire);
-        since.max(fired).is_some_and(|done| done >= at)
+        let cancelled = status.and_then(|status| status.cancelled);
+        cancelled == Some(at) || since.max(fired).is_some_and(|done| done >= at)
     });
-    if is_known {
-        Decision::Act(Effect::ReleaseFinalizer)
-    } else {
-        Decision::WaitUntil(observed.now + AGAIN)
-    }
+    if is_known { Decision::Act(Effect::ReleaseFinalizer) } else { again }
 }

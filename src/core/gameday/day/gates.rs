@@ -2,8 +2,9 @@
 //! closes its gate.
 
 use super::{
+    announce::{breaks, was_told},
     approval, earlier, firing,
-    observed::{Found, GateReads, Observed, Rollout, run_name},
+    observed::{Clocks, Found, GateReads, Observed, Rollout, run_name},
     rehearsal,
 };
 use crate::{
@@ -89,27 +90,45 @@ fn every_gate(
     let mut judged = vec![
         whole(Gate::Plan, plan_is_there(observed, reads).map_err(Closed::Now)),
         whole(Gate::OnTime, on_time(observed, status, reads).map_err(Closed::Now)),
+        whole(Gate::Announced, was_told(observed, status).map_err(Closed::Waits)),
         whole(Gate::Lever, lever(reads).map_err(Closed::Now)),
     ];
     let (steps, asked) = match &reads.plan {
-        Found::There(plan) => (plan.spec.steps.as_slice(), plan.spec.gates()),
-        Found::Missing | Found::Unreadable(_) => (&[][..], GoNoGo::default()),
+        Found::There(plan) => (plan.spec.steps.as_slice(), Some(plan.spec.gates())),
+        Found::Missing | Found::Unreadable(_) => (&[][..], None),
+    };
+    let unasked =
+        || Err(Closed::Now("nobody knows what is asked for, as the plan was not read".to_owned()));
+    let asking = |name, judge: &dyn Fn(&GoNoGo) -> Judged| {
+        whole(name, asked.as_ref().map_or_else(unasked, judge))
     };
     for step in steps {
         let mut of_step = |name, of| judged.push((name, step.name.clone(), of));
         of_step(Gate::Experiments, experiment(step, reads).map_err(Closed::Now));
         of_step(Gate::Starter, starter(step, reads).map_err(Closed::Now));
-        of_step(Gate::AlertsExist, firing::alerts_exist(&asked, step, reads));
+        let asked = asked.as_ref();
+        let exist = asked.map_or_else(unasked, |asked| firing::alerts_exist(asked, step, reads));
+        of_step(Gate::AlertsExist, exist);
         of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
-    judged.push(whole(Gate::Clock, clock(observed, reads).map_err(Closed::Now)));
-    judged.push(whole(Gate::ErrorBudget, firing::error_budget(&asked, reads)));
-    judged.push(whole(Gate::NoFiring, firing::quiet(&asked.no_firing, &reads.firing, &[])));
+    judged.push(whole(Gate::Clock, clock(reads).map_err(Closed::Now)));
+    judged.push(asking(Gate::ErrorBudget, &|asked| firing::error_budget(asked, reads)));
+    let quiet = |asked: &GoNoGo| firing::quiet(&asked.no_firing, &reads.firing, &[]);
+    judged.push(asking(Gate::NoFiring, &quiet));
     judged.push(whole(Gate::NoRollout, no_rollout(&reads.rollouts, &[])));
     judged.push(whole(Gate::NoOtherRun, no_other_run(reads)));
-    judged.extend(passed_before(observed, reads, (steps, &asked)));
-    let approved = approval::judge(observed.day, asked.approvals, planned(reads).as_ref());
-    judged.push(whole(Gate::Approval, approved.map_err(Closed::Waits)));
+    match asked.as_ref().and_then(|asked| asked.passed_before.as_ref()) {
+        Some(PassedBefore { within }) => {
+            judged.extend(passed_before(observed, reads, steps, *within));
+        }
+        None => judged.push(asking(Gate::PassedBefore, &|_| Ok("not asked for".to_owned()))),
+    }
+    let plan = planned(reads);
+    let approved = |asked: &GoNoGo| {
+        let approved = approval::judge(observed.day, asked.approvals, plan.as_ref());
+        approved.map_err(Closed::Waits)
+    };
+    judged.push(asking(Gate::Approval, &approved));
     judged
 }
 
@@ -177,8 +196,7 @@ fn is_its_time(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Result<()
     let name = &observed.day.spec.game_day;
     let schedule = Schedule::parse(&plan.spec).ok();
     let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
-    let fire = schedule.and_then(|schedule| schedule.fires(at.minus(Duration::micros(1))).next());
-    match fire.filter(|fire| fire.at == at) {
+    match schedule.and_then(|schedule| schedule.fire_at(at)) {
         None => return Err(format!("{at} is no time of GameDay {name} (any more)")),
         Some(fire) => {
             if let Some(skipped) = fire.skipped {
@@ -253,13 +271,12 @@ fn starter(step: &Step, reads: &GateReads) -> Result<String, String> {
     }
 }
 
-fn clock(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
+fn clock(reads: &GateReads) -> Result<String, String> {
     let mut shown = reads.starter.values().filter_map(|answer| answer.as_ref().ok());
-    let Some(theirs) = shown.next() else {
+    let Some(Clocks { theirs, ours }) = shown.next() else {
         return Err("the API server's clock was not seen".to_owned());
     };
-    let apart =
-        Duration::between(*theirs, observed.now).max(Duration::between(observed.now, *theirs));
+    let apart = Duration::between(*theirs, *ours).max(Duration::between(*ours, *theirs));
     let told =
         format!("the API server's clock and the operator's are {apart} apart, at most {CLOCKS}");
     // The API server tells seconds, and never rounds up.
@@ -282,22 +299,20 @@ fn no_other_run(reads: &GateReads) -> Judged {
     }
 }
 
-/// One for each step, or one for all of them where that is not asked for.
-fn passed_before(
-    observed: &Observed<'_>,
-    reads: &GateReads,
-    (steps, asked): (&[Step], &GoNoGo),
-) -> Vec<(Gate, String, Judged)> {
-    let Some(PassedBefore { within }) = &asked.passed_before else {
-        return vec![(Gate::PassedBefore, String::new(), Ok("not asked for".to_owned()))];
-    };
+/// Whether each step's experiment has passed before, in the predecessor of the namespace.
+fn passed_before<'a>(
+    observed: &Observed<'a>,
+    reads: &'a GateReads,
+    steps: &'a [Step],
+    within: Duration,
+) -> impl Iterator<Item = (Gate, String, Judged)> + 'a {
     let here = observed.day.metadata.namespace.as_deref().unwrap_or_default();
-    let one = |step: &Step| {
-        let times = (*within, observed.now);
-        let judged = earlier::judge(&step.experiment, times, here, reads.predecessor.as_ref());
+    let now = observed.now;
+    steps.iter().map(move |step| {
+        let predecessor = reads.predecessor.as_ref();
+        let judged = earlier::judge(&step.experiment, (within, now), here, predecessor);
         (Gate::PassedBefore, step.name.clone(), judged.map_err(Closed::Now))
-    };
-    steps.iter().map(one).collect()
+    })
 }
 
 /// What runs, where the plan and every experiment of it are there.
@@ -324,6 +339,7 @@ pub fn day_plan<'a>(
                 hash: hash::short(spec),
                 steady_for: spec.guards.steady_for,
                 duration: spec.duration,
+                breaks: breaks(spec),
             });
         }
     }
@@ -348,6 +364,7 @@ pub fn run_of(
     let spec = ExperimentRunSpec {
         start_within,
         game_day: Some(day.into()),
+        unannounced: step.unannounced,
         experiment_hash,
         ..ExperimentRunSpec::of(&step.experiment)
     };

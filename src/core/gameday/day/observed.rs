@@ -7,13 +7,19 @@ use crate::{
     api::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
         GameDayRunStatus, Moment,
-        game_day_run::{DayFactName, DayReason},
+        game_day::Step,
+        game_day_run::{DayFactName, DayPlan, DayReason, Notice},
         run::Warning,
     },
     config::ClosedDays,
-    core::{alerts::matcher::Labels, cluster::Lever},
+    core::{
+        alerts::matcher::Labels,
+        cluster::{Intent, Lever},
+    },
 };
 
+/// How long the guards of a step's run are waited for at most.
+pub(super) const START_WITHIN: Duration = Duration::minutes(10);
 /// How old a read may be when something is decided on it. What a day looks at takes several questions one after
 /// another, and an API server that is slow to answer them must not be asked all of them again for as long as it is slow.
 /// Whatever breaks something is a run, whose own guards look anew just before.
@@ -42,6 +48,10 @@ pub struct Observed<'a> {
     pub rehearsals: &'a [String],
     /// Why the API server did not create the run that this process asked for last.
     pub refused: Option<&'a str>,
+    /// Whether people are told in a chat, beside Events.
+    pub chat: bool,
+    /// What became of the announcement that this process made last.
+    pub attempt: Option<&'a Attempt>,
 }
 
 /// What a live read has found.
@@ -68,7 +78,7 @@ pub struct GateReads {
     pub experiments: BTreeMap<String, Found<ExperimentSpec>>,
     /// What the API server says to the starter that would create the run of a step, by the step's name: what its
     /// clock shows, or why not.
-    pub starter: BTreeMap<String, Result<Moment, String>>,
+    pub starter: BTreeMap<String, Result<Clocks, String>>,
     /// What is wrong with the alerts that an experiment expects, by its name.
     pub expected: BTreeMap<String, Vec<Warning>>,
     /// The rehearsal of an experiment, by its name.
@@ -83,6 +93,15 @@ pub struct GateReads {
     pub others: Result<Others, String>,
     /// What the namespace before this one shows; absent where none is configured, or the plan does not ask for it.
     pub predecessor: Option<Predecessor>,
+}
+
+/// What two clocks show at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// The API server's, as it answered.
+    pub theirs: Moment,
+    /// The operator's, when it had the answer.
+    pub ours: Moment,
 }
 
 /// The alerts that fire in a namespace, or in none.
@@ -167,7 +186,7 @@ pub enum Decision {
 }
 
 /// What a live read is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
     /// What the gates look at.
     Gates,
@@ -195,13 +214,52 @@ pub enum Effect {
     Stop(String),
     /// Delete the rehearsal of that name.
     Delete(String),
+    /// Tell people something.
+    Announce {
+        /// The status that says so, written before.
+        claim: Box<GameDayRunStatus>,
+        /// What to tell them.
+        message: Box<Message>,
+    },
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it is about.
+    pub what: Notice,
+    /// The step that it is about; empty where it is about the day.
+    pub step: String,
+    /// The same for each try, and for nothing else.
+    pub key: String,
+    /// The words.
+    pub text: String,
+    /// Whether it is the last one of its day.
+    pub is_last: bool,
+    /// Whether it is for people who look for what is wrong.
+    pub warns: bool,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// What it was about.
+    pub what: Notice,
+    /// The step that it was about; empty where it was about the day.
+    pub step: String,
+    /// When it was known.
+    pub at: Moment,
+    /// Why it was not delivered.
+    pub problem: Option<String>,
 }
 
 /// Where a day stands, read off its facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Its time has not come.
+    /// Nobody was told of it.
     Planned,
+    /// Its time has not come.
+    Announced,
     /// The gates are looked at.
     Gating,
     /// Steps run, or will.
@@ -225,6 +283,8 @@ impl Stage {
             Self::Running
         } else if seen(DayFactName::Gating) {
             Self::Gating
+        } else if seen(DayFactName::Announced) {
+            Self::Announced
         } else {
             Self::Planned
         }
@@ -235,6 +295,7 @@ impl Stage {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Planned => "Planned",
+            Self::Announced => "Announced",
             Self::Gating => "Gating",
             Self::Running => "Running",
             Self::Cooling => "Cooling",
@@ -243,10 +304,35 @@ impl Stage {
     }
 }
 
+/// How long the run of a step needs until its fault is over.
+pub(super) fn needs(plan: &DayPlan, step: &Step) -> Duration {
+    let planned = plan.experiment_of(step);
+    planned.map_or_else(Duration::default, |known| known.steady_for + known.duration)
+}
+
 /// The name of the run of a step.
 #[must_use]
 pub fn run_name(day: &str, step: &str) -> String {
     format!("{day}-{step}")
+}
+
+/// What the day, read live, says of the run of that name and UID.
+#[must_use]
+pub fn intent(day: &GameDayRun, run: &str, uid: &str) -> Intent {
+    let name = day.metadata.name.as_deref().unwrap_or_default();
+    if !day.is_under_way() {
+        return Intent::Refused(format!("game day {name} is not under way"));
+    }
+    match day.step_of(run).map(|step| step.run_uid.as_deref()) {
+        Some(Some(known)) if known == uid => {
+            Intent::Written(format!("game day {name} has this run among its steps"))
+        }
+        Some(None) => Intent::Unsettled(format!("game day {name} has a run of this name")),
+        Some(Some(_)) => {
+            Intent::Refused(format!("game day {name} has had another run of this name"))
+        }
+        None => Intent::Refused(format!("game day {name} has no step with this run")),
+    }
 }
 
 impl Observed<'_> {

@@ -1,18 +1,24 @@
 //! From the go to the end: each step starts in its turn, and its result is read once its run is over.
 
 use super::{
+    announce::intend,
     ending::report,
     firing,
     gates::{self, Closed, run_of},
-    observed::{Decision, Effect, Found, Need, Observed, StartReads, StepReads, run_name},
+    observed::{
+        Decision, Effect, Found, Need, Observed, START_WITHIN, StartReads, StepReads, needs,
+        run_name,
+    },
     seen::{note, record, words},
+    unannounced,
 };
 use crate::{
     api::{
         Duration, ExperimentRun, GameDayRunStatus, Moment,
         game_day::{Step, When},
         game_day_run::{
-            DayFactName, DayPlan, DayReason, Gate, Outcome, StepDetection, StepRecovery, StepResult,
+            DayFactName, DayPlan, DayReason, Gate, Notice, Outcome, StepDetection, StepRecovery,
+            StepResult,
         },
         run::{FactName, Verdict},
     },
@@ -21,8 +27,6 @@ use crate::{
 
 /// How soon is looked again where something could not be read, or where nobody may tell that a run is over.
 const AGAIN: Duration = Duration::seconds(10);
-/// How long the guards of a step's run are waited for at most.
-const START_WITHIN: Duration = Duration::minutes(10);
 
 pub(super) fn decide(observed: &Observed<'_>, status: &GameDayRunStatus) -> Decision {
     let Some(plan) = &status.plan else {
@@ -110,6 +114,14 @@ fn follow(
                 over(step, why.clone());
                 halted = Some((DayReason::NameTaken, why));
             }
+            Some(Found::There(found)) if is_another(step, found) => {
+                let why = format!(
+                    "run {run} of step {} is gone, and another of its name is there",
+                    step.name
+                );
+                over(step, why.clone());
+                halted = Some((DayReason::RunGone, why));
+            }
             Some(Found::There(found)) => {
                 read_result(step, found);
                 let live = !found.is_complete() && !found.spec.stop;
@@ -136,6 +148,7 @@ fn follow(
             Some(Found::Unreadable(_)) | None => {}
         }
     }
+    unannounced::tell(observed, &mut next, plan);
     if let Some((reason, why)) = halted {
         return Some(if is_stopping {
             record(observed, next)
@@ -158,8 +171,16 @@ fn is_ours(observed: &Observed<'_>, step: &Step, run: &ExperimentRun) -> bool {
         && run.metadata.creation_timestamp >= observed.day.metadata.creation_timestamp
 }
 
+/// Whether that is not the run that the step has had until now.
+fn is_another(step: &StepResult, run: &ExperimentRun) -> bool {
+    step.run_uid.as_ref().is_some_and(|known| *known != run.uid())
+}
+
 /// What is known of the step's run: when it was created, and once it is over its result.
 fn read_result(step: &mut StepResult, run: &ExperimentRun) {
+    if step.run_uid.is_none() {
+        step.run_uid.clone_from(&run.metadata.uid);
+    }
     if step.started_at.is_none() {
         let created = run.metadata.creation_timestamp.as_ref();
         step.started_at = created.map(|time| Moment::new(time.0));
@@ -271,9 +292,16 @@ fn turn(observed: &Observed<'_>, status: &GameDayRunStatus, plan: &DayPlan, inde
     if let Some(at) = over.map(|over| over + step.gap).filter(|at| observed.now < *at) {
         return Turn::At(at);
     }
-    let planned = plan.experiment_of(step);
-    let needs = planned.map_or_else(Duration::default, |known| known.steady_for + known.duration);
+    let needs = needs(plan, step);
     let end = must_be_over(observed, status, plan);
+    if step.unannounced {
+        let go = status.fact(DayFactName::Go).map_or(observed.now, |go| go.at);
+        let turn = over.map_or(go, |over| over + step.gap);
+        let at = unannounced::starts(observed.day.uid(), plan, index, turn, end);
+        if observed.now < at {
+            return Turn::At(at);
+        }
+    }
     if observed.now + needs > end {
         let waited = status.steps[index].waits_for.as_ref();
         let waited = waited.map(|gate| format!(", as it waited for {gate}")).unwrap_or_default();
@@ -355,9 +383,14 @@ fn start(
     }
     let mut status = status.clone();
     let run = run_name(observed.name(), &status.steps[index].name);
+    let starts = closed.is_none();
     let step = &mut status.steps[index];
-    step.run = closed.is_none().then(|| run.as_str().into());
+    step.run = starts.then(|| run.as_str().into());
     step.waits_for = closed;
+    let step = &plan.spec.steps[index];
+    if starts && !step.unannounced {
+        intend(observed, &mut status, Notice::Injection, &step.name);
+    }
     record(observed, status)
 }
 

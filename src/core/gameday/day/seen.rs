@@ -5,7 +5,7 @@ use crate::{
     api::{
         GameDayRunStatus,
         conditions::{Status, set},
-        game_day_run::{DayFact, DayFactName, Outcome, condition},
+        game_day_run::{DayFact, DayFactName, Notice, Outcome, condition},
     },
     core::span::crop,
 };
@@ -36,6 +36,7 @@ pub(super) fn record(observed: &Observed<'_>, mut status: GameDayRunStatus) -> D
     let generation = observed.day.metadata.generation;
     let mut conditions = std::mem::take(&mut status.conditions);
     let mut put = |type_, value| set(&mut conditions, type_, value, generation, observed.now);
+    put(condition::ANNOUNCED, announced(&status));
     put(condition::GO, go(&status));
     let stage = Stage::of(&status);
     put(
@@ -44,7 +45,9 @@ pub(super) fn record(observed: &Observed<'_>, mut status: GameDayRunStatus) -> D
             Stage::Running => (Status::True, "Running", "steps run, or will"),
             Stage::Cooling => (Status::True, "Cooling", "no further step starts"),
             Stage::Reported => (Status::False, "Over", "no step runs"),
-            Stage::Planned | Stage::Gating => (Status::False, "NotYet", "the day has not begun"),
+            Stage::Planned | Stage::Announced | Stage::Gating => {
+                (Status::False, "NotYet", "the day has not begun")
+            }
         },
     );
     let outcome = status.outcome.map(|outcome| outcome.to_string());
@@ -60,6 +63,18 @@ pub(super) fn record(observed: &Observed<'_>, mut status: GameDayRunStatus) -> D
     status.stage = Some(stage.word().to_owned());
     status.observed_generation = generation;
     Decision::Record(Box::new(status))
+}
+
+fn announced(status: &GameDayRunStatus) -> (Status, &'static str, &str) {
+    let before = status.announcements.iter().find(|one| one.what == Notice::Before);
+    match before {
+        None => (Status::Unknown, "NotYet", "nobody was to be told yet"),
+        Some(before) => match (before.delivered, &before.error) {
+            (Some(_), _) => (Status::True, "Delivered", "people were told of the day"),
+            (None, Some(error)) => (Status::False, "Undelivered", error.as_str()),
+            (None, None) => (Status::Unknown, "NotYet", "it is being told"),
+        },
+    }
 }
 
 fn go(status: &GameDayRunStatus) -> (Status, &'static str, &str) {

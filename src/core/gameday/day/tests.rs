@@ -1,8 +1,11 @@
 use serde_json::{Value, json};
 
+mod announcements;
 mod approval;
 mod earlier;
+mod ends;
 mod gates;
+mod start;
 
 use super::{gates::run_of, *};
 use crate::{
@@ -13,7 +16,10 @@ use crate::{
     },
     config::ClosedDays,
     core::{
-        cluster::Lever, guards::abort::tests::plan as experiment, hash, signals::pods::tests::at,
+        cluster::{Intent, Lever},
+        guards::abort::tests::plan as experiment,
+        hash,
+        signals::pods::tests::at,
     },
 };
 
@@ -29,6 +35,12 @@ struct World {
     start: Option<StartReads>,
     rehearsals: Vec<String>,
     refused: Option<String>,
+    chat: bool,
+    attempt: Option<Attempt>,
+    /// Why no announcement is delivered.
+    deaf: Option<String>,
+    /// What people were told.
+    told: Vec<Message>,
 }
 
 fn spec() -> ExperimentSpec {
@@ -76,10 +88,22 @@ impl World {
             start: None,
             rehearsals: Vec::new(),
             refused: None,
+            chat: false,
+            attempt: None,
+            deaf: None,
+            told: Vec::new(),
         }
     }
 
-    fn decide(&self) -> Decision {
+    /// What is decided once people were told what is to be told then.
+    fn decide(&mut self) -> Decision {
+        while let Decision::Act(Effect::Announce { claim, message }) = self.decide_at_once() {
+            announcements::tell(self, *claim, *message);
+        }
+        self.decide_at_once()
+    }
+
+    fn decide_at_once(&self) -> Decision {
         decide(&self.observed())
     }
 
@@ -95,11 +119,14 @@ impl World {
             start: self.start.as_ref(),
             rehearsals: &self.rehearsals,
             refused: self.refused.as_deref(),
+            chat: self.chat,
+            attempt: self.attempt.as_ref(),
         }
     }
 
     fn open_gates(&mut self) {
-        let starter = ["one", "two"].map(|step| (step.to_owned(), Ok(at(self.now))));
+        let starter = ["one", "two"]
+            .map(|step| (step.to_owned(), Ok(Clocks { theirs: at(self.now), ours: at(self.now) })));
         self.gates = Some(GateReads {
             read_at: at(self.now),
             plan: Found::There(self.plan.clone()),
@@ -192,6 +219,7 @@ impl World {
         let mut run = ExperimentRun::new(&name, spec);
         let created = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(created).timestamp());
         run.metadata.creation_timestamp = Some(created);
+        run.metadata.uid = Some(name);
         if let Some((over, verdict)) = over {
             let over = at(over).to_string();
             let status = json!({
@@ -272,223 +300,28 @@ fn steps_run_in_order_with_their_gap_and_the_day_reports() {
 }
 
 #[test]
-fn a_verdict_of_stop_on_ends_the_day_and_another_does_not() {
-    for (verdict, outcome) in [
-        ("Aborted", Some(Outcome::Halted)),
-        ("NotRecovered", Some(Outcome::Halted)),
-        ("ObjectiveMissed", None),
-        ("Error", None),
-    ] {
-        let mut world = World::gone(&json!({}));
-        world.pass("one", verdict);
-        world.settle();
-        assert_eq!(world.day.status.as_ref().unwrap().outcome, outcome, "{verdict}");
-    }
+fn of_two_runs_of_a_name_the_one_that_was_read_first_alone_may_break_something() {
     let mut world = World::gone(&json!({}));
-    world.pass("one", "Aborted");
-    world.settle();
-    let summary =
-        "halted, as step one ended with Aborted, which stopOn names; 1 of 2 steps ran: 1 Aborted";
-    world.ended(Outcome::Halted, DayReason::Verdict, summary);
-    assert!(world.step(1).skipped.as_ref().unwrap().contains("stopOn names"));
-}
-
-#[test]
-fn whatever_asks_for_the_end_stops_live_runs_first_and_reports_then() {
-    type Ask = fn(&mut World);
-    let stop: Ask = |world| world.day.spec.stop = true;
-    let delete: Ask = |world| {
-        let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(2.0).timestamp());
-        world.day.metadata.deletion_timestamp = Some(now);
-    };
-    let lever: Ask = |world| {
-        world.lever = Lever::Engaged { by: "ann".to_owned(), reason: "sale".to_owned() };
-    };
-    for (ask, reason) in
-        [(stop, DayReason::Stopped), (delete, DayReason::Deleted), (lever, DayReason::Lever)]
-    {
-        let mut world = World::gone(&json!({}));
-        world.look(&[]);
-        world.record();
-        world.look(&[("one", world.run("one", 1.0, None))]);
-        world.record();
-        ask(&mut world);
-        world.record();
-        assert_eq!(world.decide(), Decision::Act(Effect::Stop("p-day-one".to_owned())));
-        world.look(&[("one", world.run("one", 1.0, Some((3.0, "Aborted"))))]);
-        world.settle();
-        let status = world.day.status.as_ref().unwrap();
-        assert_eq!((status.outcome, status.reason), (Some(Outcome::Halted), Some(reason)));
-        assert!(world.step(1).run.is_none());
-    }
-}
-
-#[test]
-fn a_stop_before_the_go_ends_a_day_that_has_broken_nothing() {
-    let mut world = World::new(&json!({}));
-    world.day.spec.stop = true;
-    world.day.spec.stop_reason = Some("not today".to_owned());
-    world.settle();
-    world.ended(Outcome::Halted, DayReason::Stopped, "somebody stopped it: not today");
-}
-
-#[test]
-fn a_run_of_somebody_else_one_that_is_gone_and_one_that_is_refused_halt_the_day() {
-    let begun = || {
-        let mut world = World::gone(&json!({}));
-        world.look(&[]);
-        world.record();
-        world
-    };
-    let mut world = begun();
-    let Found::There(mut run) = world.run("one", 1.0, None) else { panic!("it is there") };
-    run.spec.game_day = None;
-    world.look(&[("one", Found::There(run))]);
-    world.settle();
-    let summary = "halted, as run p-day-one is there and not of this day; 0 of 2 steps ran";
-    world.ended(Outcome::Halted, DayReason::NameTaken, summary);
-
-    let mut world = begun();
+    let says = |world: &World, run: &str, uid: &str| intent(&world.day, run, uid);
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Refused(_)), "no intent yet");
+    world.look(&[]);
+    world.record();
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Unsettled(_)));
     world.look(&[("one", world.run("one", 1.0, None))]);
     world.record();
-    world.look(&[("one", Found::Missing)]);
-    world.settle();
-    let summary =
-        "halted, as run p-day-one of step one is gone, without a verdict; 0 of 2 steps ran";
-    world.ended(Outcome::Halted, DayReason::RunGone, summary);
-
-    let mut world = begun();
-    world.look(&[("one", Found::Missing)]);
-    world.refused = Some("no right".to_owned());
-    world.settle();
-    let summary = "halted, as the run of step one was refused: no right; 0 of 2 steps ran";
-    world.ended(Outcome::Halted, DayReason::Starter, summary);
-}
-
-#[test]
-fn a_step_starts_only_when_it_is_wanted_and_can_be_over_in_time() {
-    let steps = |when: &str| {
-        json!({"steps": [{"name": "one", "experiment": "x"},
-            {"name": "two", "experiment": "x", "when": when, "gap": "0s"}]})
-    };
-    for (when, verdict, starts) in [
-        ("Always", "ObjectiveMissed", true),
-        ("Passed", "Passed", true),
-        ("Passed", "ObjectiveMissed", false),
-        ("Missed", "ObjectiveMissed", true),
-        ("Missed", "Passed", false),
-    ] {
-        let mut world = World::gone(&steps(when));
-        world.pass("one", verdict);
-        let then = world.settle();
-        assert_eq!(world.step(1).run.is_some(), starts, "{when} after {verdict}: {then:?}");
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Written(_)));
+    for (run, uid) in [("p-day-one", "another"), ("p-day-two", "p-day-one")] {
+        assert!(matches!(says(&world, run, uid), Intent::Refused(_)), "{run} {uid}");
     }
-    let mut world = World::gone(&json!({"endBy": "10m"}));
-    world.now = 590.0;
-    world.look(&[]);
+    // It was deleted, and one that was created too late has taken its name.
+    let Found::There(mut late) = world.run("one", 1.0, None) else { panic!("it is there") };
+    late.metadata.uid = Some("another".to_owned());
+    world.look(&[("one", Found::There(late))]);
     world.settle();
-    let skipped = world.step(0).skipped.clone().unwrap();
-    assert!(skipped.starts_with("its fault could last until "), "{skipped}");
-}
-
-#[test]
-fn no_step_starts_on_a_day_that_the_configuration_closes() {
-    let mut world = World::gone(&json!({}));
-    let today = at(0.0).timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
-    world.blackouts = vec![ClosedDays { from: today, to: today, reason: "audit".to_owned() }];
-    world.look(&[]);
-    world.settle();
-    let skipped = world.step(0).skipped.clone().unwrap();
-    assert!(skipped.ends_with("(audit)"), "{skipped}");
-}
-
-#[test]
-fn a_step_starts_only_under_the_plan_of_the_go() {
-    type Change = fn(&mut GameDay);
-    let other: Change = |plan| plan.metadata.uid = Some("another".to_owned());
-    let suspended: Change = |plan| plan.spec.suspend = true;
-    for (change, why) in [(other, "is another one by now"), (suspended, "was suspended")] {
-        let mut world = World::gone(&json!({}));
-        change(&mut world.plan);
-        world.look(&[]);
-        world.settle();
-        let status = world.day.status.as_ref().unwrap();
-        assert_eq!(status.reason, Some(DayReason::Plan));
-        assert!(status.summary.as_ref().unwrap().contains(why), "{status:?}");
-    }
-}
-
-#[test]
-fn before_each_step_alerts_and_rollouts_are_looked_at_again_and_waited_for() {
-    type Change = fn(&mut StartReads);
-    let fires: Change = |reads| reads.firing = Firing::Known(vec![gates::critical("Down")]);
-    let unread: Change = |reads| reads.firing = Firing::Unknown("prometheus: refused".to_owned());
-    let rolls: Change = |reads| reads.rollouts = Ok(vec![gates::rollout("w")]);
-    for (change, words) in [
-        (fires, "NoFiring: 1 alert of {severity=\"critical\"}: Down"),
-        (unread, "NoFiring: prometheus: refused"),
-        (rolls, "NoRollout: Deployment w: a rollout is under way"),
-    ] {
-        let mut world = World::gone(&json!({"endBy": "10m"}));
-        world.look(&[]);
-        change(world.start.as_mut().unwrap());
-        assert_eq!(world.settle(), Decision::WaitUntil(at(10.0)));
-        assert_eq!((&world.step(0).run, world.step(0).waits_for.as_deref()), (&None, Some(words)));
-        world.now = 10.0;
-        assert_eq!(world.decide(), Decision::Look(Need::Start), "what was read is too old");
-        world.look(&[]);
-        world.record();
-        assert!(world.step(0).run.is_some() && world.step(0).waits_for.is_none());
-        let mut late = World::gone(&json!({"endBy": "10m"}));
-        late.look(&[]);
-        change(late.start.as_mut().unwrap());
-        late.settle();
-        late.now = 590.0;
-        late.settle();
-        let skipped = late.step(0).skipped.clone().unwrap();
-        assert!(skipped.ends_with(&format!(", as it waited for {words}")), "{skipped}");
-    }
-}
-
-#[test]
-fn what_a_live_run_of_the_day_causes_holds_up_no_other_step_of_it() {
-    let mut world = World::gone(&json!({"concurrency": 2, "goNoGo": {"noFiring": ["{a=\"b\"}"]},
-        "steps": [{"name": "one", "experiment": "x"}, {"name": "two", "experiment": "x", "after": []}]}));
-    world.look(&[]);
-    world.record();
-    let Found::There(mut run) = world.run("one", 1.0, None) else { panic!("it is there") };
-    let journal = json!({"plan": {"spec": spec(), "workloads": [{"kind": "Deployment", "name": "w", "uid": "w"}]}});
-    run.status = Some(serde_json::from_value(journal).unwrap());
-    world.look(&[("one", Found::There(run))]);
-    world.record();
-    let expected = [("a", "b"), ("alertname", "Expected")];
-    let expected = expected.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
-    let start = world.start.as_mut().unwrap();
-    start.firing = Firing::Known(vec![expected]);
-    start.rollouts = Ok(vec![gates::rollout("w")]);
-    let mut other = StartReads { rollouts: Ok(vec![gates::rollout("v")]), ..start.clone() };
-    world.record();
-    assert!(world.step(1).run.is_some(), "{:?}", world.step(1));
-    world.day.status.as_mut().unwrap().steps[1] =
-        StepResult { name: "two".to_owned(), ..StepResult::default() };
-    std::mem::swap(&mut other, world.start.as_mut().unwrap());
-    world.record();
-    assert_eq!(
-        world.step(1).waits_for.as_deref(),
-        Some("NoRollout: Deployment v: a rollout is under way")
+    world.ended(
+        Outcome::Halted,
+        DayReason::RunGone,
+        "halted, as run p-day-one of step one is gone, and another of its name is there; 0 of 2 steps ran",
     );
-}
-
-#[test]
-fn of_two_days_that_began_at_once_the_one_whose_go_came_first_goes_on() {
-    for (version, has_started, goes_on) in
-        [(99, false, false), (101, false, true), (101, true, false)]
-    {
-        let mut world = World::gone(&json!({}));
-        world.look(&[]);
-        let other = OtherDay { name: "q-day".to_owned(), version, has_started };
-        world.start.as_mut().unwrap().days = Ok(vec![other]);
-        world.record();
-        assert_eq!(world.step(0).run.is_some(), goes_on, "version {version}, {has_started}");
-    }
+    assert!(matches!(says(&world, "p-day-one", "p-day-one"), Intent::Refused(_)), "it is over");
 }

@@ -1,0 +1,113 @@
+//! Messages to a chat, whose URL is a secret.
+
+use std::io::Read;
+
+use reqwest::{Url, header};
+use serde_json::Value;
+
+use super::{explain, http_client};
+use crate::config::Chat;
+
+/// A URL is not longer.
+const URL_MAX: u64 = 4 << 10;
+
+/// Posts a message with its key; of the answer the status alone is read.
+pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), String> {
+    let url = secret_url(chat)?;
+    let client = http_client(url.as_str(), chat.ca_file.as_ref());
+    let client = client.map_err(|error| error.to_string())?;
+    let request = client.post(url).timeout(chat.timeout.std()).header("idempotency-key", key);
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let answer = request.body(message.to_string()).send().await.map_err(explain)?;
+    let status = answer.status();
+    if status.is_success() { Ok(()) } else { Err(format!("HTTP {}", status.as_u16())) }
+}
+
+/// The URL of a chat, of which no error tells anything.
+fn secret_url(chat: &Chat) -> Result<Url, String> {
+    let file = chat.url_file.display();
+    let mut text = String::new();
+    let opened = std::fs::File::open(&chat.url_file);
+    let read = opened.and_then(|opened| opened.take(URL_MAX).read_to_string(&mut text));
+    read.map_err(|error| format!("cannot read {file}: {error}"))?;
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| format!("{file} holds no URL that begins with http:// or https://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// What becomes of a message to that URL, and what was received where that is answered so.
+    async fn posted(url: Option<&str>, answer: &str) -> (Result<(), String>, String) {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = format!("http://{}/secret", listener.local_addr().unwrap());
+        let name = format!(
+            "firedrill-chat-{}-{}",
+            std::process::id(),
+            listener.local_addr().unwrap().port()
+        );
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, format!("{}\n", url.unwrap_or(&here))).unwrap();
+        let chat = json!({"urlFile": file, "timeout": "1s"});
+        let chat: Chat = serde_json::from_value(chat).unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            if answer.is_empty() {
+                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            }
+            String::from_utf8(request).unwrap()
+        };
+        let said = post(&chat, "uid/Before", json!({"text": "soon"}));
+        let ended = if url.is_some() {
+            (said.await, String::new())
+        } else {
+            let (request, said) = futures::join!(serve, said);
+            (said, request)
+        };
+        std::fs::remove_file(&file).unwrap();
+        ended
+    }
+
+    #[tokio::test]
+    async fn a_message_has_its_key_and_is_delivered_only_where_that_is_answered() {
+        let head = "HTTP/1.1 {} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        for (status, expected) in
+            [("200", None), ("204", None), ("301", Some(())), ("500", Some(()))]
+        {
+            let (said, request) = posted(None, &head.replace("{}", status)).await;
+            assert_eq!(said.err(), expected.map(|()| format!("HTTP {status}")));
+            assert!(request.starts_with("POST /secret HTTP/1.1\r\n"), "{request}");
+            assert!(request.contains("idempotency-key: uid/Before\r\n"), "{request}");
+            assert!(request.ends_with("\r\n\r\n{\"text\":\"soon\"}"), "{request}");
+        }
+        // An answer without an end is not waited for.
+        let endless = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nhello";
+        assert_eq!(posted(None, endless).await.0, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn no_error_tells_the_url() {
+        for (url, words) in [
+            (None, "timed out"),
+            (Some("http://127.0.0.1:1/secret"), "connection refused"),
+            (Some("127.0.0.1/secret"), "holds no URL that begins with http:// or https://"),
+            (Some("ftp://127.0.0.1/secret"), "holds no URL that begins with http:// or https://"),
+        ] {
+            let error = posted(url, "").await.0.unwrap_err();
+            assert!(error.contains(words) && !error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The protocol of a game day, checked exhaustively on the product's own decisions: two operators that both fire and
+//! both lead the day, writes that are late, repeated or lost, watches that are behind, crashes, people who stop, delete,
+//! suspend, edit and pull the lever at any moment.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails, and says how long it took"
+)]
+
+#[path = "protocol/explore.rs"]
+mod explore;
+#[path = "gameday_protocol/judge.rs"]
+mod judge;
+#[path = "gameday_protocol/model.rs"]
+mod model;
+#[path = "gameday_protocol/objects.rs"]
+mod objects;
+#[path = "gameday_protocol/operator.rs"]
+mod operator;
+#[path = "gameday_protocol/people.rs"]
+mod people;
+#[path = "gameday_protocol/product.rs"]
+mod product;
+#[path = "gameday_protocol/state.rs"]
+mod state;
+#[path = "protocol/table.rs"]
+mod table;
+#[path = "gameday_protocol/variant.rs"]
+mod variant;
+
+use std::thread;
+
+use explore::{Explored, explore};
+use judge::Seldom;
+use model::{Bounds, Model};
+use variant::Variant;
+
+/// Two operators, whose writes arrive as late as may be or not at all, and a plan with one step.
+const NOTHING: Bounds = Bounds { steps: 1, late: 0, losses: 0, repeats: 0, people: 0 };
+/// What can be gone through without being asked for more.
+const FEW: [Bounds; 1] = [NOTHING];
+/// What `PROTOCOL_FULL` asks for.
+const FULL: [Bounds; 4] = [
+    Bounds { people: 1, ..NOTHING },
+    Bounds { late: 1, ..NOTHING },
+    Bounds { losses: 1, repeats: 1, ..NOTHING },
+    Bounds { steps: 2, ..NOTHING },
+];
+/// Enough to catch each of the broken protocols.
+const BROKEN: [(Variant, Bounds); 7] = [
+    (Variant::CreateBeforeIntent, NOTHING),
+    (Variant::RandomNames, NOTHING),
+    (Variant::NameAlone, Bounds { people: 1, ..NOTHING }),
+    (Variant::BlindRun, Bounds { people: 1, ..NOTHING }),
+    (Variant::LastFireFirst, NOTHING),
+    (Variant::NoFinalizer, Bounds { people: 1, ..NOTHING }),
+    (Variant::NoLiveRead, Bounds { late: 1, people: 1, ..NOTHING }),
+];
+
+/// Goes through all of these at once, and prints a line for each.
+fn explore_all(cases: &[(Variant, Bounds)]) -> Vec<Explored> {
+    let found: Vec<Explored> = thread::scope(|scope| {
+        let search =
+            |&(variant, bounds)| scope.spawn(move || explore(&mut Model::new(variant, bounds)));
+        let searches: Vec<_> = cases.iter().map(search).collect();
+        searches.into_iter().map(|search| search.join().unwrap()).collect()
+    });
+    for ((variant, bounds), explored) in cases.iter().zip(&found) {
+        let Explored { states, depth, questions, took, .. } = explored;
+        println!(
+            "  {:<18} {bounds}  {states:>9} states  {depth:>2} deep  {questions:>5} decisions  {:>5.1} s",
+            format!("{variant:?}"),
+            took.as_secs_f64()
+        );
+        if let Some((what, story)) = &explored.broken {
+            println!("    {what:?} after {} steps:", story.len());
+            for step in story {
+                println!("      {step}");
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_state_of_the_protocol_breaks_a_promise() {
+    println!("the product's own protocol of a game day, two operators:");
+    let is_full = std::env::var_os("PROTOCOL_FULL").is_some();
+    let bounds: &[Bounds] = if is_full { &FULL } else { &FEW };
+    let cases: Vec<_> = bounds.iter().map(|bounds| (Variant::AsItIs, *bounds)).collect();
+    let found = explore_all(&cases);
+    let states: usize = found.iter().map(|explored| explored.states).sum();
+    let ever = |what: fn(&Seldom) -> bool| found.iter().any(|explored| what(&explored.seldom));
+    assert!(
+        found.iter().all(|explored| explored.broken.is_none()),
+        "a promise is broken, see above"
+    );
+    assert!(ever(|seldom| seldom.done), "no day was ever done");
+    assert!(ever(|seldom| seldom.refused), "no gate was ever closed");
+    if is_full {
+        assert!(ever(|seldom| seldom.halted), "no day was halted after something had struck");
+        assert!(ever(|seldom| seldom.gone), "no day that was deleted was ever gone");
+        assert!(ever(|seldom| seldom.second), "no write that was late created a second day");
+    }
+    println!("protocol of a game day: {states} states, every promise held in each");
+}
+
+#[test]
+fn every_broken_protocol_is_caught() {
+    println!("broken protocols of a game day:");
+    let found = explore_all(&BROKEN);
+    let caught = found.iter().filter(|explored| explored.broken.is_some()).count();
+    println!("broken protocols of a game day: caught {caught}/{}", found.len());
+    assert_eq!(caught, found.len());
+}
