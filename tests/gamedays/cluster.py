@@ -130,8 +130,9 @@ def name_of(plan, at):
 
 
 def plan(namespace, name, steps, **spec):
-    """One that looks at the steady state as shortly as it may."""
+    """One that looks at the steady state as shortly as it may, and whose days are created at their time, not before."""
     gates = {"steadyFor": "10s"} | spec.pop("goNoGo", {})
+    spec["announce"] = {"before": "0s"}
     return {"apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDay", "metadata": {"name": name, "namespace": namespace},
             "spec": {"steps": steps, "goNoGo": gates, **spec}}
 
