@@ -228,7 +228,7 @@ def monitoring(action):
 
 def absent(operators, audit):
     """Nobody is there while a day waits to begin, and while a time and its deadline pass."""
-    late = Gate("OnTime", "nobody looked until the deadline, a day by hand", "startingDeadline is 1m")
+    late = Gate("OnTime", "nobody looked until the deadline of a day by hand", "startingDeadline is 1m")
     none = NoDay("nobody looked until the deadline", lambda namespace: None, missed("DeadlinePassed"))
     stand(none.namespace, late.namespace)
     at, schedule = next_minute(6)
