@@ -28,11 +28,27 @@ def cpu(pid):
 
 
 def idle(pid):
-    """Waits until nothing is written, then counts for a window."""
-    time.sleep(SETTLES)
+    """Waits until nothing is left to do, then counts for a window."""
+    for _ in range(20):
+        audit = Audit()
+        time.sleep(SETTLES)
+        if all(call.startswith("watch ") for call in counted(audit)):
+            break
+    else:
+        must(False, f"the operator does not come to rest: {counted(audit)}")
     audit, began, used = Audit(), time.time(), cpu(pid)
     time.sleep(WINDOW)
-    lasted, calls = time.time() - began, collections.Counter()
+    lasted, calls = time.time() - began, counted(audit)
+    whole, own = resident(pid)
+    hour = 3600 / lasted
+    return {"resident_mib": whole, "own_mib": own, "window_s": lasted, "calls": dict(calls), "calls_per_hour": sum(calls.values()) * hour,
+            "writes_per_hour": sum(count for call, count in calls.items() if call.split()[0] in ("create", "patch", "update", "delete")) * hour,
+            "cpu_s_per_hour": (cpu(pid) - used) * hour}
+
+
+def counted(audit):
+    """The operator's calls since then."""
+    calls = collections.Counter()
     for event in audit.events('"userAgent":"firedrill/'):
         # A watch is a call when it begins, anything else when it is answered. The reaper is not meant.
         is_operator = event["user"]["username"].endswith(":firedrill-operator")
@@ -40,11 +56,7 @@ def idle(pid):
         if is_operator and event["stage"] == begins:
             ref = event.get("objectRef", {})
             calls[f"{event['verb']} {ref.get('resource', event['requestURI'])}"] += 1
-    whole, own = resident(pid)
-    hour = 3600 / lasted
-    return {"resident_mib": whole, "own_mib": own, "window_s": lasted, "calls": dict(calls), "calls_per_hour": sum(calls.values()) * hour,
-            "writes_per_hour": sum(count for call, count in calls.items() if call.split()[0] in ("create", "patch", "update", "delete")) * hour,
-            "cpu_s_per_hour": (cpu(pid) - used) * hour}
+    return calls
 
 
 def plans():

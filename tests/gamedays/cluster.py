@@ -49,17 +49,23 @@ def connection():
     return http.client.HTTPSConnection(os.environ["CONTROL_IP"], 6443, timeout=30, context=context)
 
 
-def get(namespace, kind, name=""):
-    """An object, or the list of all; None where there is nothing of that name."""
+def ask(path):
     if not hasattr(local, "connection"):
         local.connection = connection()
+    local.connection.request("GET", path)
+    answer = local.connection.getresponse()
+    return answer, json.loads(answer.read())
+
+
+def get(namespace, kind, name=""):
+    """An object, or the list of all; None where there is nothing of that name."""
+    path = f"/{GROUPS.get(kind, OURS)}/namespaces/{namespace}/{kind}" + (f"/{name}" if name else "")
     try:
-        local.connection.request("GET", f"/{GROUPS.get(kind, OURS)}/namespaces/{namespace}/{kind}" + (f"/{name}" if name else ""))
-        answer = local.connection.getresponse()
-        said = json.loads(answer.read())
+        answer, said = ask(path)
     except (OSError, http.client.HTTPException):
+        # The API server has closed a connection that was not used for a while.
         del local.connection
-        raise
+        answer, said = ask(path)
     must(answer.status in (200, 404), f"{kind} {name} in {namespace}: {said}")
     return said if answer.status == 200 else None
 
@@ -124,8 +130,9 @@ def name_of(plan, at):
 
 
 def plan(namespace, name, steps, **spec):
-    """One that looks at the steady state as shortly as it may."""
+    """One that looks at the steady state as shortly as it may, and whose days are created at their time, not before."""
     gates = {"steadyFor": "10s"} | spec.pop("goNoGo", {})
+    spec["announce"] = {"before": "0s"}
     return {"apiVersion": "firedrill.dev/v1alpha1", "kind": "GameDay", "metadata": {"name": name, "namespace": namespace},
             "spec": {"steps": steps, "goNoGo": gates, **spec}}
 

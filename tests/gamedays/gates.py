@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from cluster import Untrue, apply, day, eventually, get, kubectl, must, name_of, next_minute, over, plan, side_by_side, stamp, status
+from cluster import Untrue, apply, day, eventually, get, kubectl, must, name_of, next_minute, over, plan, seconds, side_by_side, status
 from grounds import EXPERIMENT, deployment, expect, hold, stand
 
 PLAN = "drill"
@@ -87,7 +87,7 @@ class NoDay:
     """A time for which no day is created at all, and what its plan says of it."""
     how: str
     close: Callable[[str], None]
-    is_told: Callable[[dict, str], bool]
+    is_told: Callable[[dict, float], bool]
     name: str = "(no day)"
 
     @property
@@ -96,7 +96,7 @@ class NoDay:
 
 
 def missed(reason):
-    return lambda told, at: told.get("missed") == {"at": at, "reason": reason}
+    return lambda told, at: "missed" in told and (seconds(told["missed"]["at"]), told["missed"]["reason"]) == (at, reason)
 
 
 def refused(told, _at):
@@ -148,7 +148,7 @@ def nothing_happened(namespace, audit):
 def no_day(row, at, audit):
     """What the plan says of a time for which there is no day."""
     found = eventually(f"the plan in {row.namespace} to say so", 60,
-                       lambda: (lambda told: told if row.is_told(told, stamp(at)) else None)(status(get(row.namespace, "gamedays", PLAN))))
+                       lambda: (lambda told: told if row.is_told(told, at) else None)(status(get(row.namespace, "gamedays", PLAN))))
     must(not audit.created(row.namespace, "gamedayruns"), "a day was created all the same")
     nothing_happened(row.namespace, audit)
     if found.get("missed"):
@@ -228,7 +228,7 @@ def monitoring(action):
 
 def absent(operators, audit):
     """Nobody is there while a day waits to begin, and while a time and its deadline pass."""
-    late = Gate("OnTime", "nobody looked until the deadline, a day by hand", "startingDeadline is 1m")
+    late = Gate("OnTime", "nobody looked until the deadline of a day by hand", "startingDeadline is 1m")
     none = NoDay("nobody looked until the deadline", lambda namespace: None, missed("DeadlinePassed"))
     stand(none.namespace, late.namespace)
     at, schedule = next_minute(6)

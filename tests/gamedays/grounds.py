@@ -51,7 +51,7 @@ def expect(*new):
 
 
 def rule(name):
-    return {"alert": "PaymentsDown", "expr": f'absent(up{{namespace="{name}", app="payments"}} == 1)', "for": "20s",
+    return {"alert": "PaymentsDown", "expr": f'absent(up{{namespace="{name}", app="payments"}} == 1)', "for": "10s",
             "labels": {"severity": "page", "namespace": name, "team": "payments"}}
 
 
@@ -72,7 +72,7 @@ def stand(*names):
 
 def hold(name):
     """A run that is live for minutes and breaks nothing: it waits until the steady state has lasted long enough."""
-    spec = experiment() | {"target": {"deployment": "other"}, "fault": {"podKill": {"count": 1}}, "steadyState": [{"name": "whole", "workload": {}}],
+    spec = experiment() | {"target": {"deployment": "other"}, "fault": {"podKill": {"count": 1}},
                            "guards": {"minReady": 0, "steadyFor": "8m"}}
     run = {"apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun", "metadata": {"name": "held", "namespace": name},
            "spec": {"experiment": "held", "startWithin": "15m", "template": spec}}

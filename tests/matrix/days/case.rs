@@ -98,6 +98,7 @@ impl<'a> Case<'a> {
             "startAt": self.at.to_string(),
             "startingDeadline": deadline,
             "goNoGo": {"steadyFor": "10s"},
+            "announce": {"before": "0s"},
             "steps": [
                 {"name": "one", "experiment": EXPERIMENT},
                 {"name": "two", "experiment": EXPERIMENT, "gap": "0s"},
