@@ -21,6 +21,7 @@ pub mod names;
 pub mod pattern;
 pub mod reason;
 pub mod run;
+mod step;
 pub mod union;
 pub mod value;
 

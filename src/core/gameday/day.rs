@@ -14,6 +14,7 @@ mod observed;
 mod rehearsal;
 mod running;
 mod seen;
+mod turn;
 mod unannounced;
 
 pub use earlier::{Earlier, Predecessor};

@@ -27,11 +27,19 @@ pub(super) fn tell(observed: &Observed<'_>, status: &mut GameDayRunStatus, plan:
 
 /// When such a step of that day starts whose turn comes then: where it fits at all, early enough for the steps behind it
 /// to be over by `end`, and while the plan is open.
-pub(super) fn starts(day: &str, plan: &DayPlan, index: usize, turn: Moment, end: Moment) -> Moment {
+pub(super) fn starts(
+    observed: &Observed<'_>,
+    plan: &DayPlan,
+    index: usize,
+    turn: Moment,
+    end: Moment,
+) -> Moment {
     let step = &plan.spec.steps[index];
     let behind = plan.spec.steps[index + 1..].iter();
     let room = behind.fold(needs(plan, step), |room, step| room + step.gap + needs(plan, step));
     let schedule = Schedule::parse(&plan.spec).ok();
+    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
+    let day = observed.day.uid();
     chosen(&format!("{day}/{}", step.name), schedule.as_ref(), turn, end.minus(room))
 }
 
