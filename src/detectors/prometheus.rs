@@ -1,6 +1,8 @@
 //! Prometheus: its own series of alerts, by an instant query with a range, whose samples carry the
 //! exact stamps of the rule evaluations.
 
+mod value;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -30,7 +32,7 @@ pub const SOURCE: Source = Source {
     endpoint: |config| config.prometheus.clone(),
     check: ask_rules,
     rules: Some(|answer| read_rules(answer.get())),
-    value: Some(Value { ask: |expression| instant(expression.to_owned()), read: read_value }),
+    value: Some(Value { ask: |expression| instant(expression.to_owned()), read: value::read }),
     alerts: |inquiry| instant(query(inquiry)),
     read: |answer, inquiry, rules| {
         read(answer.get(), inquiry, rules).map_err(|error| error.to_string())
@@ -47,37 +49,6 @@ fn ask_rules() -> Question {
 /// An instant query.
 fn instant(query: String) -> Question {
     Question { path: "/api/v1/query", query: vec![("query", query)] }
-}
-
-/// Reads the value of an instant query, which is a scalar or a vector of one sample.
-fn read_value(answer: &RawValue) -> Result<f64, String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        data: Data,
-    }
-    #[derive(Deserialize)]
-    #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
-    enum Data {
-        Scalar((f64, String)),
-        Vector(Vec<Sampled>),
-    }
-    #[derive(Deserialize)]
-    struct Sampled {
-        value: (f64, String),
-    }
-    let answer: Answer = serde_json::from_str(answer.get())
-        .map_err(|error| format!("Prometheus answered no scalar and no vector: {error}"))?;
-    let value = match answer.data {
-        Data::Scalar((_, value)) => value,
-        Data::Vector(samples) => match <[Sampled; 1]>::try_from(samples) {
-            Ok([sample]) => sample.value.1,
-            Err(samples) => {
-                return Err(format!("the query has {} values and must have one", samples.len()));
-            }
-        },
-    };
-    let number = value.parse().map_err(|_| format!("{value:?} is no number"))?;
-    if f64::is_nan(number) { Err("the value is NaN".to_owned()) } else { Ok(number) }
 }
 
 /// Every alert that was pending or firing so long ago and since then.
@@ -364,24 +335,6 @@ mod tests {
     fn a_pending_alert_has_not_fired() {
         let seen = seen(&answer(&[100.25], &[], 100.0)).unwrap();
         assert_eq!(seen[0].firing, None);
-    }
-
-    #[test]
-    fn a_value_is_a_scalar_or_the_one_sample_of_a_vector() {
-        let read = |data: Value| {
-            let answer = json!({"status": "success", "data": data});
-            read_value(&serde_json::value::to_raw_value(&answer).unwrap())
-        };
-        let sample = |value: &str| json!({"metric": {}, "value": [1.5, value]});
-        assert_eq!(read(json!({"resultType": "scalar", "result": [1.5, "20.25"]})), Ok(20.25));
-        let vector = |samples: Value| read(json!({"resultType": "vector", "result": samples}));
-        assert_eq!(vector(json!([sample("-3")])), Ok(-3.0));
-        let none = Err("the query has 0 values and must have one".to_owned());
-        assert_eq!(vector(json!([])), none);
-        let two = Err("the query has 2 values and must have one".to_owned());
-        assert_eq!(vector(json!([sample("1"), sample("2")])), two);
-        assert_eq!(vector(json!([sample("NaN")])), Err("the value is NaN".to_owned()));
-        assert!(read(json!({"resultType": "matrix", "result": []})).is_err());
     }
 
     #[test]

@@ -8,14 +8,21 @@ use crate::{
 /// After so long a source that knows silences has an alert that fires in another one, and was asked for it.
 const DELIVERY: Duration = Duration::seconds(3);
 
-/// The labels of the alerts that fire by these reports of sources that were asked, and are silenced in none of them.
+/// The labels of the alerts that fire by these reports of sources that were asked, and are silenced in none of them; of
+/// one that two sources tell of, once.
 #[must_use]
 pub fn firing(reports: &[AlertReport]) -> Vec<Labels> {
     let silenced = |report: &AlertReport| {
         reports.iter().any(|other| other.suppressed && is_part_of(&report.labels, &other.labels))
     };
     let on = reports.iter().filter(|report| report.active && report.firing.is_some());
-    on.filter(|report| !silenced(report)).map(|report| report.labels.clone()).collect()
+    let mut firing: Vec<Labels> = Vec::new();
+    for report in on.filter(|report| !silenced(report)) {
+        if !firing.iter().any(|known| is_part_of(known, &report.labels)) {
+            firing.push(report.labels.clone());
+        }
+    }
+    firing
 }
 
 impl AlertHistory {

@@ -46,8 +46,7 @@ pub fn never(spec: &GameDaySpec, schedule: &Schedule, now: Moment) -> Option<Pro
                 "{given} never fires: no year has such a day; write L for the last day of a month"
             )
         } else {
-            let now = now.timestamp().strftime("%Y-%m-%dT%H:%MZ");
-            format!("{given} is over, as it is {now} now: write an instant that is still to come")
+            format!("{given} is over: write an instant that is still to come")
         });
     };
     let local = schedule.local(at).strftime("%a %Y-%m-%d %H:%M");

@@ -94,7 +94,13 @@ pub(super) fn services_found(input: &GuardInput<'_>) -> Option<GuardResult> {
 
 pub(super) fn steady(input: &GuardInput<'_>) -> GuardResult {
     let needed = input.alert_filter.plan.spec.guards.steady_for;
-    result(Guard::Steady, unsteady(input, needed), || format!("steady for {needed}"))
+    result(Guard::Steady, unsteady(input, needed), || {
+        if input.signals.probes.is_empty() && needed > Duration::ZERO {
+            "every pod is ready; there is no probe by which to see for how long".to_owned()
+        } else {
+            format!("steady for {needed}")
+        }
+    })
 }
 
 /// Why the steady state does not hold, in the words of its probes.

@@ -40,10 +40,10 @@ pub(super) fn quiet(matchers: &[String], firing: &Firing, own: &[&ExperimentRun]
     let alerts = match firing {
         Firing::Known(alerts) => alerts,
         Firing::Unknown(error) => return Err(Closed::Waits(error.clone())),
-        Firing::NoSource => {
-            let why = "the operator has no alert source to ask: configure prometheus.url or alertmanager.url, or set \
-                       spec.goNoGo.noFiring to []";
-            return Err(Closed::Now(why.to_owned()));
+        Firing::NoSource(keys) => {
+            return Err(Closed::Now(format!(
+                "the operator has no alert source to ask: configure {keys}, or set {NO_FIRING} to []"
+            )));
         }
     };
     let read = read_matchers(NO_FIRING, matchers).map_err(|problems| {

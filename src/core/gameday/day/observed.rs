@@ -111,8 +111,8 @@ pub enum Firing {
     Known(Vec<Labels>),
     /// A source did not answer.
     Unknown(String),
-    /// There is no source that could be asked.
-    NoSource,
+    /// There is no source that could be asked; the keys of the configuration by which there would be one.
+    NoSource(String),
 }
 
 /// A workload in the middle of a rollout.

@@ -13,7 +13,7 @@ use crate::{
         gameday::day::{Firing, Found},
         plan::Plan,
     },
-    detectors::{self, Inquiry, Poll, Source},
+    detectors::{self, Inquiry, Poll, SOURCES, Source},
     shell::{context::Context, sources, warnings},
 };
 
@@ -27,7 +27,8 @@ pub async fn firing(context: &Context, namespace: &str, asked: &GoNoGo) -> Firin
     }
     let sources = detectors::configured(&context.config);
     if sources.is_empty() {
-        return Firing::NoSource;
+        let keys = SOURCES.iter().map(|source| format!("{}.url", source.channel.name));
+        return Firing::NoSource(keys.collect::<Vec<_>>().join(" or "));
     }
     let labels = context.config.alert_labels();
     let inquiry = Inquiry {

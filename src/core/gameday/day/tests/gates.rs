@@ -49,13 +49,13 @@ fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
             json!({"about": "spec.detection.alerts[0]", "message": "no rule can fire it"});
         reads.expected.insert("x".to_owned(), vec![serde_json::from_value(warning).unwrap()]);
     };
-    let no_source: Change = |reads| reads.firing = Firing::NoSource;
+    let no_source: Change = |reads| reads.firing = Firing::NoSource("a.url or b.url".to_owned());
     for (change, gate, words) in [
         (no_rule, Gate::AlertsExist, "spec.detection.alerts[0]: no rule can fire it"),
         (
             no_source,
             Gate::NoFiring,
-            "the operator has no alert source to ask: configure prometheus.url or alertmanager.url, or set \
+            "the operator has no alert source to ask: configure a.url or b.url, or set \
              spec.goNoGo.noFiring to []",
         ),
         (plan_missing, Gate::Plan, "there is no GameDay p in this namespace"),
@@ -85,20 +85,19 @@ fn what_time_can_open_is_waited_for_until_the_deadline() {
     type Change = fn(&mut GateReads);
     let fires: Change =
         |reads| reads.firing = Firing::Known(vec![critical("Up"), critical("Down")]);
-    let unknown: Change = |reads| reads.firing = Firing::Unknown("prometheus: refused".to_owned());
+    let unknown: Change = |reads| reads.firing = Firing::Unknown("a: refused".to_owned());
     let rolls: Change = |reads| reads.rollouts = Ok(vec![rollout("w")]);
     let unread: Change = |reads| reads.rollouts = Err("refused".to_owned());
     let no_source: Change = |reads| {
-        let warning =
-            json!({"about": "config.prometheus", "message": "Prometheus cannot be reached"});
+        let warning = json!({"about": "config.a", "message": "A cannot be reached"});
         reads.expected.insert("x".to_owned(), vec![serde_json::from_value(warning).unwrap()]);
     };
     for (change, gate, words) in [
         (fires, Gate::NoFiring, "2 alerts of {severity=\"critical\"}: Down"),
-        (unknown, Gate::NoFiring, "prometheus: refused"),
+        (unknown, Gate::NoFiring, "a: refused"),
         (rolls, Gate::NoRollout, "Deployment w: a rollout is under way"),
         (unread, Gate::NoRollout, "the workloads cannot be listed: refused"),
-        (no_source, Gate::AlertsExist, "config.prometheus: Prometheus cannot be reached"),
+        (no_source, Gate::AlertsExist, "config.a: A cannot be reached"),
     ] {
         let mut world = judged(|world| change(world.gates.as_mut().unwrap()));
         let status = world.day.status.as_ref().unwrap();
@@ -127,7 +126,7 @@ fn a_plan_that_asks_for_no_alerts_and_no_budget_is_held_up_by_neither() {
         world.open_gates();
         let reads = world.gates.as_mut().unwrap();
         if reason.is_none() && budget.is_none() {
-            reads.firing = Firing::NoSource;
+            reads.firing = Firing::NoSource("a.url or b.url".to_owned());
             reads.expected = BTreeMap::new();
         }
         reads.error_budget = budget;

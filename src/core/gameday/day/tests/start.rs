@@ -59,11 +59,11 @@ fn a_step_starts_only_under_the_plan_of_the_go() {
 fn before_each_step_alerts_and_rollouts_are_looked_at_again_and_waited_for() {
     type Change = fn(&mut StartReads);
     let fires: Change = |reads| reads.firing = Firing::Known(vec![gates::critical("Down")]);
-    let unread: Change = |reads| reads.firing = Firing::Unknown("prometheus: refused".to_owned());
+    let unread: Change = |reads| reads.firing = Firing::Unknown("a: refused".to_owned());
     let rolls: Change = |reads| reads.rollouts = Ok(vec![gates::rollout("w")]);
     for (change, words) in [
         (fires, "NoFiring: 1 alert of {severity=\"critical\"}: Down"),
-        (unread, "NoFiring: prometheus: refused"),
+        (unread, "NoFiring: a: refused"),
         (rolls, "NoRollout: Deployment w: a rollout is under way"),
     ] {
         let mut world = World::gone(&json!({"endBy": "10m"}));
@@ -71,7 +71,7 @@ fn before_each_step_alerts_and_rollouts_are_looked_at_again_and_waited_for() {
         change(world.start.as_mut().unwrap());
         assert_eq!(world.settle(), Decision::WaitUntil(at(10.0)));
         assert_eq!((&world.step(0).run, world.step(0).waits_for.as_deref()), (&None, Some(words)));
-        world.now = 10.0;
+        world.now = 10.5;
         assert_eq!(world.decide(), Decision::Look(Need::Start), "what was read is too old");
         world.look(&[]);
         world.record();
