@@ -103,7 +103,7 @@ impl Alertmanager {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ErrorBudget {
-    /// A PromQL expression of one value, how many percent are left; `$namespace` stands for the day's namespace.
+    /// A `PromQL` expression of one value, how many percent are left; `$namespace` stands for the day's namespace.
     pub query: String,
 }
 

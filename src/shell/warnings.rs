@@ -102,6 +102,7 @@ async fn ask(
 }
 
 /// What is said of a source that did not answer.
+#[must_use]
 pub fn unreachable(source: &Source, error: &str) -> Warning {
     let (name, key) = (source.channel.source, source.channel.name);
     let message = format!(

@@ -76,7 +76,7 @@ pub struct Applied {
 enum Reads {
     Gates(Box<GateReads>),
     Steps(StepReads),
-    Start(StartReads, StepReads),
+    Start(Box<StartReads>, StepReads),
 }
 
 /// What there is to be read for a day.
@@ -200,7 +200,7 @@ impl Product {
             None => (None, None, None),
             Some(Reads::Gates(gates)) => (Some(&**gates), None, None),
             Some(Reads::Steps(steps)) => (None, Some(steps), None),
-            Some(Reads::Start(start, steps)) => (None, Some(steps), Some(start)),
+            Some(Reads::Start(start, steps)) => (None, Some(steps), Some(&**start)),
         };
         let decision = day::decide(&day::Observed {
             now: moment(view.time),
@@ -253,7 +253,7 @@ impl Product {
         let reads = match need {
             Need::Gates => Reads::Gates(Box::new(self.gates(state))),
             Need::Steps => Reads::Steps(steps),
-            Need::Start => Reads::Start(self.start(state), steps),
+            Need::Start => Reads::Start(Box::new(self.start(state)), steps),
         };
         let reads = self.reads.id(reads);
         self.sights.insert(sight, reads);

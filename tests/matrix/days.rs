@@ -198,17 +198,13 @@ async fn row(lab: &Lab, scenario: &Scenario, number: usize, work: Work) -> Row {
     let (rule, operators) = (Some(work.rule.clone()), work.operators);
     let setup = Setup { name: format!("day-{number}"), operators, rule };
     let run = AssertUnwindSafe(case::run(lab, scenario, &setup)).catch_unwind();
-    match tokio::time::timeout(CASE_LIMIT, run).await {
-        Ok(Ok(over)) => {
-            let complaints = judge::judge(&over.evidence);
-            let told = complaints.iter().map(|(oracle, of)| format!("{oracle:?}: {of}"));
-            Row { work, over_after: over.evidence.over_after, complaints: told.collect() }
-        }
-        _ => {
-            let complaints = vec!["the case itself broke off".to_owned()];
-            Row { work, over_after: None, complaints }
-        }
-    }
+    let Ok(Ok(over)) = tokio::time::timeout(CASE_LIMIT, run).await else {
+        let complaints = vec!["the case itself broke off".to_owned()];
+        return Row { work, over_after: None, complaints };
+    };
+    let complaints = judge::judge(&over.evidence);
+    let told = complaints.iter().map(|(oracle, of)| format!("{oracle:?}: {of}"));
+    Row { work, over_after: over.evidence.over_after, complaints: told.collect() }
 }
 
 impl Found {

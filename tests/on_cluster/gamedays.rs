@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Ground, Operator, Web, eventually, merge, spec, verdict};
 
+const POLLING: &str =
+    "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
+
 /// A ground on which game days may start, with the Experiment `kill`.
 pub async fn scheduled(name: &str, web: &Web) -> Ground {
     let ground = Ground::with(name, web).await;
@@ -230,7 +233,8 @@ async fn a_day_that_is_deleted_stops_its_run_and_is_not_born_again() {
 #[tokio::test]
 async fn beside_a_second_operator_that_is_killed_again_and_again_each_step_runs_once() {
     let ground = scheduled("twice", &Web::default()).await;
-    let mut second = Operator::start("{}");
+    // It looks at the days of the other tests too, which ask the alert sources.
+    let mut second = Operator::start(POLLING);
     let at = soon(3);
     plan(
         &ground,

@@ -30,7 +30,7 @@ pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Att
     let what = message.what;
     match &told {
         Ok(()) => {
-            tracing::info!(namespace, day = name, %what, step = message.step, "people are told")
+            tracing::info!(namespace, day = name, %what, step = message.step, "people are told");
         }
         Err(error) => {
             tracing::warn!(namespace, day = name, %what, step = message.step, error, "people were not told");

@@ -129,7 +129,7 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
             && run.metadata.namespace == day.metadata.namespace
             && run.metadata.deletion_timestamp.is_none()
     });
-    let mut rehearsals: Vec<String> = rehearsals.map(|run| run.name_any()).collect();
+    let mut rehearsals: Vec<String> = rehearsals.map(ResourceExt::name_any).collect();
     rehearsals.retain(|name| !memory.deleted.contains(name));
     let lever = context.lever.borrow();
     let lever = lever.as_ref().map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));

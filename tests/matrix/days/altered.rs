@@ -19,7 +19,7 @@ fn alter(evidence: &Evidence, oracle: Oracle) -> Evidence {
     match oracle {
         Oracle::Outcome => other.days[0]["status"]["outcome"] = json!("Halted"),
         Oracle::OneDay => {
-            again(&mut other, "gamedayruns", "/responseObject/metadata/uid", json!("2"))
+            again(&mut other, "gamedayruns", "/responseObject/metadata/uid", json!("2"));
         }
         Oracle::OneRun => {
             let stray = first(&other, is_run("one"));

@@ -65,11 +65,11 @@ pub struct Case<'a> {
 pub async fn run(lab: &Lab, scenario: &Scenario, setup: &Setup) -> Over {
     let mut case = Case::open(lab, scenario, setup).await;
     case.plan(SOON_SECONDS, "5m").await;
-    let (came, over_after) = match &setup.rule {
+    let (has_come, over_after) = match &setup.rule {
         Some(rule) => case.disturb(rule).await,
         None => (true, case.over_after(Instant::now()).await),
     };
-    case.close(came, over_after, Due::Done).await
+    case.close(has_come, over_after, Due::Done).await
 }
 
 impl<'a> Case<'a> {

@@ -111,7 +111,7 @@ async fn a_rehearsal_that_a_guard_refuses_is_a_no_go_before_anything_is_broken()
     let day = over(&ground, "rehearsed").await;
     assert_eq!(outcome(&day), (Some(Outcome::NoGo), Some(DayReason::Rehearsal)));
     let summary = day.status.unwrap().summary.unwrap();
-    let words = "a dry run is refused by TargetFound: 3 pods are to be taken, Deployment web has 2";
+    let words = "a dry run is refused by TargetFound: 3 pods are to be taken, deployment/web has 2";
     assert!(summary.contains(words), "{summary}");
     assert!(runs(&ground).await.is_empty(), "the rehearsals were taken away");
     assert_eq!(ground.pod_uids().await, before);

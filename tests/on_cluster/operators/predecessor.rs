@@ -54,7 +54,7 @@ async fn what_passed_in_the_predecessor_opens_the_gate_and_nothing_else_does() {
         Grants::scheduled(&ground.namespace, operator).apply(&ground.client).await.unwrap();
         experiment(ground, json!({})).await;
         let plan = json!({
-            "startAt": "2999-01-01T10:00:00Z", "goNoGo": {"passedBefore": {"within": "1h"}},
+            "startAt": "2999-01-01T10:00:00Z", "goNoGo": {"passedBefore": {"within": "1h"}, "steadyFor": "10s", "noFiring": [], "alertsExist": false},
             "steps": [{"name": "one", "experiment": "kill"}],
         });
         let plan = GameDay::new("p", serde_json::from_value(plan).unwrap());

@@ -43,7 +43,7 @@ async fn person(ground: &Ground, name: &str, roles: &[&str]) -> Identity {
 /// A plan that nobody waits for, of one step, which needs so many approvals.
 async fn plan(ground: &Ground, approvals: i32) {
     let spec = json!({
-        "startAt": "2999-01-01T10:00:00Z", "goNoGo": {"approvals": approvals},
+        "startAt": "2999-01-01T10:00:00Z", "goNoGo": {"approvals": approvals, "steadyFor": "10s", "noFiring": [], "alertsExist": false},
         "steps": [{"name": "one", "experiment": "kill"}],
     });
     let plan = GameDay::new("p", serde_json::from_value(spec).unwrap());

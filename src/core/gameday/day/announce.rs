@@ -68,18 +68,16 @@ pub(super) fn was_told(
         return Ok("no chat is configured, so Events alone tell of it".to_owned());
     }
     let before = find(status, Notice::Before, "");
-    match before.and_then(|before| before.delivered) {
-        Some(at) => Ok(format!("the chat was told at {at}")),
-        None => {
-            let tried = before.map_or_else(String::new, |before| {
-                let error = before.error.as_deref().unwrap_or("there is no answer yet");
-                format!(" by {}: {error}", count(before.tries, "attempt"))
-            });
-            Err(format!(
-                "the chat was not told of the day{tried}; see where the configuration's chat.urlFile leads"
-            ))
-        }
+    if let Some(at) = before.and_then(|before| before.delivered) {
+        return Ok(format!("the chat was told at {at}"));
     }
+    let tried = before.map_or_else(String::new, |before| {
+        let error = before.error.as_deref().unwrap_or("there is no answer yet");
+        format!(" by {}: {error}", count(before.tries, "attempt"))
+    });
+    Err(format!(
+        "the chat was not told of the day{tried}; see where the configuration's chat.urlFile leads"
+    ))
 }
 
 /// The status with what became of the last try, where that is not in it yet.

@@ -91,12 +91,12 @@ fn ahead(observed: &Observed<'_>, status: &GameDayRunStatus, begins: Moment) -> 
     let name = &observed.day.spec.game_day;
     let wait = Decision::WaitUntil(begins.min(observed.now + AT_LEAST));
     let why = match (observed.plan, observed.start) {
-        (Some(plan), _) => match fire_at(observed, plan, begins) {
-            Some(None) => Some(format!("{begins} is no time of GameDay {name} any more")),
-            Some(Some(Fire { skipped: Some(skipped), .. })) if !plan.spec.suspend => {
+        (Some(plan), _) => match says(observed, plan, begins) {
+            Said::Never => Some(format!("{begins} is no time of GameDay {name} any more")),
+            Said::Fires(Fire { skipped: Some(skipped), .. }) if !plan.spec.suspend => {
                 Some(format!("GameDay {name} was changed: {begins} is {skipped}"))
             }
-            Some(Some(_)) | None => None,
+            Said::Fires(_) | Said::Nothing => None,
         },
         (None, Some(reads)) if observed.is_fresh(reads.read_at) => {
             let is_gone = matches!(reads.plan, Found::Missing);
@@ -111,11 +111,25 @@ fn ahead(observed: &Observed<'_>, status: &GameDayRunStatus, begins: Moment) -> 
     }
 }
 
-/// What a plan, once it counts as it is, says of that time; absent where it says nothing.
-fn fire_at(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Option<Option<Fire>> {
-    let since = plan.status.as_ref()?.since.as_ref()?;
-    let schedule = Schedule::parse(&plan.spec).ok()?.and_closed(observed.blackouts);
-    (Some(since.generation) == plan.metadata.generation).then(|| schedule.fire_at(at))
+/// What a plan says of a time.
+enum Said {
+    /// Nothing, as it does not count as it is yet, or cannot be read.
+    Nothing,
+    /// It has no such time.
+    Never,
+    /// It has.
+    Fires(Fire),
+}
+
+fn says(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Said {
+    let since = plan.status.as_ref().and_then(|status| status.since.as_ref());
+    let counts = since.is_some_and(|since| Some(since.generation) == plan.metadata.generation);
+    match Schedule::parse(&plan.spec) {
+        Ok(schedule) if counts => {
+            schedule.and_closed(observed.blackouts).fire_at(at).map_or(Said::Never, Said::Fires)
+        }
+        _ => Said::Nothing,
+    }
 }
 
 /// Whether the plan, as it is heard, has still to say which day is the one for this time.
@@ -126,7 +140,7 @@ fn is_to_be_taken_up(observed: &Observed<'_>, begins: Moment) -> bool {
         let counts = since.is_none_or(|since| since.at < at);
         let fired = status.and_then(|status| status.last_fire);
         counts
-            && fire_at(observed, plan, at) != Some(None)
+            && !matches!(says(observed, plan, at), Said::Never)
             && fired.is_none_or(|fired| fired < at)
             && observed.now < begins + plan.spec.starting_deadline
     })

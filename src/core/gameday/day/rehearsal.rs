@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     api::{
-        Duration, ExperimentRun, ExperimentRunSpec,
+        Duration, ExperimentRun, ExperimentRunSpec, conditions,
         game_day::Step,
         run::{Reason, condition},
     },
@@ -39,24 +39,22 @@ pub(super) fn judge(observed: &Observed<'_>, step: &Step, reads: &GateReads) -> 
     };
     let status = run.status.as_ref();
     if !run.is_complete() {
-        let conditions = status.iter().flat_map(|status| &status.conditions);
-        let injected = conditions.filter(|known| known.type_ == condition::INJECTED);
-        let waits = injected.last().map_or("it has not begun", |known| known.message.as_str());
+        let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let injected = conditions::get(conditions, condition::INJECTED);
+        let waits = injected.map_or("it has not begun", |known| known.message.as_str());
         return Err(Closed::Waits(format!("its rehearsal is not over: {waits}")));
     }
     let results = status.and_then(|status| status.journal.as_ref()).map(|journal| &journal.guards);
     let is_judged = status.and_then(|status| status.reason) == Some(Reason::DryRun);
-    match results.filter(|results| is_judged && !results.is_empty()) {
-        Some(results) => match guards::first_closed(results) {
-            None => Ok(format!("a dry run has passed {} guards", results.len())),
-            Some(closed) => Err(Closed::Now(format!(
-                "a dry run is refused by {}: {}",
-                closed.name, closed.detail
-            ))),
-        },
-        None => {
-            let summary = status.and_then(|status| status.summary.as_deref()).unwrap_or_default();
-            Err(Closed::Now(format!("a dry run ended early: {summary}")))
+    let Some(results) = results.filter(|results| is_judged && !results.is_empty()) else {
+        let summary = status.and_then(|status| status.summary.as_deref()).unwrap_or_default();
+        return Err(Closed::Now(format!("a dry run ended early: {summary}")));
+    };
+    match guards::first_closed(results) {
+        None => Ok(format!("a dry run has passed {} guards", results.len())),
+        Some(closed) => {
+            let (name, detail) = (closed.name, &closed.detail);
+            Err(Closed::Now(format!("a dry run is refused by {name}: {detail}")))
         }
     }
 }

@@ -304,11 +304,12 @@ fn start(
 
 /// The first gate that must be open before a step and is not, what the day's own runs cause apart.
 fn closed_gate(plan: &DayPlan, reads: &StartReads, runs: Option<&StepReads>) -> Option<String> {
-    let there = |run| match run {
-        &Found::There(ref run) => Some(run),
+    let runs = runs.iter().flat_map(|reads| reads.runs.values());
+    let there = runs.filter_map(|run| match run {
+        Found::There(run) => Some(run),
         Found::Missing | Found::Unreadable(_) => None,
-    };
-    let own: Vec<_> = runs.iter().flat_map(|reads| reads.runs.values()).filter_map(there).collect();
+    });
+    let own: Vec<_> = there.collect();
     let gates = [
         (Gate::NoFiring, firing::quiet(&plan.spec.gates().no_firing, &reads.firing, &own)),
         (Gate::NoRollout, gates::no_rollout(&reads.rollouts, &own)),
