@@ -218,9 +218,8 @@ async fn a_day_begins_once_enough_people_have_approved_what_would_run_now() {
     let answer = joe.ask(Method::PATCH, &path, "merge-patch+json", &stale).await;
     assert!(answer.is_done(), "{answer:?}");
     said(&ground, name, "; 2 approvals for another version").await;
-    assert!(
-        ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap().items.is_empty()
-    );
+    let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap();
+    assert!(runs.iter().all(|run| run.spec.dry_run), "nothing but its rehearsal was created");
 
     for who in [&bob, &joe] {
         let (code, told) = approve(who);
@@ -248,7 +247,7 @@ async fn a_day_begins_once_enough_people_have_approved_what_would_run_now() {
 #[tokio::test]
 async fn a_binding_that_is_removed_while_a_day_waits_makes_it_a_no_go() {
     let _operator = Operator::start("{}");
-    let ground = Ground::bare("unbound", json!({"firedrill.dev/enabled": "true"})).await;
+    let ground = Ground::with("unbound", &Web::default()).await;
     let namespace = ground.namespace.as_str();
     Grants::scheduled(namespace, names::OPERATOR_NAMESPACE).apply(&ground.client).await.unwrap();
     plan(&ground, 1).await;
