@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{distant, outcome, over, runs, scheduled};
-use crate::support::{Ground, Web, state};
+use crate::support::{Ground, Web, eventually, state};
 
 /// Begins a day that looks at its gates alone.
 async fn gates_alone(ground: &Ground, name: &str) {
@@ -34,6 +34,11 @@ async fn waits(ground: &Ground, day: &str, gate: Gate, words: &str) {
 async fn change_experiment(ground: &Ground, spec: Value) {
     let patch = Patch::Merge(json!({"spec": spec}));
     ground.api::<Experiment>().patch("kill", &PatchParams::default(), &patch).await.unwrap();
+}
+
+async fn rehearsals_are_gone(ground: &Ground) {
+    let gone = async || runs(ground).await.is_empty().then_some(());
+    eventually("the rehearsals are taken away", 30, gone).await;
 }
 
 /// Lets Prometheus have one rule for this ground, of a critical alert `Loud` that fires while `on`.
@@ -66,7 +71,7 @@ async fn a_critical_alert_is_waited_for_and_an_alert_that_nothing_can_fire_is_a_
     loud(&ground, false);
     let day = over(&ground, "loud").await;
     assert_eq!(outcome(&day), (Some(Outcome::Done), Some(DayReason::DryRun)), "{:?}", day.status);
-    assert!(runs(&ground).await.is_empty(), "the rehearsals were taken away");
+    rehearsals_are_gone(&ground).await;
 }
 
 #[tokio::test]
@@ -113,6 +118,6 @@ async fn a_rehearsal_that_a_guard_refuses_is_a_no_go_before_anything_is_broken()
     let summary = day.status.unwrap().summary.unwrap();
     let words = "a dry run is refused by TargetFound: 3 pods are to be taken, deployment/web has 2";
     assert!(summary.contains(words), "{summary}");
-    assert!(runs(&ground).await.is_empty(), "the rehearsals were taken away");
+    rehearsals_are_gone(&ground).await;
     assert_eq!(ground.pod_uids().await, before);
 }

@@ -10,14 +10,11 @@ use firedrill::{
 };
 use http::Method;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::{
-    ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
-};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{Answer, Tally, acting, bind, granted, identity::Identity, resource, user};
-use crate::support::{Ground, Operator, Web};
+use crate::support::{Ground, Operator, Web, eventually};
 
 const FIRST: &str = "1111111111111111";
 const SECOND: &str = "2222222222222222";
@@ -276,10 +273,10 @@ async fn a_binding_that_is_removed_while_a_day_waits_makes_it_a_no_go() {
     assert_eq!((status.outcome, status.reason), (Some(Outcome::NoGo), Some(DayReason::Starter)));
     let summary = status.summary.unwrap();
     assert!(summary.contains(&format!("firedrill enable {namespace} --scheduled")), "{summary}");
-    let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap();
-    assert!(
-        runs.items.is_empty(),
-        "{:?}",
-        runs.items.iter().map(ResourceExt::name_any).collect::<Vec<_>>()
-    );
+    // The rehearsal that was under way lets go of itself.
+    eventually("nothing is left of its rehearsal", 30, async || {
+        let runs = ground.api::<ExperimentRun>().list(&ListParams::default()).await.unwrap();
+        runs.items.is_empty().then_some(())
+    })
+    .await;
 }
