@@ -227,7 +227,13 @@ impl Product {
     fn performs(&mut self, decision: day::Decision, day: &GameDayRun) -> Move {
         let (uid, version) = (day.uid().to_owned(), day.metadata.resource_version.clone().unwrap());
         let write = match decision {
-            day::Decision::Record(status) => Write::DayStatus(uid, version, status),
+            // People are told with the write that causes it: how they are told is no part of this protocol.
+            day::Decision::Record(mut status) => {
+                for told in &mut status.announcements {
+                    told.delivered = told.delivered.or(Some(told.at));
+                }
+                Write::DayStatus(uid, version, status)
+            }
             day::Decision::Act(Effect::AddFinalizer) => Write::Finalizer(uid, version, true),
             day::Decision::Act(Effect::ReleaseFinalizer) => Write::Finalizer(uid, version, false),
             day::Decision::Act(Effect::Create { name, .. }) => {
@@ -235,9 +241,10 @@ impl Product {
             }
             day::Decision::Act(Effect::Stop(name)) => Write::StopRun(objects::step_of(&name)),
             day::Decision::Look(need) => return Move::Read(need),
-            day::Decision::Act(Effect::Announce { .. } | Effect::Delete(_))
-            | day::Decision::WaitUntil(_)
-            | day::Decision::Rest => return Move::Rest,
+            day::Decision::Act(effect @ (Effect::Announce { .. } | Effect::Delete(_))) => {
+                panic!("nothing is left to be told or taken away: {effect:?}")
+            }
+            day::Decision::WaitUntil(_) | day::Decision::Rest => return Move::Rest,
         };
         Move::Write(self.writes.id(write))
     }
