@@ -57,6 +57,12 @@ fn loud(ground: &Ground, on: bool) {
 async fn a_critical_alert_is_waited_for_and_an_alert_that_nothing_can_fire_is_a_no_go() {
     let ground = scheduled("loud", &Web::default()).await;
     loud(&ground, true);
+    eventually("the alert fires", 30, async || {
+        let alerts = ["-sf", "http://127.0.0.1:9090/api/v1/alerts"];
+        let alerts = Command::new("curl").args(alerts).output().unwrap().stdout;
+        String::from_utf8(alerts).unwrap().contains(&ground.namespace).then_some(())
+    })
+    .await;
     let asked = json!({"goNoGo": {"noFiring": ["{severity=\"critical\"}"], "alertsExist": true}});
     distant(&ground, asked).await;
     gates_alone(&ground, "unheard").await;

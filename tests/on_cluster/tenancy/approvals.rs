@@ -71,7 +71,7 @@ impl Day {
 
 #[tokio::test]
 async fn an_approval_is_given_by_ones_own_name_with_the_right_to_and_is_never_taken_away() {
-    let ground = Ground::bare("approvals", json!({"firedrill.dev/enabled": "true"})).await;
+    let ground = Ground::with("approvals", &Web::default()).await;
     let namespace = ground.namespace.clone();
     Grants::scheduled(&namespace, names::OPERATOR_NAMESPACE).apply(&ground.client).await.unwrap();
     // An operator of another test may look at the day, which then waits.
