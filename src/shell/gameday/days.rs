@@ -122,15 +122,12 @@ async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Resu
 fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
     let namespace = day.namespace().unwrap_or_default();
     let plan = context.plans.get(&namespace, &day.spec.game_day);
-    let heard = context.runs.heard();
-    let rehearsals = heard.iter().filter(|run| {
-        run.spec.dry_run
-            && run.spec.game_day.as_deref() == day.metadata.name.as_deref()
-            && run.metadata.namespace == day.metadata.namespace
-            && run.metadata.deletion_timestamp.is_none()
-    });
-    let mut rehearsals: Vec<String> = rehearsals.map(ResourceExt::name_any).collect();
-    rehearsals.retain(|name| !memory.deleted.contains(name));
+    let mut rehearsals = Vec::new();
+    // They are taken away once the gates are decided; before that nobody looks through all runs.
+    if day.has_begun() || day.is_over() {
+        rehearsals = rehearsals_of(context, day);
+        rehearsals.retain(|name| !memory.deleted.contains(name));
+    }
     let lever = context.lever.borrow();
     let lever = lever.as_ref().map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     day::decide(&Observed {
@@ -147,6 +144,18 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
         chat: context.config.chat.is_some(),
         attempt: memory.attempt.as_ref(),
     })
+}
+
+/// Names of the rehearsals of that day that are there, as last heard.
+fn rehearsals_of(context: &Context, day: &GameDayRun) -> Vec<String> {
+    let heard = context.runs.heard();
+    let rehearsals = heard.iter().filter(|run| {
+        run.spec.dry_run
+            && run.spec.game_day.as_deref() == day.metadata.name.as_deref()
+            && run.metadata.namespace == day.metadata.namespace
+            && run.metadata.deletion_timestamp.is_none()
+    });
+    rehearsals.map(ResourceExt::name_any).collect()
 }
 
 async fn write(

@@ -14,7 +14,7 @@ use crate::{
         game_day::Step,
         game_day_run::{DayFactName, DayReason, Gate, GateResult, Notice, Outcome, StepResult},
     },
-    core::gameday::schedule::{Fire, Schedule},
+    core::gameday::schedule::Fire,
 };
 
 /// How soon gates are looked at again that time can open.
@@ -124,11 +124,9 @@ enum Said {
 fn says(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Said {
     let since = plan.status.as_ref().and_then(|status| status.since.as_ref());
     let counts = since.is_some_and(|since| Some(since.generation) == plan.metadata.generation);
-    match Schedule::parse(&plan.spec) {
-        Ok(schedule) if counts => {
-            schedule.and_closed(observed.blackouts).fire_at(at).map_or(Said::Never, Said::Fires)
-        }
-        _ => Said::Nothing,
+    match observed.schedule(&plan.spec).filter(|_| counts) {
+        Some(schedule) => schedule.fire_at(at).map_or(Said::Never, Said::Fires),
+        None => Said::Nothing,
     }
 }
 

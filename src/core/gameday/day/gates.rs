@@ -15,12 +15,7 @@ use crate::{
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
         go_no_go::PassedBefore,
     },
-    core::{
-        gameday::{plan, schedule::Schedule},
-        hash,
-        plan::Plan,
-        words::count,
-    },
+    core::{gameday::plan, hash, plan::Plan, words::count},
 };
 
 /// How far the API server's clock and ours may differ.
@@ -40,12 +35,6 @@ pub(super) enum Closed {
 /// What a gate says: with the numbers by which it is open, or why it is not.
 pub(super) type Judged = Result<String, Closed>;
 
-impl From<String> for Closed {
-    fn from(why: String) -> Self {
-        Self::Now(why)
-    }
-}
-
 /// What all gates say.
 pub(super) struct Table {
     /// Each in the order in which people read them.
@@ -64,7 +53,8 @@ pub(super) fn judge(
     status: &GameDayRunStatus,
     reads: &GateReads,
 ) -> Table {
-    let judged = every_gate(observed, status, reads);
+    let plan = planned(reads);
+    let judged = every_gate(observed, status, reads, plan.as_ref());
     let first = |wanted: fn(&Closed) -> bool| {
         judged.iter().position(|(_, _, judged)| judged.as_ref().is_err_and(wanted))
     };
@@ -76,7 +66,7 @@ pub(super) fn judge(
         closed: closed.map(|index| results[index].clone()),
         waits: for_good.is_none(),
         results,
-        plan: planned(reads),
+        plan,
     }
 }
 
@@ -85,6 +75,7 @@ fn every_gate(
     observed: &Observed<'_>,
     status: &GameDayRunStatus,
     reads: &GateReads,
+    plan: Option<&DayPlan>,
 ) -> Vec<(Gate, String, Judged)> {
     let whole = |name, judged| (name, String::new(), judged);
     let mut judged = vec![
@@ -123,9 +114,8 @@ fn every_gate(
         }
         None => judged.push(asking(Gate::PassedBefore, &|_| Ok("not asked for".to_owned()))),
     }
-    let plan = planned(reads);
     let approved = |asked: &GoNoGo| {
-        let approved = approval::judge(observed.day, asked.approvals, plan.as_ref());
+        let approved = approval::judge(observed.day, asked.approvals, plan);
         approved.map_err(Closed::Waits)
     };
     judged.push(asking(Gate::Approval, &approved));
@@ -194,9 +184,7 @@ fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, S
 /// A day for a time is one that the schedule still has, after the plan was last changed, and the only one for it.
 fn is_its_time(observed: &Observed<'_>, plan: &GameDay, at: Moment) -> Result<(), String> {
     let name = &observed.day.spec.game_day;
-    let schedule = Schedule::parse(&plan.spec).ok();
-    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
-    match schedule.and_then(|schedule| schedule.fire_at(at)) {
+    match observed.schedule(&plan.spec).and_then(|schedule| schedule.fire_at(at)) {
         None => return Err(format!("{at} is no time of GameDay {name} (any more)")),
         Some(fire) => {
             if let Some(skipped) = fire.skipped {

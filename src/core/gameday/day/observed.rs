@@ -6,7 +6,7 @@ use super::earlier::Predecessor;
 use crate::{
     api::{
         Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, GameDay, GameDayRun,
-        GameDayRunStatus, Moment,
+        GameDayRunStatus, GameDaySpec, Moment,
         game_day::Step,
         game_day_run::{DayFactName, DayPlan, DayReason, Notice},
         run::Warning,
@@ -15,6 +15,7 @@ use crate::{
     core::{
         alerts::matcher::Labels,
         cluster::{Intent, Lever},
+        gameday::schedule::Schedule,
     },
 };
 
@@ -351,6 +352,11 @@ impl Observed<'_> {
     /// Whether what was read then may still be decided on.
     pub(super) fn is_fresh(&self, read_at: Moment) -> bool {
         Duration::between(read_at, self.now) <= FRESH
+    }
+
+    /// When that plan fires and is open, also by the configuration; absent where it cannot be read.
+    pub(super) fn schedule(&self, spec: &GameDaySpec) -> Option<Schedule> {
+        Schedule::parse(spec).ok().map(|schedule| schedule.and_closed(self.blackouts))
     }
 
     pub(super) fn name(&self) -> &str {

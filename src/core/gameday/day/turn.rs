@@ -4,14 +4,11 @@ use super::{
     observed::{Observed, needs},
     unannounced,
 };
-use crate::{
-    api::{
-        GameDayRunStatus, Moment,
-        game_day::When,
-        game_day_run::{DayFactName, DayPlan, StepResult},
-        run::Verdict,
-    },
-    core::gameday::schedule::Schedule,
+use crate::api::{
+    GameDayRunStatus, Moment,
+    game_day::When,
+    game_day_run::{DayFactName, DayPlan, StepResult},
+    run::Verdict,
 };
 
 /// What a step that has not started waits for.
@@ -82,10 +79,8 @@ pub(super) fn turn(
             observed.now + needs
         ));
     }
-    let schedule = Schedule::parse(&plan.spec).ok();
-    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
-    let closed = schedule.and_then(|schedule| schedule.closed(observed.now));
-    if let Some(closed) = closed {
+    let schedule = observed.schedule(&plan.spec);
+    if let Some(closed) = schedule.and_then(|schedule| schedule.closed(observed.now)) {
         return Turn::Never(format!("{} is {closed}", observed.now));
     }
     let running = status.steps.iter().filter(|step| is_live(step)).count();

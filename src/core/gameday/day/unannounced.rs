@@ -37,8 +37,7 @@ pub(super) fn starts(
     let step = &plan.spec.steps[index];
     let behind = plan.spec.steps[index + 1..].iter();
     let room = behind.fold(needs(plan, step), |room, step| room + step.gap + needs(plan, step));
-    let schedule = Schedule::parse(&plan.spec).ok();
-    let schedule = schedule.map(|schedule| schedule.and_closed(observed.blackouts));
+    let schedule = observed.schedule(&plan.spec);
     let day = observed.day.uid();
     chosen(&format!("{day}/{}", step.name), schedule.as_ref(), turn, end.minus(room))
 }
