@@ -1,6 +1,10 @@
 //! The port as those meet it who connect to it.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -12,11 +16,18 @@ use tower::ServiceExt;
 
 use super::*;
 
-/// The port's token is `secret`.
+/// A file with that text, which no other test writes.
+fn file(name: &str, text: &str) -> PathBuf {
+    let file = std::env::temp_dir().join(format!("firedrill-{name}-{}", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// The port's token is `secret`. Its file is written once, as the tests run side by side and a file that is being
+/// written is empty for a moment.
 fn token() -> Token {
-    let file = std::env::temp_dir().join(format!("firedrill-token-{}", std::process::id()));
-    std::fs::write(&file, "secret\n").unwrap();
-    Token::in_file(&file).unwrap()
+    static FILE: LazyLock<PathBuf> = LazyLock::new(|| file("token", "secret\n"));
+    Token::in_file(&FILE).unwrap()
 }
 
 /// Says how long a body was.
@@ -98,14 +109,16 @@ async fn every_route_is_for_those_alone_who_show_the_token() {
 
 #[tokio::test]
 async fn whoever_may_be_right_is_not_refused_while_the_token_cannot_be_read() {
-    let file = std::env::temp_dir().join(format!("firedrill-no-token-{}", std::process::id()));
-    std::fs::write(&file, "secret\n").unwrap();
-    let token = Token::in_file(&file).unwrap();
+    let answer = async |file: &Path| {
+        let request = Request::get("/read").header(header::AUTHORIZATION, "Bearer secret");
+        let request = request.body(Body::empty()).unwrap();
+        let token = Token(file.to_owned());
+        guarded(token, routes(BOUNDS)).oneshot(request).await.unwrap().status()
+    };
+    let file = file("empty-token", "\n");
+    assert_eq!(answer(&file).await, StatusCode::SERVICE_UNAVAILABLE);
     std::fs::remove_file(&file).unwrap();
-    let request = Request::get("/read").header(header::AUTHORIZATION, "Bearer secret");
-    let request = request.body(Body::empty()).unwrap();
-    let answer = guarded(token, routes(BOUNDS)).oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer(&file).await, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 use super::again;
 
 /// A bearer token in a file; it is read anew for each request, so that it can be rotated.
-pub struct Token(PathBuf);
+pub struct Token(pub(super) PathBuf);
 
 impl Token {
     /// The token in that file.
@@ -30,11 +30,14 @@ impl Token {
 
     fn is_shown(&self, headers: &HeaderMap) -> io::Result<bool> {
         let expected = std::fs::read_to_string(&self.0)?;
+        let expected = expected.trim();
+        // Also what a file holds whose token is being replaced in place.
+        if expected.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is empty"));
+        }
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let expected = expected.trim();
-        let is_shown = shown.trim().as_bytes().ct_eq(expected.as_bytes());
-        Ok(!expected.is_empty() && bool::from(is_shown))
+        Ok(shown.trim().as_bytes().ct_eq(expected.as_bytes()).into())
     }
 }
 
