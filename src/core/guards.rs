@@ -106,6 +106,17 @@ pub fn first_closed(results: &[GuardResult]) -> Option<&GuardResult> {
     closed().find(|result| !result.name.opens_with_time()).or_else(|| closed().next())
 }
 
+/// Whether probes and alert sources alone keep the run waiting, which answer by themselves: whatever else closes a
+/// guard is seen to be over by reading the cluster again, the pods that Steady counts among it.
+#[must_use]
+pub fn wait_for_signals(input: &GuardInput<'_>, results: &[GuardResult]) -> bool {
+    let answers = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
+    let mut closed = results.iter().filter(|result| !result.passed).peekable();
+    closed.peek().is_some()
+        && closed.all(|result| answers(result.name))
+        && probes::not_ready(input).is_none()
+}
+
 fn result(name: Guard, refusal: Option<String>, passed: impl FnOnce() -> String) -> GuardResult {
     let (passed, detail) = refusal.map_or_else(|| (true, passed()), |refusal| (false, refusal));
     GuardResult { name, passed, detail }

@@ -66,7 +66,9 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let (results, blast_radius) = guards::judge(&guard_input);
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
-        Some(_) | None if !cluster.is_fresh(observed.now) && needs_fresh(&results) => {
+        Some(_) | None
+            if !cluster.is_fresh(observed.now) && !guards::wait_for_signals(&guard_input, &results) =>
+        {
             stale(observed, accepted, cluster, &results, blast_radius)
         }
         None if observed.run.spec.dry_run => plan_only(observed, accepted, &results, blast_radius),
@@ -116,12 +118,6 @@ fn stale(
         observed.run.spec.start_within
     );
     finish(observed, &accepted, (Verdict::Error, Reason::ReadsTooSlow), summary)
-}
-
-/// While the probes or alerts alone keep it waiting, nothing need be read from the cluster.
-fn needs_fresh(results: &[GuardResult]) -> bool {
-    let watched = |guard| matches!(guard, Guard::Steady | Guard::AlertsQuiet);
-    !results.iter().any(|result| !result.passed && watched(result.name))
 }
 
 /// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.
@@ -281,6 +277,26 @@ mod tests {
         conditions::update(&mut status, Some(&steady(1.0)), None, at(1.0));
         let written = crate::api::conditions::get(&status.conditions, condition::INJECTED).unwrap();
         assert!(says(written, &steady(2.0)));
+    }
+
+    #[test]
+    fn the_cluster_is_read_again_while_anything_but_probes_and_alerts_keeps_a_run_waiting() {
+        let plan = plan(&json!({"steadyFor": "10s"}));
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        let at_work = status(&plan, &[(FactName::Accepted, 0.0)]);
+        let decide = |cluster: ClusterState| {
+            let cluster = ClusterState { read_at: at(0.0), ..cluster };
+            tests::decided(&plan, Some(at_work.clone()), Some(&cluster), &signals, 30.0)
+        };
+        let is_look = |decision| matches!(decision, Decision::Look(Need::Cluster));
+        assert!(!is_look(decide(healthy())), "a probe that has yet to answer answers by itself");
+        let mut unready = healthy();
+        unready.pods[0].ready = false;
+        assert!(is_look(decide(unready)));
+        let mut rolling = healthy();
+        let Target::Found { rollout, .. } = &mut rolling.target else { panic!("it is there") };
+        *rollout = Some("a rollout is under way".to_owned());
+        assert!(is_look(decide(rolling)));
     }
 
     #[test]

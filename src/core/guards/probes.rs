@@ -136,7 +136,8 @@ fn failing(input: &GuardInput<'_>, series: &Series, needed: Duration) -> Option<
     }
 }
 
-fn not_ready(input: &GuardInput<'_>) -> Option<String> {
+/// Why the pods, as they were read last, are not a steady state.
+pub(super) fn not_ready(input: &GuardInput<'_>) -> Option<String> {
     let ready = input.cluster.pods.iter().filter(|pod| pod.ready).count();
     match &input.cluster.target {
         Target::Found { desired, .. }
