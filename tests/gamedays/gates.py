@@ -59,9 +59,11 @@ SUSPEND, UNBIND = patch("gameday", PLAN, {"spec": {"suspend": True}}), delete("r
 WAITS = frozenset({"NoOtherRun"})
 # Without an answer of the API server to the starter nobody knows its clock either.
 UNASKED = frozenset({"Clock"})
+# What a plan asks for is not known once it is gone.
+BY_PLAN = frozenset({"Approval", "ErrorBudget", "NoFiring", "PassedBefore"})
 GATES = [
     Gate("Plan", "suspended once the day is there", f"GameDay {PLAN} is suspended; set spec.suspend to false", waiting=SUSPEND, also=WAITS),
-    Gate("Plan", "deleted once the day is there", f"there is no GameDay {PLAN} in this namespace", waiting=delete("gameday", PLAN), also=WAITS | UNASKED),
+    Gate("Plan", "deleted once the day is there", f"there is no GameDay {PLAN} in this namespace", waiting=delete("gameday", PLAN), also=WAITS | UNASKED | BY_PLAN),
     Gate("Lever", "engaged before the fire", "firedrill resume releases it", before=lever),
     Gate("Experiments", "deleted before the fire", f"there is no Experiment {EXPERIMENT} in this namespace", before=delete("experiment", EXPERIMENT), also=frozenset({"AlertsExist"})),
     Gate("Starter", "binding removed once the day is there", "--scheduled", waiting=UNBIND, also=WAITS | UNASKED),

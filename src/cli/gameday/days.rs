@@ -131,7 +131,7 @@ pub async fn list(flags: &Flags, args: &ListArgs) -> Result<Exit, Failure> {
     let header = ["NAMESPACE", "DAY", "PLAN", "BEGINS", "STAGE", "OUTCOME", "STEPS"];
     let row = |day: &GameDayRun| {
         let status = day.status.clone().unwrap_or_default();
-        let over = status.steps.iter().filter(|step| step.over_at.is_some()).count();
+        let ran = status.steps.iter().filter(|step| step.verdict.is_some()).count();
         let begins = day.begins().map(|at| at.timestamp().strftime("%Y-%m-%d %H:%MZ").to_string());
         vec![
             day.namespace().unwrap_or_default(),
@@ -140,7 +140,7 @@ pub async fn list(flags: &Flags, args: &ListArgs) -> Result<Exit, Failure> {
             begins.unwrap_or_default(),
             status.stage.unwrap_or_else(|| "Planned".to_owned()),
             status.outcome.map_or_else(|| "-".to_owned(), |outcome| outcome.to_string()),
-            format!("{over}/{}", status.steps.len()),
+            format!("{ran}/{}", status.steps.len()),
         ]
     };
     let from = usize::from(!args.all_namespaces);

@@ -1,5 +1,7 @@
 //! What is new in a day, as lines for people.
 
+use kube::ResourceExt;
+
 use crate::{
     api::{
         GameDayRun, GameDayRunStatus,
@@ -12,6 +14,7 @@ use crate::{
 /// What was already told of a day.
 #[derive(Default)]
 pub struct Told {
+    is_known: bool,
     gates: Vec<GateResult>,
     approvals: usize,
     facts: usize,
@@ -26,10 +29,13 @@ impl Told {
         let empty = GameDayRunStatus::default();
         let status = day.status.as_ref().unwrap_or(&empty);
         let mut lines = Vec::new();
-        if status.gates != self.gates {
-            lines.extend(status.gates.iter().map(gate));
-            self.gates.clone_from(&status.gates);
+        if !self.is_known {
+            self.is_known = true;
+            lines.push(headline(day));
         }
+        let news = status.gates.iter().filter(|gate| is_news(&self.gates, gate));
+        lines.extend(news.map(gate));
+        self.gates.clone_from(&status.gates);
         let given = &day.spec.approvals;
         for Approval { by, plan_hash } in given.iter().skip(self.approvals) {
             lines.push(format!("approved by {}, plan {}", clean(by), clean(plan_hash)));
@@ -60,6 +66,26 @@ impl Told {
         }
         lines
     }
+}
+
+/// Which day it is, of which plan and for when, and how far it is.
+fn headline(day: &GameDayRun) -> String {
+    let plan = clean(&day.spec.game_day);
+    let begins =
+        day.begins().map(|at| format!(", for {}", at.timestamp().strftime("%Y-%m-%d %H:%M UTC")));
+    let dry_run = if day.spec.dry_run { ", a dry run: the gates alone" } else { "" };
+    let stage = day.status.as_ref().and_then(|status| status.stage.as_deref()).unwrap_or("Planned");
+    let (name, begins) = (day.name_any(), begins.unwrap_or_default());
+    format!("{name}: game day {plan}{begins}{dry_run}, {}", clean(stage))
+}
+
+/// Whether a gate was not told before, has opened or closed, or is closed for another reason: the words of an open one
+/// change with every look.
+fn is_news(told: &[GateResult], gate: &GateResult) -> bool {
+    let known = told.iter().find(|known| (known.name, &known.step) == (gate.name, &gate.step));
+    known.is_none_or(|known| {
+        known.passed != gate.passed || !gate.passed && known.detail != gate.detail
+    })
 }
 
 fn gate(gate: &GateResult) -> String {

@@ -67,7 +67,8 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
         Some(_) | None
-            if !cluster.is_fresh(observed.now) && !guards::wait_for_signals(&guard_input, &results) =>
+            if !cluster.is_fresh(observed.now)
+                && !guards::wait_for_signals(&guard_input, &results) =>
         {
             stale(observed, accepted, cluster, &results, blast_radius)
         }

@@ -15,7 +15,7 @@ use crate::{
         game_day_run::{DayFactName, DayPlan, Gate, GateResult, PlannedExperiment},
         go_no_go::PassedBefore,
     },
-    core::{gameday::plan, hash, plan::Plan, words::count},
+    core::{gameday::plan, hash, outcome::measure::tenths, plan::Plan, words::count},
 };
 
 /// How far the API server's clock and ours may differ.
@@ -222,7 +222,7 @@ fn on_time(
     let began = status.fact(DayFactName::Gating).map_or(observed.now, |fact| fact.at);
     let late = Duration::between(begins, began);
     let limit = Duration::between(begins, deadline(begins, reads));
-    let late_by = format!("{late} after its time, startingDeadline is {limit}");
+    let late_by = format!("{} after its time, startingDeadline is {limit}", tenths(late));
     if late > limit { Err(late_by) } else { Ok(late_by) }
 }
 
@@ -265,8 +265,10 @@ fn clock(reads: &GateReads) -> Result<String, String> {
         return Err("the API server's clock was not seen".to_owned());
     };
     let apart = Duration::between(*theirs, *ours).max(Duration::between(*ours, *theirs));
-    let told =
-        format!("the API server's clock and the operator's are {apart} apart, at most {CLOCKS}");
+    let told = format!(
+        "the API server's clock and the operator's are {} apart, at most {CLOCKS}",
+        tenths(apart)
+    );
     // The API server tells seconds, and never rounds up.
     if apart > CLOCKS + Duration::seconds(1) { Err(told) } else { Ok(told) }
 }
