@@ -124,3 +124,36 @@ fn told(step: &StepResult) -> Option<String> {
     };
     Some(format!("step {name:<16} {}", clean(&words)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::GameDayRunSpec;
+
+    #[test]
+    fn a_gate_is_told_again_when_it_opens_closes_or_is_closed_for_another_reason() {
+        let day = |passed: bool, detail: &str| {
+            let mut day = GameDayRun::new("monthly-x", GameDayRunSpec::of("monthly"));
+            let gates = json!([{"name": "Clock", "passed": passed, "detail": detail}]);
+            let status = json!({"facts": [], "stage": "Gating", "gates": gates});
+            day.status = Some(serde_json::from_value(status).unwrap());
+            day
+        };
+        let mut told = Told::default();
+        let gate = |open: &str, detail: &str| format!("gate {:<24} {open:<6}  {detail}", "Clock");
+        let first = ["monthly-x: game day monthly, Gating".to_owned(), gate("open", "1s apart")];
+        assert_eq!(told.news(&day(true, "1s apart")), first);
+        for (passed, detail, expected) in [
+            (true, "2s apart", None),
+            (false, "7s apart", Some("closed")),
+            (false, "7s apart", None),
+            (false, "8s apart", Some("closed")),
+            (true, "1s apart", Some("open")),
+        ] {
+            let expected: Vec<_> = expected.map(|open| gate(open, detail)).into_iter().collect();
+            assert_eq!(told.news(&day(passed, detail)), expected, "{passed} {detail}");
+        }
+    }
+}
