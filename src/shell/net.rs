@@ -66,6 +66,11 @@ pub trait Net: Send + Sync {
     ) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(std::future::ready(Err("there is no chat".to_owned())))
     }
+
+    /// Whether a chat takes connections; nothing is sent.
+    fn reach_chat<'a>(&'a self, _chat: &'a Chat) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::ready(Err("there is no chat".to_owned())))
+    }
 }
 
 /// The longest answer of an alert source. Read, it takes up to three times the memory.
@@ -185,6 +190,10 @@ impl Net for Sockets {
         message: Value,
     ) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(chat::post(chat, key, message))
+    }
+
+    fn reach_chat<'a>(&'a self, chat: &'a Chat) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(chat::reach(chat))
     }
 }
 

@@ -24,6 +24,9 @@ use crate::{
     shell::context::Context,
 };
 
+/// What a warning about the chat is about.
+pub const CHAT: &str = "config.chat";
+
 /// How long a source may take: whoever starts a run waits for it.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -34,8 +37,9 @@ pub async fn of_run(context: &Context, namespace: &str, subject: &Subject) -> Ve
         Subject::Valid { plan, .. } => of_plan(context, namespace, plan).await,
         Subject::Unjudgeable(_) => Vec::new(),
         Subject::Missing(_) | Subject::Changed(_) | Subject::Invalid(_) => {
-            let ((sources, _), reaper) = futures::join!(sources(context), reaper(context));
-            sources.into_iter().chain(reaper).collect()
+            let asked = futures::join!(sources(context), reaper(context), chat(context));
+            let ((sources, _), reaper, chat) = asked;
+            sources.into_iter().chain(reaper).chain(chat).collect()
         }
     }
 }
@@ -115,4 +119,13 @@ async fn reaper(context: &Context) -> Option<Warning> {
     let now = context.wall.now();
     let seen = observe::reaper_seen(context).await;
     guards::no_reaper(seen, now).map(|message| Warning { about: "reaper".to_owned(), message })
+}
+
+/// Whether the configured chat takes connections; no message is sent.
+async fn chat(context: &Context) -> Option<Warning> {
+    let reached = context.net.reach_chat(context.config.chat.as_ref()?);
+    let late = |_| Err("timed out".to_owned());
+    let problem = tokio::time::timeout(WITHIN, reached).await.unwrap_or_else(late).err()?;
+    let message = format!("the chat of game days cannot be reached: {problem}");
+    Some(Warning { about: CHAT.to_owned(), message: crop(message, 1024) })
 }

@@ -12,7 +12,7 @@ use super::{Check, Cluster, Failure};
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, run::Warning},
     cli::follow,
-    shell::call::call,
+    shell::{call::call, warnings::CHAT},
 };
 
 /// The experiment that is asked about; there need not be one.
@@ -43,13 +43,16 @@ fn told(warnings: &[Warning], lease: Result<String, String>) -> Vec<Check> {
     let or = |problems: Vec<_>, fine: &str| {
         if problems.is_empty() { vec![Ok(fine.to_owned())] } else { problems }
     };
-    let sources = or(of(|about| about.starts_with("config")), "answer the operator");
+    let is_source = |about: &str| about.starts_with("config") && about != CHAT;
+    let sources = or(of(is_source), "answer the operator");
     let reaper = or(of(|about| about == "reaper"), "alive");
     let place = lease.unwrap_or_else(|_| "without a Lease, so outside of the cluster".to_owned());
     let named = |name: &'static str| move |result| (name.to_owned(), result);
     let mut checks = vec![("operator".to_owned(), Ok(format!("answers, {place}")))];
     checks.extend(sources.into_iter().map(named("alert sources")));
     checks.extend(reaper.into_iter().map(named("reaper")));
+    // Where nothing is said of it, it may not be configured.
+    checks.extend(of(|about| about == CHAT).into_iter().map(named("chat")));
     checks
 }
 
@@ -115,6 +118,7 @@ mod tests {
         fails(&["config"], &["alert sources"]);
         fails(&["config.prometheus", "config.alertmanager"], &["alert sources", "alert sources"]);
         fails(&["reaper"], &["reaper"]);
+        fails(&[CHAT], &["chat"]);
         fails(&["spec.detection.alerts[0]"], &[]);
     }
 

@@ -64,10 +64,12 @@ pub async fn control(
     controller::run(controller, reconcile, gone, PAUSE, context).await;
 }
 
-/// Of a day that is over nobody decides anything any more.
+/// Of a day that is over, and of which people were told everything, nobody decides or writes anything any more.
 fn forget_plan(day: &mut GameDayRun) {
-    if day.is_over()
-        && let Some(status) = &mut day.status
+    let is_over = day.is_over();
+    if let Some(status) = &mut day.status
+        && is_over
+        && status.announcements.iter().all(|one| one.delivered.is_some())
     {
         status.plan = None;
         status.gates.clear();
@@ -248,4 +250,30 @@ async fn look(
     }
     *latest = live;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::GameDayRunSpec;
+
+    use super::*;
+
+    #[test]
+    fn a_day_is_kept_whole_until_it_is_over_and_everything_was_told() {
+        let at = "2026-11-30T10:00:00.000000Z";
+        let kept = |fact: &str, delivered: Option<&str>| {
+            let mut day = GameDayRun::new("monthly-x", GameDayRunSpec::of("monthly"));
+            let told =
+                json!({"what": "NoGo", "step": "", "at": at, "tries": 1, "delivered": delivered});
+            let gates = json!([{"name": "Lever", "passed": false, "detail": "engaged"}]);
+            let facts = json!([{"name": fact, "at": at, "detail": ""}]);
+            let status = json!({"facts": facts, "gates": gates, "announcements": [told]});
+            day.status = Some(serde_json::from_value(status).unwrap());
+            forget_plan(&mut day);
+            day.status.unwrap().gates.len()
+        };
+        assert_eq!(kept("gating", Some(at)), 1);
+        assert_eq!(kept("reported", None), 1, "what is written next has all of it");
+        assert_eq!(kept("reported", Some(at)), 0);
+    }
 }

@@ -4,8 +4,9 @@ use std::io::Read;
 
 use reqwest::{Url, header};
 use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
 
-use super::{explain, http_client};
+use super::{explain, http_client, name};
 use crate::config::Chat;
 
 /// A URL is not longer.
@@ -21,6 +22,19 @@ pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), S
     let answer = request.body(message.to_string()).send().await.map_err(explain)?;
     let status = answer.status();
     if status.is_success() { Ok(()) } else { Err(format!("HTTP {}", status.as_u16())) }
+}
+
+/// Whether there is somebody who takes connections at the chat's URL; nothing is sent.
+pub(super) async fn reach(chat: &Chat) -> Result<(), String> {
+    let url = secret_url(chat)?;
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default());
+    // As resolvers want it: a URL has an IPv6 address in brackets.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let connection = TcpStream::connect((host, port.unwrap_or_default()));
+    match timeout(chat.timeout.std(), connection).await {
+        Ok(connected) => connected.map(drop).map_err(|error| name(&error)),
+        Err(_) => Err("timed out".to_owned()),
+    }
 }
 
 /// The URL of a chat, of which no error tells anything.
@@ -96,6 +110,33 @@ mod tests {
         // An answer without an end is not waited for.
         let endless = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nhello";
         assert_eq!(posted(None, endless).await.0, Ok(()));
+    }
+
+    /// What is said of the chat at that URL.
+    async fn reached(url: &str) -> Result<(), String> {
+        let name = format!("firedrill-reach-{}-{}", std::process::id(), url.len());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, url).unwrap();
+        let chat = json!({"urlFile": file, "timeout": "1s"});
+        let said = reach(&serde_json::from_value(chat).unwrap()).await;
+        std::fs::remove_file(&file).unwrap();
+        said
+    }
+
+    #[tokio::test]
+    async fn a_chat_is_reached_where_somebody_takes_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = format!("http://{}/secret", listener.local_addr().unwrap());
+        assert_eq!(reached(&here).await, Ok(()));
+        for (url, words) in [
+            ("http://127.0.0.1:1/secret", "connection refused"),
+            ("http://[::1]:1/secret", ""),
+            ("http://secret.invalid/", ""),
+            ("secret", "holds no URL"),
+        ] {
+            let error = reached(url).await.unwrap_err();
+            assert!(error.contains(words) && !error.contains("secret"), "{error}");
+        }
     }
 
     #[tokio::test]

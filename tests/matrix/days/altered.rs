@@ -55,6 +55,10 @@ fn alter(evidence: &Evidence, oracle: Oracle) -> Evidence {
             let at = other.days[0].pointer_mut("/status/facts/0/at").unwrap();
             *at = json!("2000-01-01T00:00:00Z");
         }
+        Oracle::Kept => other.days[0]["status"]["gates"] = json!([]),
+        Oracle::Told => {
+            other.days[0]["status"]["announcements"][0]["delivered"] = Value::Null;
+        }
         Oracle::Fenced => {
             let is_go = |event: &Event| {
                 event.is("patch", "gamedayruns/status") && has_fact(event.response(), "go")

@@ -34,6 +34,10 @@ pub enum Oracle {
     StruckOnce,
     /// Every fact that was ever written is still there, unchanged.
     Facts,
+    /// Its plan, its gates and its steps, once written, are all there to the end.
+    Kept,
+    /// People were told everything.
+    Told,
     /// Every write says on what it is based.
     Fenced,
     /// Every operator lives and none has panicked.
@@ -42,7 +46,7 @@ pub enum Oracle {
 
 impl Oracle {
     /// Those that look at what the API server has.
-    pub const OF_EVIDENCE: [Self; 10] = [
+    pub const OF_EVIDENCE: [Self; 12] = [
         Self::Outcome,
         Self::OneDay,
         Self::OneGo,
@@ -52,6 +56,8 @@ impl Oracle {
         Self::Rehearsed,
         Self::StruckOnce,
         Self::Facts,
+        Self::Kept,
+        Self::Told,
         Self::Fenced,
     ];
 }
@@ -146,6 +152,8 @@ pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
         (Oracle::Rehearsed, rehearsed(evidence)),
         (Oracle::StruckOnce, struck(evidence)),
         (Oracle::Facts, lost_facts(evidence)),
+        (Oracle::Kept, lost(evidence)),
+        (Oracle::Told, untold(evidence)),
         (Oracle::Fenced, unfenced(evidence)),
         (Oracle::Alive, evidence.ails.clone()),
     ];
@@ -303,6 +311,28 @@ fn lost_facts(evidence: &Evidence) -> Vec<String> {
         known.extend(now);
     }
     lost
+}
+
+fn lost(evidence: &Evidence) -> Vec<String> {
+    let places = ["/status/plan", "/status/gates", "/status/steps"];
+    let size = |day: &Value, place: &str| match day.pointer(place) {
+        Some(Value::Array(all)) => all.len(),
+        Some(Value::Object(all)) => all.len(),
+        _ => 0,
+    };
+    let statuses = evidence.done("patch", "gamedayruns/status");
+    let days: Vec<&Value> =
+        statuses.into_iter().map(Event::response).chain(&evidence.days).collect();
+    let began = days.iter().position(|day| has_fact(day, "go")).unwrap_or(days.len());
+    let pairs = days[began..].windows(2).flat_map(|pair| places.map(|place| (pair, place)));
+    let fewer = pairs.filter(|(pair, place)| size(pair[1], place) < size(pair[0], place));
+    fewer.map(|(_, place)| format!("{place} has less than it had")).collect()
+}
+
+fn untold(evidence: &Evidence) -> Vec<String> {
+    let all = evidence.days.iter().filter_map(|day| day["status"]["announcements"].as_array());
+    let untold = all.flatten().filter(|one| one["delivered"].is_null());
+    untold.map(|one| format!("nobody was told {}: {}", one["what"], one["error"])).collect()
 }
 
 fn unfenced(evidence: &Evidence) -> Vec<String> {
