@@ -88,14 +88,10 @@ async fn a_chat_that_comes_late_and_dies_midway_is_told_everything_in_order() {
     let run = |run: &ExperimentRun| run.is_complete();
     ground.becomes("its steps go on without the chat", 90, "talk-two", run).await;
     assert!(!chat.keys().iter().any(|key| key.ends_with("/Injection/two")));
-    let day = over(&ground, "talk").await;
+    let day = ground.becomes("its steps are over", 60, "talk", GameDayRun::is_over).await;
     assert_eq!(outcome(&day), (Some(Outcome::Done), Some(DayReason::StepsOver)));
     let second = chat.listen(port).await;
-    let all_told = |day: &GameDayRun| {
-        let mut told = day.status.iter().flat_map(|status| &status.announcements);
-        told.all(|one| one.delivered.is_some())
-    };
-    let day = ground.becomes("it tells its end", 60, "talk", all_told).await;
+    let day = over(&ground, "talk").await;
     second.abort();
     // What is told after the end takes nothing of the day away.
     let status = day.status.as_ref().unwrap();
