@@ -64,12 +64,12 @@ pub async fn control(
     controller::run(controller, reconcile, gone, PAUSE, context).await;
 }
 
-/// Of a day that is over, and of which people were told everything, nobody decides or writes anything any more.
+/// Of a day that is let go nobody writes anything any more; until then its whole status is written again with what
+/// people are told.
 fn forget_plan(day: &mut GameDayRun) {
-    let is_over = day.is_over();
-    if let Some(status) = &mut day.status
-        && is_over
-        && status.announcements.iter().all(|one| one.delivered.is_some())
+    if day.is_over()
+        && !day.is_held()
+        && let Some(status) = &mut day.status
     {
         status.plan = None;
         status.gates.clear();
@@ -259,21 +259,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_kept_whole_until_it_is_over_and_everything_was_told() {
-        let at = "2026-11-30T10:00:00.000000Z";
-        let kept = |fact: &str, delivered: Option<&str>| {
+    fn a_day_is_kept_whole_until_it_is_over_and_let_go() {
+        let kept = |fact: &str, finalizers: &[&str]| {
             let mut day = GameDayRun::new("monthly-x", GameDayRunSpec::of("monthly"));
-            let told =
-                json!({"what": "NoGo", "step": "", "at": at, "tries": 1, "delivered": delivered});
+            let finalizers = finalizers.iter().copied().map(str::to_owned);
+            day.metadata.finalizers = Some(finalizers.collect());
             let gates = json!([{"name": "Lever", "passed": false, "detail": "engaged"}]);
-            let facts = json!([{"name": fact, "at": at, "detail": ""}]);
-            let status = json!({"facts": facts, "gates": gates, "announcements": [told]});
+            let facts = json!([{"name": fact, "at": "2026-11-30T10:00:00.000000Z", "detail": ""}]);
+            let status = json!({"facts": facts, "gates": gates});
             day.status = Some(serde_json::from_value(status).unwrap());
             forget_plan(&mut day);
             day.status.unwrap().gates.len()
         };
-        assert_eq!(kept("gating", Some(at)), 1);
-        assert_eq!(kept("reported", None), 1, "what is written next has all of it");
-        assert_eq!(kept("reported", Some(at)), 0);
+        assert_eq!(kept("gating", &[]), 1);
+        assert_eq!(kept("reported", &[DAY_FINALIZER]), 1, "what is written next has all of it");
+        assert_eq!(kept("reported", &[]), 0);
     }
 }
