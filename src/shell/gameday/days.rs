@@ -64,9 +64,11 @@ pub async fn control(
     controller::run(controller, reconcile, gone, PAUSE, context).await;
 }
 
-/// Of a day that is over nobody decides anything any more.
+/// Of a day that is let go nobody writes anything any more; until then its whole status is written again with what
+/// people are told.
 fn forget_plan(day: &mut GameDayRun) {
     if day.is_over()
+        && !day.is_held()
         && let Some(status) = &mut day.status
     {
         status.plan = None;
