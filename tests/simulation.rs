@@ -1,6 +1,7 @@
 //! Seeded worlds: the production operator, core and shell, over a simulated API server, with crashes,
 //! lost, late and repeated calls, old lists, late and broken watches, and people who stop, delete, opt
-//! out and pull the lever at any moment. Time passes as fast as it can be computed.
+//! out and pull the lever at any moment. In some worlds a plan fires, and runs belong to its day. Time
+//! passes as fast as it can be computed.
 //!
 //! A seed is a world; `SIMULATION_SEEDS` says how many, `SIMULATION_SEED` which one alone. `make test`
 //! lives through twenty thousand, with some optimisation; `cargo test --test simulation` alone through few.
@@ -15,8 +16,12 @@ mod answer;
 mod call;
 #[path = "simulation/cluster.rs"]
 mod cluster;
+#[path = "simulation/days.rs"]
+mod days;
 #[path = "simulation/dice.rs"]
 mod dice;
+#[path = "simulation/game_day.rs"]
+mod game_day;
 #[path = "simulation/judge.rs"]
 mod judge;
 #[path = "simulation/live.rs"]
@@ -60,14 +65,20 @@ const FEW: u64 = 100;
 const MANY: u64 = 20_000;
 
 /// What must come up in many worlds, beside what people do and what becomes of calls.
-const EXPECTED: [&str; 19] = [
+const EXPECTED: [&str; 25] = [
     "Prometheus silent",
+    "a day",
     "budget refused",
     "call outlived its sender",
     "conflict",
     "crash",
+    "day Done",
+    "day Halted",
+    "day NoGo",
     "kill fenced off",
     "pod killed",
+    "pod killed by a day",
+    "rehearsal",
     "stale list",
     "two operators",
     "two runs",

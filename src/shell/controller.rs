@@ -58,10 +58,14 @@ pub fn informer<K: Watchable>() -> (Informer<K>, Feed<K>) {
 }
 
 impl<K: Watchable> Informer<K> {
-    /// Asks for the object of that namespace and name to be looked at.
+    /// Asks for the object of that namespace and name to be looked at, where there is one as last heard: who is told
+    /// that an object is gone may himself ask for it, and would be told again and again.
     pub fn request(&self, namespace: &str, name: &str) {
-        // The receiver lives as long as the controller; after that nobody needs to look.
-        self.requests.send(ObjectRef::new(name).within(namespace)).ok();
+        let object = ObjectRef::new(name).within(namespace);
+        if self.store.get(&object).is_some() {
+            // The receiver lives as long as the controller; after that nobody needs to look.
+            self.requests.send(object).ok();
+        }
     }
 
     /// Every object as last heard.

@@ -1,6 +1,6 @@
 //! One call of the API server: who asks what, read from an HTTP request.
 
-use http::{Method, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderName, Method, header::CONTENT_TYPE, request::Parts};
 use serde_json::Value;
 
 use super::store::Key;
@@ -24,13 +24,16 @@ pub struct Call {
     pub subresource: String,
     pub query: String,
     pub content_type: String,
+    /// As whom it is sent; empty where that is the operator itself.
+    pub user: String,
     pub body: Value,
 }
 
 impl Call {
     pub fn read(caller: Caller, sent: u64, parts: &Parts, body: &[u8]) -> Self {
         let (key, subresource) = route(parts.uri.path());
-        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name| header(name).unwrap_or_default().to_owned();
         Self {
             caller,
             sent,
@@ -38,7 +41,8 @@ impl Call {
             key,
             subresource,
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            content_type: content_type.unwrap_or_default().to_owned(),
+            content_type: text(CONTENT_TYPE),
+            user: text(HeaderName::from_static("impersonate-user")),
             body: serde_json::from_slice(body).unwrap_or_default(),
         }
     }
@@ -60,6 +64,11 @@ impl Call {
     /// Whether it writes the status of a run.
     pub fn is_run_status(&self) -> bool {
         self.key.resource == Key::RUNS && self.subresource == "status"
+    }
+
+    /// Whether nothing of it is to be kept.
+    pub fn is_dry_run(&self) -> bool {
+        self.option("dryRun").is_some()
     }
 
     /// One of the options behind the path, as it was sent.

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill::api::{ExperimentRun, Moment, run::FactName};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     call::Call,
+    days::Days,
     server::is_ending,
     store::Key,
     world::{World, moment},
 };
 
 /// A read may be so old when something harmful is decided on it; milliseconds.
-const FRESH: u64 = 1000;
+pub const FRESH: u64 = 1000;
 /// So long after `stop` and deletion a process that hears late may still send; milliseconds.
 const HEARD: u64 = 20_000;
 
@@ -28,9 +30,10 @@ pub struct Judge {
     closed: BTreeMap<&'static str, u64>,
     /// The pods that each run has struck.
     struck: BTreeMap<Key, BTreeSet<String>>,
-    /// Runs that are gone, as they were last.
-    gone: BTreeMap<Key, Value>,
+    /// What is gone: since when, and as it was last.
+    gone: BTreeMap<Key, (u64, Value)>,
     debriefs: Vec<String>,
+    pub days: Days,
 }
 
 impl Judge {
@@ -53,13 +56,28 @@ impl Judge {
         }
     }
 
-    pub fn gone(&mut self, key: &Key, run: &Value) {
-        self.gone.insert(key.clone(), run.clone());
+    pub fn gone(&mut self, key: &Key, object: &Value, now: u64) {
+        self.gone.insert(key.clone(), (now, object.clone()));
     }
 
-    /// The runs that are gone, as they were last.
-    pub fn departed(&self) -> impl Iterator<Item = (&Key, &Value)> {
-        self.gone.iter()
+    /// Since when an object is gone.
+    pub fn gone_at(&self, key: &Key) -> Option<u64> {
+        self.gone.get(key).map(|(at, _)| *at)
+    }
+
+    /// An object that is gone, as it was last.
+    pub fn last(&self, key: &Key) -> Option<&Value> {
+        self.gone.get(key).map(|(_, object)| object)
+    }
+
+    /// What is gone of a resource, as it was last.
+    pub fn departed(&self, resource: &str) -> impl Iterator<Item = &Value> {
+        self.gone.iter().filter(move |(key, _)| key.resource == resource).map(|(_, (_, last))| last)
+    }
+
+    /// The runs that have struck.
+    pub fn struck_runs(&self) -> impl Iterator<Item = &Key> {
+        self.struck.keys()
     }
 
     /// Each miss has one debrief, by the name that its run says.
@@ -75,9 +93,15 @@ impl Judge {
 impl World {
     /// Judges what an operator is about to write.
     pub fn judge_write(&mut self, call: &Call, old: &Value, new: &Value) {
-        if call.key.resource == Key::RUNS
-            && let Some(what) = self.wrong_with_write(call, old, new)
-        {
+        let wrong = match call.key.resource.as_str() {
+            Key::RUNS if is_stop(old, new) => {
+                self.judge.stopped(&call.key, self.millis());
+                None
+            }
+            Key::RUNS | Key::DAYS => self.wrong_with_write(call, old, new),
+            _ => None,
+        };
+        if let Some(what) = wrong {
             self.judge.complain(format!("{} {what}", call.key.name));
         }
     }
@@ -88,6 +112,9 @@ impl World {
         }
         if let Some(name) = lost_fact(old, new) {
             return Some(format!("lost the fact {name}, or it was changed"));
+        }
+        if call.key.resource == Key::DAYS {
+            return self.wrong_with_day(&call.key, old, new);
         }
         if has(old, FactName::Completed) && old["status"] != new["status"] {
             return Some("was changed after it was complete".to_owned());
@@ -134,6 +161,7 @@ impl World {
             }
             Some((run, None)) => {
                 self.judge.struck.entry(run.clone()).or_default().insert(uid.to_owned());
+                self.note_strike(run);
             }
         }
     }
@@ -158,11 +186,25 @@ impl World {
         if moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
             return Some("after its deadline".to_owned());
         }
-        let under_way =
-            |other: &Key| self.store.get(other).is_some_and(|run| !has(run, FactName::Completed));
-        let rival = judge.struck.keys().find(|other| *other != key && under_way(other))?;
-        Some(format!("while {} has the same target", rival.name))
+        let mut rivals = judge.struck.keys().filter(|other| *other != key);
+        if let Some(rival) = rivals.find(|other| self.is_under_way(other)) {
+            return Some(format!("while {} has the same target", rival.name));
+        }
+        self.wrong_with_strike(call, key, run)
     }
+
+    /// Whether that run is there and not over.
+    pub fn is_under_way(&self, run: &Key) -> bool {
+        self.store.get(run).is_some_and(|run| !has(run, FactName::Completed))
+    }
+}
+
+/// Whether nothing was written but that the run is to stop.
+fn is_stop(old: &Value, new: &Value) -> bool {
+    let mut stopped = old.clone();
+    stopped["spec"]["stop"] = json!(true);
+    stopped["metadata"]["generation"] = new["metadata"]["generation"].clone();
+    new["spec"]["stop"] == true && stopped == *new
 }
 
 /// The victims may only become more, and a round never takes more pods than were asked for.
@@ -186,14 +228,14 @@ pub fn victims(run: &Value) -> impl Iterator<Item = (&str, i64)> {
     journaled(run).filter_map(|victim| Some((victim["uid"].as_str()?, victim["round"].as_i64()?)))
 }
 
-/// Whether the run has that fact.
-pub fn has(run: &Value, name: FactName) -> bool {
+/// Whether the run, or the day, has that fact.
+pub fn has(object: &Value, name: impl Serialize) -> bool {
     let name = json!(name);
-    facts(run).any(|fact| fact["name"] == name)
+    facts(object).any(|fact| fact["name"] == name)
 }
 
-fn facts(run: &Value) -> impl Iterator<Item = &Value> {
-    run["status"]["facts"].as_array().into_iter().flatten()
+fn facts(object: &Value) -> impl Iterator<Item = &Value> {
+    object["status"]["facts"].as_array().into_iter().flatten()
 }
 
 /// A fact that is there before and not after, or another one: what the rule of the definition refuses.

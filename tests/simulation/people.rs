@@ -5,7 +5,7 @@ use firedrill::api::{names, run::FactName};
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::{cluster::Nature, judge, store::Key, world::World};
+use super::{cluster::Nature, game_day, judge, store::Key, world::World};
 
 /// Something that people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,10 +17,15 @@ pub enum Act {
     TouchPod,
     TouchRun,
     KillPod,
+    StopDay,
+    DeleteDay,
+    DeletePlan,
+    SuspendPlan,
+    ChangePlan,
 }
 
 impl Act {
-    pub const ALL: [(Self, f64); 7] = [
+    pub const ALL: [(Self, f64); 12] = [
         (Self::Stop, 0.08),
         (Self::Delete, 0.08),
         (Self::EngageLever, 0.08),
@@ -28,6 +33,11 @@ impl Act {
         (Self::TouchPod, 0.15),
         (Self::TouchRun, 0.1),
         (Self::KillPod, 0.05),
+        (Self::StopDay, 0.1),
+        (Self::DeleteDay, 0.15),
+        (Self::DeletePlan, 0.06),
+        (Self::SuspendPlan, 0.06),
+        (Self::ChangePlan, 0.06),
     ];
 
     pub const fn name(self) -> &'static str {
@@ -39,31 +49,55 @@ impl Act {
             Self::TouchPod => "pod touched",
             Self::TouchRun => "run touched",
             Self::KillPod => "pod killed by people",
+            Self::StopDay => "day stopped",
+            Self::DeleteDay => "day deleted",
+            Self::DeletePlan => "plan deleted",
+            Self::SuspendPlan => "plan suspended",
+            Self::ChangePlan => "plan changed",
         }
+    }
+
+    /// Whether it is done to a day, or to its plan.
+    const fn is_about_day(self) -> bool {
+        matches!(
+            self,
+            Self::StopDay
+                | Self::DeleteDay
+                | Self::DeletePlan
+                | Self::SuspendPlan
+                | Self::ChangePlan
+        )
     }
 }
 
-/// The moments at which it hurts most.
-const AIMS: [FactName; 4] =
-    [FactName::Accepted, FactName::Journaled, FactName::Injected, FactName::RevertStarted];
+/// The moments of a run at which it hurts most.
+fn aims() -> [Value; 4] {
+    [FactName::Accepted, FactName::Journaled, FactName::Injected, FactName::RevertStarted]
+        .map(|fact| json!(fact))
+}
 
 impl World {
     /// Puts down what people will do in this world.
     pub fn invite(&mut self) {
         let mut random = self.dice.about("people");
-        self.after(random.random_range(1..1500), 0, |world| world.begin_run("sim-1"));
-        self.runs_awaited = 1;
+        if !self.plan() {
+            self.after(random.random_range(1..1500), 0, |world| world.begin_run("sim-1"));
+            self.runs_awaited = 1;
+        }
         if random.random_bool(0.2) {
-            self.runs_awaited = 2;
-            self.tally.count("two runs");
-            self.after(random.random_range(1..9000), 1, |world| world.begin_run("sim-2"));
+            self.runs_awaited += 1;
+            let planned = self.fires.is_some();
+            self.tally.count(if planned { "run beside a day" } else { "two runs" });
+            let latest = if planned { 30_000 } else { 9000 };
+            self.after(random.random_range(1..latest), 1, |world| world.begin_run("sim-2"));
         }
         for (act, probability) in Act::ALL {
-            if !random.random_bool(probability) {
+            if act.is_about_day() && self.fires.is_none() || !random.random_bool(probability) {
                 continue;
             }
             if random.random_bool(0.6) {
-                let aim = AIMS[random.random_range(0..AIMS.len())];
+                let aims = if act.is_about_day() { &game_day::aims()[..] } else { &aims() };
+                let aim = aims[random.random_range(0..aims.len())].clone();
                 self.aims.push((aim, act, random.random_range(1..60)));
             } else {
                 let at = random.random_range(1..self.rough_until);
@@ -76,7 +110,7 @@ impl World {
     pub fn provoke(&mut self, old: &Value, new: &Value) {
         let aims = std::mem::take(&mut self.aims);
         for (fact, act, wait) in aims {
-            if judge::has(new, fact) && !judge::has(old, fact) {
+            if judge::has(new, &fact) && !judge::has(old, &fact) {
                 self.after(wait, self.dice.number(act), move |world| world.act(act));
             } else {
                 self.aims.push((fact, act, wait));
@@ -88,24 +122,35 @@ impl World {
         let mut spec =
             json!({"experiment": "sim", "startWithin": "20s", "dryRun": false, "stop": false});
         if self.from_experiment {
-            let key = Key::new("experiments.firedrill.dev", "shop", "sim");
-            if self.store.get(&key).is_none() {
-                let experiment = json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
-                    "metadata": {}, "spec": self.experiment});
-                self.bear(&key, experiment);
-            }
+            self.keep_experiment();
         } else {
             spec["template"] = self.experiment.clone();
         }
         let run = json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
             "metadata": {}, "spec": spec});
         self.runs.push(Key::run(name));
+        self.runs_awaited -= 1;
         self.bear(&Key::run(name), run);
     }
 
+    /// Writes down the Experiment, unless it is there.
+    pub fn keep_experiment(&mut self) {
+        let key = Key::new("experiments.firedrill.dev", "shop", "sim");
+        if self.store.get(&key).is_none() {
+            let experiment = json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": "Experiment",
+                "metadata": {}, "spec": self.experiment});
+            self.bear(&key, experiment);
+        }
+    }
+
     fn act(&mut self, act: Act) {
+        if act.is_about_day() {
+            return self.act_on_day(act);
+        }
         let now = self.millis();
-        let Some(run) = self.runs.first().cloned() else { return };
+        // Of a day it is the newest run.
+        let run = if self.fires.is_some() { self.runs.last() } else { self.runs.first() };
+        let Some(run) = run.cloned() else { return };
         let pods = self.store.list("pods", "shop");
         let pod = pods.first().map(|(key, _)| (*key).clone());
         match act {
@@ -132,6 +177,7 @@ impl World {
             Act::TouchRun => self.change(&run, touch),
             Act::TouchPod => pod.iter().for_each(|pod| self.change(pod, touch)),
             Act::KillPod => pod.iter().for_each(|pod| self.end_pod(pod)),
+            _ => {}
         }
         self.tally.count(act.name());
     }

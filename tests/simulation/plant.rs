@@ -1,11 +1,12 @@
 //! Bugs that are planted between the operator and the cluster: what an operator without one of its
 //! rules would look like from outside.
 
-use firedrill::api::run::FactName;
+use axum::body::Bytes;
+use firedrill::api::{game_day_run::DayFactName, run::FactName};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{answer::Answer, call::Call, judge, store::Key, world::World};
+use super::{answer::Answer, call::Call, days, judge, store::Key, world::World};
 
 /// A bug that the promises must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +35,20 @@ pub enum Plant {
     DebriefTwice,
     /// A run that is complete is written once more.
     LateSummary,
+    /// A day that is reported is written once more.
+    LateReport,
+    /// That the run of a step is to be is acknowledged and read, and not written down.
+    RunBeforeDay,
+    /// The run of a step is created twice, the second time under another name.
+    StepTwice,
+    /// The run of a step is created without its day, and so does not ask it.
+    RunWithoutDay,
+    /// The finalizer of a day is never really put on.
+    ForgottenDay,
 }
 
 impl Plant {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::KillBeforeJournal,
         Self::ReceiptBeforeWrite,
         Self::KillWithoutPreconditions,
@@ -50,6 +61,11 @@ impl Plant {
         Self::UnfencedStatus,
         Self::DebriefTwice,
         Self::LateSummary,
+        Self::LateReport,
+        Self::RunBeforeDay,
+        Self::StepTwice,
+        Self::RunWithoutDay,
+        Self::ForgottenDay,
     ];
 
     /// Whether that object is read once and never again.
@@ -57,6 +73,24 @@ impl Plant {
         match self {
             Self::CachedLever => *key == Key::lever(),
             Self::CachedNamespace => *key == Key::namespace(),
+            _ => false,
+        }
+    }
+
+    /// Whether what is created there is created twice.
+    pub fn repeats(self, key: &Key) -> bool {
+        match self {
+            Self::DebriefTwice => key.resource.starts_with("debriefs"),
+            Self::StepTwice => key.resource == Key::RUNS && !key.name.starts_with("rehearsal"),
+            _ => false,
+        }
+    }
+
+    /// Whether the finalizers of that object do not hold it.
+    pub fn forgets_finalizer(self, object: &Value) -> bool {
+        match self {
+            Self::ForgottenFinalizer => true,
+            Self::ForgottenDay => object["kind"] == "GameDayRun",
             _ => false,
         }
     }
@@ -71,6 +105,10 @@ impl Plant {
                 call.body["metadata"]["resourceVersion"] = Value::Null;
                 return;
             }
+            Self::RunWithoutDay if call.body["spec"]["dryRun"] == false => {
+                call.body["spec"]["gameDay"] = Value::Null;
+                return;
+            }
             _ => return,
         };
         let options = if evicts { &mut call.body["deleteOptions"] } else { &mut call.body };
@@ -80,18 +118,27 @@ impl Plant {
     }
 }
 
+/// Whether the day names the run of one more step.
+fn intends_more(old: &Value, next: &Value) -> bool {
+    let runs = |day| days::steps(day).filter(|step| step["run"].is_string()).count();
+    runs(next) > runs(old)
+}
+
 impl World {
     /// Acknowledges a write that is not done, or not yet.
     pub fn lose_write(&mut self, call: &Call, next: &Value) -> Option<Answer> {
-        let is_new = |fact| {
-            let old = self.store.get(&call.key).unwrap_or(&Value::Null);
-            judge::has(next, fact) && !judge::has(old, fact)
-        };
+        let old = self.store.get(&call.key).unwrap_or(&Value::Null);
+        let is_new = |fact: Value| judge::has(next, &fact) && !judge::has(old, &fact);
         let lost = match self.plant? {
-            Plant::KillBeforeJournal => call.is_run_status() && is_new(FactName::Journaled),
+            Plant::KillBeforeJournal => call.is_run_status() && is_new(json!(FactName::Journaled)),
             Plant::ReceiptBeforeWrite => call.is_run_status(),
             Plant::NoRevocation => call.key.resource == "pods",
-            Plant::LateSummary if is_new(FactName::Completed) => {
+            Plant::RunBeforeDay => intends_more(old, next),
+            Plant::LateSummary if is_new(json!(FactName::Completed)) => {
+                self.write_again(call, next);
+                false
+            }
+            Plant::LateReport if is_new(json!(DayFactName::Reported)) => {
                 self.write_again(call, next);
                 false
             }
@@ -106,7 +153,11 @@ impl World {
             let (key, next) = (call.key.clone(), next.clone());
             self.after(2000, 0, move |world| drop(world.commit(&key, next)));
         }
-        Some(Answer::Body(StatusCode::OK, acknowledged.to_string().into()))
+        let body = Bytes::from(acknowledged.to_string());
+        if self.plant == Some(Plant::RunBeforeDay) {
+            self.remembered.insert(call.key.clone(), (StatusCode::OK, body.clone()));
+        }
+        Some(Answer::Body(StatusCode::OK, body))
     }
 
     /// The same status once more, a little later and with another sentence.

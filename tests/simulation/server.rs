@@ -36,13 +36,16 @@ impl World {
     }
 
     fn read(&mut self, call: &Call) -> Answer {
-        let found = self.store.object(&call.key).map_or_else(Answer::not_found, Answer::object);
-        if !self.plant.is_some_and(|plant| plant.caches(&call.key)) {
-            return found;
+        if let Some((code, body)) = self.remembered.get(&call.key) {
+            return Answer::Body(*code, body.clone());
         }
-        let Answer::Body(code, body) = found else { return found };
-        let (code, body) = self.remembered.entry(call.key.clone()).or_insert((code, body));
-        Answer::Body(*code, body.clone())
+        let found = self.store.object(&call.key).map_or_else(Answer::not_found, Answer::object);
+        if let Answer::Body(code, body) = &found
+            && self.plant.is_some_and(|plant| plant.caches(&call.key))
+        {
+            self.remembered.insert(call.key.clone(), (*code, body.clone()));
+        }
+        found
     }
 
     fn list(&mut self, call: &Call) -> Answer {
@@ -91,18 +94,26 @@ impl World {
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
         }
-        self.judge.created(&key);
+        if call.is_dry_run() {
+            return Answer::created(&self.complete(&key, object).into());
+        }
+        self.judge_creation(call, &key, &object);
         let created = self.bear(&key, object.clone());
-        if self.plant == Some(Plant::DebriefTwice) && key.resource.starts_with("debriefs") {
+        if self.plant.is_some_and(|plant| plant.repeats(&key)) {
             key.name += "-again";
-            self.judge.created(&key);
+            self.judge_creation(call, &key, &object);
             self.bear(&key, object);
         }
         Answer::created(&created)
     }
 
     /// Keeps a new object, with what the API server adds to it.
-    pub fn bear(&mut self, key: &Key, mut object: Value) -> Object {
+    pub fn bear(&mut self, key: &Key, object: Value) -> Object {
+        let object = self.complete(key, object);
+        self.commit(key, object)
+    }
+
+    fn complete(&self, key: &Key, mut object: Value) -> Value {
         let number = self.dice.number(("uid", key, self.store.version()));
         let metadata = &mut object["metadata"];
         metadata["name"] = json!(key.name);
@@ -114,7 +125,7 @@ impl World {
         }
         metadata["generation"] = json!(1);
         metadata["creationTimestamp"] = json!(self.second());
-        self.commit(key, object)
+        object
     }
 
     fn patch(&mut self, call: &Call) -> Answer {
@@ -188,14 +199,15 @@ impl World {
     pub fn collect(&mut self, key: &Key) {
         let Some(object) = self.store.get(key) else { return };
         if is_ending(object) && key.resource != "pods" && !self.is_held(object) {
-            self.judge.gone(key, object);
+            self.judge.gone(key, object, self.millis());
             self.remove(key);
         }
     }
 
     /// Whether a finalizer holds the object.
     pub fn is_held(&self, object: &Value) -> bool {
-        !finalizers(object).is_empty() && self.plant != Some(Plant::ForgottenFinalizer)
+        let forgotten = self.plant.is_some_and(|plant| plant.forgets_finalizer(object));
+        !finalizers(object).is_empty() && !forgotten
     }
 
     fn evict(&mut self, call: &Call) -> Answer {

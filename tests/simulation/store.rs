@@ -17,6 +17,8 @@ pub struct Key {
 impl Key {
     /// The resource of runs.
     pub const RUNS: &str = "experimentruns.firedrill.dev";
+    /// The resource of days.
+    pub const DAYS: &str = "gamedayruns.firedrill.dev";
 
     pub fn new(resource: &str, namespace: &str, name: &str) -> Self {
         Self { resource: resource.into(), namespace: namespace.into(), name: name.into() }
@@ -24,6 +26,14 @@ impl Key {
 
     pub fn run(name: &str) -> Self {
         Self::new(Self::RUNS, "shop", name)
+    }
+
+    pub fn day(name: &str) -> Self {
+        Self::new(Self::DAYS, "shop", name)
+    }
+
+    pub fn plan() -> Self {
+        Self::new("gamedays.firedrill.dev", "shop", "plan")
     }
 
     pub fn lever() -> Self {
@@ -41,6 +51,12 @@ pub struct Object {
     pub value: Arc<Value>,
     /// The same as it is sent.
     pub bytes: Bytes,
+}
+
+impl From<Value> for Object {
+    fn from(value: Value) -> Self {
+        Self { bytes: value.to_string().into(), value: Arc::new(value) }
+    }
 }
 
 /// One change of one object.
@@ -125,7 +141,7 @@ impl Store {
     fn record(&mut self, key: &Key, kind: &'static str, mut value: Value) -> Object {
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let object = Object { bytes: value.to_string().into(), value: Arc::new(value) };
+        let object = Object::from(value);
         let change =
             Change { version: self.version, key: key.clone(), kind, object: object.clone() };
         self.history.push(change);

@@ -38,6 +38,8 @@ use super::{
 const ROUGH: u64 = 40_000;
 /// So many milliseconds a world may last.
 const LAST: u64 = 200_000;
+/// So many a world may last that has a day: its gates and its steps wait for minutes.
+const LAST_WITH_DAY: u64 = 1_000_000;
 /// So many milliseconds it goes on when everything is over, and nothing may change.
 const EPILOGUE: u64 = 3000;
 /// Unix time at which every world begins.
@@ -62,13 +64,16 @@ pub struct World {
     /// When the service went up or down.
     pub service: Vec<(u64, bool)>,
     pub runs: Vec<Key>,
-    /// How many runs there will be.
+    /// How many runs people have still to begin.
     pub runs_awaited: usize,
-    pub aims: Vec<(FactName, Act, u64)>,
+    /// When the plan fires, where there is one.
+    pub fires: Option<u64>,
+    /// The facts that people wait for.
+    pub aims: Vec<(Value, Act, u64)>,
     pub rough_until: u64,
     /// Writes that have not arrived yet.
     pub on_the_way: u32,
-    /// What a plant that reads only once has read.
+    /// What a plant has read, or was told, that is read from then on.
     pub remembered: BTreeMap<Key, (StatusCode, Bytes)>,
     /// Processes that are about to start.
     pub births: Vec<Caller>,
@@ -116,6 +121,7 @@ impl World {
             service: Vec::new(),
             runs: Vec::new(),
             runs_awaited: 0,
+            fires: None,
             aims: Vec::new(),
             rough_until: ROUGH,
             on_the_way: 0,
@@ -131,7 +137,11 @@ impl World {
         world.furnish();
         world.invite();
         world.open_seats(&mut random);
-        world.agenda.add(LAST, 0, |world| world.judge.complain("a run did not end"));
+        let last = if world.fires.is_some() { LAST_WITH_DAY } else { LAST };
+        world.agenda.add(last, 0, |world| {
+            let what = format!("{} did not end", world.unfinished().unwrap_or("the world"));
+            world.judge.complain(what);
+        });
         world
     }
 
@@ -176,10 +186,13 @@ impl World {
         while let Some(task) = self.agenda.due(self.millis()) {
             task(self);
         }
-        if self.ends.is_none() && self.is_over() {
+        if self.ends.is_none() && self.on_the_way == 0 && self.unfinished().is_none() {
             self.ends = Some(self.millis() + EPILOGUE);
             self.crash(0);
-            self.after(EPILOGUE, 0, |_| {});
+            self.after(EPILOGUE, 0, |world| {
+                let again = world.unfinished().map(|name| format!("{name} began after the end"));
+                again.into_iter().for_each(|what| world.judge.complain(what));
+            });
         }
         self.agenda.next().map(|next| self.instant(next))
     }
@@ -189,15 +202,18 @@ impl World {
         self.judge.broken.is_some() || self.ends.is_some_and(|ends| self.millis() >= ends)
     }
 
-    fn is_over(&self) -> bool {
-        let is_over = |run: &Key| {
+    /// The name of something that is not over, if anything is not.
+    fn unfinished(&self) -> Option<&str> {
+        let is_over = |run: &&Key| {
             self.store.get(run).is_none_or(|run| {
                 judge::has(run, FactName::Completed) && finalizers(run).is_empty()
             })
         };
-        self.runs.len() == self.runs_awaited
-            && self.on_the_way == 0
-            && self.runs.iter().all(is_over)
+        if self.runs_awaited > 0 {
+            return Some("a run that is still to begin");
+        }
+        let run = self.runs.iter().find(|run| !is_over(run));
+        run.map(|run| run.name.as_str()).or_else(|| self.unfinished_day())
     }
 
     /// A process dies where it stands and is started again a little later.
@@ -249,7 +265,10 @@ impl World {
         }
         let kept = self.store.put(key, next);
         self.announce(key);
-        if key.resource == Key::RUNS {
+        if key.resource == Key::DAYS {
+            self.judge.days.seen(&kept.value, self.millis());
+        }
+        if [Key::RUNS, Key::DAYS].contains(&key.resource.as_str()) {
             let old = old.map(|old| old.value).unwrap_or_default();
             self.provoke(&old, &kept.value);
         }
@@ -271,10 +290,11 @@ impl World {
 
     /// The last judgement: the verdicts, and a number that stands for everything that happened.
     pub fn conclude(mut self) -> Result<(Tally, u64), String> {
+        self.count_days();
         let mut missed = BTreeSet::new();
         let stored = self.runs.iter().filter_map(|run| self.store.get(run));
-        let runs: Vec<_> =
-            stored.chain(self.judge.departed().map(|(_, run)| run)).map(judge::read_run).collect();
+        let runs = stored.chain(self.judge.departed(Key::RUNS)).map(judge::read_run);
+        let runs: Vec<_> = runs.collect();
         for status in runs.into_iter().map(|run| run.status.unwrap_or_default()) {
             // A run that was deleted before anybody looked has no status, and nothing was broken.
             let verdict = status.verdict.unwrap_or(Verdict::Aborted);
