@@ -85,27 +85,35 @@ impl World {
         if self.day().as_ref() != Some(key) {
             return Some("and is no day of the plan".to_owned());
         }
-        self.wrong_with_creator(call, key)
+        self.wrong_with_creator(call, key).or_else(|| self.is_again(call, key))
     }
 
+    /// A rehearsal that people have deleted is created anew, as is a run whose day has not seen it.
     fn wrong_with_run(&self, call: &Call, key: &Key, run: &Value) -> Option<String> {
         let name = self.judge.days.of_run(&key.name);
         let Some(name) = name.or_else(|| run["spec"]["gameDay"].as_str()) else {
             return Some("for no day".to_owned());
         };
-        let is_written = |day: &Value| steps(day).any(|step| step["run"] == key.name);
-        if !is_rehearsal(run) && !self.last(&Key::day(name)).is_some_and(is_written) {
-            return Some("before its day had written it down".to_owned());
+        if is_rehearsal(run) {
+            return self.wrong_with_creator(call, key);
         }
-        self.wrong_with_creator(call, key)
+        let day = self.last(&Key::day(name));
+        let Some(step) = day.and_then(|day| steps(day).find(|step| step["run"] == key.name)) else {
+            return Some("before its day had written it down".to_owned());
+        };
+        let again = || self.is_again(call, key).filter(|_| step["runUid"].is_string());
+        self.wrong_with_creator(call, key).or_else(again)
     }
 
     fn wrong_with_creator(&self, call: &Call, key: &Key) -> Option<String> {
-        if call.user != names::account_user(&key.namespace, names::STARTER) {
-            return Some("by somebody else than the starter".to_owned());
-        }
-        let again = self.judge.gone_at(key).is_some_and(|gone| call.sent > gone + HEARD);
-        again.then(|| "again".to_owned())
+        let is_starter = call.user == names::account_user(&key.namespace, names::STARTER);
+        (!is_starter).then(|| "by somebody else than the starter".to_owned())
+    }
+
+    /// Says so of an object that was there before, and has been gone for long enough that everybody knows.
+    fn is_again(&self, call: &Call, key: &Key) -> Option<String> {
+        let gone = self.judge.gone_at(key)?;
+        (call.sent > gone + HEARD).then(|| "again".to_owned())
     }
 
     /// The object as it is, or as it was when it went.

@@ -105,7 +105,9 @@ impl Plant {
                 call.body["metadata"]["resourceVersion"] = Value::Null;
                 return;
             }
-            Self::RunWithoutDay if call.body["spec"]["dryRun"] == false => {
+            Self::RunWithoutDay
+                if call.key.resource == Key::RUNS && call.body["spec"]["dryRun"] == false =>
+            {
                 call.body["spec"]["gameDay"] = Value::Null;
                 return;
             }
