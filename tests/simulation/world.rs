@@ -190,8 +190,10 @@ impl World {
             self.ends = Some(self.millis() + EPILOGUE);
             self.crash(0);
             self.after(EPILOGUE, 0, |world| {
-                let again = world.unfinished().map(|name| format!("{name} began after the end"));
-                again.into_iter().for_each(|what| world.judge.complain(what));
+                if let Some(name) = world.unfinished() {
+                    let what = format!("{name} began after the end");
+                    world.judge.complain(what);
+                }
             });
         }
         self.agenda.next().map(|next| self.instant(next))
