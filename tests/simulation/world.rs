@@ -191,7 +191,9 @@ impl World {
             self.crash(0);
             self.after(EPILOGUE, 0, |world| {
                 let again = world.unfinished().map(|name| format!("{name} began after the end"));
-                again.into_iter().for_each(|what| world.judge.complain(what));
+                if let Some(what) = again {
+                    world.judge.complain(what);
+                }
             });
         }
         self.agenda.next().map(|next| self.instant(next))
