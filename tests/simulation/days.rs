@@ -85,7 +85,7 @@ impl World {
         if self.day().as_ref() != Some(key) {
             return Some("and is no day of the plan".to_owned());
         }
-        self.wrong_with_creator(call, key).or_else(|| self.is_again(call, key))
+        wrong_with_creator(call, key).or_else(|| self.is_again(call, key))
     }
 
     /// A rehearsal that people have deleted is created anew, as is a run whose day has not seen it.
@@ -95,19 +95,14 @@ impl World {
             return Some("for no day".to_owned());
         };
         if is_rehearsal(run) {
-            return self.wrong_with_creator(call, key);
+            return wrong_with_creator(call, key);
         }
         let day = self.last(&Key::day(name));
         let Some(step) = day.and_then(|day| steps(day).find(|step| step["run"] == key.name)) else {
             return Some("before its day had written it down".to_owned());
         };
         let again = || self.is_again(call, key).filter(|_| step["runUid"].is_string());
-        self.wrong_with_creator(call, key).or_else(again)
-    }
-
-    fn wrong_with_creator(&self, call: &Call, key: &Key) -> Option<String> {
-        let is_starter = call.user == names::account_user(&key.namespace, names::STARTER);
-        (!is_starter).then(|| "by somebody else than the starter".to_owned())
+        wrong_with_creator(call, key).or_else(again)
     }
 
     /// Says so of an object that was there before, and has been gone for long enough that everybody knows.
@@ -185,6 +180,11 @@ impl World {
             self.tally.count("pod killed by a day");
         }
     }
+}
+
+fn wrong_with_creator(call: &Call, key: &Key) -> Option<String> {
+    let is_starter = call.user == names::account_user(&key.namespace, names::STARTER);
+    (!is_starter).then(|| "by somebody else than the starter".to_owned())
 }
 
 /// Whether the steps of a day may break something.

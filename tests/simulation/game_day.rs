@@ -97,13 +97,15 @@ impl World {
         left.next().map(|(key, _)| key.name.as_str())
     }
 
-    /// Counts how the days have ended.
+    /// Counts how the days have ended, and by which gates those that did not begin.
     pub fn count_days(&mut self) {
         let stored = self.store.list(Key::DAYS, "").into_iter().map(|(_, day)| &*day.value);
-        let days = stored.chain(self.judge.departed(Key::DAYS));
-        let outcomes: Vec<_> = days.filter_map(|day| day["status"]["outcome"].as_str()).collect();
-        for outcome in outcomes {
-            self.tally.count(format!("day {outcome}"));
+        for day in stored.chain(self.judge.departed(Key::DAYS)) {
+            let told = |field: &str| day["status"][field].as_str().unwrap_or("none");
+            self.tally.count(format!("day {}", told("outcome")));
+            if has(day, DayFactName::NoGo) {
+                self.tally.count(format!("no-go by {}", told("reason")));
+            }
         }
     }
 }
