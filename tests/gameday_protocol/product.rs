@@ -7,7 +7,8 @@ use firedrill::{
         cluster::{Intent, Lever},
         gameday::{
             day::{
-                self, Clocks, Effect, Firing, Found, GateReads, Need, Others, StartReads, StepReads,
+                self, Clocks, Effect, Firing, Found, GateReads, Need, NotStarted, Others,
+                StartReads, StepReads,
             },
             firing,
         },
@@ -296,7 +297,10 @@ impl Product {
             let is_free = state.run_of(step(&known.name)).is_none();
             let answer =
                 is_free.then(|| Clocks { theirs: moment(state.time), ours: moment(state.time) });
-            (known.name.clone(), answer.ok_or_else(|| "a run of that name is there".to_owned()))
+            (
+                known.name.clone(),
+                answer.ok_or_else(|| NotStarted::Refused("a run of that name is there".to_owned())),
+            )
         });
         let starter = starter.collect();
         let foreign = state.runs.iter().flatten().filter(|run| run.foreign && !run.stage.is_over());

@@ -19,8 +19,8 @@ mod unannounced;
 
 pub use earlier::{Earlier, Predecessor};
 pub use observed::{
-    Attempt, Clocks, Decision, Effect, Firing, Found, GateReads, Message, Need, Observed, OtherDay,
-    Others, Rollout, Stage, StartReads, StepReads, intent,
+    Attempt, Clocks, Decision, Effect, Firing, Found, GateReads, Message, Need, NotStarted,
+    Observed, OtherDay, Others, Rollout, Stage, StartReads, StepReads, intent,
 };
 pub use rehearsal::name as rehearsal_name;
 

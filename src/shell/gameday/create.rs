@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, GameDay, GameDayRun, GameDayRunSpec, Moment, names},
-    core::gameday::day::Clocks,
+    core::gameday::day::{Clocks, NotStarted},
     shell::{
         call::{Error, call},
         clients,
@@ -62,26 +62,25 @@ pub async fn run(
 /// Asks whether the run of that name would be created, and gives what both clocks show.
 ///
 /// # Errors
-/// With the words of who does not let us.
+/// With the words of who does not let us, or of the call that failed.
 pub async fn rehearse(
     context: &Context,
     day: &GameDayRun,
     name: &str,
     spec: ExperimentRunSpec,
-) -> Result<Clocks, String> {
+) -> Result<Clocks, NotStarted> {
     let namespace = day.metadata.namespace.as_deref().unwrap_or_default();
-    let run = prepared(day, name, spec).map_err(|error| error.to_string())?;
+    let run = prepared(day, name, spec).map_err(|error| NotStarted::Refused(error.to_string()))?;
     let answer = create(context, "ask for the run", namespace, &run, true).await;
-    match answer.map_err(|error| error.to_string())? {
+    match answer.map_err(|error| NotStarted::Unanswered(error.to_string()))? {
         Creation::Created(run) => {
             let created = run.metadata.creation_timestamp.map(|time| Moment::new(time.0));
             let clocks = |theirs| Clocks { theirs, ours: context.wall.now() };
-            created
-                .map(clocks)
-                .ok_or_else(|| "the API server did not say when it would be created".to_owned())
+            let untold = "the API server did not say when it would be created";
+            created.map(clocks).ok_or_else(|| NotStarted::Unanswered(untold.to_owned()))
         }
-        Creation::Known => Err(format!("a run {name} is there already")),
-        Creation::Refused(words) => Err(words),
+        Creation::Known => Err(NotStarted::Refused(format!("a run {name} is there already"))),
+        Creation::Refused(words) => Err(NotStarted::Refused(words)),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{
     announce::{breaks, was_told},
     approval, earlier, firing,
-    observed::{Clocks, Found, GateReads, Observed, Rollout, run_name},
+    observed::{Clocks, Found, GateReads, NotStarted, Observed, Rollout, run_name},
     rehearsal,
 };
 use crate::{
@@ -79,7 +79,7 @@ fn every_gate(
 ) -> Vec<(Gate, String, Judged)> {
     let whole = |name, judged| (name, String::new(), judged);
     let mut judged = vec![
-        whole(Gate::Plan, plan_is_there(observed, reads).map_err(Closed::Now)),
+        whole(Gate::Plan, plan_is_there(observed, reads)),
         whole(Gate::OnTime, on_time(observed, status, reads).map_err(Closed::Now)),
         whole(Gate::Announced, was_told(observed, status).map_err(Closed::Waits)),
         whole(Gate::Lever, lever(reads).map_err(Closed::Now)),
@@ -88,21 +88,24 @@ fn every_gate(
         Found::There(plan) => (plan.spec.steps.as_slice(), Some(plan.spec.gates())),
         Found::Missing | Found::Unreadable(_) => (&[][..], None),
     };
-    let unasked =
-        || Err(Closed::Now("nobody knows what is asked for, as the plan was not read".to_owned()));
+    let unasked = || {
+        let words = "nobody knows what is asked for, as the plan was not read".to_owned();
+        let is_unread = matches!(reads.plan, Found::Unreadable(_));
+        Err(if is_unread { Closed::Waits(words) } else { Closed::Now(words) })
+    };
     let asking = |name, judge: &dyn Fn(&GoNoGo) -> Judged| {
         whole(name, asked.as_ref().map_or_else(unasked, judge))
     };
     for step in steps {
         let mut of_step = |name, of| judged.push((name, step.name.clone(), of));
-        of_step(Gate::Experiments, experiment(step, reads).map_err(Closed::Now));
-        of_step(Gate::Starter, starter(step, reads).map_err(Closed::Now));
+        of_step(Gate::Experiments, experiment(step, reads));
+        of_step(Gate::Starter, starter(step, reads));
         let asked = asked.as_ref();
         let exist = asked.map_or_else(unasked, |asked| firing::alerts_exist(asked, step, reads));
         of_step(Gate::AlertsExist, exist);
         of_step(Gate::Rehearsal, rehearsal::judge(observed, step, reads));
     }
-    judged.push(whole(Gate::Clock, clock(reads).map_err(Closed::Now)));
+    judged.push(whole(Gate::Clock, clock(reads)));
     judged.push(asking(Gate::ErrorBudget, &|asked| firing::error_budget(asked, reads)));
     let quiet = |asked: &GoNoGo| firing::quiet(&asked.no_firing, &reads.firing, &[]);
     judged.push(asking(Gate::NoFiring, &quiet));
@@ -159,13 +162,19 @@ fn result(name: Gate, step: &str, judged: Judged) -> GateResult {
     GateResult { name, step: step.to_owned(), passed, detail: super::seen::words(&words) }
 }
 
-fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Result<String, String> {
+fn plan_is_there(observed: &Observed<'_>, reads: &GateReads) -> Judged {
     let name = &observed.day.spec.game_day;
-    let plan = match &reads.plan {
-        Found::There(plan) => plan,
-        Found::Missing => return Err(format!("there is no GameDay {name} in this namespace")),
-        Found::Unreadable(error) => return Err(format!("GameDay {name} cannot be read: {error}")),
-    };
+    match &reads.plan {
+        Found::There(plan) => is_to_run(observed, plan).map_err(Closed::Now),
+        Found::Missing => Err(Closed::Now(format!("there is no GameDay {name} in this namespace"))),
+        Found::Unreadable(error) => {
+            Err(Closed::Waits(format!("GameDay {name} cannot be read: {error}")))
+        }
+    }
+}
+
+fn is_to_run(observed: &Observed<'_>, plan: &GameDay) -> Result<String, String> {
+    let name = &observed.day.spec.game_day;
     if plan.metadata.deletion_timestamp.is_some() {
         return Err(format!("GameDay {name} is being deleted"));
     }
@@ -233,7 +242,7 @@ fn lever(reads: &GateReads) -> Result<String, String> {
     }
 }
 
-fn experiment(step: &Step, reads: &GateReads) -> Result<String, String> {
+fn experiment(step: &Step, reads: &GateReads) -> Judged {
     let name = &step.experiment;
     match reads.experiments.get(&**name) {
         Some(Found::There(spec)) => match Plan::parse(spec) {
@@ -241,28 +250,32 @@ fn experiment(step: &Step, reads: &GateReads) -> Result<String, String> {
             Err(problems) => {
                 let first = problems.first();
                 let told = first.map(|problem| format!(": {}: {}", problem.path, problem.message));
-                Err(format!("Experiment {name} is not valid{}", told.unwrap_or_default()))
+                let told = told.unwrap_or_default();
+                Err(Closed::Now(format!("Experiment {name} is not valid{told}")))
             }
         },
-        Some(Found::Unreadable(error)) => Err(format!("Experiment {name} cannot be read: {error}")),
+        Some(Found::Unreadable(error)) => {
+            Err(Closed::Waits(format!("Experiment {name} cannot be read: {error}")))
+        }
         Some(Found::Missing) | None => {
-            Err(format!("there is no Experiment {name} in this namespace"))
+            Err(Closed::Now(format!("there is no Experiment {name} in this namespace")))
         }
     }
 }
 
-fn starter(step: &Step, reads: &GateReads) -> Result<String, String> {
+fn starter(step: &Step, reads: &GateReads) -> Judged {
     match reads.starter.get(&step.name) {
         Some(Ok(_)) => Ok("firedrill-starter may create its run".to_owned()),
-        Some(Err(words)) => Err(words.clone()),
-        None => Err("it was not asked whether its run may be created".to_owned()),
+        Some(Err(NotStarted::Refused(words))) => Err(Closed::Now(words.clone())),
+        Some(Err(NotStarted::Unanswered(words))) => Err(Closed::Waits(words.clone())),
+        None => Err(Closed::Waits("it was not asked whether its run may be created".to_owned())),
     }
 }
 
-fn clock(reads: &GateReads) -> Result<String, String> {
+fn clock(reads: &GateReads) -> Judged {
     let mut shown = reads.starter.values().filter_map(|answer| answer.as_ref().ok());
     let Some(Clocks { theirs, ours }) = shown.next() else {
-        return Err("the API server's clock was not seen".to_owned());
+        return Err(Closed::Waits("the API server's clock was not seen".to_owned()));
     };
     let apart = Duration::between(*theirs, *ours).max(Duration::between(*ours, *theirs));
     let told = format!(
@@ -270,7 +283,7 @@ fn clock(reads: &GateReads) -> Result<String, String> {
         tenths(apart)
     );
     // The API server tells seconds, and never rounds up.
-    if apart > CLOCKS + Duration::seconds(1) { Err(told) } else { Ok(told) }
+    if apart > CLOCKS + Duration::seconds(1) { Err(Closed::Now(told)) } else { Ok(told) }
 }
 
 fn no_other_run(reads: &GateReads) -> Judged {

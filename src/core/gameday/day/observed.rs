@@ -79,7 +79,7 @@ pub struct GateReads {
     pub experiments: BTreeMap<String, Found<ExperimentSpec>>,
     /// What the API server says to the starter that would create the run of a step, by the step's name: what its
     /// clock shows, or why not.
-    pub starter: BTreeMap<String, Result<Clocks, String>>,
+    pub starter: BTreeMap<String, Result<Clocks, NotStarted>>,
     /// What is wrong with the alerts that an experiment expects, by its name.
     pub expected: BTreeMap<String, Vec<Warning>>,
     /// The rehearsal of an experiment, by its name.
@@ -94,6 +94,15 @@ pub struct GateReads {
     pub others: Result<Others, String>,
     /// What the namespace before this one shows; absent where none is configured, or the plan does not ask for it.
     pub predecessor: Option<Predecessor>,
+}
+
+/// Why the starter would not create a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotStarted {
+    /// The API server refuses it, in these words.
+    Refused(String),
+    /// The API server did not answer, or could not.
+    Unanswered(String),
 }
 
 /// What two clocks show at the same time.

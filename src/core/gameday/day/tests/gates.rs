@@ -28,7 +28,6 @@ pub fn rollout(name: &str) -> Rollout {
 fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
     type Change = fn(&mut GateReads);
     let plan_missing: Change = |reads| reads.plan = Found::Missing;
-    let plan_unread: Change = |reads| reads.plan = Found::Unreadable("refused".to_owned());
     let suspended: Change = |reads| {
         if let Found::There(plan) = &mut reads.plan {
             plan.spec.suspend = true;
@@ -37,7 +36,8 @@ fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
     let lever: Change = |reads| reads.lever = Lever::Unreadable("refused".to_owned());
     let no_experiment: Change = |reads| reads.experiments = BTreeMap::new();
     let no_starter: Change = |reads| {
-        reads.starter.insert("two".to_owned(), Err("no right".to_owned()));
+        let refused = NotStarted::Refused("no right".to_owned());
+        reads.starter.insert("two".to_owned(), Err(refused));
     };
     let clock: Change = |reads| {
         for answer in reads.starter.values_mut() {
@@ -59,7 +59,6 @@ fn each_gate_alone_makes_a_day_a_no_go_with_its_words() {
              spec.goNoGo.noFiring to []",
         ),
         (plan_missing, Gate::Plan, "there is no GameDay p in this namespace"),
-        (plan_unread, Gate::Plan, "GameDay p cannot be read: refused"),
         (suspended, Gate::Plan, "GameDay p is suspended; set spec.suspend to false"),
         (
             lever,
@@ -88,11 +87,22 @@ fn what_time_can_open_is_waited_for_until_the_deadline() {
     let unknown: Change = |reads| reads.firing = Firing::Unknown("a: refused".to_owned());
     let rolls: Change = |reads| reads.rollouts = Ok(vec![rollout("w")]);
     let unread: Change = |reads| reads.rollouts = Err("refused".to_owned());
+    let plan_unread: Change = |reads| reads.plan = Found::Unreadable("refused".to_owned());
+    let experiment_unread: Change = |reads| {
+        reads.experiments.insert("x".to_owned(), Found::Unreadable("refused".to_owned()));
+    };
+    let unanswered: Change = |reads| {
+        let late = NotStarted::Unanswered("timed out".to_owned());
+        reads.starter.insert("two".to_owned(), Err(late));
+    };
     let no_source: Change = |reads| {
         let warning = json!({"about": "config.a", "message": "A cannot be reached"});
         reads.expected.insert("x".to_owned(), vec![serde_json::from_value(warning).unwrap()]);
     };
     for (change, gate, words) in [
+        (plan_unread, Gate::Plan, "GameDay p cannot be read: refused"),
+        (experiment_unread, Gate::Experiments, "Experiment x cannot be read: refused"),
+        (unanswered, Gate::Starter, "timed out"),
         (fires, Gate::NoFiring, "2 alerts of {severity=\"critical\"}: Down"),
         (unknown, Gate::NoFiring, "a: refused"),
         (rolls, Gate::NoRollout, "Deployment w: a rollout is under way"),
