@@ -166,6 +166,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_is_not_there_is_not_asked_for() {
+        let (informer, mut feed) = informer::<ConfigMap>();
+        informer.request("shop", "web");
+        assert!(feed.requests.try_recv().is_err(), "nobody would ever be done with it");
+        let object = json!({"metadata": {"name": "web", "namespace": "shop"}});
+        let web = Guarded(Ok(serde_json::from_value(object).unwrap()));
+        feed.store.1.apply_watcher_event(&watcher::Event::Apply(web));
+        informer.request("shop", "web");
+        assert_eq!(feed.requests.try_recv().unwrap().name, "web");
+    }
+
     #[tokio::test]
     async fn what_is_kept_of_an_object_is_what_its_controller_leaves() {
         let object = |name: &str, data: Value| json!({"metadata": {"name": name, "namespace": "shop"}, "data": data});
