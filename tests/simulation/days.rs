@@ -47,13 +47,11 @@ impl Days {
 
     /// The day that a run of that name is a step of.
     fn of_run(&self, run: &str) -> Option<&str> {
-        let is_of = |day: &&String| run.strip_prefix(day.as_str()).is_some_and(is_step);
+        let is_of = |day: &&String| {
+            run.strip_prefix(day.as_str()).is_some_and(|step| step.starts_with('-'))
+        };
         self.names.iter().find(is_of).map(String::as_str)
     }
-}
-
-fn is_step(rest: &str) -> bool {
-    rest.starts_with('-')
 }
 
 impl World {
@@ -196,7 +194,8 @@ fn is_under_way(day: &Value) -> bool {
         && !is_ending(day)
 }
 
-fn is_rehearsal(run: &Value) -> bool {
+/// Whether a run is a dry run that a gate of a day asks for.
+pub fn is_rehearsal(run: &Value) -> bool {
     run["spec"]["dryRun"] == true && run["spec"]["gameDay"].is_string()
 }
 

@@ -9,6 +9,7 @@ use rand::{RngExt, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
 
 use super::{
+    days::is_rehearsal,
     judge::has,
     people::Act,
     server::finalizers,
@@ -86,14 +87,14 @@ impl World {
             return Some("plan");
         }
         let is_let_go = |day: &Value| has(day, DayFactName::Reported) && finalizers(day).is_empty();
-        let is_rehearsal = |run: &Value| {
-            let day = Key::day(run["spec"]["gameDay"].as_str().unwrap_or_default());
-            run["spec"]["dryRun"] == true && self.store.get(&day).is_some()
+        let is_left = |run: &Value| {
+            let day = run["spec"]["gameDay"].as_str();
+            is_rehearsal(run) && day.is_some_and(|day| self.store.get(&Key::day(day)).is_some())
         };
         let days = self.store.list(Key::DAYS, "").into_iter();
         let days = days.filter(|(_, day)| !is_let_go(&day.value));
         let runs = self.store.list(Key::RUNS, "").into_iter();
-        let mut left = days.chain(runs.filter(|(_, run)| is_rehearsal(&run.value)));
+        let mut left = days.chain(runs.filter(|(_, run)| is_left(&run.value)));
         left.next().map(|(key, _)| key.name.as_str())
     }
 
