@@ -1,5 +1,7 @@
 //! The operator's configuration: one YAML file; unknown keys are errors.
 
+mod debriefs;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -8,6 +10,8 @@ use std::{
 
 use jiff::civil::Date;
 use serde::Deserialize;
+
+pub use debriefs::Debriefs;
 
 use crate::api::{Duration, names};
 
@@ -40,6 +44,8 @@ pub struct Config {
     /// For a namespace by name the one in which its experiments are to pass before, such as `shop: shop-staging`; the
     /// gate `PassedBefore` of game days asks there. No spec can name another namespace.
     pub predecessors: BTreeMap<String, String>,
+    /// By which hours and which proof debriefs are held.
+    pub debriefs: Debriefs,
     /// The namespace in which the reaper renews its lease; default `firedrill-reaper`.
     pub reaper_namespace: String,
 }
@@ -195,6 +201,7 @@ impl Default for Config {
             keep_days: 24,
             blackouts: Vec::new(),
             predecessors: BTreeMap::new(),
+            debriefs: Debriefs::default(),
             reaper_namespace: names::REAPER.to_owned(),
         }
     }

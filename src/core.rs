@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number or talks to anybody.
 
 pub mod alerts;
+pub mod calendar;
 pub mod cluster;
 pub mod decide;
 pub mod gameday;

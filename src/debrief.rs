@@ -3,18 +3,20 @@
 //! Everything here is a function from values to values: what the cluster tells is read by
 //! `shell::leadup`, and what is decided here is written by `shell::debrief`.
 
+pub mod decide;
 mod evidence;
 pub mod gameday;
 pub mod leadup;
 mod markdown;
 mod open;
 mod phrase;
+pub mod proof;
 mod render;
 pub mod stage;
 mod title;
 
 pub use leadup::LeadUp;
 pub use markdown::plain;
-pub use open::{fingerprint, join, next_number, open, to_join};
+pub use open::{Opening, fingerprint, joins, next_number, open, to_join};
 pub use phrase::summary_line;
 pub use render::render;

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use almanac::{Almanac, Change, Day, Days};
 use firedrill::{
     api::{GameDaySpec, Moment},
-    core::gameday::{schedule::Schedule, zone},
+    core::{calendar::zone, gameday::schedule::Schedule},
 };
 use serde_json::json;
 use trial::Tally;

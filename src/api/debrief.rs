@@ -5,12 +5,16 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    experiment::{DetectionFrom, DetectionUntil},
-    facts,
-    run::{AlertRef, Answer, Chain, ExperimentRef, Fact, Impact, RecoveredBy, Took, Victim},
-    value::{Duration, Moment},
+pub use super::{
+    evidence::{Answers, Evidence, Measured, Objectives, TimelineEntry},
+    lesson::{
+        AcceptedRisk, ActionItem, Amendment, Checkpoint, ContributingFactor, Cost, Dismissal,
+        FactorCategory, Findings, Horizon, Incident, ItemState, ItemType, Meeting, NoticedBy,
+        PeopleImpact, Steps,
+    },
+    proof::{Attempt, ItemStatus, Policy, Question},
 };
+use super::{facts, run::Took, value::Moment};
 
 /// The learning record of one missed objective.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,14 +34,22 @@ use super::{
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
     printcolumn(name = "Severity", type_ = "string", json_path = ".spec.severity"),
+    printcolumn(name = "Items", type_ = "string", json_path = ".status.itemsFinished"),
+    printcolumn(name = "Due", type_ = "string", format = "date-time", json_path = ".status.due"),
     printcolumn(name = "Repeats", type_ = "integer", json_path = ".status.repeats"),
     printcolumn(name = "Title", type_ = "string", priority = 1, json_path = ".spec.title"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.fingerprint == oldSelf.fingerprint").message("the fingerprint is written once").field_path(".fingerprint"))]
-#[x_kube(validation = Rule::new("self.evidence == oldSelf.evidence").message("the evidence is written once; what people add lies beside it").field_path(".evidence"))]
+#[x_kube(validation = Rule::new("has(self.fingerprint) == has(oldSelf.fingerprint) && (!has(self.fingerprint) || self.fingerprint == oldSelf.fingerprint)").message("the fingerprint is written once").field_path(".fingerprint"))]
+#[x_kube(validation = Rule::new("has(self.evidence) == has(oldSelf.evidence) && (!has(self.evidence) || self.evidence == oldSelf.evidence)").message("the evidence is written once, when the debrief opens; what people add lies beside it").field_path(".evidence"))]
+#[x_kube(validation = Rule::new("has(self.incident) == has(oldSelf.incident) && (!has(self.incident) || (self.incident.startedAt == oldSelf.incident.startedAt && self.incident.noticedBy == oldSelf.incident.noticedBy && has(self.incident.noticedAt) == has(oldSelf.incident.noticedAt) && (!has(self.incident.noticedAt) || self.incident.noticedAt == oldSelf.incident.noticedAt)))").message("when an incident began and who noticed is written once, when the debrief opens; correct it in words, in amendments").field_path(".incident"))]
+#[x_kube(validation = Rule::new("has(self.evidence) != has(self.incident)").message("exactly one of evidence (of a run) and incident (of something real)"))]
+#[x_kube(validation = Rule::new("has(self.evidence) == has(self.fingerprint) && has(self.evidence) == has(self.source.runRef)").message("evidence comes with the fingerprint and source.runRef of its run").field_path(".evidence"))]
 #[x_kube(validation = Rule::new("self.source == oldSelf.source").message("the source is written once").field_path(".source"))]
+#[x_kube(validation = Rule::new("self.policy == oldSelf.policy").message("the policy was settled when the debrief opened; the operator's configuration says it for the next ones").field_path(".policy"))]
+#[x_kube(validation = Rule::new("has(self.recurrenceOf) == has(oldSelf.recurrenceOf) && (!has(self.recurrenceOf) || self.recurrenceOf == oldSelf.recurrenceOf)").message("what this repeats is written once").field_path(".recurrenceOf"))]
+#[x_kube(validation = Rule::new("oldSelf.actionItems.all(o, self.actionItems.exists(n, n.id == o.id))").message("an item is never removed: set its state to Dropped, with a dropReason").field_path(".actionItems"))]
 pub struct DebriefSpec {
     /// What happened, in one line.
     #[schemars(length(min = 1, max = 120))]
@@ -46,18 +58,65 @@ pub struct DebriefSpec {
     pub severity: Severity,
     /// What opened it.
     pub source: Source,
-    /// Hash of fault kind, target, missed objectives and experiment: the same miss has the same one.
+    /// Hash of experiment, fault kind and target: a miss of the same kind has the same one. Absent for an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 8))]
-    pub fingerprint: String,
-    /// What was measured; written once.
-    pub evidence: Evidence,
+    pub fingerprint: Option<String>,
+    /// What was measured; written once. Absent for an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// When it really started and who noticed; of an incident that no run of ours has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
+    /// The earlier debrief of the same miss, which had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence_of: Option<Recurrence>,
+    /// By which hours and which proof this debrief is held; settled when it opens.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("duration(self.spacing) <= duration('744h')").message("spacing is at most 744h").field_path(".spacing"))]
+    #[x_kube(validation = Rule::new("duration(self.meetingAfter) <= duration(self.meetingWithin) && duration(self.meetingWithin) <= duration('744h')").message("meetingAfter is at most meetingWithin, and that at most 744h").field_path(".meetingWithin"))]
+    #[x_kube(validation = Rule::new("self.unannounced <= self.passes").message("unannounced is at most passes").field_path(".unannounced"))]
+    #[x_kube(validation = Rule::new("self.hours.split('-')[0] < self.hours.split('-')[1]").message("hours end after they begin").field_path(".hours"))]
+    pub policy: Policy,
+    /// When the service was completely back, where no run has measured that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Moment>,
+    /// What it meant for people; required before the meeting counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<PeopleImpact>,
+    /// The debrief meeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meeting: Option<Meeting>,
+    /// What the meeting found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Findings>,
+    /// What must change, so that each answer is Yes the next time.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub action_items: Vec<ActionItem>,
+    /// The checkpoints that were held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub checkpoints: Vec<Checkpoint>,
+    /// The risk is accepted for a while: nothing is proven until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_risk: Option<AcceptedRisk>,
+    /// There is nothing to learn here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissal: Option<Dismissal>,
+    /// What is wrong with the evidence, in words: the evidence itself is never changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub amendments: Vec<Amendment>,
 }
 
-impl Evidence {
-    /// Whether pods were taken away; else something was changed, and changed back in the end.
+impl DebriefSpec {
+    /// Name of the experiment whose runs prove it; absent where nobody has named one.
     #[must_use]
-    pub fn took_pods(&self) -> bool {
-        self.victims.iter().all(|victim| victim.kind == "Pod")
+    pub fn experiment(&self) -> Option<&str> {
+        let named = || self.incident.as_ref()?.experiment.as_ref().map(|name| name.0.as_str());
+        self.evidence.as_ref().map(|evidence| evidence.experiment_name.as_str()).or_else(named)
     }
 }
 
@@ -84,8 +143,9 @@ impl std::fmt::Display for Severity {
 pub struct Source {
     /// What kind of source it is.
     pub kind: SourceKind,
-    /// The run.
-    pub run_ref: RunRef,
+    /// The run; absent for an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_ref: Option<RunRef>,
 }
 
 /// What kind of source opened a debrief.
@@ -93,6 +153,8 @@ pub struct Source {
 pub enum SourceKind {
     /// A run that missed an objective.
     ExperimentRun,
+    /// Something real that no run has made, also a minor one that is worth learning from.
+    Incident,
 }
 
 /// A run by name and UID.
@@ -123,145 +185,6 @@ impl std::fmt::Display for Objective {
     }
 }
 
-/// What was measured; a copy of the run's own facts and numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Evidence {
-    /// The objectives that were missed.
-    #[schemars(length(max = 3))]
-    pub missed: Vec<Objective>,
-    /// Name of the experiment.
-    pub experiment_name: String,
-    /// Which generation and hashes ran.
-    pub experiment: ExperimentRef,
-    /// What people expected.
-    pub hypothesis: String,
-    /// The team that answers for the target.
-    pub owner: String,
-    /// Key of the fault, such as `podKill`.
-    pub fault_kind: String,
-    /// What became unreachable, where the fault was that: a name, or a range of addresses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub dependency: Option<String>,
-    /// What happened to the target itself, where the fault was that, such as `a broken rollout`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub change: Option<String>,
-    /// The target as `kind/name`.
-    pub target: String,
-    /// Revision and images of the target when the run began, as far as they are known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 512)))]
-    pub target_state: Vec<String>,
-    /// The exact objects that were broken.
-    #[schemars(length(max = 1000))]
-    pub victims: Vec<Victim>,
-    /// How many pods the target had.
-    #[schemars(range(min = 0, max = i32::MAX))]
-    pub pods: i32,
-    /// The times allowed.
-    pub objectives: Objectives,
-    /// Every instant of the run.
-    #[schemars(length(max = 24))]
-    pub facts: Vec<Fact>,
-    /// How long things took.
-    pub measured: Measured,
-    /// The alert that counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alert: Option<AlertRef>,
-    /// Its instants, as durations from the injection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chain: Option<Chain>,
-    /// Alerts that fired meanwhile and did not count.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub also_fired: Vec<AlertRef>,
-    /// What brought the service back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovered_by: Option<RecoveredBy>,
-    /// What shows that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery_evidence: Option<String>,
-    /// What a user of the service would have noticed.
-    pub impact: Impact,
-    /// What led up to it and what else happened, from the cluster, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200))]
-    pub timeline: Vec<TimelineEntry>,
-    /// How far back the lead-up sees, and what it cannot see.
-    #[schemars(length(max = 512))]
-    pub lead_up_horizon: String,
-    /// The answers.
-    pub answers: Answers,
-    /// The run's one-sentence summary.
-    pub summary: String,
-}
-
-/// The times allowed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Objectives {
-    /// `detection.within`.
-    pub detection: Duration,
-    /// Where the detection clock started.
-    pub detection_from: DetectionFrom,
-    /// Where the detection clock stopped.
-    pub detection_until: DetectionUntil,
-    /// The alerts that count, as Alertmanager matchers.
-    #[schemars(length(max = 16), inner(length(max = 512)))]
-    pub alerts: Vec<String>,
-    /// `recovery.within`.
-    pub recovery: Duration,
-    /// `recovery.stableFor`.
-    pub stable_for: Duration,
-    /// Whether a recovery after our own revert counted.
-    pub count_fault_ended: bool,
-}
-
-/// How long things took, within bounds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Measured {
-    /// Until it was noticed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_to_detect: Option<Took>,
-    /// Until it was completely back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_to_recover: Option<Took>,
-    /// From the first failed probe to the first good one of the window that lasted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub impact_duration: Option<Took>,
-}
-
-/// The answers to the run's questions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Answers {
-    /// Noticed in time?
-    pub detection: Answer,
-    /// Completely back in time?
-    pub recovery: Answer,
-    /// Did users notice nothing? Only where that was the hypothesis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<Answer>,
-}
-
-/// Something that the cluster tells about the time before, during or after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TimelineEntry {
-    /// When it happened.
-    pub at: Moment,
-    /// What kind of entry: `rollout, config, scale, event`.
-    #[schemars(length(max = 63))]
-    pub kind: String,
-    /// Who tells it, such as `replicaset/checkout-6c9f7d`.
-    #[schemars(length(max = 320))]
-    pub source: String,
-    /// What it was.
-    #[schemars(length(max = 512))]
-    pub text: String,
-}
-
 /// What the operator concludes about a debrief.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -269,7 +192,7 @@ pub struct DebriefStatus {
     /// Generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Where the record stands, for people who list. Read off the facts at each write; the facts count.
+    /// Where the record stands, for people who list. Read off what was done at each write; that counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
     /// What happened to the record, each written once.
@@ -277,9 +200,14 @@ pub struct DebriefStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub facts: Vec<DebriefFact>,
-    /// The missed objectives in one word, such as `Detection,Recovery`; for people who list.
+    /// The missed objectives in one word, such as `Detection,Recovery`, of all runs that it is about; for people who list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<String>,
+    /// Each missed objective, and how far its proof is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["objective".into()]))]
+    pub questions: Vec<Question>,
     /// When the meeting should be: 24 to 72 hours after the resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
@@ -291,10 +219,52 @@ pub struct DebriefStatus {
     /// How many repeats, for people who list.
     #[serde(default)]
     pub repeats: i32,
-    /// Conditions of the record.
+    /// Every finished run that was judged as proof, oldest first, with why it does not count where it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["uid".into()]))]
+    pub attempts: Vec<Attempt>,
+    /// Runs that were injected then or before are not judged any more: there were too many to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_until: Option<Moment>,
+    /// What the operator knows of each item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub items: Vec<ItemStatus>,
+    /// Items that are finished, of all, such as `1/3`; for people who list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items_finished: Option<String>,
+    /// What is to be done next, and by when; for people who list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Moment>,
+    /// The command that would bring the proof forward; absent where no run would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub next_command: Option<String>,
+    /// When it ended, by proof or by a dismissal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Moment>,
+    /// The acceptance of the risk as it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Acceptance>,
+    /// `Resolved`, `Held`, `ItemsFinished`, `Proven` and `Closed`: each says what lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// The acceptance of a risk as the operator saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acceptance {
+    /// When it was seen with this review.
+    pub since: Moment,
+    /// When it must be reviewed: then the debrief is open again.
+    pub review_at: Moment,
+    /// How often it was renewed.
+    #[schemars(range(min = 0, max = i32::MAX))]
+    pub renewals: i32,
 }
 
 impl DebriefStatus {
@@ -322,13 +292,52 @@ pub enum DebriefFactName {
     Resolved,
 }
 
+/// The earlier debrief of the same miss.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recurrence {
+    /// Its name.
+    pub name: String,
+    /// When it had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Moment>,
+    /// What was dropped then, or left unproven.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 512)))]
+    pub left: Vec<String>,
+}
+
+/// The types of a debrief's conditions.
+pub mod condition {
+    /// The service was completely back.
+    pub const RESOLVED: &str = "Resolved";
+    /// The meeting was held, with all that it needs.
+    pub const HELD: &str = "Held";
+    /// Every item is done or dropped.
+    pub const ITEMS_FINISHED: &str = "ItemsFinished";
+    /// Every missed question was answered with Yes, often enough.
+    pub const PROVEN: &str = "Proven";
+    /// The debrief is over.
+    pub const CLOSED: &str = "Closed";
+}
+
 /// Where a debrief stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Stage {
     /// The impact is not over.
     AwaitingResolution,
-    /// The meeting has not been held.
+    /// The meeting has not been held, or lacks something.
     AwaitingDebrief,
+    /// The meeting was held; items are open.
+    Acting,
+    /// Every item is finished; runs are to prove it.
+    Verifying,
+    /// Every answer was proven to be Yes.
+    Closed,
+    /// The risk is accepted until its review.
+    ClosedUnverified,
+    /// There was nothing to learn.
+    Dismissed,
 }
 
 impl std::fmt::Display for Stage {
@@ -357,6 +366,9 @@ pub struct Occurrence {
     pub uid: String,
     /// When the fault was injected.
     pub at: Moment,
+    /// What it missed.
+    #[schemars(length(max = 3))]
+    pub missed: Vec<Objective>,
     /// Until it was noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_to_detect: Option<Took>,

@@ -37,6 +37,9 @@ pub struct Journal {
     /// The target as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetRef>,
+    /// What the target was like, by hashes: a debrief tells by it what has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TargetState>,
     /// The revisions that the target's pods had, by their labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 63)))]
@@ -168,6 +171,57 @@ pub struct TargetRef {
     /// Its `restartedAt` annotation, by which `kubectl rollout restart` works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<String>,
+}
+
+/// What a target was like before anything was broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetState {
+    /// The workloads that own its pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub workloads: Vec<WorkloadState>,
+    /// The images of its pods, as their nodes have them, by digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 512)))]
+    pub images: Vec<String>,
+    /// The ConfigMaps that its pods read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub config_maps: Vec<ContentState>,
+    /// The rules that can fire the alerts that count, by the names of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub rules: Vec<ContentState>,
+}
+
+/// A workload as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadState {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How many pods it should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// SHA-256 of its pod template without `restartedAt` and firedrill's own marks, 16 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_hash: Option<String>,
+}
+
+/// Something by its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContentState {
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// SHA-256 of its content, 16 hexadecimal digits; absent where it is not there or could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
 }
 
 /// One exact object that is broken.

@@ -77,7 +77,11 @@ pub const HOURS: &str = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-
 /// A day of the calendar.
 pub const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
 
-const PATTERNS: [Pattern; 12] = [
+/// A currency by its ISO 4217 code.
+pub const CURRENCY: &str = "^[A-Z]{3}$";
+
+const PATTERNS: [Pattern; 13] = [
+    Pattern { expression: CURRENCY, noun: "currency", example: "EUR" },
     Pattern { expression: DURATION, noun: "duration", example: "30s, 5m or 1h30m" },
     Pattern { expression: MOMENT, noun: "moment in UTC", example: "2026-11-24T10:00:00Z" },
     Pattern {

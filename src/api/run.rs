@@ -16,8 +16,8 @@ use super::{
 pub use super::{
     impact::{Ending, Gap, Impact, ProbeCounts, Since, Unobserved},
     journal::{
-        ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef, Victim,
-        Warning, Workload,
+        ContentState, ExperimentRef, FieldChange, Guard, GuardResult, Journal, PreImage, TargetRef,
+        TargetState, Victim, Warning, Workload, WorkloadState,
     },
     reason::Reason,
 };
@@ -48,7 +48,7 @@ pub use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && self.unannounced == oldSelf.unannounced && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
+#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.verifies) == has(oldSelf.verifies) && (!has(self.verifies) || self.verifies == oldSelf.verifies) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && self.unannounced == oldSelf.unannounced && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new run").field_path(".stop"))]
 #[x_kube(validation = Rule::new("!self.unannounced || has(self.gameDay)").message("unannounced is for a step of a game day; leave it out").field_path(".unannounced"))]
 pub struct ExperimentRunSpec {
@@ -73,6 +73,9 @@ pub struct ExperimentRunSpec {
     /// Whether nobody is told of it before it is over: its events come then. Of a step of a game day alone; default false.
     #[serde(default)]
     pub unannounced: bool,
+    /// Name of the Debrief of this namespace that it is to prove; a run of that debrief's experiment needs not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<Name>,
     /// SHA-256 of the experiment's spec, 16 hexadecimal digits: another version is not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 16, max = 16))]
@@ -443,6 +446,7 @@ impl ExperimentRunSpec {
             stop: false,
             game_day: None,
             unannounced: false,
+            verifies: None,
             experiment_hash: None,
             steady_for: None,
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Debrief, Duration, Moment},
-    debrief::{plain, render, stage},
+    debrief::{plain, render},
     shell::{
         call::{self, call},
         clock::Wall,
@@ -202,7 +202,7 @@ fn row(debrief: &Debrief, now: Moment) -> Vec<String> {
     let created = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
     vec![
         debrief.name_any(),
-        or_none(debrief.status.as_ref().map(|status| stage::read(status).to_string())),
+        or_none(status.stage.map(|stage| stage.to_string())),
         or_none(status.missed),
         debrief.spec.severity.to_string(),
         or_none(status.window.map(|window| due(window.not_after, now))),

@@ -3,7 +3,5 @@
 pub mod cron;
 pub mod day;
 pub mod firing;
-pub mod open_hours;
 pub mod plan;
 pub mod schedule;
-pub mod zone;

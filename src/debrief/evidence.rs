@@ -1,11 +1,11 @@
 //! What a debrief takes over from its run: a copy of facts and numbers, nothing computed anew but
 //! differences between two facts.
 
-use super::leadup::LeadUp;
+use super::{leadup::LeadUp, proof};
 use crate::{
     api::{
         ExperimentRun, ExperimentSpec,
-        debrief::{Answers, Evidence, Measured, Objective, Objectives},
+        debrief::{Evidence, Measured, Objective, Objectives},
         run::{Answer, ExperimentRunStatus, FactName, Journal},
     },
     core::span::Span,
@@ -37,12 +37,13 @@ impl<'a> Miss<'a> {
         let journal = status.journal.as_ref()?;
         let spec = journal.spec.as_ref()?;
         status.fact(FactName::Injected)?;
-        let missed = missed(status);
+        let missed = missed_by(status);
         (!missed.is_empty()).then_some(Self { run, status, journal, spec, missed })
     }
 }
 
-fn missed(status: &ExperimentRunStatus) -> Vec<Objective> {
+/// The objectives that a run missed, sorted.
+pub fn missed_by(status: &ExperimentRunStatus) -> Vec<Objective> {
     let detection = status.detection.as_ref().map(|detection| detection.answer);
     let recovery = status.recovery.as_ref().map(|recovery| recovery.answer);
     let tolerance = status.tolerance.as_ref().map(|tolerance| tolerance.answer);
@@ -65,6 +66,8 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
         missed: miss.missed.clone(),
         experiment_name: miss.run.spec.experiment.to_string(),
         experiment: journal.experiment.clone()?,
+        spec: spec.clone(),
+        state: journal.state.clone(),
         hypothesis: spec.hypothesis.clone(),
         owner: spec.owner.clone(),
         fault_kind: spec.fault.name().to_owned(),
@@ -91,11 +94,7 @@ pub fn evidence(miss: &Miss<'_>, lead_up: LeadUp) -> Option<Evidence> {
         impact: status.impact.clone().unwrap_or_default(),
         timeline: lead_up.entries,
         lead_up_horizon: lead_up.horizon,
-        answers: Answers {
-            detection: detection.map_or(Answer::Inconclusive, |detection| detection.answer),
-            recovery: recovery.map_or(Answer::Inconclusive, |recovery| recovery.answer),
-            tolerance: status.tolerance.as_ref().map(|tolerance| tolerance.answer),
-        },
+        answers: proof::answers(status),
         summary: status.summary.clone().unwrap_or_default(),
     })
 }

@@ -1,46 +1,50 @@
-//! Whether a run opens a debrief or joins an open one, under which name, and what a repeat adds.
+//! Whether a run opens a debrief or joins an open one, and under which name.
 
 use std::collections::BTreeMap;
 
 use kube::api::ObjectMeta;
 
 use super::{
-    evidence::{Miss, evidence, measured},
+    evidence::{Miss, evidence},
     leadup::LeadUp,
-    stage,
+    proof, stage,
     title::title,
 };
 use crate::{
     api::{
-        Debrief, DebriefSpec, DebriefStatus, Duration, ExperimentRun,
-        debrief::{
-            DebriefFact, DebriefFactName, Evidence, Objective, Occurrence, RunRef, Severity,
-            Source, SourceKind, Window,
-        },
+        Debrief, DebriefSpec, ExperimentRun,
+        debrief::{ItemState, Policy, Recurrence, RunRef, Severity, Source, SourceKind},
         names,
-        run::{FactName, Verdict},
+        run::Verdict,
     },
-    core::hash,
+    core::{hash, span::crop},
 };
 
 /// Experiment names are cut to this in a debrief's name, so that it fits 63 characters.
 const EXPERIMENT_MAX: usize = 50;
-/// A debrief lists so many repeats; older ones are only counted.
-const OCCURRENCES_MAX: usize = 100;
-/// The meeting is held between one and three days after the resolution.
-const MEETING: (Duration, Duration) = (Duration::minutes(24 * 60), Duration::minutes(72 * 60));
+/// What is known where a debrief opens, beside its run.
+pub struct Opening<'a> {
+    /// What led up to the miss.
+    pub lead_up: LeadUp,
+    /// One more than the debriefs of its fingerprint.
+    pub number: u32,
+    /// By which hours and which proof it is held.
+    pub policy: Policy,
+    /// Every debrief of its fingerprint, all of which have ended.
+    pub earlier: &'a [Debrief],
+}
 
-/// The debrief that `run` opens as number `number` of its fingerprint; absent when it opens none.
+/// The debrief that `run` opens; absent when it opens none.
 #[must_use]
-pub fn open(run: &ExperimentRun, lead_up: LeadUp, number: u32) -> Option<Debrief> {
+pub fn open(run: &ExperimentRun, opening: Opening<'_>) -> Option<Debrief> {
     let miss = Miss::of(run)?;
     let fingerprint = hash_of(&miss);
-    let evidence = evidence(&miss, lead_up)?;
+    let evidence = evidence(&miss, opening.lead_up)?;
     let run_name = run.metadata.name.clone()?;
-    let status = concluded(&evidence, DebriefStatus::default());
+    let recurrence_of = numbered(opening.earlier).max_by_key(|(number, _)| *number);
     Some(Debrief {
         metadata: ObjectMeta {
-            name: Some(name_of(&miss, &fingerprint, number)),
+            name: Some(name_of(&miss, &fingerprint, opening.number)),
             namespace: run.metadata.namespace.clone(),
             labels: Some(labels(&miss, &run_name)),
             ..ObjectMeta::default()
@@ -50,13 +54,47 @@ pub fn open(run: &ExperimentRun, lead_up: LeadUp, number: u32) -> Option<Debrief
             severity: severity(&miss),
             source: Source {
                 kind: SourceKind::ExperimentRun,
-                run_ref: RunRef { name: run_name, uid: run.uid().to_owned() },
+                run_ref: Some(RunRef { name: run_name, uid: run.uid().to_owned() }),
             },
-            fingerprint,
-            evidence,
+            fingerprint: Some(fingerprint),
+            evidence: Some(evidence),
+            incident: None,
+            recurrence_of: recurrence_of.map(|(_, earlier)| recurrence(earlier)),
+            policy: opening.policy,
+            resolved_at: None,
+            impact: None,
+            meeting: None,
+            findings: None,
+            action_items: Vec::new(),
+            checkpoints: Vec::new(),
+            accepted_risk: None,
+            dismissal: None,
+            amendments: Vec::new(),
         },
-        status: Some(status),
+        status: None,
     })
+}
+
+/// What the earlier debrief left: what was dropped, and what nobody has proven.
+fn recurrence(earlier: &Debrief) -> Recurrence {
+    let spec = &earlier.spec;
+    let dropped = spec.action_items.iter().filter(|item| item.state == ItemState::Dropped);
+    let dropped = dropped.map(|item| {
+        let reason = item.drop_reason.as_deref().unwrap_or_default();
+        format!("item {} was dropped: {} ({reason})", item.id, item.title)
+    });
+    let mut left: Vec<String> = dropped.collect();
+    if let Some(dismissal) = &spec.dismissal {
+        left.push(format!("it was dismissed: {}", dismissal.reason));
+        let questions = earlier.status.iter().flat_map(|status| &status.questions);
+        let unproven = questions.filter(|question| !proof::is_proven(question));
+        left.extend(unproven.map(|question| format!("{} was not proven", question.objective)));
+    }
+    Recurrence {
+        name: earlier.metadata.name.clone().unwrap_or_default(),
+        ended_at: earlier.status.as_ref().and_then(|status| status.ended_at),
+        left: left.into_iter().take(50).map(|text| crop(text, 512)).collect(),
+    }
 }
 
 /// The fingerprint of the debriefs that `run` opens or joins; absent when it opens none.
@@ -68,11 +106,7 @@ pub fn fingerprint(run: &ExperimentRun) -> Option<String> {
 /// The debrief that a repeat joins, of all those with its fingerprint; absent where none is open.
 #[must_use]
 pub fn to_join(known: &[Debrief]) -> Option<&Debrief> {
-    // One whose status is not written yet has just been opened.
-    let is_open = |debrief: &Debrief| {
-        debrief.status.as_ref().is_none_or(|status| stage::is_open(stage::read(status)))
-    };
-    let open = numbered(known).filter(|(_, debrief)| is_open(debrief));
+    let open = numbered(known).filter(|(_, debrief)| stage::is_open(debrief));
     open.max_by_key(|(number, _)| *number).map(|(_, debrief)| debrief)
 }
 
@@ -86,47 +120,29 @@ pub fn next_number(known: &[Debrief]) -> u32 {
 fn numbered(known: &[Debrief]) -> impl Iterator<Item = (u32, &Debrief)> {
     known.iter().filter_map(|debrief| {
         let (prefix, number) = debrief.metadata.name.as_deref()?.rsplit_once('-')?;
-        let is_ours = prefix.ends_with(&debrief.spec.fingerprint);
+        let is_ours = prefix.ends_with(debrief.spec.fingerprint.as_deref()?);
         Some((number.parse().ok().filter(|_| is_ours)?, debrief))
     })
 }
 
-/// The status that `existing` lacks: what its opening left unwritten, and `run` as one more
-/// occurrence, once; absent when it lacks nothing.
+/// Whether a miss of `run`, which says that it verifies `debrief`, belongs to it: of the same fault and target.
 #[must_use]
-pub fn join(existing: &Debrief, run: &ExperimentRun) -> Option<DebriefStatus> {
-    let written = existing.status.clone().unwrap_or_default();
-    let mut status = concluded(&existing.spec.evidence, written.clone());
-    let opened_it = existing.spec.source.run_ref.uid == run.uid();
-    let known = status.occurrences.iter().any(|occurrence| occurrence.uid == run.uid());
-    if let Some(occurrence) = occurrence(run).filter(|_| !opened_it && !known) {
-        status.occurrences.push(occurrence);
-        let surplus = status.occurrences.len().saturating_sub(OCCURRENCES_MAX);
-        status.occurrences.drain(..surplus);
-        status.repeats = status.repeats.saturating_add(1);
-    }
-    (status != written).then_some(status)
+pub fn joins(debrief: &Debrief, run: &ExperimentRun) -> bool {
+    let (Some(evidence), Some(miss)) = (&debrief.spec.evidence, Miss::of(run)) else {
+        return debrief.spec.incident.is_some() && stage::is_open(debrief);
+    };
+    stage::is_open(debrief)
+        && miss.spec.target == evidence.spec.target
+        && miss.spec.fault.name() == evidence.fault_kind
 }
 
-fn occurrence(run: &ExperimentRun) -> Option<Occurrence> {
-    let status = run.status.as_ref()?;
-    let measured = measured(status);
-    Some(Occurrence {
-        run: run.metadata.name.clone()?,
-        uid: run.uid().to_owned(),
-        at: status.fact(FactName::Injected)?.at,
-        time_to_detect: measured.time_to_detect,
-        time_to_recover: measured.time_to_recover,
-    })
-}
-
-/// Equal for the same miss: no pod names, times or numbers are part of it.
+/// Equal for the same experiment, fault kind and target: neither what was missed nor pod names, times or numbers are part
+/// of it.
 fn hash_of(miss: &Miss<'_>) -> String {
     let (kind, name) = miss.spec.target.parts();
     let namespace = miss.run.metadata.namespace.as_deref().unwrap_or_default();
     let experiment = &miss.run.spec.experiment;
-    let mut hash =
-        hash::short(&(miss.spec.fault.name(), kind, namespace, name, &miss.missed, experiment));
+    let mut hash = hash::short(&(miss.spec.fault.name(), kind, namespace, name, experiment));
     hash.truncate(8);
     hash
 }
@@ -150,29 +166,4 @@ fn severity(miss: &Miss<'_>) -> Severity {
         (_, 0 | 1) => Severity::Minor,
         _ => Severity::Moderate,
     }
-}
-
-/// The status with what the evidence tells beside the facts that are `written`, and what follows from them.
-fn concluded(evidence: &Evidence, written: DebriefStatus) -> DebriefStatus {
-    let mut status = written;
-    if status.fact(DebriefFactName::Resolved).is_none() {
-        status.facts.extend(resolved(evidence));
-    }
-    let missed: Vec<_> = evidence.missed.iter().map(Objective::to_string).collect();
-    status.stage = Some(stage::read(&status));
-    status.missed = Some(missed.join(","));
-    status.window = window(&status);
-    status
-}
-
-/// The impact is over when the run measured that the service was back.
-fn resolved(evidence: &Evidence) -> Option<DebriefFact> {
-    let recovered = evidence.facts.iter().find(|fact| fact.name == FactName::Recovered)?;
-    Some(DebriefFact { name: DebriefFactName::Resolved, at: recovered.at })
-}
-
-/// When to meet; not known while the impact is still on.
-fn window(status: &DebriefStatus) -> Option<Window> {
-    let resolved = status.fact(DebriefFactName::Resolved)?.at;
-    Some(Window { not_before: resolved + MEETING.0, not_after: resolved + MEETING.1 })
 }

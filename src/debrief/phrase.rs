@@ -78,10 +78,15 @@ pub fn meeting(window: &Window) -> String {
 }
 
 /// The stage in words.
-pub const fn stage(stage: Stage) -> &'static str {
+pub const fn words_of(stage: Stage) -> &'static str {
     match stage {
         Stage::AwaitingResolution => "Awaiting resolution",
         Stage::AwaitingDebrief => "Awaiting debrief",
+        Stage::Acting => "Acting",
+        Stage::Verifying => "Verifying",
+        Stage::Closed => "Closed, proven",
+        Stage::ClosedUnverified => "Risk accepted, not proven",
+        Stage::Dismissed => "Dismissed",
     }
 }
 
@@ -120,9 +125,7 @@ pub fn watched(evidence: &Evidence) -> Option<Duration> {
 pub fn summary_line(debrief: &Debrief) -> String {
     let status = debrief.status.clone().unwrap_or_default();
     let mut parts = vec![format!("{}", debrief.spec.severity)];
-    parts.extend(
-        debrief.status.as_ref().map(|status| stage(super::stage::read(status)).to_lowercase()),
-    );
+    parts.extend(status.stage.map(|stage| words_of(stage).to_lowercase()));
     parts.extend(status.window.as_ref().map(|window| format!("{} UTC", meeting(window))));
     if status.repeats > 0 {
         parts.push(format!("repeated {}", count(status.repeats, "time")));

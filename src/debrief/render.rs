@@ -9,7 +9,7 @@ mod timeline;
 
 use super::{
     markdown::{Table, code, paragraph, text},
-    phrase, stage,
+    phrase,
 };
 use crate::{
     api::{
@@ -27,9 +27,30 @@ const PREFACE: &str = "\
 /// The page as Markdown.
 #[must_use]
 pub fn render(debrief: &Debrief) -> String {
-    let evidence = &debrief.spec.evidence;
-    let status = debrief.status.clone().unwrap_or_default();
-    let sections = [
+    let empty = DebriefStatus::default();
+    let status = debrief.status.as_ref().unwrap_or(&empty);
+    let mut page = vec![
+        format!("# {}", text(&debrief.spec.title)),
+        identity(debrief, status),
+        PREFACE.to_owned(),
+    ];
+    let evidence = debrief.spec.evidence.as_ref();
+    page.extend(evidence.into_iter().flat_map(|evidence| {
+        [expected(evidence), questions::table(evidence).trim_end().to_owned()]
+    }));
+    let measured = evidence.map(|evidence| measured(evidence, status)).into_iter().flatten();
+    for (heading, section) in measured {
+        if let Some(section) = section {
+            page.push(format!("## {heading}\n\n{}", section.trim_end()));
+        }
+    }
+    page.extend(evidence.map(|evidence| source(debrief, evidence)));
+    page.join("\n\n") + "\n"
+}
+
+/// What was measured, section by section.
+fn measured(evidence: &Evidence, status: &DebriefStatus) -> [(&'static str, Option<String>); 8] {
+    [
         ("What happened (from the moment it really started)", timeline::section(evidence)),
         ("What it was like before", before(evidence)),
         ("Impact", impact::section(evidence)),
@@ -37,37 +58,20 @@ pub fn render(debrief: &Debrief) -> String {
         ("How it came back", back(evidence)),
         ("What must change", change::section(evidence)),
         ("What else fired", also_fired(evidence)),
-        ("Again since then", repeats(&status, injected(evidence))),
-    ];
-    let mut page = vec![
-        format!("# {}", text(&debrief.spec.title)),
-        identity(debrief, &status),
-        PREFACE.to_owned(),
-        expected(evidence),
-        questions::table(evidence).trim_end().to_owned(),
-    ];
-    for (heading, section) in sections {
-        if let Some(section) = section {
-            page.push(format!("## {heading}\n\n{}", section.trim_end()));
-        }
-    }
-    page.push(source(debrief));
-    page.join("\n\n") + "\n"
+        ("Again since then", repeats(status, injected(evidence))),
+    ]
 }
 
 fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
     let mut parts = vec![code(name), debrief.spec.severity.to_string()];
-    parts.extend(
-        debrief.status.as_ref().map(|status| format!("**{}**", phrase::stage(stage::read(status)))),
-    );
+    parts.extend(status.stage.map(|stage| format!("**{}**", phrase::words_of(stage))));
     parts.extend(status.window.as_ref().map(phrase::meeting));
     if status.repeats > 0 {
         parts.push(format!("seen {} since", count(status.repeats, "more time")));
     }
-    parts.extend(
-        injected(&debrief.spec.evidence).map(|at| at.timestamp().strftime("%d %b %Y").to_string()),
-    );
+    let began = debrief.spec.evidence.as_ref().and_then(injected);
+    parts.extend(began.map(|at| at.timestamp().strftime("%d %b %Y").to_string()));
     parts.push("all times UTC".to_owned());
     parts.join(" · ")
 }
@@ -132,8 +136,8 @@ fn repeats(status: &DebriefStatus, injected: Option<Moment>) -> Option<String> {
     table.has_rows().then(|| table.print())
 }
 
-fn source(debrief: &Debrief) -> String {
-    let (evidence, run) = (&debrief.spec.evidence, &debrief.spec.source.run_ref);
+fn source(debrief: &Debrief, evidence: &Evidence) -> String {
+    let run = debrief.spec.source.run_ref.as_ref().map(|run| run.name.as_str());
     let generation = evidence.experiment.generation;
     let generation =
         generation.map(|generation| format!(" (generation {generation})")).unwrap_or_default();
@@ -141,7 +145,7 @@ fn source(debrief: &Debrief) -> String {
     paragraph(&format!(
         "The numbers on this page are those of run {} of experiment {}{generation} in namespace {}. \
          A gap in the story? Tell {}.",
-        code(&run.name),
+        code(run.unwrap_or_default()),
         code(&evidence.experiment_name),
         code(namespace),
         text(&evidence.owner)

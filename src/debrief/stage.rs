@@ -1,24 +1,96 @@
-//! Where a debrief stands, read off its facts. What is stored of it is for people who list debriefs; nothing
-//! here reads that.
+//! Where a debrief stands, read off what was done. What is stored of it is for people who list debriefs; nothing here
+//! reads that.
 
+use super::decide::missed;
 use crate::api::{
-    DebriefStatus,
-    debrief::{DebriefFactName, Stage},
+    Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
+    debrief::{ItemState, Objective, Stage},
+    run::FactName,
 };
 
-/// Reads the stage off the facts.
-#[must_use]
-pub fn read(status: &DebriefStatus) -> Stage {
-    match status.fact(DebriefFactName::Resolved) {
-        None => Stage::AwaitingResolution,
-        Some(_) => Stage::AwaitingDebrief,
+/// A risk is accepted for at most so many days at once.
+pub const REVIEW_DAYS: u64 = 90;
+
+/// Reads the stage off what was done until `now`.
+pub(super) fn of(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Stage {
+    if spec.dismissal.is_some() {
+        return Stage::Dismissed;
     }
+    if status.ended_at.is_some() {
+        return Stage::Closed;
+    }
+    if is_accepted(spec, status, now) {
+        return Stage::ClosedUnverified;
+    }
+    if resolved(spec, now).is_none() {
+        return Stage::AwaitingResolution;
+    }
+    if !lacking(spec, status, now).is_empty() {
+        return Stage::AwaitingDebrief;
+    }
+    if spec.action_items.iter().any(|item| item.state == ItemState::Open) {
+        return Stage::Acting;
+    }
+    Stage::Verifying
 }
 
-/// Whether the same miss joins a debrief at this stage; else it opens the next one.
+/// Whether the same miss joins this debrief; else it opens the next one.
 #[must_use]
-pub const fn is_open(stage: Stage) -> bool {
-    match stage {
-        Stage::AwaitingResolution | Stage::AwaitingDebrief => true,
+pub fn is_open(debrief: &Debrief) -> bool {
+    debrief.spec.dismissal.is_none()
+        && debrief.status.as_ref().is_none_or(|status| status.ended_at.is_none())
+}
+
+/// When the service was completely back, as measured, else as people say.
+#[must_use]
+pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
+    let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
+    let measured = facts.filter(|fact| fact.name == FactName::Recovered).map(|fact| fact.at).next();
+    measured.or(spec.resolved_at.filter(|at| *at <= now))
+}
+
+/// Whether the risk is accepted now: its review is ahead, and not further than may be.
+fn is_accepted(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> bool {
+    let (Some(risk), Some(seen)) = (&spec.accepted_risk, &status.acceptance) else {
+        return false;
+    };
+    risk.review_at == seen.review_at
+        && now < risk.review_at
+        && risk.review_at <= latest_review(seen.since)
+}
+
+/// The last instant at which a risk that is accepted at `since` must be reviewed.
+#[must_use]
+pub fn latest_review(since: Moment) -> Moment {
+    since + Duration::minutes(REVIEW_DAYS * 24 * 60)
+}
+
+/// What the meeting lacks, each with where it is to be written.
+#[must_use]
+pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
+    let mut lacks = Vec::new();
+    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
+    match (held, resolved(spec, now)) {
+        (None, _) => lacks.push("meeting.heldAt: the meeting was not held".to_owned()),
+        (Some(held), _) if held > now => {
+            lacks.push(format!("meeting.heldAt: {held} is still to come"));
+        }
+        (Some(held), Some(resolved)) if held < resolved => {
+            lacks.push(format!(
+                "meeting.heldAt: {held} is before the service was back at {resolved}"
+            ));
+        }
+        (Some(_), _) => {}
     }
+    if spec.impact.is_none() {
+        lacks.push("impact: what it meant for people, or none: true".to_owned());
+    }
+    let turned = |objective: &Objective| {
+        let items = spec.action_items.iter().filter(|item| item.state != ItemState::Dropped);
+        items.flat_map(|item| &item.turns_yes).any(|turned| turned == objective)
+    };
+    for objective in missed(spec, status, now).iter().filter(|objective| !turned(objective)) {
+        lacks.push(format!("actionItems: none of them turns {objective} to Yes (turnsYes)"));
+    }
+    lacks
 }

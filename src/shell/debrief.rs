@@ -1,83 +1,83 @@
 //! Opens the debrief of a run, or joins the one that is open for the same miss.
 //!
 //! Every step may be repeated: the name is the miss's own with the next number that is free, so that two
-//! operators cannot both open it, and a run is an occurrence only once.
+//! operators cannot both open it. What becomes of it afterwards is its own controller's.
 
 use kube::{
     Api, Client, ResourceExt,
     api::{ListParams, PostParams},
 };
 
-use super::{leadup, record};
+use super::leadup;
 use crate::{
-    api::{Debrief, DebriefStatus, ExperimentRun, names::FIELD_MANAGER},
-    debrief::{self, leadup::Period},
+    api::{Debrief, ExperimentRun, debrief::Policy, names::FIELD_MANAGER},
+    debrief::{self, Opening, leadup::Period},
     shell::{
         call::{Error, call},
         context::Context,
     },
 };
 
-/// Opens or joins the debrief of `run` and gives its name; none where the run opens
-/// none, or its namespace is being deleted and takes nothing new.
+/// Opens the debrief of `run`, or finds the one that is open for the same miss, and gives its name; none where the run
+/// opens none, or its namespace is being deleted and takes nothing new.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record(context: &Context, run: &ExperimentRun) -> Result<Option<String>, Error> {
-    record_with(&context.reads, &context.writes, run).await
+    let clients = (&context.reads, &context.writes);
+    record_with(clients, run, &context.config.debriefs.policy(run)).await
 }
 
-/// As [`record`], with a client for reads and one for writes that never retries by itself.
+/// As [`record`], with a client for reads and one for writes that never retries by itself, and by that policy.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record_with(
-    reads: &Client,
-    writes: &Client,
+    (reads, writes): (&Client, &Client),
     run: &ExperimentRun,
+    policy: &Policy,
 ) -> Result<Option<String>, Error> {
     let Some(fingerprint) = debrief::fingerprint(run) else {
         return Ok(None);
     };
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-    let known = Api::<Debrief>::namespaced(reads.clone(), namespace);
-    let written = Api::<Debrief>::namespaced(writes.clone(), namespace);
-    let same_miss = ListParams::default().fields(&format!("spec.fingerprint={fingerprint}"));
-    let known = call("list the debriefs", known.list(&same_miss)).await?.items;
-    let existing = match debrief::to_join(&known) {
-        Some(open) => open.clone(),
-        None => match open(reads, &written, run, debrief::next_number(&known)).await {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return Ok(None),
-            // Another operator has opened it since the list was read.
-            Err(error) if error.code() == Some(409) => {
-                return Err(Error::Conflict("create the debrief"));
-            }
-            Err(error) if never_succeeds(&error) => {
-                tracing::error!(run = run.metadata.name, %error, "this run leaves no debrief");
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        },
-    };
-    if let Some(status) = debrief::join(&existing, run) {
-        let status = DebriefStatus { observed_generation: existing.metadata.generation, ..status };
-        record::apply_status("write the debrief's status", writes, &existing, &status).await?;
+    let debriefs = Api::<Debrief>::namespaced(reads.clone(), namespace);
+    if let Some(name) = run.spec.verifies.as_deref() {
+        let verified = call("read the debrief", debriefs.get_opt(name)).await?;
+        if verified.is_some_and(|verified| debrief::joins(&verified, run)) {
+            return Ok(Some(name.to_owned()));
+        }
     }
-    Ok(Some(existing.name_any()))
+    let same_miss = ListParams::default().fields(&format!("spec.fingerprint={fingerprint}"));
+    let known = call("list the debriefs", debriefs.list(&same_miss)).await?.items;
+    if let Some(open) = debrief::to_join(&known) {
+        return Ok(Some(open.name_any()));
+    }
+    let written = Api::<Debrief>::namespaced(writes.clone(), namespace);
+    match open(reads, &written, run, (&known, policy)).await {
+        Ok(opened) => Ok(opened.map(|opened| opened.name_any())),
+        // Another operator has opened it since the list was read.
+        Err(error) if error.code() == Some(409) => Err(Error::Conflict("create the debrief")),
+        Err(error) if never_succeeds(&error) => {
+            tracing::error!(run = run.metadata.name, %error, "this run leaves no debrief");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn open(
     reads: &Client,
     debriefs: &Api<Debrief>,
     run: &ExperimentRun,
-    number: u32,
+    (earlier, policy): (&[Debrief], &Policy),
 ) -> Result<Option<Debrief>, Error> {
     let Some(period) = run.status.as_ref().and_then(Period::of) else {
         return Ok(None);
     };
     let lead_up = Box::pin(leadup::collect(reads, run, &period)).await;
-    let Some(debrief) = debrief::open(run, lead_up, number) else {
+    let (number, policy) = (debrief::next_number(earlier), policy.clone());
+    let Some(debrief) = debrief::open(run, Opening { lead_up, number, policy, earlier }) else {
         return Ok(None);
     };
     let params =

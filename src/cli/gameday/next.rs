@@ -132,7 +132,7 @@ fn data(fires: &[Fire], schedule: &Schedule, here: &TimeZone) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Moment, core::gameday::zone};
+    use crate::{api::Moment, core::calendar::zone};
 
     fn plan() -> (Schedule, Vec<Fire>, TimeZone) {
         let spec = json!({

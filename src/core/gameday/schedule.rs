@@ -9,18 +9,20 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 
-use super::{
-    cron::Times,
-    open_hours::{Closed, OpenHours},
-    zone,
-};
+use super::cron::Times;
 use crate::{
     api::{
         Duration, GameDaySpec, Moment,
         game_day::{Missed, MissedReason},
     },
     config::ClosedDays,
-    core::plan::Problem,
+    core::{
+        calendar::{
+            open_hours::{Closed, OpenHours},
+            zone,
+        },
+        plan::Problem,
+    },
 };
 
 /// How many times are looked at for one that is in the window. The calendar repeats itself soon enough: a

@@ -72,11 +72,7 @@ impl OpenHours {
         self.blackouts.extend(days.iter().map(|days| Closure {
             from: days.from,
             to: days.to,
-            blackout: Blackout {
-                from: days.from.to_string(),
-                to: days.to.to_string(),
-                reason: days.reason.clone(),
-            },
+            blackout: days.shown(),
         }));
         self
     }
@@ -141,7 +137,7 @@ impl fmt::Display for Closed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::gameday::zone;
+    use crate::core::calendar::zone;
 
     fn open(window: Option<(&[Weekday], Option<&str>)>, blackouts: &[(&str, &str)]) -> OpenHours {
         let window = window

@@ -1,0 +1,127 @@
+//! What is to be done about a debrief now: a finished run to read and judge, a status to write, or nothing until an instant.
+
+mod conditions;
+mod status;
+
+pub use status::{conclude, missed};
+
+use super::{
+    proof::{self, Judged},
+    stage,
+};
+use crate::api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment};
+
+/// However far ahead the next instant is, the wall clock is looked at again so soon.
+const AT_LEAST: Duration = Duration::minutes(60);
+
+/// A run that may concern the debrief, as heard by watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Name of the run.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was created.
+    pub created_at: Option<Moment>,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Whether it says that it missed an objective and belongs to this debrief.
+    pub joins: bool,
+    /// Whether anything was broken.
+    pub has_struck: bool,
+}
+
+/// Everything that a decision may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The present instant, by the wall clock.
+    pub now: Moment,
+    /// The debrief.
+    pub debrief: &'a Debrief,
+    /// The runs of its experiment, those that say they verify it, and those that join it.
+    pub runs: &'a [Candidate],
+    /// The run that was asked for, as it was read.
+    pub run: Option<&'a ExperimentRun>,
+    /// UIDs of runs that were asked for and tell nothing.
+    pub passed_over: &'a [String],
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Write the status.
+    Record(Box<DebriefStatus>),
+    /// Read the run of that name, live.
+    Look {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
+    /// The run that was read tells nothing.
+    PassOver(String),
+    /// Nothing to do before that instant, unless something changes.
+    WaitUntil(Moment),
+    /// Nothing to do at all.
+    Rest,
+}
+
+/// Decides one thing.
+#[must_use]
+pub fn decide(observed: &Observed<'_>) -> Decision {
+    let debrief = observed.debrief;
+    let empty = DebriefStatus::default();
+    let known = debrief.status.as_ref().unwrap_or(&empty);
+    let judged = observed.run.map(|run| (run, proof::judge(debrief, run)));
+    let judged = match judged {
+        Some((run, Judged::Nothing)) => return Decision::PassOver(run.uid().to_owned()),
+        judged => judged.map(|(_, judged)| judged),
+    };
+    if judged.is_none()
+        && let Some(run) = to_judge(observed, known)
+    {
+        return Decision::Look { name: run.name.clone(), uid: run.uid.clone() };
+    }
+    let under_way = observed.runs.iter().find(|run| !run.is_over).map(|run| run.name.as_str());
+    let status = conclude(debrief, judged, under_way, observed.now);
+    if debrief.status.as_ref() != Some(&status) {
+        return Decision::Record(Box::new(status));
+    }
+    match due(debrief, &status, observed.now) {
+        Some(at) => Decision::WaitUntil(at.min(observed.now + AT_LEAST)),
+        None => Decision::Rest,
+    }
+}
+
+/// The oldest run that is over and was not judged yet.
+fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Candidate> {
+    let debrief = observed.debrief;
+    let opened_it = debrief.spec.source.run_ref.as_ref().map(|run| run.uid.as_str());
+    let is_known = |uid: &str| {
+        opened_it == Some(uid)
+            || known.attempts.iter().any(|attempt| attempt.uid == uid)
+            || known.occurrences.iter().any(|miss| miss.uid == uid)
+            || observed.passed_over.iter().any(|passed| passed == uid)
+    };
+    let opened_at = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
+    let is_ended = known.ended_at.is_some();
+    let waits = observed.runs.iter().filter(|run| {
+        let is_later = run.created_at >= opened_at
+            && known.judged_until.is_none_or(|until| run.created_at > Some(until));
+        run.is_over && run.has_struck && !is_known(&run.uid) && (run.joins || is_later && !is_ended)
+    });
+    waits.min_by_key(|run| run.created_at)
+}
+
+/// The next instant at which something changes by itself.
+fn due(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> Option<Moment> {
+    let spec = &debrief.spec;
+    if !stage::is_open(debrief) || spec.dismissal.is_some() {
+        return None;
+    }
+    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
+    let review = spec.accepted_risk.as_ref().map(|risk| risk.review_at);
+    let questions = status.questions.iter().filter_map(|question| question.not_before);
+    let instants = questions.chain(held).chain(spec.resolved_at).chain(review).chain(status.due);
+    instants.filter(|at| *at > now).min()
+}

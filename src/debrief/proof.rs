@@ -1,0 +1,113 @@
+//! Whether a run that is over proves anything: it is judged once, by itself, and what all of them add up to is counted
+//! anew at each look.
+
+mod changed;
+mod count;
+mod weaker;
+
+pub use changed::changed;
+pub use count::{count, is_proven};
+pub use weaker::weaker;
+
+use crate::{
+    api::{
+        Debrief, ExperimentRun,
+        debrief::{Answers, Attempt, Objective, Occurrence},
+        run::{Answer, ExperimentRunStatus, FactName, Verdict},
+    },
+    core::span::crop,
+    debrief::evidence::{measured, missed_by},
+};
+
+/// What a finished run is to a debrief.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judged {
+    /// It missed an objective once more.
+    Missed(Occurrence),
+    /// It may prove something, or says why it does not.
+    Tried(Attempt),
+    /// Nothing was broken, so it says nothing.
+    Nothing,
+}
+
+/// Judges a run that is over.
+#[must_use]
+pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
+    let Some(status) = run.status.as_ref() else { return Judged::Nothing };
+    let (Some(injected), Some(name)) = (status.fact(FactName::Injected), &run.metadata.name) else {
+        return Judged::Nothing;
+    };
+    let (at, uid, name) = (injected.at, run.uid().to_owned(), name.clone());
+    if status.verdict.is_some_and(Verdict::is_missed) {
+        let measured = measured(status);
+        return Judged::Missed(Occurrence {
+            run: name,
+            uid,
+            at,
+            missed: missed_by(status),
+            time_to_detect: measured.time_to_detect,
+            time_to_recover: measured.time_to_recover,
+        });
+    }
+    let (mut refused, mut notes) = (inconclusive(status), Vec::new());
+    let journal = status.journal.as_ref();
+    let mut differences = Vec::new();
+    if let (Some(evidence), Some(journal)) = (&debrief.spec.evidence, journal) {
+        match &journal.spec {
+            Some(spec) => {
+                let compared = weaker(evidence, spec, &journal.victims, journal.count);
+                refused.extend(compared.refused);
+                notes.extend(compared.notes);
+            }
+            None => refused.push("its journal does not say what ran".to_owned()),
+        }
+        if let (Some(before), Some(after)) = (&evidence.state, &journal.state) {
+            differences = changed(before, after);
+        }
+    }
+    let bounded = |texts: Vec<String>, max: usize, many: usize| {
+        texts.into_iter().take(many).map(|text| crop(text, max)).collect()
+    };
+    Judged::Tried(Attempt {
+        run: name,
+        uid,
+        at,
+        answers: answers(status),
+        // One that no day intends ends before it breaks anything.
+        unannounced: run.spec.unannounced && run.spec.game_day.is_some(),
+        refused: bounded(refused, 512, 16),
+        changed: bounded(differences, 512, 32),
+        notes: bounded(notes, 1024, 16),
+    })
+}
+
+/// Why the outcome itself proves nothing.
+fn inconclusive(status: &ExperimentRunStatus) -> Vec<String> {
+    let reason = status.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match status.verdict {
+        Some(Verdict::Passed) => Vec::new(),
+        Some(verdict) => vec![format!("it ended as {verdict}{reason}, which tells nothing")],
+        None => vec!["it has no verdict".to_owned()],
+    }
+}
+
+pub(super) fn answers(status: &ExperimentRunStatus) -> Answers {
+    let (detection, recovery) = (status.detection.as_ref(), status.recovery.as_ref());
+    Answers {
+        detection: detection.map_or(Answer::Inconclusive, |detection| detection.answer),
+        recovery: recovery.map_or(Answer::Inconclusive, |recovery| recovery.answer),
+        tolerance: status.tolerance.as_ref().map(|tolerance| tolerance.answer),
+    }
+}
+
+impl Answers {
+    /// The answer to one question.
+    #[must_use]
+    pub fn of(&self, objective: Objective) -> Answer {
+        match objective {
+            Objective::Detection => self.detection,
+            Objective::Recovery => self.recovery,
+            Objective::Tolerance => self.tolerance.unwrap_or(Answer::NotExercised),
+        }
+    }
+}
