@@ -13,6 +13,8 @@ mod numbers;
 mod opening;
 #[path = "debrief/page.rs"]
 mod page;
+#[path = "debrief/proving.rs"]
+mod proving;
 #[path = "debrief/recording.rs"]
 mod recording;
 #[path = "debrief/runs.rs"]

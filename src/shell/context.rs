@@ -14,7 +14,7 @@ use super::{
     sources::Checks,
 };
 use crate::{
-    api::{Experiment, ExperimentRun, GameDay, GameDayRun, SafetyLever, names},
+    api::{Debrief, Experiment, ExperimentRun, GameDay, GameDayRun, SafetyLever, names},
     config::Config,
 };
 
@@ -52,6 +52,8 @@ pub struct Context {
     pub plans: Informer<GameDay>,
     /// Every day.
     pub days: Informer<GameDayRun>,
+    /// Every debrief.
+    pub debriefs: Informer<Debrief>,
     /// The operator's own namespace, which is always protected; absent outside a cluster.
     pub own_namespace: Option<String>,
     /// Writes Kubernetes events.
@@ -124,6 +126,7 @@ pub(super) mod tests {
             experiments: informer().0,
             plans: informer().0,
             days: informer().0,
+            debriefs: informer().0,
             own_namespace: None,
         }
     }

@@ -3,6 +3,8 @@
 //! Every step may be repeated: the name is the miss's own with the next number that is free, so that two
 //! operators cannot both open it. What becomes of it afterwards is its own controller's.
 
+pub mod control;
+
 use kube::{
     Api, Client, ResourceExt,
     api::{ListParams, PostParams},

@@ -22,6 +22,7 @@ use crate::{
         conditions::{self, Status},
     },
     core::{outcome::history, plan::Plan},
+    debrief::stage,
     shell::{call::Error, context::Context},
 };
 
@@ -47,6 +48,7 @@ async fn reconcile(
     };
     // Before every run was listed, its status would say that there are none.
     context.runs.listed().await;
+    context.debriefs.listed().await;
     let heard = context.runs.heard();
     let runs: Vec<&ExperimentRun> = heard
         .iter()
@@ -58,7 +60,8 @@ async fn reconcile(
         let what = "write the experiment's status";
         record::apply_status(what, &context.writes, experiment, &status).await?;
     }
-    for run in history::superfluous(&runs, context.config.keep_runs) {
+    let is_open = |debrief: &str| is_open(&context, experiment, debrief);
+    for run in history::superfluous(&runs, context.config.keep_runs, is_open) {
         prune(&context, run).await;
     }
     Ok(Action::await_change())
@@ -74,7 +77,7 @@ async fn judge(
     status.observed_generation = generation;
     status.fault = Some(experiment.spec.fault.name().to_owned());
     status.target = Some(experiment.spec.target.to_string());
-    history::add_up(&mut status, runs);
+    history::add_up(&mut status, runs, |debrief| is_open(context, experiment, debrief));
     let (ready, message) = match Plan::parse(&experiment.spec) {
         Ok(plan) => ((Status::True, "Valid"), valid(context, experiment, &plan).await),
         Err(problems) => {
@@ -86,6 +89,13 @@ async fn judge(
     let value = (ready.0, ready.1, message.as_str());
     conditions::set(&mut status.conditions, "Ready", value, generation, context.wall.now());
     status
+}
+
+/// Whether that debrief of the Experiment's namespace is open, as last heard; one that cannot be read is.
+fn is_open(context: &Context, experiment: &Experiment, debrief: &str) -> bool {
+    let namespace = experiment.namespace().unwrap_or_default();
+    let known = context.debriefs.get(&namespace, debrief);
+    known.is_some_and(|known| known.0.as_ref().map_or(true, stage::is_open))
 }
 
 /// What `Ready` says of an Experiment that is valid: nothing of what it warns of is a reason not to be ready.

@@ -14,7 +14,7 @@ use super::{
     clients,
     clock::Wall,
     controller::informer,
-    experiments, gameday, lease,
+    debrief, experiments, gameday, lease,
     net::{self, Net, Sockets},
     port::{self, BOUNDS, Token},
     ready,
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     api::{SafetyLever, names},
     config::{Config, Endpoint},
+    core::calendar::Calendar,
     detectors,
     shell::context::Context,
 };
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The port by which it tells that it is ready cannot be listened on.
     #[error("cannot tell on port {0} that the operator is ready: {1}")]
     Ready(u16, std::io::Error),
+    /// The configuration names hours that no calendar has.
+    #[error("the configuration's {0}: {1}")]
+    Hours(String, String),
     /// The port's token cannot be read.
     #[error("cannot read the port's token {0}: {1}")]
     Token(PathBuf, std::io::Error),
@@ -93,10 +97,12 @@ pub async fn run_with(
     wall: Wall,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
+    check_hours(&options.config)?;
     let (runs, feed_of_runs) = informer();
     let (experiments, feed_of_experiments) = informer();
     let (plans, feed_of_plans) = informer();
     let (days, feed_of_days) = informer();
+    let (debriefs, feed_of_debriefs) = informer();
     let (lever_sender, lever) = watch::channel(None);
     let context = Arc::new(Context {
         events: Events::new(writes.clone()),
@@ -116,6 +122,7 @@ pub async fn run_with(
         experiments,
         plans,
         days,
+        debriefs,
         own_namespace: options.own_namespace.clone(),
     });
     let listening = listen(context.clone())?;
@@ -130,11 +137,26 @@ pub async fn run_with(
         () = unless_alone(&options, experiments::control(context.clone(), feed_of_experiments)) => Ok(()),
         () = unless_alone(&options, gameday::plans::control(context.clone(), feed_of_plans)) => Ok(()),
         () = unless_alone(&options, gameday::days::control(context.clone(), feed_of_days, lever_of_days)) => Ok(()),
+        () = unless_alone(&options, debrief::control::control(context.clone(), feed_of_debriefs)) => Ok(()),
         ended = ready::notify(options.ready_port, listed) => ended.map_err(|error| StartError::Ready(options.ready_port.unwrap_or(0), error)),
         () = lease::renew(context.writes.clone(), wall, options.own_namespace.as_deref(), names::OPERATOR) => Ok(()),
     };
     context.registry.forget_all();
     ended
+}
+
+/// Whether every policy of debriefs names a time zone, hours and days that there are.
+fn check_hours(config: &Config) -> Result<(), StartError> {
+    for (key, policy) in config.debriefs.policies() {
+        if let Err(problems) = Calendar::of(&policy) {
+            let words = problems.iter().map(|problem| {
+                let field = problem.path.trim_start_matches("spec.policy");
+                format!("{}: {}", field.trim_start_matches('.'), problem.message)
+            });
+            return Err(StartError::Hours(key, words.collect::<Vec<_>>().join("; ")));
+        }
+    }
+    Ok(())
 }
 
 /// Serves the port to those who show its token; without one configured nobody listens.
@@ -170,7 +192,8 @@ async fn listed(context: &Context, mut lever: watch::Receiver<Option<SafetyLever
         context.runs.listed(),
         context.experiments.listed(),
         context.plans.listed(),
-        context.days.listed()
+        context.days.listed(),
+        context.debriefs.listed()
     );
 }
 

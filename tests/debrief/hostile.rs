@@ -6,7 +6,7 @@ use firedrill::{
 };
 use serde_json::{Value, json};
 
-use super::runs::{lead_up, not_tolerated, slow_alert, with};
+use super::runs::{lead_up, not_tolerated, opening, slow_alert, with};
 
 /// A word that holds a link is quoted, so there is one text with and one without.
 const HOSTILE: [&str; 2] = [
@@ -83,7 +83,7 @@ fn outside_code(page: &str) -> String {
 fn hostile_pages() -> Vec<String> {
     let page = |run: &ExperimentRun, hostile: &str| {
         let run = hostile_run(run, hostile);
-        debrief::render(&debrief::open(&run, hostile_lead_up(hostile), 1).unwrap())
+        debrief::render(&debrief::open(&run, opening(hostile_lead_up(hostile))).unwrap())
     };
     let runs = [slow_alert(), not_tolerated()];
     runs.iter().flat_map(|run| HOSTILE.map(|hostile| page(run, hostile))).collect()
@@ -134,7 +134,7 @@ fn cells(line: &str) -> usize {
 #[test]
 fn a_title_and_a_summary_line_stay_one_line() {
     let run = with(&slow_alert(), &[("/metadata/name", json!("a\nb"))]);
-    let mut debrief = debrief::open(&run, LeadUp::default(), 1).unwrap();
+    let mut debrief = debrief::open(&run, opening(LeadUp::default())).unwrap();
     debrief.spec.title = HOSTILE[0].to_owned();
     assert!(!debrief::summary_line(&debrief).contains(['\n', '\r', '\u{1b}']));
     let page = debrief::render(&debrief);

@@ -12,7 +12,7 @@ use firedrill::{
 use serde_json::Value;
 
 use super::{
-    runs::{lead_up, moment, never_noticed, slow_alert},
+    runs::{moment, never_noticed, opened, slow_alert},
     server::{Lost, Server},
 };
 
@@ -23,8 +23,7 @@ struct Cli {
 }
 
 fn debriefs() -> Vec<Debrief> {
-    let mut debriefs =
-        [slow_alert(), never_noticed()].map(|run| debrief::open(&run, lead_up(), 1).unwrap());
+    let mut debriefs = [slow_alert(), never_noticed()].map(|run| opened(&run).unwrap());
     for debrief in &mut debriefs {
         let created = serde_json::from_str("\"2026-11-24T10:41:18Z\"").unwrap();
         debrief.metadata.creation_timestamp = Some(created);
@@ -46,8 +45,8 @@ fn a_table_shows_the_stage_and_when_the_meeting_is_due() {
         "2026-11-24T10:45:20Z",
         "\
 NAME                    STAGE                MISSED               SEVERITY   DUE     REPEATS   AGE
-slow-alert-f4a863f6-1   AwaitingDebrief      Detection            Minor      in 2d   0         4m
-slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Major      -       0         4m
+slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      in 2d   0         4m
+slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      -       0         4m
 ",
     );
     check(
@@ -55,8 +54,8 @@ slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Major      -  
         "2026-11-27T15:45:20Z",
         "\
 NAMESPACE   NAME                    STAGE                MISSED               SEVERITY   DUE      REPEATS   AGE
-shop        slow-alert-f4a863f6-1   AwaitingDebrief      Detection            Minor      5h ago   0         3d
-shop        slow-alert-c7bfa1af-1   AwaitingResolution   Detection,Recovery   Major      -        0         3d
+shop        slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      5h ago   0         3d
+shop        slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      -        0         3d
 ",
     );
 }
@@ -71,7 +70,7 @@ fn data_is_what_the_cluster_holds() {
     assert_eq!(yaml, json);
     assert_eq!(
         list(ListOutput::Name),
-        "debrief.firedrill.dev/slow-alert-f4a863f6-1\ndebrief.firedrill.dev/slow-alert-c7bfa1af-1\n"
+        "debrief.firedrill.dev/slow-alert-99c0ba9c-1\ndebrief.firedrill.dev/slow-alert-99c0ba9c-1\n"
     );
     let one = &debriefs()[0];
     let json: Value = serde_json::from_str(&shown(one, ShowOutput::Json).unwrap()).unwrap();

@@ -9,10 +9,10 @@ use firedrill::{
 };
 use serde_json::{Value, json};
 
-use super::runs::{lead_up, never_noticed, not_tolerated, slow_alert, with};
+use super::runs::{lead_up, never_noticed, not_tolerated, opened, slow_alert, with};
 
 fn open(run: &ExperimentRun) -> Debrief {
-    debrief::open(run, lead_up(), 1).unwrap()
+    opened(run).unwrap()
 }
 
 /// What the page leaves out on purpose: how the run was planned and kept.

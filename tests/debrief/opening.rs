@@ -2,17 +2,24 @@
 
 use firedrill::{
     api::{
-        Debrief, ExperimentRun,
-        debrief::{DebriefFactName, Objective, Severity, Stage},
+        Debrief, DebriefStatus, ExperimentRun, conditions,
+        debrief::{Objective, Severity, Stage, condition},
     },
-    debrief::{self, LeadUp},
+    debrief::{self, Opening},
 };
 use serde_json::{Value, json};
 
-use super::runs::{lead_up, moment, never_noticed, not_tolerated, slow_alert, with, without};
+use super::runs::{
+    concluded, lead_up, moment, never_noticed, not_tolerated, opened, opening, slow_alert, with,
+    without,
+};
 
 fn open(run: &ExperimentRun) -> Option<Debrief> {
-    debrief::open(run, lead_up(), 1)
+    opened(run)
+}
+
+fn holds(status: &DebriefStatus, condition: &str) -> bool {
+    conditions::get(&status.conditions, condition).unwrap().status == "True"
 }
 
 #[test]
@@ -53,11 +60,10 @@ fn it_says_what_was_missed_and_how_bad_that_is() {
     ] {
         let debrief = open(&run).unwrap();
         let status = debrief.status.unwrap();
-        assert_eq!(debrief.spec.evidence.missed, missed);
+        assert_eq!(debrief.spec.evidence.unwrap().missed, missed);
         assert_eq!(debrief.spec.severity, severity);
         assert_eq!(status.stage, Some(stage));
-        let resolved = status.fact(DebriefFactName::Resolved);
-        assert_eq!(resolved.is_some(), stage == Stage::AwaitingDebrief);
+        assert_eq!(holds(&status, condition::RESOLVED), stage == Stage::AwaitingDebrief);
         assert_eq!(status.window.is_some(), stage == Stage::AwaitingDebrief);
     }
 }
@@ -91,8 +97,8 @@ fn it_is_found_by_its_labels_and_outlives_its_run() {
 fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
     let numbered = |changes: &[(&str, Value)], number| {
         let run = with(&slow_alert(), changes);
-        let debrief = debrief::open(&run, lead_up(), number).unwrap();
-        assert_eq!(Some(debrief.spec.fingerprint), debrief::fingerprint(&run));
+        let debrief = debrief::open(&run, Opening { number, ..opening(lead_up()) }).unwrap();
+        assert_eq!(debrief.spec.fingerprint, debrief::fingerprint(&run));
         debrief.metadata.name.unwrap()
     };
     let name = |changes: &[(&str, Value)]| numbered(changes, 1);
@@ -106,13 +112,17 @@ fn the_same_miss_has_the_same_name_and_another_miss_has_another() {
     {
         assert_eq!(name(&[(pointer, json!("another"))]), same, "{pointer}");
     }
-    assert_eq!(name(&[("/status/detection/took/max", json!("50s"))]), same);
+    for (pointer, value) in
+        [("/status/detection/took/max", json!("50s")), ("/status/recovery/answer", json!("No"))]
+    {
+        assert_eq!(name(&[(pointer, value)]), same, "{pointer}: what was missed is no part of it");
+    }
     for (pointer, value) in [
         ("/metadata/namespace", json!("bank")),
         ("/spec/experiment", json!("other")),
         ("/status/plan/spec/target", json!({"deployment": "payments"})),
         ("/status/plan/spec/target", json!({"service": "checkout"})),
-        ("/status/recovery/answer", json!("No")),
+        ("/status/plan/spec/fault", json!({"badRollout": {"image": "firedrill.invalid/none"}})),
     ] {
         assert_ne!(name(&[(pointer, value)]), same, "{pointer}");
     }
@@ -183,37 +193,44 @@ fn titles_of_faults_that_take_no_pods_name_what_was_broken() {
 }
 
 #[test]
-fn the_stage_is_read_off_the_facts_and_never_off_what_is_stored_of_it() {
+fn the_stage_is_read_off_what_was_done_and_never_off_what_is_stored_of_it() {
     for (run, stage, words) in [
         (slow_alert(), Stage::AwaitingDebrief, "**Awaiting debrief**"),
         (never_noticed(), Stage::AwaitingResolution, "**Awaiting resolution**"),
     ] {
         let mut debrief = open(&run).unwrap();
         let whole = debrief.status.clone().unwrap();
-        for stored in [None, Some(Stage::AwaitingResolution), Some(Stage::AwaitingDebrief)] {
+        for stored in
+            [None, Some(Stage::AwaitingResolution), Some(Stage::Acting), Some(Stage::Closed)]
+        {
             debrief.status.as_mut().unwrap().stage = stored;
-            assert_eq!(debrief::stage::read(debrief.status.as_ref().unwrap()), stage);
-            assert!(debrief::render(&debrief).contains(words), "{stored:?} is stored");
-            let mended = debrief::join(&debrief, &run);
-            assert_eq!(mended, (stored != Some(stage)).then(|| whole.clone()), "{stored:?}");
+            concluded(&mut debrief, "2026-11-24T12:00:00Z");
+            assert_eq!(debrief.status, Some(whole.clone()), "{stored:?} is stored");
+            assert!(debrief::render(&debrief).contains(words));
         }
+        assert_eq!(whole.stage, Some(stage));
     }
 }
 
 #[test]
-fn a_fact_that_is_written_stays_and_the_meeting_goes_by_it() {
-    let mut debrief = open(&slow_alert()).unwrap();
-    let status = debrief.status.as_mut().unwrap();
-    status.facts[0].at = moment("2026-11-25T08:00:00Z");
-    let facts = status.facts.clone();
-    let joined = debrief::join(&debrief, &slow_alert()).unwrap();
-    assert_eq!(joined.facts, facts);
-    assert_eq!(joined.window.unwrap().not_before, moment("2026-11-26T08:00:00Z"));
+fn a_miss_after_the_end_opens_the_next_one_which_names_what_was_left() {
+    let mut ended = open(&slow_alert()).unwrap();
+    let items = json!([{"id": "a1", "title": "Two replicas", "type": "Prevent", "horizon": "Short", "ownerTeam": "checkout",
+        "state": "Dropped", "dropReason": "the alert is enough"}]);
+    ended.spec.action_items = serde_json::from_value(items).unwrap();
+    ended.status.as_mut().unwrap().ended_at = Some(moment("2026-12-08T15:00:00Z"));
+    let known = [ended];
+    assert_eq!(debrief::to_join(&known), None);
+    let opening = Opening { number: 2, earlier: &known, ..opening(lead_up()) };
+    let recurrence = debrief::open(&slow_alert(), opening).unwrap().spec.recurrence_of.unwrap();
+    assert_eq!(Some(&recurrence.name), known[0].metadata.name.as_ref());
+    assert_eq!(recurrence.ended_at, Some(moment("2026-12-08T15:00:00Z")));
+    assert_eq!(recurrence.left, ["item a1 was dropped: Two replicas (the alert is enough)"]);
 }
 
 #[test]
 fn a_miss_joins_the_newest_of_its_debriefs_and_the_next_number_follows_the_highest() {
-    let name = |number: &str| format!("slow-alert-f4a863f6-{number}");
+    let name = |number: &str| format!("slow-alert-99c0ba9c-{number}");
     let known = |numbers: &[&str]| -> Vec<Debrief> {
         let named = |number: &&str| {
             let mut debrief = open(&slow_alert()).unwrap();
@@ -240,53 +257,17 @@ fn a_miss_joins_the_newest_of_its_debriefs_and_the_next_number_follows_the_highe
 }
 
 #[test]
-fn a_repeat_joins_once_per_run() {
-    let mut debrief = open(&slow_alert()).unwrap();
-    assert_eq!(debrief::join(&debrief, &slow_alert()), None, "a run does not repeat itself");
-    let again =
-        with(&slow_alert(), &[("/metadata/uid", json!("second")), ("/metadata/name", json!("r2"))]);
-    let joined = debrief::join(&debrief, &again).unwrap();
-    assert_eq!((joined.repeats, joined.occurrences.len()), (1, 1));
-    let occurrence = &joined.occurrences[0];
-    assert_eq!((occurrence.run.as_str(), occurrence.uid.as_str()), ("r2", "second"));
-    assert_eq!(occurrence.time_to_detect, debrief.spec.evidence.measured.time_to_detect);
-    debrief.status = Some(joined);
-    assert_eq!(debrief::join(&debrief, &again), None, "twice is once");
-}
-
-#[test]
-fn a_join_writes_what_the_opening_left_unwritten_and_keeps_what_is_there() {
-    let mut debrief = open(&slow_alert()).unwrap();
-    let whole = debrief.status.take();
-    assert_eq!(debrief::join(&debrief, &slow_alert()), whole);
-    let again = with(&slow_alert(), &[("/metadata/uid", json!("second"))]);
-    let joined = debrief::join(&debrief, &again).unwrap();
-    assert_eq!((joined.stage, joined.repeats), (Some(Stage::AwaitingDebrief), 1));
-    debrief.status = Some(joined);
-    assert_eq!(debrief::join(&debrief, &slow_alert()), None);
-}
-
-#[test]
-fn a_hundred_repeats_are_listed_and_all_are_counted() {
-    let mut debrief = open(&slow_alert()).unwrap();
-    for number in 0..103 {
-        let run = with(&slow_alert(), &[("/metadata/uid", json!(format!("uid-{number}")))]);
-        debrief.status = debrief::join(&debrief, &run);
-    }
-    let status = debrief.status.unwrap();
-    assert_eq!((status.repeats, status.occurrences.len()), (103, 100));
-    assert_eq!(status.occurrences[0].uid, "uid-3");
-}
-
-#[test]
 fn the_evidence_is_a_copy_of_the_run() {
     let run = slow_alert();
     let status = run.status.clone().unwrap();
-    let evidence = debrief::open(&run, LeadUp::default(), 1).unwrap().spec.evidence;
+    let evidence = open(&run).unwrap().spec.evidence.unwrap();
     assert_eq!(evidence.facts, status.facts);
     assert_eq!(Some(evidence.impact), status.impact);
     assert_eq!(evidence.measured.time_to_detect, status.detection.as_ref().unwrap().took);
     assert_eq!(evidence.chain, status.detection.unwrap().chain);
     assert_eq!(evidence.measured.time_to_recover, status.recovery.unwrap().took);
-    assert_eq!(evidence.victims, status.journal.unwrap().victims);
+    let journal = status.journal.unwrap();
+    assert_eq!(evidence.victims, journal.victims);
+    assert_eq!(Some(evidence.spec), journal.spec);
+    assert_eq!(evidence.state, journal.state);
 }

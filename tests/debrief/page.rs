@@ -9,10 +9,10 @@ use firedrill::{
 };
 use serde_json::{Value, json};
 
-use super::runs::{lead_up, never_noticed, not_tolerated, slow_alert, with, without};
+use super::runs::{moment, never_noticed, not_tolerated, opened, slow_alert, with, without};
 
 fn open(run: &ExperimentRun) -> Debrief {
-    debrief::open(run, lead_up(), 1).unwrap()
+    opened(run).unwrap()
 }
 
 #[track_caller]
@@ -36,7 +36,9 @@ fn an_alert_that_waits_too_long() {
         &slow_alert(),
         &[("/metadata/uid", json!("2")), ("/metadata/name", json!("slow-alert-m4d7q"))],
     );
-    debrief.status = debrief::join(&debrief, &again);
+    let judged = debrief::proof::judge(&debrief, &again);
+    let now = moment("2026-11-24T12:00:00Z");
+    debrief.status = Some(debrief::decide::conclude(&debrief, Some(judged), None, now));
     compare("slow-alert.md", &debrief);
 }
 
@@ -53,7 +55,7 @@ fn users_were_to_notice_nothing() {
 #[test]
 fn a_section_without_content_is_left_out() {
     let mut debrief = open(&never_noticed());
-    let evidence = &mut debrief.spec.evidence;
+    let evidence = debrief.spec.evidence.as_mut().unwrap();
     (evidence.timeline, evidence.target_state, evidence.also_fired) = (vec![], vec![], vec![]);
     evidence.lead_up_horizon.clear();
     evidence.impact = Impact::default();
@@ -151,7 +153,7 @@ fn the_summary_is_one_line_with_name_and_window() {
 #[test]
 fn the_routine_of_pods_is_told_only_from_the_injection_on() {
     let mut debrief = open(&slow_alert());
-    let timeline = &mut debrief.spec.evidence.timeline;
+    let timeline = &mut debrief.spec.evidence.as_mut().unwrap().timeline;
     let mut earlier = timeline[2].clone();
     earlier.at = earlier.at.minus(Duration::seconds(60));
     let mut probe = earlier.clone();
@@ -166,8 +168,8 @@ fn the_routine_of_pods_is_told_only_from_the_injection_on() {
 #[test]
 fn a_page_shows_the_nearest_entries_and_counts_the_rest() {
     let mut debrief = open(&slow_alert());
-    let entry = debrief.spec.evidence.timeline[2].clone();
-    debrief.spec.evidence.timeline.extend(std::iter::repeat_n(entry, 70));
+    let entry = debrief.spec.evidence.as_ref().unwrap().timeline[2].clone();
+    debrief.spec.evidence.as_mut().unwrap().timeline.extend(std::iter::repeat_n(entry, 70));
     let page = debrief::render(&debrief);
     assert!(page.contains("14 more entries of the cluster's own routine: in the record"), "{page}");
     assert!(page.contains("revision 3 rolled out"), "a rollout says more than an event");

@@ -1,10 +1,30 @@
 //! Finished runs and what led up to them, for tests of the debrief.
 
 use firedrill::{
-    api::{ExperimentRun, Moment, debrief::TimelineEntry},
-    debrief::LeadUp,
+    api::{
+        Debrief, ExperimentRun, Moment,
+        debrief::{Policy, TimelineEntry},
+    },
+    debrief::{self, LeadUp, Opening},
 };
 use serde_json::{Value, json};
+
+/// The first debrief of its fingerprint, with that lead-up.
+pub fn opening(lead_up: LeadUp) -> Opening<'static> {
+    Opening { lead_up, number: 1, policy: Policy::default(), earlier: &[] }
+}
+
+/// The debrief that the run opens, as the operator concludes of it an hour later.
+pub fn opened(run: &ExperimentRun) -> Option<Debrief> {
+    let mut debrief = debrief::open(run, opening(lead_up()))?;
+    concluded(&mut debrief, "2026-11-24T12:00:00Z");
+    Some(debrief)
+}
+
+/// What the operator concludes of a debrief at that instant.
+pub fn concluded(debrief: &mut Debrief, now: &str) {
+    debrief.status = Some(debrief::decide::conclude(debrief, None, None, moment(now)));
+}
 
 /// A run whose alert waited too long.
 pub fn slow_alert() -> ExperimentRun {

@@ -1,4 +1,4 @@
-//! An API server that knows debriefs and nothing else: created once, status behind versions.
+//! An API server that knows debriefs and nothing else: one, created once.
 
 use std::sync::{Arc, Mutex};
 
@@ -115,7 +115,6 @@ impl State {
                 _ => refusal(StatusCode::NOT_FOUND, "NotFound", &json!([])),
             },
             (&Method::POST, true) => self.create(body),
-            (&Method::PATCH, true) if path.ends_with("/status") => self.write_status(body),
             _ => refusal(StatusCode::FORBIDDEN, "Forbidden", &json!([])),
         }
     }
@@ -132,18 +131,6 @@ impl State {
         stored.as_object_mut().unwrap().remove("status");
         self.creations += 1;
         self.store(stored, "new")
-    }
-
-    fn write_status(&mut self, body: &Value) -> (StatusCode, Value) {
-        let Some(mut stored) = self.debrief.clone() else {
-            return refusal(StatusCode::NOT_FOUND, "NotFound", &json!([]));
-        };
-        if body["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"] {
-            return refusal(StatusCode::CONFLICT, "Conflict", &json!([]));
-        }
-        stored["status"] = body["status"].clone();
-        let uid = stored["metadata"]["uid"].as_str().unwrap().to_owned();
-        self.store(stored, &uid)
     }
 
     fn store(&mut self, mut stored: Value, uid: &str) -> (StatusCode, Value) {

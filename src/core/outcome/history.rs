@@ -1,13 +1,19 @@
 //! What an experiment's runs add up to: its last verdict, its answers, and which runs are kept.
 
+use std::collections::BTreeMap;
+
 use crate::api::{
     ExperimentRun, ExperimentStatus, Moment,
     experiment::{AnswerCounts, LastRun},
-    run::{Answer, DetectionResult, ExperimentRunStatus, FactName, RecoveryResult},
+    run::{Answer, DetectionResult, ExperimentRunStatus, Fact, FactName, RecoveryResult},
 };
 
-/// Brings `status` up to date from the experiment's runs, in any order.
-pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
+/// Brings `status` up to date from the experiment's runs, in any order, by which debriefs are open.
+pub fn add_up(
+    status: &mut ExperimentStatus,
+    runs: &[&ExperimentRun],
+    is_open: impl Fn(&str) -> bool,
+) {
     let mut finished: Vec<(&ExperimentRun, &ExperimentRunStatus)> =
         runs.iter().filter_map(|run| Some((*run, finished(run)?))).collect();
     finished.sort_by_key(|(run, _)| completed(run));
@@ -22,18 +28,24 @@ pub fn add_up(status: &mut ExperimentStatus, runs: &[&ExperimentRun]) {
         .map(|result| result.answer);
     status.answers = (!finished.is_empty())
         .then(|| AnswerCounts { detected: share(detections), recovered: share(recoveries) });
-    status.open_debrief = finished.iter().rev().find_map(|(_, status)| status.debrief.clone());
+    let named = finished.iter().rev().filter_map(|(_, status)| status.debrief.clone());
+    status.open_debrief = named.into_iter().find(|debrief| is_open(debrief));
 }
 
-/// The finished runs beyond the newest `keep`; one that a debrief names is always kept.
+/// The finished runs beyond the newest `keep`; one that an open debrief names is always kept.
 #[must_use]
-pub fn superfluous<'a>(runs: &[&'a ExperimentRun], keep: usize) -> Vec<&'a ExperimentRun> {
+pub fn superfluous<'a>(
+    runs: &[&'a ExperimentRun],
+    keep: usize,
+    is_open: impl Fn(&str) -> bool,
+) -> Vec<&'a ExperimentRun> {
     let mut finished: Vec<&ExperimentRun> =
         runs.iter().copied().filter(|run| run.is_complete()).collect();
     // Creation is known to the second only.
     finished.sort_by_key(|run| std::cmp::Reverse(completed(run)));
-    let named =
-        |run: &&ExperimentRun| run.status.as_ref().is_some_and(|status| status.debrief.is_some());
+    let named = |run: &&ExperimentRun| {
+        run.status.as_ref().and_then(|status| status.debrief.as_deref()).is_some_and(&is_open)
+    };
     finished.into_iter().skip(keep).filter(|run| !named(run)).collect()
 }
 
@@ -49,7 +61,7 @@ pub fn forget_details(run: &mut ExperimentRun) {
     run.spec.template = None;
     let Some(whole) = run.status.take() else { return };
     run.status = Some(ExperimentRunStatus {
-        facts: whole.facts.into_iter().filter(|fact| fact.name == FactName::Completed).collect(),
+        facts: whole.facts.into_iter().filter_map(kept).collect(),
         detection: whole.detection.map(|result| DetectionResult {
             alert: None,
             chain: None,
@@ -61,6 +73,12 @@ pub fn forget_details(run: &mut ExperimentRun) {
         debrief: whole.debrief,
         ..ExperimentRunStatus::default()
     });
+}
+
+/// A fact of which somebody asks later whether it is there.
+fn kept(fact: Fact) -> Option<Fact> {
+    let asked = matches!(fact.name, FactName::Injected | FactName::Completed);
+    asked.then(|| Fact { labels: BTreeMap::new(), detail: String::new(), ..fact })
 }
 
 fn finished(run: &ExperimentRun) -> Option<&ExperimentRunStatus> {
@@ -115,7 +133,7 @@ mod tests {
         .unwrap();
         let sum = |run: &ExperimentRun| {
             let mut status = ExperimentStatus::default();
-            add_up(&mut status, &[run]);
+            add_up(&mut status, &[run], |_| true);
             status
         };
         let (whole, before) = (sum(&run), run.clone());
@@ -125,6 +143,6 @@ mod tests {
         forget_details(&mut run);
         assert_eq!(sum(&run), whole);
         let status = run.status.unwrap();
-        assert!(status.facts.len() == 1 && status.summary.is_none());
+        assert!(status.facts.len() == 2 && status.summary.is_none());
     }
 }

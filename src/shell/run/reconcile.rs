@@ -146,6 +146,7 @@ async fn open(
         if let Some(day) = &run.spec.game_day {
             context.days.request(namespace, day);
         }
+        debrief::control::request(context, run);
         return Ok(None);
     }
     let known = context.registry.get(run.uid());
