@@ -70,6 +70,11 @@ pub fn instant(at: Moment, day: Moment) -> String {
     if date(at) == date(day) { time } else { format!("{} {time}", date(at)) }
 }
 
+/// The instant to the second, for sentences: `2026-11-25 10:41:12 UTC`.
+pub fn second(at: Moment) -> String {
+    at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// The meeting's window: `meeting between Wed 25 Nov 10:41 and Fri 27 Nov 10:41`.
 pub fn meeting(window: &Window) -> String {
     let [from, to] = [window.not_before, window.not_after]
