@@ -19,6 +19,7 @@ pub mod journal;
 mod lesson;
 pub mod lever;
 pub mod mark;
+mod message;
 pub mod names;
 pub mod pattern;
 mod proof;

@@ -11,7 +11,7 @@ use std::{
 use jiff::civil::Date;
 use serde::Deserialize;
 
-pub use debriefs::Debriefs;
+pub use debriefs::{Debriefs, Team};
 
 use crate::api::{Duration, names};
 

@@ -11,6 +11,7 @@ mod markdown;
 mod open;
 mod phrase;
 pub mod proof;
+pub mod remind;
 mod render;
 mod stage;
 mod title;

@@ -17,6 +17,8 @@ mod page;
 mod proving;
 #[path = "debrief/recording.rs"]
 mod recording;
+#[path = "debrief/reminding.rs"]
+mod reminding;
 #[path = "debrief/runs.rs"]
 mod runs;
 #[path = "debrief/server.rs"]

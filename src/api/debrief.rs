@@ -12,6 +12,7 @@ pub use super::{
         FactorCategory, Findings, Horizon, Incident, ItemState, ItemType, Meeting, NoticedBy,
         PeopleImpact, Steps,
     },
+    message::{DebriefMessage, Notice},
     proof::{Attempt, ItemStatus, Policy, Question},
 };
 use super::{run::Took, value::Moment};
@@ -243,7 +244,12 @@ pub struct DebriefStatus {
     /// The acceptance of the risk as it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Acceptance>,
-    /// `Resolved`, `Held`, `ItemsFinished`, `Proven` and `Closed`: each says what lacks.
+    /// What people are told: each is written down before it leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["what".into()]))]
+    pub messages: Vec<DebriefMessage>,
+    /// `Resolved`, `Held`, `ItemsFinished`, `Proven` and `Closed`: each says what lacks; and `Told`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -289,6 +295,8 @@ pub mod condition {
     pub const PROVEN: &str = "Proven";
     /// The debrief is over.
     pub const CLOSED: &str = "Closed";
+    /// People were told of it, or why not.
+    pub const TOLD: &str = "Told";
 }
 
 /// Where a debrief stands.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::ClosedDays;
+use super::{Chat, ClosedDays};
 use crate::api::{
     Duration, ExperimentRun,
     debrief::Policy,
@@ -30,6 +30,9 @@ pub struct Team {
     /// What holds otherwise; a key that is left out is as for every team.
     #[serde(default)]
     pub policy: PolicyKeys,
+    /// Where this team is told of its debriefs; default where everybody is told of game days.
+    #[serde(default)]
+    pub chat: Option<Chat>,
 }
 
 /// The keys of a policy; one that is left out is as before.
@@ -67,14 +70,20 @@ impl Debriefs {
 
     /// The policy of that owner in that namespace.
     fn of(&self, owner: &str, namespace: &str) -> Policy {
-        let ours = |team: &&Team| {
-            team.owner == owner && team.namespaces.iter().any(|named| named == namespace)
-        };
         let common = self.policy.over(Policy::default());
-        match self.owners.iter().find(ours) {
+        match self.team(owner, namespace) {
             Some(team) => team.policy.over(common),
             None => common,
         }
+    }
+
+    /// The team of that name, where the namespace may use it.
+    #[must_use]
+    pub fn team(&self, owner: &str, namespace: &str) -> Option<&Team> {
+        let is_ours = |team: &&Team| {
+            team.owner == owner && team.namespaces.iter().any(|named| named == namespace)
+        };
+        self.owners.iter().find(is_ours)
     }
 
     /// Every policy that a debrief may get, with the key that says it.

@@ -3,7 +3,11 @@
 pub mod open_hours;
 pub mod zone;
 
-use jiff::{Zoned, civil::Time, tz::TimeZone};
+use jiff::{
+    Zoned,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 
 use self::open_hours::OpenHours;
 use crate::{
@@ -62,6 +66,18 @@ impl Calendar {
     #[must_use]
     pub fn opens(&self, at: Moment) -> Moment {
         self.working(at).map_or(at, |(opens, _)| opens.max(at))
+    }
+
+    /// When people begin to work next, where they do not work now or once they have stopped.
+    #[must_use]
+    pub fn next_morning(&self, now: Moment) -> Moment {
+        if self.opens(now) == now { self.opens(self.closes(now)) } else { self.opens(now) }
+    }
+
+    /// The day on which people work at that instant; absent where they do not work then.
+    #[must_use]
+    pub fn working_day(&self, at: Moment) -> Option<Date> {
+        self.working(at).filter(|(opens, _)| *opens <= at).map(|_| self.shown(at).date())
     }
 
     /// When people stop to work on the day that [`Self::opens`] gives.

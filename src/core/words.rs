@@ -100,6 +100,24 @@ pub fn count<N: Copy + Display + From<u8> + PartialEq>(number: N, noun: &str) ->
     format!("{number} {noun}{plural}")
 }
 
+/// The text as it may stand in a chat: what others wrote is no line, no link and no mention there, and turns no letters
+/// round.
+#[must_use]
+pub fn harmless(line: &str) -> String {
+    let letter = |c: char| match c {
+        '<' => "(".to_owned(),
+        '>' => ")".to_owned(),
+        '@' => "(at)".to_owned(),
+        c if c.is_control() => " ".to_owned(),
+        '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}' => String::new(),
+        c => c.to_string(),
+    };
+    line.chars().map(letter).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

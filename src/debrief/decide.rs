@@ -2,22 +2,25 @@
 
 mod candidate;
 mod conditions;
+mod messages;
 mod status;
 
-pub use candidate::{Candidate, forget_details, missed_late, news};
-pub use status::{conclude, missed};
+pub use candidate::{Candidate, forget_details, is_unfinished, news};
+pub use status::conclude;
+pub(in crate::debrief) use status::{due_of, missed};
 
 use super::{
     proof::{self, Judged},
+    remind::Peer,
     stage,
 };
-use crate::api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment};
+use crate::api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment, debrief::Notice};
 
 /// However far ahead the next instant is, the wall clock is looked at again so soon.
 const AT_LEAST: Duration = Duration::minutes(60);
 
 /// Everything that a decision may depend on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Observed<'a> {
     /// The present instant, by the wall clock.
     pub now: Moment,
@@ -29,6 +32,21 @@ pub struct Observed<'a> {
     pub run: Option<&'a ExperimentRun>,
     /// UIDs of runs that were asked for and tell nothing.
     pub passed_over: &'a [String],
+    /// Every debrief of the same team, this one among them.
+    pub peers: &'a dyn Fn() -> Vec<Peer>,
+    /// What became of the last message.
+    pub told: Option<&'a Told>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What it was about.
+    pub what: Notice,
+    /// When that was known.
+    pub at: Moment,
+    /// Why it was not delivered; absent where it was.
+    pub problem: Option<String>,
 }
 
 /// One thing to do.
@@ -45,6 +63,17 @@ pub enum Decision {
     },
     /// The run that was read tells nothing.
     PassOver(String),
+    /// Write the status, by which nobody else tells the same, then tell people.
+    Tell {
+        /// The status.
+        claim: Box<DebriefStatus>,
+        /// What the message is about.
+        what: Notice,
+        /// The same for each try of the same message.
+        key: String,
+        /// The words.
+        text: String,
+    },
     /// Nothing to do before that instant, unless something changes.
     WaitUntil(Moment),
     /// Nothing to do at all.
@@ -67,12 +96,19 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     {
         return Decision::Look { name: run.name.clone(), uid: run.uid.clone() };
     }
+    if let Some(status) = observed.told.and_then(|told| messages::answered(known, told, observed)) {
+        return Decision::Record(Box::new(status));
+    }
     let under_way = observed.runs.iter().find(|run| !run.is_over).map(|run| run.name.as_str());
     let status = conclude(debrief, judged, under_way, observed.now);
     if debrief.status.as_ref() != Some(&status) {
         return Decision::Record(Box::new(status));
     }
-    match due(debrief, &status, observed.now) {
+    if let Some(tell) = messages::to_send(observed, &status) {
+        return tell;
+    }
+    let due = due(debrief, &status, observed.now);
+    match due.into_iter().chain(messages::due(debrief, &status, observed.now)).min() {
         Some(at) => Decision::WaitUntil(at.min(observed.now + AT_LEAST)),
         None => Decision::Rest,
     }

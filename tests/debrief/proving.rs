@@ -7,7 +7,7 @@ use firedrill::{
     },
     debrief::{
         self,
-        decide::{Candidate, Decision, Observed, conclude, decide},
+        decide::{Candidate, Decision, Observed, Told, conclude, decide},
         proof::{Judged, judge},
     },
 };
@@ -400,6 +400,7 @@ fn candidate(run: &ExperimentRun, is_over: bool) -> Candidate {
 /// Lives on until nothing is to be done, as the operator does, with the runs that are over by then.
 fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrief, Vec<String>) {
     let (mut debrief, mut read, mut looked) = (debrief.clone(), None::<ExperimentRun>, Vec::new());
+    let mut told = None;
     let candidates: Vec<_> = runs.iter().map(|(run, is_over)| candidate(run, *is_over)).collect();
     for _ in 0..50 {
         let observed = Observed {
@@ -408,9 +409,15 @@ fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrie
             runs: &candidates,
             run: read.as_ref(),
             passed_over: &[],
+            peers: &Vec::new,
+            told: told.as_ref(),
         };
         match decide(&observed) {
-            Decision::Record(status) => (debrief.status, read) = (Some(*status), None),
+            Decision::Record(status) => (debrief.status, read, told) = (Some(*status), None, None),
+            Decision::Tell { claim, what, .. } => {
+                debrief.status = Some(*claim);
+                told = Some(Told { what, at: moment(now), problem: None });
+            }
             Decision::Look { name, uid } => {
                 looked.push(name);
                 read = runs.iter().map(|(run, _)| run).find(|run| run.uid() == uid).cloned();

@@ -1,7 +1,7 @@
 //! Which runs may concern a debrief, and what is kept of a debrief in memory.
 
 use crate::{
-    api::{Debrief, DebriefStatus, ExperimentRun, Moment, run::FactName},
+    api::{Debrief, DebriefStatus, ExperimentRun, Moment, debrief::Notice, run::FactName},
     debrief::stage,
 };
 
@@ -56,12 +56,16 @@ impl Candidate {
     }
 }
 
-/// Whether a run that joins a debrief which has ended is over and was not judged.
+/// Whether something is still to be done about a debrief that has ended: a run that joins it is over and was not judged, or
+/// its end is still to be told.
 #[must_use]
-pub fn missed_late(debrief: &Debrief, runs: &[Candidate]) -> bool {
-    let empty = DebriefStatus::default();
-    let status = debrief.status.as_ref().unwrap_or(&empty);
-    runs.iter().any(|run| run.joins && run.is_over && !run.is_known(debrief, status))
+pub fn is_unfinished(debrief: &Debrief, runs: &[Candidate]) -> bool {
+    let Some(status) = &debrief.status else { return true };
+    let has = |what| status.messages.iter().any(|message| message.what == what);
+    let is_told = status.messages.iter().all(|message| message.delivered.is_some())
+        && (has(Notice::Ended) || !has(Notice::Opened));
+    let missed = |run: &Candidate| run.joins && run.is_over && !run.is_known(debrief, status);
+    !is_told || runs.iter().any(missed)
 }
 
 /// Forgets what no rule reads: the story, and of a debrief that has ended nearly everything.

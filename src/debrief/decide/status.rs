@@ -5,8 +5,8 @@ use crate::{
     api::{
         Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
         debrief::{
-            Acceptance, ActionItem, Horizon, ItemState, ItemStatus, NoticedBy, Objective, Stage,
-            Window,
+            Acceptance, ActionItem, Horizon, ItemState, ItemStatus, Notice, NoticedBy, Objective,
+            Stage, Window,
         },
         run::{FactName, RecoveredBy},
     },
@@ -48,7 +48,10 @@ pub fn conclude(
         // What is written into it later changes nothing of how it ended.
         return status;
     }
-    status.ended_at = None;
+    if status.ended_at.take().is_some() {
+        // Its end is told once more.
+        status.messages.retain(|message| message.what != Notice::Ended);
+    }
     status.observed_generation = debrief.metadata.generation;
     let before = status.acceptance.take();
     status.acceptance = acceptance(spec, before, now);
@@ -77,8 +80,11 @@ pub fn conclude(
 }
 
 /// Every objective that was missed, by the run that opened it, by what people say of an incident, or since then.
-#[must_use]
-pub fn missed(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<Objective> {
+pub(in crate::debrief) fn missed(
+    spec: &DebriefSpec,
+    status: &DebriefStatus,
+    now: Moment,
+) -> Vec<Objective> {
     let mut missed: Vec<Objective> =
         spec.evidence.iter().flat_map(|evidence| evidence.missed.clone()).collect();
     missed.extend(status.occurrences.iter().flat_map(|miss| miss.missed.clone()));

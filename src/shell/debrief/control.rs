@@ -11,11 +11,13 @@ use kube::{
     },
 };
 
+use super::tell;
 use crate::{
     api::{Debrief, DebriefStatus, Duration, ExperimentRun},
     debrief::{
         self,
         decide::{self, Candidate, Decision, Observed},
+        remind::Peer,
     },
     shell::{
         call::{Error, call},
@@ -47,22 +49,25 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
     context.runs.listed().await;
     let mut latest = heard.clone();
     if debrief::has_ended(heard) {
-        if !decide::missed_late(heard, &candidates(&context, heard)) {
+        if !decide::is_unfinished(heard, &candidates(&context, heard)) {
             return Ok(Action::await_change());
         }
         // Nearly everything of it was forgotten.
         latest = read(&context, heard).await?;
     }
-    let (mut run, mut passed_over) = (None, Vec::new());
+    let (mut run, mut passed_over, mut told) = (None, Vec::new(), None);
     for _ in 0..STEPS_MAX {
         let now = context.wall.now();
         let runs = candidates(&context, &latest);
+        let peers = || peers(&context, &latest);
         let decision = decide::decide(&Observed {
             now,
             debrief: &latest,
             runs: &runs,
             run: run.as_ref(),
             passed_over: &passed_over,
+            peers: &peers,
+            told: told.as_ref(),
         });
         match decision {
             Decision::Look { name, uid } => match read_run(&context, &latest, &name).await? {
@@ -75,7 +80,11 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
             }
             Decision::Record(status) => {
                 latest = write(&context, &latest, &status).await?;
-                run = None;
+                (run, told) = (None, None);
+            }
+            Decision::Tell { claim, what, key, text } => {
+                latest = write(&context, &latest, &claim).await?;
+                told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
             }
             Decision::WaitUntil(until) => {
                 return Ok(Action::requeue(Duration::between(now, until).std()));
@@ -90,6 +99,17 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
 fn candidates(context: &Context, debrief: &Debrief) -> Vec<Candidate> {
     let heard = context.runs.heard();
     heard.iter().filter_map(|run| Candidate::of(debrief, run)).collect()
+}
+
+/// What every debrief of the same team has to do with its reminder, as last heard.
+fn peers(context: &Context, debrief: &Debrief) -> Vec<Peer> {
+    let (own, now) = (tell::team(context, debrief), context.wall.now());
+    let is_same = |other: &&Debrief| {
+        let (team, name) = tell::team(context, other);
+        name == own.1 && team.map(std::ptr::from_ref) == own.0.map(std::ptr::from_ref)
+    };
+    let heard = context.debriefs.heard();
+    heard.iter().filter(is_same).map(|debrief| Peer::of(debrief, now)).collect()
 }
 
 /// The debrief, live; one that is gone is a conflict, as whoever deleted it is heard of.

@@ -17,7 +17,7 @@ use crate::{
             schedule::Schedule,
         },
         span::crop,
-        words::count,
+        words::{count, harmless},
     },
     faults::{self, Harm, taking::Amount},
 };
@@ -71,18 +71,6 @@ pub fn breaks(spec: &ExperimentSpec) -> String {
 fn spec<'a>(observed: &Observed<'a>, status: &'a GameDayRunStatus) -> Option<&'a GameDaySpec> {
     let frozen = status.plan.as_ref().map(|plan| &plan.spec);
     frozen.or_else(|| observed.plan.map(|plan| &plan.spec))
-}
-
-/// What others wrote acts in no chat: no line, no link, no mention of theirs.
-fn harmless(line: &str) -> String {
-    let letter = |c: char| match c {
-        '<' => "(".to_owned(),
-        '>' => ")".to_owned(),
-        '@' => "(at)".to_owned(),
-        c if c.is_control() => " ".to_owned(),
-        c => c.to_string(),
-    };
-    line.chars().map(letter).collect()
 }
 
 fn utc(at: Moment) -> String {

@@ -1,0 +1,267 @@
+//! What people are told of debriefs: the opening at once, whatever is due in one message per team and working morning, and
+//! the end; each written down before it leaves.
+
+use firedrill::{
+    api::{
+        Debrief, Duration, Moment, conditions,
+        debrief::{Notice, condition},
+    },
+    debrief::{
+        decide::{Decision, Observed, Told, decide},
+        remind::Peer,
+    },
+};
+use serde_json::json;
+
+use super::runs::{moment, never_noticed, opened, slow_alert};
+
+/// The debriefs of one team, and what its chat has heard.
+struct Team {
+    debriefs: Vec<Debrief>,
+    heard: Vec<(Moment, Notice, String, String)>,
+    problem: Option<String>,
+}
+
+impl Team {
+    fn new(debriefs: Vec<Debrief>) -> Self {
+        Self { debriefs, heard: Vec::new(), problem: None }
+    }
+
+    /// Looks at each of them, until nothing is to be done at that instant; gives when the next thing is due.
+    fn look(&mut self, now: Moment) -> Moment {
+        let mut next = now + Duration::minutes(60);
+        for index in 0..self.debriefs.len() {
+            let mut told = None;
+            for _ in 0..20 {
+                match self.decide(index, told.as_ref(), now) {
+                    Decision::Record(status) => {
+                        (self.debriefs[index].status, told) = (Some(*status), None)
+                    }
+                    Decision::Tell { claim, what, key, text } => {
+                        self.debriefs[index].status = Some(*claim);
+                        self.heard.push((now, what, key, text));
+                        told = Some(Told { what, at: now, problem: self.problem.clone() });
+                    }
+                    Decision::WaitUntil(until) => {
+                        next = next.min(until);
+                        break;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        next
+    }
+
+    fn decide(&self, index: usize, told: Option<&Told>, now: Moment) -> Decision {
+        let peers = || self.debriefs.iter().map(|debrief| Peer::of(debrief, now)).collect();
+        let debrief = &self.debriefs[index];
+        decide(&Observed {
+            now,
+            debrief,
+            runs: &[],
+            run: None,
+            passed_over: &[],
+            peers: &peers,
+            told,
+        })
+    }
+
+    /// Lives from one instant to another, and looks whenever something is due.
+    fn live(&mut self, from: &str, to: &str) {
+        let (mut now, to) = (moment(from), moment(to));
+        while now <= to {
+            let next = self.look(now);
+            assert!(next > now, "it would be looked at without an end");
+            now = next;
+        }
+    }
+
+    /// When a message of that kind was heard.
+    fn when(&self, of: Notice) -> Vec<String> {
+        let of = self.heard.iter().filter(|(_, what, ..)| *what == of);
+        of.map(|(at, ..)| at.timestamp().strftime("%a %d %b %H:%M").to_string()).collect()
+    }
+}
+
+fn named(name: &str) -> Debrief {
+    let mut debrief = opened(&slow_alert()).unwrap();
+    debrief.metadata.name = Some(name.to_owned());
+    debrief.metadata.uid = Some(name.to_owned());
+    debrief
+}
+
+/// One whose meeting was held on the day after, with that item.
+fn held(name: &str, item: serde_json::Value) -> Debrief {
+    let mut debrief = named(name);
+    debrief.spec.impact = serde_json::from_value(json!({"none": true})).unwrap();
+    debrief.spec.meeting =
+        serde_json::from_value(json!({"heldAt": "2026-11-25T13:00:00Z"})).unwrap();
+    let mut whole = json!({"id": "a1", "title": "Shorten the wait", "turnsYes": ["Detection"], "type": "Detect",
+        "horizon": "Immediate", "ownerTeam": "checkout"});
+    whole.as_object_mut().unwrap().extend(item.as_object().unwrap().clone());
+    debrief.spec.action_items = serde_json::from_value(json!([whole])).unwrap();
+    debrief
+}
+
+#[test]
+fn the_opening_is_told_at_once_and_once() {
+    let mut team = Team::new(vec![named("one")]);
+    team.live("2026-11-24T11:00:00Z", "2026-11-24T17:00:00Z");
+    assert_eq!(team.when(Notice::Opened), ["Tue 24 Nov 11:00"]);
+    let text = &team.heard[0].3;
+    assert!(
+        text.contains(
+            "Debrief one in namespace shop opened for team-checkout: Losing both checkout pods"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "(Detection missed). Meet between 2026-11-25 10:41:12 UTC and 2026-11-27 10:41:12 UTC."
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("firedrill debrief show one -n shop"), "{text}");
+}
+
+#[test]
+fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike() {
+    let mut team = Team::new(vec![named("one")]);
+    let now = moment("2026-11-24T11:00:00Z");
+    let Decision::Record(status) = team.decide(0, None, now) else {
+        panic!("what is new is written first")
+    };
+    team.debriefs[0].status = Some(*status);
+    let Decision::Tell { claim, key, text, .. } = team.decide(0, None, now) else {
+        panic!("it is told")
+    };
+    assert_eq!((claim.messages[0].tries, claim.messages[0].delivered), (1, None));
+    team.debriefs[0].status = Some(*claim);
+    assert!(
+        matches!(team.decide(0, None, now), Decision::WaitUntil(_)),
+        "whoever reads the claim tells nothing"
+    );
+    // The process that told it is gone, and nobody knows whether it arrived.
+    let later = now + Duration::seconds(5);
+    let Decision::Tell { claim, key: again, text: same, .. } = team.decide(0, None, later) else {
+        panic!("once more")
+    };
+    assert_eq!((again, same, claim.messages[0].tries), (key, text, 2));
+}
+
+#[test]
+fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words() {
+    let mut team = Team::new(vec![named("one")]);
+    team.problem = Some("HTTP 429".to_owned());
+    team.live("2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z");
+    let told = |team: &Team| {
+        let status = team.debriefs[0].status.as_ref().unwrap();
+        let told = conditions::get(&status.conditions, condition::TOLD).unwrap();
+        (told.status.clone(), told.message.clone())
+    };
+    assert_eq!(told(&team), ("False".to_owned(), "HTTP 429".to_owned()));
+    let tries = team.heard.len();
+    assert!((10..15).contains(&tries), "{tries} tries in an hour");
+    team.problem = None;
+    team.live("2026-11-24T12:00:00Z", "2026-11-24T12:20:00Z");
+    assert_eq!((told(&team).0.as_str(), team.heard.len()), ("True", tries + 1));
+}
+
+#[test]
+fn a_team_hears_once_per_working_morning_of_all_that_is_due() {
+    let late = || held("b", json!({"dueAt": "2026-11-28T00:00:00Z"}));
+    let mut team = Team::new(vec![named("c"), late(), named("a")]);
+    team.live("2026-11-24T11:00:00Z", "2026-12-01T12:00:00Z");
+    let reminders = [
+        "Wed 25 Nov 09:00",
+        "Thu 26 Nov 09:00",
+        "Fri 27 Nov 09:00",
+        "Mon 30 Nov 09:00",
+        "Tue 01 Dec 09:00",
+    ];
+    let heard = team.when(Notice::Reminder);
+    assert_eq!(heard[heard.len() - 5..], reminders);
+    let (.., text) = team.heard.last().unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "Debriefs of team-checkout, to be done:",
+            "- a in shop: the meeting is overdue since 2026-11-27 10:41:12 UTC",
+            "- b in shop: item a1 (Shorten the wait) is overdue since 2026-11-28 00:00:00 UTC",
+            "- c in shop: the meeting is overdue since 2026-11-27 10:41:12 UTC",
+        ]
+    );
+}
+
+#[test]
+fn a_reminder_is_late_rather_than_never_and_keeps_to_working_hours() {
+    for (from, heard) in [
+        ("2026-11-30T14:20:00Z", "Mon 30 Nov 14:20"),
+        ("2026-11-30T18:00:00Z", "Tue 01 Dec 09:00"),
+        ("2026-11-28T10:00:00Z", "Mon 30 Nov 09:00"),
+    ] {
+        let mut team = Team::new(vec![named("a")]);
+        team.live(from, "2026-12-01T09:30:00Z");
+        assert_eq!(team.when(Notice::Reminder)[0], heard, "nobody looked before {from}");
+    }
+}
+
+#[test]
+fn the_checkpoint_comes_after_fourteen_days_and_again_until_what_is_immediate_is_done() {
+    let due_later = json!({"dueAt": "2027-06-01T00:00:00Z"});
+    let mut team = Team::new(vec![held("a", due_later)]);
+    let checkpoints = |team: &Team| -> Vec<String> {
+        let of = team.heard.iter().filter(|(.., text)| text.contains("hold a checkpoint"));
+        of.map(|(at, ..)| at.timestamp().strftime("%d %b").to_string()).collect()
+    };
+    team.live("2026-11-26T08:00:00Z", "2026-12-11T12:00:00Z");
+    assert_eq!(
+        checkpoints(&team),
+        ["10 Dec", "11 Dec"],
+        "the first working mornings after 9 Dec 13:00"
+    );
+    let checkpoint = json!([{"heldAt": "2026-12-11T15:00:00Z"}]);
+    team.debriefs[0].spec.checkpoints = serde_json::from_value(checkpoint).unwrap();
+    team.live("2026-12-11T15:00:00Z", "2026-12-28T12:00:00Z");
+    assert_eq!(checkpoints(&team)[2..], ["28 Dec"], "14 days after the last one");
+    team.debriefs[0].spec.action_items[0].state = serde_json::from_value(json!("Done")).unwrap();
+    team.live("2026-12-28T12:00:00Z", "2027-01-29T12:00:00Z");
+    assert_eq!(checkpoints(&team).len(), 3);
+}
+
+#[test]
+fn whoever_has_no_resolution_is_asked_for_it_and_an_end_is_told() {
+    let mut debrief = opened(&never_noticed()).unwrap();
+    debrief.metadata.uid = Some("u".to_owned());
+    let mut team = Team::new(vec![debrief]);
+    team.live("2026-11-24T11:00:00Z", "2026-11-25T10:00:00Z");
+    assert!(
+        team.heard
+            .last()
+            .unwrap()
+            .3
+            .contains("say when the service was back: firedrill debrief resolved")
+    );
+    let dismissal = json!({"reason": "the cluster was switched off for the night"});
+    team.debriefs[0].spec.dismissal = serde_json::from_value(dismissal).unwrap();
+    team.live("2026-11-25T10:00:00Z", "2026-11-30T10:00:00Z");
+    assert_eq!(team.when(Notice::Ended), ["Wed 25 Nov 10:00"]);
+    assert!(team.heard.last().unwrap().3.contains("is over (Dismissed)"));
+}
+
+#[test]
+fn what_people_wrote_acts_in_no_chat() {
+    let hostile = "<!channel> @here \u{1b}[31m \u{202e}x\n- forged";
+    let mut debrief = held("a", json!({"title": hostile, "dueAt": "2026-11-25T14:00:00Z"}));
+    debrief.spec.title = hostile.to_owned();
+    let mut team = Team::new(vec![debrief]);
+    team.live("2026-11-26T08:00:00Z", "2026-11-26T12:00:00Z");
+    assert_eq!(team.heard.len(), 2);
+    for (_, what, _, text) in &team.heard {
+        assert!(!text.contains(['<', '>', '@', '\u{1b}', '\u{202e}']), "{text}");
+        let lines = if *what == Notice::Opened { 3 } else { 2 };
+        assert_eq!(text.lines().count(), lines, "{text}");
+    }
+}
