@@ -3,7 +3,9 @@
 //! Everything here is a function from values to values: what the cluster tells is read by
 //! `shell::leadup`, and what is decided here is written by `shell::debrief`.
 
+pub mod clock;
 pub mod decide;
+pub mod edit;
 mod evidence;
 pub mod gameday;
 pub mod leadup;
