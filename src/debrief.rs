@@ -14,7 +14,7 @@ mod open;
 mod phrase;
 pub mod proof;
 mod render;
-pub mod stage;
+mod stage;
 mod title;
 
 pub use leadup::LeadUp;
@@ -22,3 +22,4 @@ pub use markdown::plain;
 pub use open::{Opening, fingerprint, joins, next_number, open, to_join};
 pub use phrase::summary_line;
 pub use render::render;
+pub use stage::{has_ended, is_open};

@@ -65,8 +65,7 @@ impl Calendar {
     }
 
     /// When people stop to work on the day that [`Self::opens`] gives.
-    #[must_use]
-    pub fn closes(&self, at: Moment) -> Moment {
+    fn closes(&self, at: Moment) -> Moment {
         self.working(at).map_or(at, |(_, closes)| closes)
     }
 

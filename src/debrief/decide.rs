@@ -1,8 +1,10 @@
 //! What is to be done about a debrief now: a finished run to read and judge, a status to write, or nothing until an instant.
 
+mod candidate;
 mod conditions;
 mod status;
 
+pub use candidate::{Candidate, forget_details, missed_late, news};
 pub use status::{conclude, missed};
 
 use super::{
@@ -13,23 +15,6 @@ use crate::api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment};
 
 /// However far ahead the next instant is, the wall clock is looked at again so soon.
 const AT_LEAST: Duration = Duration::minutes(60);
-
-/// A run that may concern the debrief, as heard by watch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Name of the run.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// When it was created.
-    pub created_at: Option<Moment>,
-    /// Whether it is over.
-    pub is_over: bool,
-    /// Whether it says that it missed an objective and belongs to this debrief.
-    pub joins: bool,
-    /// Whether anything was broken.
-    pub has_struck: bool,
-}
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -96,19 +81,12 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 /// The oldest run that is over and was not judged yet.
 fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Candidate> {
     let debrief = observed.debrief;
-    let opened_it = debrief.spec.source.run_ref.as_ref().map(|run| run.uid.as_str());
-    let is_known = |uid: &str| {
-        opened_it == Some(uid)
-            || known.attempts.iter().any(|attempt| attempt.uid == uid)
-            || known.occurrences.iter().any(|miss| miss.uid == uid)
-            || observed.passed_over.iter().any(|passed| passed == uid)
-    };
     let opened_at = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
-    let is_ended = known.ended_at.is_some();
+    let is_ended = stage::has_ended(debrief);
     let waits = observed.runs.iter().filter(|run| {
-        let is_later = run.created_at >= opened_at
-            && known.judged_until.is_none_or(|until| run.created_at > Some(until));
-        run.is_over && run.has_struck && !is_known(&run.uid) && (run.joins || is_later && !is_ended)
+        let waits = run.is_over && run.has_struck && !run.is_known(debrief, known);
+        let counts = run.joins || run.created_at >= opened_at && !is_ended;
+        waits && counts && !observed.passed_over.contains(&run.uid)
     });
     waits.min_by_key(|run| run.created_at)
 }

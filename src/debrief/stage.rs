@@ -9,7 +9,7 @@ use crate::api::{
 };
 
 /// A risk is accepted for at most so many days at once.
-pub const REVIEW_DAYS: u64 = 90;
+pub(super) const REVIEW_DAYS: u64 = 90;
 
 /// Reads the stage off what was done until `now`.
 pub(super) fn of(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Stage {
@@ -37,13 +37,17 @@ pub(super) fn of(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Sta
 /// Whether the same miss joins this debrief; else it opens the next one.
 #[must_use]
 pub fn is_open(debrief: &Debrief) -> bool {
-    debrief.spec.dismissal.is_none()
-        && debrief.status.as_ref().is_none_or(|status| status.ended_at.is_none())
+    debrief.spec.dismissal.is_none() && !has_ended(debrief)
+}
+
+/// Whether the operator has seen it end.
+#[must_use]
+pub fn has_ended(debrief: &Debrief) -> bool {
+    debrief.status.as_ref().is_some_and(|status| status.ended_at.is_some())
 }
 
 /// When the service was completely back, as measured, else as people say.
-#[must_use]
-pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
+pub(super) fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
     let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
     let measured = facts.filter(|fact| fact.name == FactName::Recovered).map(|fact| fact.at).next();
     measured.or(spec.resolved_at.filter(|at| *at <= now))
@@ -60,14 +64,12 @@ fn is_accepted(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> bool 
 }
 
 /// The last instant at which a risk that is accepted at `since` must be reviewed.
-#[must_use]
-pub fn latest_review(since: Moment) -> Moment {
+pub(super) fn latest_review(since: Moment) -> Moment {
     since + Duration::minutes(REVIEW_DAYS * 24 * 60)
 }
 
 /// What the meeting lacks, each with where it is to be written.
-#[must_use]
-pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
+pub(super) fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
     let mut lacks = Vec::new();
     let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
     match (held, resolved(spec, now)) {

@@ -22,7 +22,7 @@ use crate::{
         conditions::{self, Status},
     },
     core::{outcome::history, plan::Plan},
-    debrief::stage,
+    debrief,
     shell::{call::Error, context::Context},
 };
 
@@ -92,10 +92,10 @@ async fn judge(
 }
 
 /// Whether that debrief of the Experiment's namespace is open, as last heard; one that cannot be read is.
-fn is_open(context: &Context, experiment: &Experiment, debrief: &str) -> bool {
+fn is_open(context: &Context, experiment: &Experiment, name: &str) -> bool {
     let namespace = experiment.namespace().unwrap_or_default();
-    let known = context.debriefs.get(&namespace, debrief);
-    known.is_some_and(|known| known.0.as_ref().map_or(true, stage::is_open))
+    let known = context.debriefs.get(&namespace, name);
+    known.is_some_and(|known| known.0.as_ref().map_or(true, debrief::is_open))
 }
 
 /// What `Ready` says of an Experiment that is valid: nothing of what it warns of is a reason not to be ready.

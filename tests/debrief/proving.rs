@@ -328,7 +328,7 @@ fn a_risk_is_accepted_for_at_most_ninety_days_and_renewals_are_counted() {
     );
     assert_eq!(accept("2027-06-24T12:00:00Z", "2027-02-24T14:00:00Z"), (Stage::Verifying, 2));
     assert!(message(&debrief, condition::CLOSED).contains("more than 90 days ahead"));
-    assert!(debrief::stage::is_open(&debrief), "repeats join it");
+    assert!(debrief::is_open(&debrief), "repeats join it");
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn one_that_is_dismissed_is_over_and_stays_so() {
             .unwrap();
     concluded(&mut debrief, "2026-11-26T12:00:00Z");
     assert_eq!(stage(&debrief), Stage::Dismissed);
-    assert!(!debrief::stage::is_open(&debrief));
+    assert!(!debrief::is_open(&debrief));
     let before = debrief.status.clone();
     concluded(&mut debrief, "2026-12-26T12:00:00Z");
     assert_eq!(debrief.status, before);

@@ -134,8 +134,7 @@ fn items(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<ItemSta
 }
 
 /// When an item is due: as it says, else by its horizon from the meeting on.
-#[must_use]
-pub fn due_of(spec: &DebriefSpec, item: &ActionItem) -> Option<Moment> {
+pub(in crate::debrief) fn due_of(spec: &DebriefSpec, item: &ActionItem) -> Option<Moment> {
     let days = match item.horizon {
         Horizon::Immediate => 14,
         Horizon::Short => 30,

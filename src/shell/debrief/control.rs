@@ -12,10 +12,10 @@ use kube::{
 };
 
 use crate::{
-    api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment, run::FactName},
+    api::{Debrief, DebriefStatus, Duration, ExperimentRun},
     debrief::{
         self,
-        decide::{Candidate, Decision, Observed, decide},
+        decide::{self, Candidate, Decision, Observed},
     },
     shell::{
         call::{Error, call},
@@ -36,48 +36,28 @@ const STEPS_MAX: usize = 256;
 /// Looks at every debrief.
 pub async fn control(context: Arc<Context>, feed: Feed<Debrief>) {
     let debriefs = Api::all(context.reads.clone());
-    let controller = feed.controller(debriefs, watcher::Config::default(), forget_details);
+    let controller = feed.controller(debriefs, watcher::Config::default(), decide::forget_details);
     let bounded = controller.with_config(Config::default().concurrency(AT_ONCE));
     controller::run(bounded, reconcile, |_| {}, PAUSE, context).await;
-}
-
-/// Forgets what no rule reads: the story, and of a debrief that has ended nearly everything.
-fn forget_details(debrief: &mut Debrief) {
-    if let Some(evidence) = &mut debrief.spec.evidence {
-        evidence.timeline = Vec::new();
-        evidence.also_fired = Vec::new();
-        evidence.facts.retain(|fact| matches!(fact.name, FactName::Injected | FactName::Recovered));
-        evidence.facts.iter_mut().for_each(|fact| fact.labels.clear());
-    }
-    debrief.spec.findings = None;
-    debrief.spec.amendments = Vec::new();
-    if is_ended(debrief) {
-        debrief.spec.evidence = None;
-        debrief.spec.action_items = Vec::new();
-        if let Some(status) = &mut debrief.status {
-            status.conditions = Vec::new();
-            status.attempts = Vec::new();
-        }
-    }
-}
-
-fn is_ended(debrief: &Debrief) -> bool {
-    debrief.status.as_ref().is_some_and(|status| status.ended_at.is_some())
 }
 
 async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Result<Action, Error> {
     let Ok(heard) = &debrief.0 else { return Ok(Action::await_change()) };
     // Before every run was listed, none would be under way.
     context.runs.listed().await;
-    if is_ended(heard) && !candidates(&context, heard).iter().any(|run| is_unknown(heard, run)) {
-        return Ok(Action::await_change());
+    let mut latest = heard.clone();
+    if debrief::has_ended(heard) {
+        if !decide::missed_late(heard, &candidates(&context, heard)) {
+            return Ok(Action::await_change());
+        }
+        // Nearly everything of it was forgotten.
+        latest = read(&context, heard).await?;
     }
-    let mut latest = if is_ended(heard) { read(&context, heard).await? } else { heard.clone() };
     let (mut run, mut passed_over) = (None, Vec::new());
     for _ in 0..STEPS_MAX {
         let now = context.wall.now();
         let runs = candidates(&context, &latest);
-        let decision = decide(&Observed {
+        let decision = decide::decide(&Observed {
             now,
             debrief: &latest,
             runs: &runs,
@@ -106,38 +86,10 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
     Err(Error::TooManySteps(STEPS_MAX))
 }
 
-/// Whether a run that joins a debrief that has ended was not judged: its repeats are all kept.
-fn is_unknown(debrief: &Debrief, run: &Candidate) -> bool {
-    let opened_it =
-        debrief.spec.source.run_ref.as_ref().is_some_and(|opened| opened.uid == run.uid);
-    let status = debrief.status.as_ref();
-    let is_known = status.is_some_and(|status| {
-        status.occurrences.iter().any(|miss| miss.uid == run.uid)
-            || status.judged_until.is_some_and(|until| run.created_at <= Some(until))
-    });
-    run.joins && run.is_over && !opened_it && !is_known
-}
-
-/// The runs of its experiment, those that say they verify it, and those that join it, as last heard.
+/// The runs that may concern the debrief, as last heard.
 fn candidates(context: &Context, debrief: &Debrief) -> Vec<Candidate> {
-    let (name, experiment) = (debrief.metadata.name.as_deref(), debrief.spec.experiment());
     let heard = context.runs.heard();
-    let of = |run: &ExperimentRun| {
-        let status = run.status.as_ref();
-        let joins = status.is_some_and(|status| status.debrief.as_deref() == name);
-        let verifies = run.spec.verifies.as_deref() == name;
-        let is_same = experiment == Some(&*run.spec.experiment) && run.spec.verifies.is_none();
-        (!run.spec.dry_run && (joins || verifies || is_same)).then(|| Candidate {
-            name: run.name_any(),
-            uid: run.uid().to_owned(),
-            created_at: run.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0)),
-            is_over: run.is_complete(),
-            joins,
-            has_struck: status.is_some_and(|status| status.fact(FactName::Injected).is_some()),
-        })
-    };
-    let same = |run: &&ExperimentRun| run.metadata.namespace == debrief.metadata.namespace;
-    heard.iter().filter(same).filter_map(of).collect()
+    heard.iter().filter_map(|run| Candidate::of(debrief, run)).collect()
 }
 
 /// The debrief, live; one that is gone is a conflict, as whoever deleted it is heard of.
@@ -166,12 +118,10 @@ async fn write(
     let what = "write the debrief's status";
     let written = record::apply_status(what, &context.writes, debrief, status).await?;
     let (namespace, name) = (debrief.namespace().unwrap_or_default(), debrief.name_any());
-    let before = debrief.status.as_ref().and_then(|status| status.stage);
-    if let Some(stage) = status.stage.filter(|stage| Some(*stage) != before) {
-        tracing::info!(namespace, debrief = name, %stage, "a debrief goes on");
-        let experiment = debrief.spec.experiment().unwrap_or_default();
-        // Its status names the debrief that is open.
-        context.experiments.request(&namespace, experiment);
+    if let Some(said) = decide::news(debrief.status.as_ref(), status) {
+        tracing::info!(namespace, debrief = name, said, "a debrief goes on");
+        // An Experiment's status names its open debrief.
+        context.experiments.request(&namespace, debrief.spec.experiment().unwrap_or_default());
     }
     Ok(written)
 }
@@ -189,7 +139,7 @@ pub fn request(context: &Context, run: &ExperimentRun) {
     for debrief in context.debriefs.heard().iter() {
         let is_ours = debrief.spec.experiment() == Some(&*run.spec.experiment)
             && debrief.metadata.namespace == run.metadata.namespace;
-        if is_ours && debrief::stage::is_open(debrief) {
+        if is_ours && debrief::is_open(debrief) {
             context
                 .debriefs
                 .request(namespace, debrief.metadata.name.as_deref().unwrap_or_default());

@@ -1,0 +1,93 @@
+//! Which runs may concern a debrief, and what is kept of a debrief in memory.
+
+use crate::{
+    api::{Debrief, DebriefStatus, ExperimentRun, Moment, run::FactName},
+    debrief::stage,
+};
+
+/// A run that may concern a debrief, as heard by watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Name of the run.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was created.
+    pub created_at: Option<Moment>,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Whether it says that it missed an objective and belongs to this debrief.
+    pub joins: bool,
+    /// Whether anything was broken.
+    pub has_struck: bool,
+}
+
+impl Candidate {
+    /// What is known of the run, where it is one of the debrief's experiment, says that it verifies it, or joins it.
+    #[must_use]
+    pub fn of(debrief: &Debrief, run: &ExperimentRun) -> Option<Self> {
+        let (name, status) = (debrief.metadata.name.as_deref(), run.status.as_ref());
+        if run.spec.dry_run || run.metadata.namespace != debrief.metadata.namespace {
+            return None;
+        }
+        let joins = status
+            .is_some_and(|status| status.debrief.is_some() && status.debrief.as_deref() == name);
+        let is_ours = match run.spec.verifies.as_deref() {
+            Some(verified) => Some(verified) == name,
+            None => debrief.spec.experiment() == Some(&*run.spec.experiment),
+        };
+        (joins || is_ours).then(|| Self {
+            name: run.metadata.name.clone().unwrap_or_default(),
+            uid: run.uid().to_owned(),
+            created_at: run.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0)),
+            is_over: run.is_complete(),
+            joins,
+            has_struck: status.is_some_and(|status| status.fact(FactName::Injected).is_some()),
+        })
+    }
+
+    /// Whether it opened the debrief, or was judged.
+    pub(super) fn is_known(&self, debrief: &Debrief, status: &DebriefStatus) -> bool {
+        let opened = debrief.spec.source.run_ref.as_ref();
+        opened.is_some_and(|opened| opened.uid == self.uid)
+            || status.attempts.iter().any(|attempt| attempt.uid == self.uid)
+            || status.occurrences.iter().any(|miss| miss.uid == self.uid)
+            || status.judged_until.is_some_and(|until| self.created_at <= Some(until))
+    }
+}
+
+/// Whether a run that joins a debrief which has ended is over and was not judged.
+#[must_use]
+pub fn missed_late(debrief: &Debrief, runs: &[Candidate]) -> bool {
+    let empty = DebriefStatus::default();
+    let status = debrief.status.as_ref().unwrap_or(&empty);
+    runs.iter().any(|run| run.joins && run.is_over && !run.is_known(debrief, status))
+}
+
+/// Forgets what no rule reads: the story, and of a debrief that has ended nearly everything.
+pub fn forget_details(debrief: &mut Debrief) {
+    let has_ended = stage::has_ended(debrief);
+    let spec = &mut debrief.spec;
+    if let Some(evidence) = &mut spec.evidence {
+        evidence.timeline = Vec::new();
+        evidence.also_fired = Vec::new();
+        evidence.facts.retain(|fact| matches!(fact.name, FactName::Injected | FactName::Recovered));
+        evidence.facts.iter_mut().for_each(|fact| fact.labels.clear());
+    }
+    (spec.findings, spec.amendments) = (None, Vec::new());
+    if has_ended {
+        spec.impact = None;
+        (spec.evidence, spec.action_items, spec.checkpoints) = (None, Vec::new(), Vec::new());
+        if let Some(status) = &mut debrief.status {
+            (status.conditions, status.attempts, status.questions) =
+                (Vec::new(), Vec::new(), Vec::new());
+        }
+    }
+}
+
+/// The stage in a word, where the status says another one than before.
+#[must_use]
+pub fn news(before: Option<&DebriefStatus>, status: &DebriefStatus) -> Option<String> {
+    let was = before.and_then(|before| before.stage);
+    status.stage.filter(|stage| Some(*stage) != was).map(|stage| stage.to_string())
+}
