@@ -14,7 +14,7 @@ mod open;
 mod phrase;
 pub mod proof;
 mod render;
-mod stage;
+pub mod stage;
 mod title;
 
 pub use leadup::LeadUp;

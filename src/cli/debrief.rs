@@ -73,7 +73,7 @@ pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::List(args) => list::list(&cluster, args, now).await,
         Verb::Show(args) => output::print(&show(cluster.client, &cluster.namespace, args).await?),
-        Verb::Edit(args) => edit::edit(&cluster, args, now).await,
+        Verb::Edit(args) => Box::pin(edit::edit(&cluster, args, now)).await,
         Verb::Verify(args) => Box::pin(verify::verify(&cluster, args)).await,
         Verb::Step(step) => output::print(&format!("{}\n", step.take(&cluster, now).await?)),
     }

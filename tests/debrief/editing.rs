@@ -20,10 +20,46 @@ use super::runs::moment;
 
 /// What a text may begin with, hold or end with, so that a careless printer or parser loses some of it.
 const NASTY: [&str; 40] = [
-    "#", "# ", "## Impact", "### Reason", "- ", "-", "- severity: Major", ":", ": ", " ", "  ", "\n", "\n\n",
-    "\t", "\r", "\r\n", "`", "```\n# code\n```", "\\", "\\\\", "\\n", "\\u{20}", "\\#", "<!--", "-->", "<!-- x -->",
-    "\u{202e}", "\u{2066}", "\u{200b}", "\u{feff}", "\u{a0}", "\u{2028}", "\u{85}", "\u{1b}[31m", "ü", "日本", "👩‍👩‍👧",
-    "---", "1. ", "word",
+    "#",
+    "# ",
+    "## Impact",
+    "### Reason",
+    "- ",
+    "-",
+    "- severity: Major",
+    ":",
+    ": ",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\t",
+    "\r",
+    "\r\n",
+    "`",
+    "```\n# code\n```",
+    "\\",
+    "\\\\",
+    "\\n",
+    "\\u{20}",
+    "\\#",
+    "<!--",
+    "-->",
+    "<!-- x -->",
+    "\u{202e}",
+    "\u{2066}",
+    "\u{200b}",
+    "\u{feff}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{85}",
+    "\u{1b}[31m",
+    "ü",
+    "日本",
+    "👩‍👩‍👧",
+    "---",
+    "1. ",
+    "word",
 ];
 
 fn text(random: &mut Rng, least: usize, most: usize) -> String {
@@ -48,24 +84,41 @@ fn many<T>(random: &mut Rng, make: impl Fn(&mut Rng) -> T) -> Vec<T> {
 /// Whole minutes as people write them, and others; around the changes of the clock too.
 fn instant(random: &mut Rng) -> Moment {
     let day = random.u64(0..400);
-    let at = moment("2026-10-24T00:00:00Z") + firedrill::api::Duration::minutes(day * 1440 + random.u64(0..1440));
-    if random.bool() { at } else { at + firedrill::api::Duration::micros(random.u64(1..60_000_000)) }
+    let at = moment("2026-10-24T00:00:00Z")
+        + firedrill::api::Duration::minutes(day * 1440 + random.u64(0..1440));
+    if random.bool() {
+        at
+    } else {
+        at + firedrill::api::Duration::micros(random.u64(1..60_000_000))
+    }
 }
 
 fn objective(random: &mut Rng) -> Objective {
-    *random.choice([Objective::Detection, Objective::Recovery, Objective::Tolerance].iter()).unwrap()
+    *random
+        .choice([Objective::Detection, Objective::Recovery, Objective::Tolerance].iter())
+        .unwrap()
 }
 
 fn item(random: &mut Rng, id: String) -> ActionItem {
-    let state = *random.choice([ItemState::Open, ItemState::Done, ItemState::Dropped].iter()).unwrap();
-    let types = [ItemType::Prevent, ItemType::Detect, ItemType::Mitigate, ItemType::Recover, ItemType::Process, ItemType::Investigate];
+    let state =
+        *random.choice([ItemState::Open, ItemState::Done, ItemState::Dropped].iter()).unwrap();
+    let types = [
+        ItemType::Prevent,
+        ItemType::Detect,
+        ItemType::Mitigate,
+        ItemType::Recover,
+        ItemType::Process,
+        ItemType::Investigate,
+    ];
     let done = random.usize(0..4);
     ActionItem {
         id,
         title: text(random, 1, 256),
         turns_yes: many(random, objective),
         type_: *random.choice(types.iter()).unwrap(),
-        horizon: *random.choice([Horizon::Immediate, Horizon::Short, Horizon::Long].iter()).unwrap(),
+        horizon: *random
+            .choice([Horizon::Immediate, Horizon::Short, Horizon::Long].iter())
+            .unwrap(),
         owner_team: text(random, 1, 63),
         due_at: maybe(random, instant),
         state,
@@ -76,7 +129,8 @@ fn item(random: &mut Rng, id: String) -> ActionItem {
 }
 
 fn findings(random: &mut Rng) -> Findings {
-    let kinds = [FactorCategory::CodeChange, FactorCategory::ThirdParty, FactorCategory::Observability];
+    let kinds =
+        [FactorCategory::CodeChange, FactorCategory::ThirdParty, FactorCategory::Observability];
     Findings {
         summary: maybe(random, |random| text(random, 1, 8192)),
         contributing_factors: many(random, |random| ContributingFactor {
@@ -99,7 +153,10 @@ fn impact(random: &mut Rng) -> PeopleImpact {
         narrative: Some(text(random, 1, 4096)),
         customers_affected: maybe(random, number),
         complaints: maybe(random, number),
-        estimated_cost: maybe(random, |random| Cost { amount: number(random), currency: "EUR".to_owned() }),
+        estimated_cost: maybe(random, |random| Cost {
+            amount: number(random),
+            currency: "EUR".to_owned(),
+        }),
     }
 }
 
@@ -107,7 +164,9 @@ fn impact(random: &mut Rng) -> PeopleImpact {
 fn people(random: &mut Rng) -> People {
     People {
         title: text(random, 1, 120),
-        severity: *random.choice([Severity::Minor, Severity::Moderate, Severity::Major].iter()).unwrap(),
+        severity: *random
+            .choice([Severity::Minor, Severity::Moderate, Severity::Major].iter())
+            .unwrap(),
         resolved_at: maybe(random, instant),
         impact: maybe(random, impact),
         meeting: maybe(random, |random| Meeting {
@@ -116,7 +175,9 @@ fn people(random: &mut Rng) -> People {
             facilitator: maybe(random, |random| text(random, 1, 63)),
         }),
         findings: maybe(random, findings),
-        action_items: (0..random.usize(0..4)).map(|number| item(random, format!("a{number}"))).collect(),
+        action_items: (0..random.usize(0..4))
+            .map(|number| item(random, format!("a{number}")))
+            .collect(),
         checkpoints: many(random, |random| Checkpoint {
             held_at: instant(random),
             notes: maybe(random, |random| text(random, 1, 2048)),
@@ -126,7 +187,10 @@ fn people(random: &mut Rng) -> People {
             review_at: instant(random),
         }),
         dismissal: maybe(random, |random| Dismissal { reason: text(random, 20, 2048) }),
-        amendments: many(random, |random| Amendment { at: instant(random), text: text(random, 1, 2048) }),
+        amendments: many(random, |random| Amendment {
+            at: instant(random),
+            text: text(random, 1, 2048),
+        }),
     }
 }
 
@@ -142,7 +206,8 @@ fn ten_thousand_debriefs_are_read_back_as_they_were_printed() {
         let text = print(&people, &clock);
         assert_eq!(parse(&text, &clock, now).as_ref(), Ok(&people), "debrief {number}:\n{text}");
         // Nothing in it turns a line around or moves a cursor.
-        let hidden = |c: char| c.is_control() && c != '\n' || ('\u{200b}'..='\u{202e}').contains(&c);
+        let hidden =
+            |c: char| c.is_control() && c != '\n' || ('\u{200b}'..='\u{202e}').contains(&c);
         assert_eq!(text.find(hidden), None, "debrief {number}:\n{text}");
         if number % 10 == 0 {
             // An editor that ends lines in another way loses nothing either.
@@ -195,7 +260,8 @@ We sell nothing in January, so it can wait.
 
 fn read(text: &str) -> Result<People, Vec<String>> {
     let now = moment("2026-12-01T10:00:00Z");
-    parse(text, &clock(), now).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    parse(text, &clock(), now)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -209,7 +275,8 @@ fn what_people_write_is_what_is_read() {
     let meeting = people.meeting.unwrap();
     assert_eq!(meeting.held_at, Some(moment("2026-11-26T12:00:00Z")));
     let findings = people.findings.unwrap();
-    let factors: Vec<_> = findings.contributing_factors.iter().map(|factor| &*factor.text).collect();
+    let factors: Vec<_> =
+        findings.contributing_factors.iter().map(|factor| &*factor.text).collect();
     assert_eq!(factors, ["the rule waits for ten minutes", "one replica"]);
     let item = &people.action_items[0];
     assert_eq!((item.id.as_str(), item.title.as_str()), ("a1", "Page sooner"));
@@ -231,27 +298,69 @@ fn refuse(from: &str, to: &str, problems: &[&str]) {
 
 #[test]
 fn what_is_not_known_is_refused_by_its_line_with_what_is_allowed() {
-    refuse("## Impact", "## Impakt", &["line 4: unknown heading \"Impakt\"; did you mean \"Impact\"? allowed: Impact, Meeting, Findings"]);
-    refuse("### Narrative", "### Story", &["line 8: unknown heading \"Story\"; allowed: Narrative"]);
+    refuse(
+        "## Impact",
+        "## Impakt",
+        &[
+            "line 4: unknown heading \"Impakt\"; did you mean \"Impact\"? allowed: Impact, Meeting, Findings",
+        ],
+    );
+    refuse(
+        "### Narrative",
+        "### Story",
+        &["line 8: unknown heading \"Story\"; allowed: Narrative"],
+    );
     refuse("### Narrative", "#### Narrative", &["line 8: unknown heading \"Narrative\""]);
     refuse("\\# a title", "# a title", &["line 12: unknown heading \"a title\"; allowed: Impact"]);
-    refuse("- heldAt", "- held", &["line 15: unknown key \"held\"; did you mean \"heldAt\"? allowed: scheduledAt, heldAt, facilitator"]);
-    refuse("13:00", "25:00", &["line 15: heldAt: \"2026-11-26 25:00\" is no instant; write 2026-12-01 10:00 (in Europe/Berlin)"]);
-    refuse("moderate", "Catastrophic", &["line 2: severity: \"Catastrophic\" is not one of Minor, Moderate, Major"]);
+    refuse(
+        "- heldAt",
+        "- held",
+        &[
+            "line 15: unknown key \"held\"; did you mean \"heldAt\"? allowed: scheduledAt, heldAt, facilitator",
+        ],
+    );
+    refuse(
+        "13:00",
+        "25:00",
+        &[
+            "line 15: heldAt: \"2026-11-26 25:00\" is no instant; write 2026-12-01 10:00 (in Europe/Berlin)",
+        ],
+    );
+    refuse(
+        "moderate",
+        "Catastrophic",
+        &["line 2: severity: \"Catastrophic\" is not one of Minor, Moderate, Major"],
+    );
     refuse("- severity: moderate", "", &["line 1: severity lacks"]);
     refuse("41,208", "many", &["line 5: customersAffected: \"many\" is no whole number"]);
     refuse("EUR 6900", "a lot", &["line 6: estimatedCost: \"a lot\" is no amount of money"]);
     refuse("- capacity:", "- Luck:", &["line 22: \"Luck\" is not one of CodeChange, ConfigChange"]);
-    refuse("- type: Detect", "- type: Fix", &["line 30: type: \"Fix\" is not one of Prevent, Detect"]);
+    refuse(
+        "- type: Detect",
+        "- type: Fix",
+        &["line 30: type: \"Fix\" is not one of Prevent, Detect"],
+    );
     refuse("- ownerTeam: checkout\n", "", &["line 28: ownerTeam lacks"]);
-    refuse("### a1: Page sooner", "### Page sooner", &["line 28: \"Page sooner\" is no item; write ### a1: What is to change"]);
+    refuse(
+        "### a1: Page sooner",
+        "### Page sooner",
+        &["line 28: \"Page sooner\" is no item; write ### a1: What is to change"],
+    );
     refuse("add, verify", "verified", &["line 33: steps: \"verified\" is not one of none, add"]);
     refuse("- reviewAt: +30d\n", "", &["line 35: an accepted risk has a reviewAt"]);
     refuse("## Meeting", "## Impact\n## Meeting", &["line 14: Impact stands here twice"]);
     refuse("- facilitator", "- heldAt: now\n- facilitator", &["line 16: heldAt stands here twice"]);
     refuse("# Losing", "Losing", &["line 1: the first heading is the title"]);
-    refuse("### Went well\n- The", "### Went well\nThe", &["line 24: \"The runbook was linked\" is no entry"]);
-    refuse("## Findings\n", "## Findings\nThe story\n", &["line 19: \"The story\" belongs under one of the headings below"]);
+    refuse(
+        "### Went well\n- The",
+        "### Went well\nThe",
+        &["line 24: \"The runbook was linked\" is no entry"],
+    );
+    refuse(
+        "## Findings\n",
+        "## Findings\nThe story\n",
+        &["line 19: \"The story\" belongs under one of the headings below"],
+    );
     refuse("## Impact", "<!-- a note\n## Impact", &["line 4: this comment is never ended"]);
 }
 

@@ -56,7 +56,8 @@ pub async fn edit(cluster: &Cluster, args: &Args, now: Moment) -> Result<Exit, F
             format!("{failure}\nnothing was written; your text is in {file}"),
         )
     };
-    let said = save(cluster, debrief, &clock, &edited, now).await.map_err(kept)?;
+    let saved = Box::pin(save(cluster, debrief, &clock, &edited, now)).await;
+    let said = saved.map_err(kept)?;
     discard(&file);
     println!("{said}");
     Ok(Exit::Met)

@@ -221,12 +221,11 @@ impl Reading<'_> {
     fn amendments(&mut self, chapter: Option<Chapter<'_>>) -> Vec<Amendment> {
         let mut amendments = Vec::new();
         for (line, at, text) in self.instants(chapter) {
-            match text {
-                Some(text) => amendments.push(Amendment { at, text }),
-                None => {
-                    let message = "write below it what is so".to_owned();
-                    self.problems.push(Problem { line, message });
-                }
+            if let Some(text) = text {
+                amendments.push(Amendment { at, text });
+            } else {
+                let message = "write below it what is so".to_owned();
+                self.problems.push(Problem { line, message });
             }
         }
         amendments

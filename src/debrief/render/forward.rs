@@ -1,0 +1,44 @@
+//! The path forward: what is next, by when, and the command that does it.
+
+use super::super::{
+    clock::Clock,
+    markdown::{paragraph, plain, text},
+};
+use crate::api::{
+    DebriefStatus,
+    debrief::{Stage, condition},
+};
+
+/// What is next; absent where nothing is.
+pub fn section(status: &DebriefStatus, clock: &Clock) -> Option<String> {
+    let lacks = |type_: &str| {
+        let found = status.conditions.iter().find(|found| found.type_ == type_);
+        found.filter(|found| found.status == "False").map(|found| text(&found.message))
+    };
+    let next = match status.stage? {
+        Stage::AwaitingResolution => lacks(condition::RESOLVED),
+        Stage::AwaitingDebrief => lacks(condition::HELD)
+            .map(|lacks| format!("Before the meeting counts, it lacks {lacks}")),
+        Stage::Acting => lacks(condition::ITEMS_FINISHED).map(|open| format!("To be done: {open}")),
+        Stage::Verifying => Some("Everything is done; what is left is the proof".to_owned()),
+        Stage::Closed | Stage::ClosedUnverified | Stage::Dismissed => None,
+    };
+    let due = status.due.filter(|_| status.stage != Some(Stage::ClosedUnverified));
+    let due = due.map(|at| format!("Due {}.", clock.minute(at)));
+    let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
+    let parts: Vec<_> =
+        next.into_iter().chain(due).chain(status.next_command.as_deref().map(block)).collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+fn capitalized(words: &str) -> String {
+    super::super::phrase::capitalized(words)
+}
+
+/// A command between fences that it cannot end.
+fn block(command: &str) -> String {
+    let command = plain(command);
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}sh\n{command}\n{fence}")
+}
