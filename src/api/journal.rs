@@ -174,7 +174,7 @@ pub struct TargetRef {
 }
 
 /// What a target was like before anything was broken.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetState {
     /// The workloads that own its pods.
@@ -185,16 +185,14 @@ pub struct TargetState {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 512)))]
     pub images: Vec<String>,
-    /// The ConfigMaps that its pods read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The ConfigMaps that its pods read; absent where it is not known which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub config_maps: Vec<ContentState>,
-    /// The rules that can fire the alerts that count, by the names of these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_maps: Option<Vec<ContentState>>,
+    /// The rules that can fire the alerts that count, by the names of these; absent where no source told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub rules: Vec<ContentState>,
+    pub rules: Option<Vec<ContentState>>,
 }
 
 /// A workload as it was.

@@ -82,6 +82,12 @@ pub fn is_of_fault(annotation: &str) -> bool {
     annotation == DEADLINE || [AT, WAS, SET].iter().any(|prefix| annotation.starts_with(prefix))
 }
 
+/// Whether a label or an annotation is one of firedrill's own.
+#[must_use]
+pub fn is_ours(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(group, _)| group == GROUP)
+}
+
 /// Whether a field manager is one of firedrill's own.
 #[must_use]
 pub fn is_our_manager(manager: &str) -> bool {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     api::{
         Duration, Moment,
-        run::{ExperimentRun, ExperimentRunStatus, FactName, TargetRef, Workload},
+        run::{ExperimentRun, ExperimentRunStatus, FactName, TargetRef, TargetState, Workload},
     },
     core::{revert::leftovers::Revision, signals::pods::Pod},
     faults::Object,
@@ -40,6 +40,8 @@ pub struct ClusterState {
     pub rivals: Vec<Rival>,
     /// What a fault that changes fields looks at; absent for one that takes pods away.
     pub fault_reads: Option<FaultReads>,
+    /// What the target was like, and when that was read; absent once the intent is written down.
+    pub state: Option<(Moment, TargetState)>,
 }
 
 /// What a fault that changes fields of an object looks at.
@@ -96,7 +98,17 @@ pub enum Changeable {
 /// How old a read may be when something harmful is decided on it.
 pub const FRESH: Duration = Duration::seconds(1);
 
+/// How old what the target was like may be when the intent is written down.
+const STATE_FRESH: Duration = Duration::minutes(1);
+
 impl ClusterState {
+    /// What the target was like, where that is new enough not to be read once more.
+    #[must_use]
+    pub fn state_at(&self, now: Moment) -> Option<(Moment, TargetState)> {
+        let is_new = |(at, _): &&(Moment, TargetState)| Duration::between(*at, now) < STATE_FRESH;
+        self.state.as_ref().filter(is_new).cloned()
+    }
+
     /// The object that the fault changes, where it could be read.
     #[must_use]
     pub fn object(&self) -> Option<&Object> {
@@ -266,6 +278,7 @@ pub(crate) mod tests {
             budgets: Ok(Vec::new()),
             rivals: Vec::new(),
             fault_reads: None,
+            state: None,
         }
     }
 

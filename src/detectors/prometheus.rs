@@ -13,6 +13,7 @@ use crate::{
     api::{Duration, Moment},
     core::{
         alerts::{AlertReport, Channel, matcher::Labels, rules::Rule},
+        hash,
         span::Span,
     },
 };
@@ -128,6 +129,7 @@ struct Group {
 struct Evaluated {
     name: Option<String>,
     labels: Option<Labels>,
+    query: Option<String>,
     /// Its `for`, in seconds.
     duration: Option<f64>,
     health: Option<String>,
@@ -140,11 +142,13 @@ fn read_rules(answer: &str) -> Result<Vec<Rule>, String> {
     let of_group = |Group { interval, rules }| {
         let interval = from_seconds(interval.unwrap_or_default());
         let read = move |rule: Evaluated| {
+            let hash =
+                hash::short(&(&rule.name, &rule.query, &rule.labels, rule.duration, interval));
             let labels = rule.labels.unwrap_or_default();
             let hold = from_seconds(rule.duration.unwrap_or_default());
             // One that was not evaluated yet has the health `unknown`.
             let is_broken = rule.health.as_deref() == Some("err");
-            Some(Rule { alert: rule.name?, labels, interval, hold, is_broken })
+            Some(Rule { alert: rule.name?, labels, interval, hold, is_broken, hash })
         };
         rules.into_iter().flatten().filter_map(read)
     };
@@ -257,7 +261,8 @@ mod tests {
     fn alerts(answer: &Value) -> Result<Vec<Box<dyn Alert>>, ReadError> {
         let (alert, interval) = ("Slow".to_owned(), Duration::seconds(5));
         let hold = Duration::ZERO;
-        let rules = [Rule { alert, labels: Labels::new(), interval, hold, is_broken: false }];
+        let (labels, hash) = (Labels::new(), String::new());
+        let rules = [Rule { alert, labels, interval, hold, is_broken: false, hash }];
         read(&answer.to_string(), &inquiry(115.0), &rules)
     }
 

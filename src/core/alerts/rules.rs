@@ -1,13 +1,19 @@
 //! Whether any alerting rule could ever fire what an experiment watches for.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    api::{Duration, run::Warning},
+    api::{
+        Duration,
+        run::{ContentState, Warning},
+    },
     core::{
         alerts::{
             AlertFilter,
             filter::{Belongs, NAME},
             matcher::{Labels, Matchers},
         },
+        hash,
         nearest::nearest,
         span::crop,
     },
@@ -26,6 +32,8 @@ pub struct Rule {
     pub hold: Duration,
     /// Whether it could not be evaluated last. What the source says of that may speak of other namespaces.
     pub is_broken: bool,
+    /// SHA-256 of all that it says, 16 hexadecimal digits.
+    pub hash: String,
 }
 
 /// What can fire alerts.
@@ -80,6 +88,28 @@ impl Rule {
     fn is_named(&self, matchers: &Matchers) -> bool {
         matchers.conflict(|label| (label == NAME).then_some(self.alert.as_str())).is_none()
     }
+}
+
+/// So many rules are kept of those that can fire what an experiment expects.
+const KEPT: usize = 16;
+
+/// The rules that can fire what the experiment expects, by the names of their alerts; several of one name are as one.
+#[must_use]
+pub fn expected(alert_filter: &AlertFilter<'_>, rules: &[Rule]) -> Vec<ContentState> {
+    let lists = alert_filter.plan.watched();
+    let lists = lists.filter(|(about, ..)| about.starts_with("spec.detection"));
+    let lists: Vec<_> = lists.map(|(_, _, matchers)| matchers).collect();
+    let mut hashes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rule in rules.iter().filter(|rule| rule.belongs(alert_filter) != Belongs::Elsewhere) {
+        if lists.iter().any(|matchers| rule.refusal(matchers, alert_filter).is_none()) {
+            hashes.entry(&rule.alert).or_default().push(&rule.hash);
+        }
+    }
+    let content = |(name, mut hashes): (&str, Vec<&str>)| {
+        hashes.sort_unstable();
+        ContentState { name: name.to_owned(), hash: Some(hash::short(&hashes)) }
+    };
+    hashes.into_iter().map(content).take(KEPT).collect()
 }
 
 /// A warning for each matcher list that no alert of these rules could ever match.
@@ -151,6 +181,7 @@ mod tests {
             interval: Duration::seconds(5),
             hold: Duration::minutes(1),
             is_broken: false,
+            hash: String::new(),
         };
         vec![
             rule("CheckoutDown", &[("severity", "page"), ("namespace", "shop")]),

@@ -62,6 +62,7 @@ fn put_journal(
         plan.target = Some(reference.clone());
         plan.revisions = cluster.revisions();
     }
+    plan.state = cluster.state.as_ref().map(|(_, state)| state.clone());
     plan.epoch = Some(1);
     if let Some(spec) = &plan.spec {
         plan.deadline = Some(observed.now + spec.duration);

@@ -32,8 +32,14 @@ pub fn changed(before: &TargetState, after: &TargetState) -> Vec<String> {
     if !was.is_empty() && !now.is_empty() && was != now {
         told.push("images".to_owned());
     }
-    contents(&mut told, "ConfigMap", &before.config_maps, &after.config_maps);
-    contents(&mut told, "rule", &before.rules, &after.rules);
+    for (what, was, now) in [
+        ("ConfigMap", &before.config_maps, &after.config_maps),
+        ("rule", &before.rules, &after.rules),
+    ] {
+        if let (Some(was), Some(now)) = (was, now) {
+            contents(&mut told, what, was, now);
+        }
+    }
     told
 }
 
@@ -86,6 +92,7 @@ mod tests {
             ),
             (json!({"configMaps": [{"name": "settings"}]}), vec![]),
             (json!({"rules": [{"name": "WebDown", "hash": "r2"}]}), vec!["rule WebDown"]),
+            (json!({"rules": null, "configMaps": null}), vec![]),
             (json!({"rules": []}), vec!["rule WebDown is gone"]),
             (
                 json!({"rules": [{"name": "WebDown", "hash": "r1"}, {"name": "WebSlow", "hash": "r3"}]}),

@@ -49,8 +49,9 @@ pub async fn look(
             cluster.target_read_at = now;
         }
         _ => {
+            let known = memory.cluster.as_ref().and_then(|cluster| cluster.state_at(now));
             let (mut cluster, listed) =
-                Box::pin(observe::cluster(context, run, &plan.spec, now)).await;
+                Box::pin(observe::cluster(context, run, &plan.spec, (now, known))).await;
             cluster.rivals = context.runs.heard().iter().filter_map(Rival::of).collect();
             if let Some(listed) = listed.filter(|_| !memory.is_watching) {
                 watch(context, entry, run, listed, &cluster);

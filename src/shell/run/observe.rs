@@ -2,11 +2,14 @@
 
 mod fault_reads;
 mod marked;
+mod state;
 mod target;
 
 pub use fault_reads::reaper_seen;
 pub use marked::marked;
 pub use target::{rollouts, target, with_pods};
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -24,12 +27,13 @@ use crate::{
         GameDayRun, Moment, SafetyLever,
         experiment::ExperimentSpec,
         names,
-        run::{ExperimentRun, TargetRef, Workload},
+        run::{ExperimentRun, TargetRef, TargetState, Workload},
     },
     core::{
-        cluster::{Budget, ClusterState, Intent, Lever, Namespace, Rival, Target},
+        cluster::{Budget, ClusterState, Intent, Lever, Namespace, Rival},
         gameday::day::intent,
         signals::pods::Pod,
+        span::crop,
     },
     faults::{
         self,
@@ -42,6 +46,9 @@ use crate::{
         reader::{Part, Reader},
     },
 };
+
+/// So many images of a target's pods are kept.
+const IMAGES: usize = 16;
 
 /// Which pods belong to a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +93,7 @@ pub async fn cluster(
     context: &Context,
     run: &ExperimentRun,
     spec: &ExperimentSpec,
-    read_at: Moment,
+    (read_at, known): (Moment, Option<(Moment, TargetState)>),
 ) -> (ClusterState, Option<(Scope, String)>) {
     let namespace = run.namespace().unwrap_or_default();
     let (read, lever, state, day, fault_reads) = futures::join!(
@@ -107,13 +114,18 @@ pub async fn cluster(
         }
         None => (Ok(None), Ok(Vec::new())),
     };
-    let (read, pods, version) = match listed {
-        Ok(Some((pods, version))) => (read, pods, Some(version)),
-        Ok(None) => (read, Vec::new(), None),
-        Err(error) => (Err(error), Vec::new(), None),
+    let (read, pods, images, version) = match listed {
+        Ok(Some((pods, images, version))) => (read, pods, images, Some(version)),
+        Ok(None) => (read, Vec::new(), Vec::new(), None),
+        Err(error) => (Err(error), Vec::new(), Vec::new(), None),
+    };
+    let workloads = workloads(context, &namespace, read.as_ref().ok(), &pods).await;
+    let is_wanted = known.is_none() && !run.has_begun();
+    let was = match read.as_ref().ok().and_then(Option::as_ref).filter(|_| is_wanted) {
+        Some(found) => Some((read_at, was(context, run, spec, (found, &workloads, images)).await)),
+        None => known,
     };
     let target = with_pods(read, pods.len());
-    let workloads = workloads(context, &namespace, &target, &pods).await;
     let budgets = budgets
         .map(|found| found.iter().map(|budget| protect(budget, &pods)).collect())
         .map_err(|error| error.to_string());
@@ -130,6 +142,7 @@ pub async fn cluster(
         budgets,
         rivals: Vec::new(),
         fault_reads,
+        state: was,
     };
     (cluster, scope.zip(version))
 }
@@ -197,14 +210,44 @@ async fn pods(
     context: &Context,
     namespace: &str,
     scope: &Scope,
-) -> Result<(Vec<Pod>, String), Error> {
+) -> Result<(Vec<Pod>, Vec<String>, String), Error> {
     let pods: Api<KubePod> = Api::namespaced(context.reads.clone(), namespace);
     let (url, selected) = (pods.resource_url(), ListParams::default().labels(&scope.selector));
-    let mut found = Vec::new();
-    let take = |pod: KubePod| found.extend(scope.owns(&pod).then(|| read_pod(&pod)));
+    let (mut found, mut images) = (Vec::new(), BTreeSet::new());
+    let take = |pod: KubePod| {
+        if scope.owns(&pod) {
+            found.push(read_pod(&pod));
+            if images.len() < IMAGES {
+                images.extend(images_of(pod));
+            }
+        }
+    };
     let reader = Reader::new(context.reads.clone());
     let version = reader.list("list the target's pods", url, (Part::Typed, selected), take).await?;
-    Ok((found, version))
+    Ok((found, images.into_iter().take(IMAGES).collect(), version))
+}
+
+/// The images of the pod as its node has them, by digest.
+fn images_of(pod: KubePod) -> impl Iterator<Item = String> {
+    let statuses = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
+    let images = statuses.into_iter().map(|status| status.image_id);
+    images.filter(|image| !image.is_empty()).map(|image| crop(image, 512))
+}
+
+/// What the target was like, with its owners where it is a Service.
+async fn was(
+    context: &Context,
+    run: &ExperimentRun,
+    spec: &ExperimentSpec,
+    (found, workloads, images): (&target::Found, &[Workload], Vec<String>),
+) -> TargetState {
+    let namespace = run.namespace().unwrap_or_default();
+    if found.template.is_some() {
+        return state::state(context, &namespace, spec, (&[found], images)).await;
+    }
+    let owners = state::owners(context, &namespace, workloads).await;
+    let owners: Vec<_> = owners.iter().collect();
+    state::state(context, &namespace, spec, (&owners, images)).await
 }
 
 /// What the rules need to know of a pod.
@@ -271,10 +314,10 @@ fn protect(budget: &PodDisruptionBudget, pods: &[Pod]) -> Budget {
 async fn workloads(
     context: &Context,
     namespace: &str,
-    target: &Target,
+    target: Option<&Option<target::Found>>,
     pods: &[Pod],
 ) -> Vec<Workload> {
-    let Target::Found { reference, .. } = target else {
+    let Some(Some(target::Found { reference, .. })) = target else {
         return Vec::new();
     };
     if reference.kind != "Service" {

@@ -1,5 +1,7 @@
 //! Reads a target, live: what it is, how many pods it should have, whether a rollout is under way.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
@@ -16,7 +18,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Owner, Scope};
 use crate::{
-    api::{experiment, run::TargetRef},
+    api::{
+        experiment, names,
+        run::{TargetRef, WorkloadState},
+    },
     core::{cluster::Target, gameday::day::Rollout, hash},
     shell::{
         call::{Error, Namespaced, call},
@@ -25,12 +30,18 @@ use crate::{
     },
 };
 
+/// What `kubectl rollout restart` writes into a template.
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
 /// A target as it was read, its pods not yet.
 pub struct Found {
-    reference: TargetRef,
+    /// The target as it is.
+    pub reference: TargetRef,
     /// How many pods it should have; a Service does not say.
     desired: Option<i32>,
     rollout: Option<String>,
+    /// How its pods are made; a Service makes none.
+    pub template: Option<PodTemplateSpec>,
     /// Which pods belong to it.
     pub scope: Scope,
 }
@@ -58,6 +69,33 @@ pub async fn target(
             get(context, namespace, name).await.map(|found| found.map(service))
         }
     }
+}
+
+impl Found {
+    /// What it was like, by hashes.
+    #[must_use]
+    pub fn workload(&self) -> WorkloadState {
+        WorkloadState {
+            kind: self.reference.kind.clone(),
+            name: self.reference.name.clone(),
+            replicas: self.desired,
+            template_hash: self.template.clone().map(|template| hash::short(&lasting(template))),
+        }
+    }
+}
+
+/// The template without what a restart writes into it, and without what is firedrill's own.
+fn lasting(mut template: PodTemplateSpec) -> PodTemplateSpec {
+    let annotations = template.metadata.as_mut().and_then(|metadata| metadata.annotations.as_mut());
+    if let Some(annotations) = annotations {
+        annotations.retain(|key, _| key != RESTARTED_AT && !names::is_ours(key));
+    }
+    let is_empty =
+        |metadata: &ObjectMeta| metadata.annotations.as_ref().is_some_and(BTreeMap::is_empty);
+    if let Some(metadata) = template.metadata.as_mut().filter(|metadata| is_empty(metadata)) {
+        metadata.annotations = None;
+    }
+    template
 }
 
 /// The target with that many pods: a Service should have as many as it selects.
@@ -136,7 +174,7 @@ fn deployment(found: Deployment) -> Found {
     let name = found.metadata.name.clone().unwrap_or_default();
     let scope = Scope { selector: print(&spec.selector), owner: Owner::ReplicaSetOf(name) };
     let reference = reference("Deployment", &found.metadata, &spec.template);
-    Found { reference, desired: Some(desired), rollout, scope }
+    Found { reference, desired: Some(desired), rollout, template: Some(spec.template), scope }
 }
 
 fn stateful_set(found: StatefulSet) -> Found {
@@ -155,7 +193,8 @@ fn stateful_set(found: StatefulSet) -> Found {
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
     };
     let reference = reference("StatefulSet", &found.metadata, &spec.template);
-    Found { reference, desired: Some(spec.replicas.unwrap_or(1)), rollout, scope }
+    let desired = Some(spec.replicas.unwrap_or(1));
+    Found { reference, desired, rollout, template: Some(spec.template), scope }
 }
 
 fn daemon_set(found: DaemonSet) -> Found {
@@ -171,7 +210,7 @@ fn daemon_set(found: DaemonSet) -> Found {
         owner: Owner::Uid(found.metadata.uid.clone().unwrap_or_default()),
     };
     let reference = reference("DaemonSet", &found.metadata, &spec.template);
-    Found { reference, desired: Some(desired), rollout, scope }
+    Found { reference, desired: Some(desired), rollout, template: Some(spec.template), scope }
 }
 
 fn service(found: Service) -> Found {
@@ -190,7 +229,7 @@ fn service(found: Service) -> Found {
         pairs.join(",")
     };
     let scope = Scope { selector, owner: Owner::Anybody };
-    Found { reference, desired: None, rollout: None, scope }
+    Found { reference, desired: None, rollout: None, template: None, scope }
 }
 
 fn print(selector: &LabelSelector) -> String {
@@ -205,7 +244,6 @@ fn reference(kind: &str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> T
         uid: metadata.uid.clone().unwrap_or_default(),
         generation: metadata.generation,
         template_hash: Some(hash::short(template)),
-        restarted_at: annotations
-            .and_then(|annotations| annotations.get("kubectl.kubernetes.io/restartedAt").cloned()),
+        restarted_at: annotations.and_then(|annotations| annotations.get(RESTARTED_AT).cloned()),
     }
 }
