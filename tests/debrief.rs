@@ -7,6 +7,8 @@
 mod editing;
 #[path = "debrief/hostile.rs"]
 mod hostile;
+#[path = "debrief/learned.rs"]
+mod learned;
 #[path = "debrief/listing.rs"]
 mod listing;
 #[path = "debrief/numbers.rs"]
@@ -23,3 +25,5 @@ mod recording;
 mod runs;
 #[path = "debrief/server.rs"]
 mod server;
+#[path = "debrief/steps.rs"]
+mod steps;

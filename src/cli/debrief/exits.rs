@@ -18,13 +18,20 @@ const REASON: usize = 20;
 
 /// Arguments of `firedrill debrief accept`.
 #[derive(Debug, clap::Args)]
-#[group(id = "review", required = true, multiple = false, args = ["review_at", "review_in"])]
 pub struct AcceptArgs {
     /// Name of the debrief.
     name: String,
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    review: Review,
+}
+
+/// When the acceptance is looked at again: exactly one of an instant or a length.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Review {
     /// When that is looked at again, at most 90 days ahead: 2027-01-15 10:00.
     #[arg(long, value_name = "TIME")]
     review_at: Option<String>,
@@ -57,7 +64,7 @@ pub struct AmendArgs {
 pub async fn accept(cluster: &Cluster, args: &AcceptArgs, now: Moment) -> Result<String, Failure> {
     let reason = reason(&args.reason, REASON)?;
     change(cluster, &args.name, now, |seen, spec| {
-        let (flag, review_at) = match (&args.review_at, &args.review_in) {
+        let (flag, review_at) = match (&args.review.review_at, &args.review.review_in) {
             (Some(at), _) => ("--review-at", seen.instant("--review-at", at)?),
             (None, ahead) => {
                 let ahead = ahead.as_deref().unwrap_or_default();

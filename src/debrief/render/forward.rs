@@ -3,9 +3,10 @@
 use super::super::{
     clock::Clock,
     markdown::{paragraph, plain, text},
+    phrase::capitalized,
 };
 use crate::api::{
-    DebriefStatus,
+    DebriefStatus, Moment,
     debrief::{Stage, condition},
 };
 
@@ -23,16 +24,16 @@ pub fn section(status: &DebriefStatus, clock: &Clock) -> Option<String> {
         Stage::Verifying => Some("Everything is done; what is left is the proof".to_owned()),
         Stage::Closed | Stage::ClosedUnverified | Stage::Dismissed => None,
     };
-    let due = status.due.filter(|_| status.stage != Some(Stage::ClosedUnverified));
+    // The end of the window stands above, the review with its reason.
+    let window = status.window.as_ref().map(|window| window.not_after);
+    let is_told =
+        |due: &Moment| status.stage == Some(Stage::ClosedUnverified) || window == Some(*due);
+    let due = status.due.filter(|due| !is_told(due));
     let due = due.map(|at| format!("Due {}.", clock.minute(at)));
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
     let parts: Vec<_> =
         next.into_iter().chain(due).chain(status.next_command.as_deref().map(block)).collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
-}
-
-fn capitalized(words: &str) -> String {
-    super::super::phrase::capitalized(words)
 }
 
 /// A command between fences that it cannot end.

@@ -1,6 +1,9 @@
 //! The meeting and the checkpoints after it.
 
-use super::{super::clock::Clock, prose::entry};
+use super::{
+    super::{clock::Clock, phrase::capitalized},
+    prose::entry,
+};
 use crate::api::{DebriefSpec, DebriefStatus};
 
 /// When the meeting was or is to be, and each checkpoint.
@@ -17,8 +20,7 @@ pub fn section(spec: &DebriefSpec, status: &DebriefStatus, clock: &Clock) -> Opt
         format!("the window was {from} to {to}")
     });
     let told: Vec<_> = [when, led, window].into_iter().flatten().collect();
-    let told = (!told.is_empty())
-        .then(|| format!("- {}.", super::super::phrase::capitalized(&told.join("; "))));
+    let told = (!told.is_empty()).then(|| format!("- {}.", capitalized(&told.join("; "))));
     let checkpoints = spec.checkpoints.iter().map(|checkpoint| {
         let notes = checkpoint.notes.as_deref().map(|notes| format!(": {}", entry(notes)));
         let notes = notes.unwrap_or_else(|| ".".to_owned());
