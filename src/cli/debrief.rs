@@ -21,7 +21,10 @@ use super::{
     connect::{Cluster, Flags},
     exit::{Exit, Failure},
 };
-use crate::{api::Moment, shell::clock::Wall};
+use crate::{
+    api::{Duration, Moment},
+    shell::clock::Wall,
+};
 
 /// Arguments of `firedrill debrief`.
 #[derive(Debug, clap::Subcommand)]
@@ -69,7 +72,7 @@ pub enum Step {
 /// When the input is not valid, the cluster cannot be reached, or the user may not.
 pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
     let cluster = flags.connect().await?;
-    let now = Wall::machine().now();
+    let now = to_the_second(Wall::machine().now());
     match verb {
         Verb::List(args) => list::list(&cluster, args, now).await,
         Verb::Show(args) => output::print(&show(cluster.client, &cluster.namespace, args).await?),
@@ -77,6 +80,11 @@ pub async fn run(flags: &Flags, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Verify(args) => Box::pin(verify::verify(&cluster, args)).await,
         Verb::Step(step) => output::print(&format!("{}\n", step.take(&cluster, now).await?)),
     }
+}
+
+/// What people say is never known to less than a second.
+fn to_the_second(now: Moment) -> Moment {
+    now.minus(Duration::micros(u64::from(now.timestamp().subsec_microsecond().unsigned_abs())))
 }
 
 impl Step {

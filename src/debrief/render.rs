@@ -55,7 +55,7 @@ pub fn render(debrief: &Debrief) -> String {
             .as_ref()
             .map(|incident| incident::questions(spec, incident, status).trim_end().to_owned()),
     );
-    for (heading, section) in sections(spec, status, &clock) {
+    for (heading, section) in sections(debrief, status, &clock) {
         if let Some(section) = section {
             page.push(format!("## {heading}\n\n{}", section.trim_end()));
         }
@@ -67,7 +67,8 @@ pub fn render(debrief: &Debrief) -> String {
 
 /// What people wrote comes between the story and how it was measured; as long as they wrote nothing, that is told with the
 /// story.
-fn sections(spec: &DebriefSpec, status: &DebriefStatus, clock: &Clock) -> Vec<Section> {
+fn sections(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Vec<Section> {
+    let spec = &debrief.spec;
     let (before, after) = people(spec, status, clock);
     let is_silent = before.iter().chain(&after).all(|(_, section)| section.is_none());
     let evidence = spec.evidence.as_ref();
@@ -83,7 +84,7 @@ fn sections(spec: &DebriefSpec, status: &DebriefStatus, clock: &Clock) -> Vec<Se
     let repeats = spec.incident.as_ref().map(|incident| {
         vec![(measured::REPEATS, measured::repeats(status, Some(incident.started_at), clock))]
     });
-    let forward = vec![("The path forward", forward::section(status, clock))];
+    let forward = vec![("The path forward", forward::section(debrief, status, clock))];
     let parts = [Some(before), story, incident, repeats, Some(after), Some(forward), detail];
     parts.into_iter().flatten().flatten().collect()
 }

@@ -120,6 +120,23 @@ fn a_page_that_is_proven_says_so_and_asks_for_nothing_more() {
 }
 
 #[test]
+fn where_the_last_run_did_not_ask_a_larger_fault_is_proposed() {
+    let mut debrief = learned();
+    assert!(!debrief::render(&debrief).contains("--larger"));
+    let run = tried(
+        "hidden",
+        "2026-11-30T08:00:00Z",
+        &[("/status/detection/answer", json!("NotExercised"))],
+    );
+    let judged = judge(&debrief, &run);
+    conclude_at(&mut debrief, Some(judged), moment("2026-11-30T08:05:00Z"));
+    let page = debrief::render(&debrief);
+    let proposed = "as users noticed nothing of its fault. One that takes every\npod would:\n\n```sh\n\
+                    firedrill debrief verify slow-alert-99c0ba9c-2 -n shop --larger\n```\n";
+    assert!(page.contains(proposed), "{page}");
+}
+
+#[test]
 fn the_honest_exits_stand_on_the_page_with_their_reasons() {
     let mut accepted = of(written());
     accepted.spec.accepted_risk = serde_json::from_value(json!({

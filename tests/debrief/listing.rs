@@ -76,7 +76,7 @@ fn what_is_due_first_comes_first_and_the_rest_by_age() {
     done.spec.action_items = serde_json::from_value(serde_json::json!([{
         "id": "a1", "title": "x", "type": "Detect", "horizon": "Short", "ownerTeam": "checkout"}]))
     .unwrap();
-    let debriefs = [
+    let debriefs = vec![
         named("young", None, "2026-11-24T00:00:00Z", "web"),
         named("old", None, "2026-11-20T00:00:00Z", "checkout"),
         named("later", Some("2026-12-02T00:00:00Z"), "2026-11-24T00:00:00Z", "web"),
@@ -90,8 +90,8 @@ fn what_is_due_first_comes_first_and_the_rest_by_age() {
             output: ListOutput::Name,
             ..ListArgs::default()
         };
-        let listed = listed(&debriefs, &args, moment("2026-11-26T00:00:00Z")).unwrap();
-        listed.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
+        let names = listed(&debriefs, &args, moment("2026-11-26T00:00:00Z")).unwrap();
+        names.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(None, false), ["soon", "later", "done", "old", "young"]);
     assert_eq!(names(None, true), ["soon", "later", "old", "young"]);

@@ -86,7 +86,10 @@ impl Server {
     async fn take(&self, args: &str) -> Result<String, Failure> {
         let words = args.split('|').flat_map(|part| {
             // What stands between bars is one argument.
-            if part.starts_with('=') { vec![&part[1..]] } else { part.split_whitespace().collect() }
+            match part.strip_prefix('=') {
+                Some(whole) => vec![whole],
+                None => part.split_whitespace().collect(),
+            }
         });
         let cli = Cli::try_parse_from(["debrief"].into_iter().chain(words)).unwrap();
         let Verb::Step(step) = cli.verb else { panic!("{args} is no step") };

@@ -2,16 +2,18 @@
 
 use super::super::{
     clock::Clock,
-    markdown::{paragraph, plain, text},
+    markdown::{code, paragraph, plain, text},
     phrase::capitalized,
+    proof::is_proven,
 };
 use crate::api::{
-    DebriefStatus, Moment,
-    debrief::{Stage, condition},
+    Debrief, DebriefStatus, Moment,
+    debrief::{Question, Stage, condition},
+    run::Answer,
 };
 
 /// What is next; absent where nothing is.
-pub fn section(status: &DebriefStatus, clock: &Clock) -> Option<String> {
+pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Option<String> {
     let lacks = |type_: &str| {
         let found = status.conditions.iter().find(|found| found.type_ == type_);
         found.filter(|found| found.status == "False").map(|found| text(&found.message))
@@ -31,9 +33,26 @@ pub fn section(status: &DebriefStatus, clock: &Clock) -> Option<String> {
     let due = status.due.filter(|due| !is_told(due));
     let due = due.map(|at| format!("Due {}.", clock.minute(at)));
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
-    let parts: Vec<_> =
-        next.into_iter().chain(due).chain(status.next_command.as_deref().map(block)).collect();
+    let command = status.next_command.as_deref().map(block);
+    let larger = status.next_command.as_deref().and_then(|next| larger(debrief, status, next));
+    let parts: Vec<_> = [next, due, command, larger].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+/// The command of a larger fault, where the last run has not asked a question that is still to be proven.
+fn larger(debrief: &Debrief, status: &DebriefStatus, next: &str) -> Option<String> {
+    let last = status.attempts.last().filter(|last| last.refused.is_empty())?;
+    let is_unasked = |question: &&Question| {
+        !is_proven(question) && last.answers.of(question.objective) == Answer::NotExercised
+    };
+    let question = status.questions.iter().find(is_unasked)?;
+    debrief.spec.evidence.as_ref().filter(|evidence| evidence.took_pods())?;
+    let told = format!(
+        "Run {} did not ask for {}, as users noticed nothing of its fault. One that takes every pod would:",
+        code(&last.run),
+        question.objective
+    );
+    Some(format!("{}\n\n{}", paragraph(&told), block(&format!("{next} --larger"))))
 }
 
 /// A command between fences that it cannot end.

@@ -3,7 +3,7 @@
 use super::super::{
     clock::Clock,
     markdown::{Table, code, paragraph},
-    phrase::offset,
+    phrase::{length, offset},
 };
 use crate::api::{
     DebriefSpec, DebriefStatus, Duration,
@@ -13,12 +13,12 @@ use crate::api::{
 /// The two questions; their answers once the operator has concluded them.
 pub fn questions(spec: &DebriefSpec, incident: &Incident, status: &DebriefStatus) -> String {
     let mut table = Table::new(["Question", "As people say", "Answer"]);
-    let took = |at| Duration::between(incident.started_at, at);
+    let took = |at| length(Duration::between(incident.started_at, at));
     let noticed = incident.noticed_at.map_or_else(
         || format!("at an unknown time, by {}", who(incident.noticed_by)),
         |at| format!("{}, by {}", took(at), who(incident.noticed_by)),
     );
-    let back = spec.resolved_at.map_or_else(|| "not yet".to_owned(), |at| took(at).to_string());
+    let back = spec.resolved_at.map_or_else(|| "not yet".to_owned(), took);
     let is_missed =
         |objective| status.questions.iter().any(|question| question.objective == objective);
     let answer = |objective, is_known: bool| match (is_missed(objective), is_known) {
