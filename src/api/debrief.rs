@@ -14,7 +14,7 @@ pub use super::{
     },
     proof::{Attempt, ItemStatus, Policy, Question},
 };
-use super::{facts, run::Took, value::Moment};
+use super::{run::Took, value::Moment};
 
 /// The learning record of one missed objective.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,6 @@ use super::{facts, run::Took, value::Moment};
     derive = "PartialEq",
     cel,
     doc = "The learning record of one missed objective: what was measured, and what must change.",
-    validation = facts::written_once(),
     selectable = ".spec.fingerprint",
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
@@ -195,11 +194,6 @@ pub struct DebriefStatus {
     /// Where the record stands, for people who list. Read off what was done at each write; that counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// What happened to the record, each written once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub facts: Vec<DebriefFact>,
     /// The missed objectives in one word, such as `Detection,Recovery`, of all runs that it is about; for people who list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<String>,
@@ -265,31 +259,6 @@ pub struct Acceptance {
     /// How often it was renewed.
     #[schemars(range(min = 0, max = i32::MAX))]
     pub renewals: i32,
-}
-
-impl DebriefStatus {
-    /// The fact of that name, if it is written down.
-    #[must_use]
-    pub fn fact(&self, name: DebriefFactName) -> Option<&DebriefFact> {
-        self.facts.iter().find(|fact| fact.name == name)
-    }
-}
-
-/// Something that happened to a debrief.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DebriefFact {
-    /// What happened.
-    pub name: DebriefFactName,
-    /// When it happened.
-    pub at: Moment,
-}
-
-/// What can happen to a debrief.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum DebriefFactName {
-    /// The impact was over: the service was completely back.
-    Resolved,
 }
 
 /// The earlier debrief of the same miss.

@@ -99,7 +99,7 @@ pub enum Changeable {
 pub const FRESH: Duration = Duration::seconds(1);
 
 /// How old what the target was like may be when the intent is written down.
-const STATE_FRESH: Duration = Duration::minutes(1);
+const STATE_FRESH: Duration = Duration::seconds(10);
 
 impl ClusterState {
     /// What the target was like, where that is new enough not to be read once more.

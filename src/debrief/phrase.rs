@@ -59,6 +59,11 @@ pub fn is_whole(at: Moment) -> bool {
     at.timestamp().subsec_microsecond() == 0
 }
 
+/// The instant to the second, for sentences: `2026-11-25 10:41:12 UTC`.
+pub fn second(at: Moment) -> String {
+    at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// The meeting's window: `meeting between Wed 25 Nov 10:41 and Fri 27 Nov 10:41`.
 pub fn meeting(window: &Window) -> String {
     let [from, to] = [window.not_before, window.not_after]

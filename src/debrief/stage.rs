@@ -1,7 +1,7 @@
 //! Where a debrief stands, read off what was done. What is stored of it is for people who list debriefs; nothing here
 //! reads that.
 
-use super::decide::missed;
+use super::{decide::missed, phrase::second};
 use crate::api::{
     Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
     debrief::{ItemState, Objective, Stage},
@@ -78,11 +78,13 @@ pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<S
     match (held, resolved(spec, now)) {
         (None, _) => lacks.push("meeting.heldAt: the meeting was not held".to_owned()),
         (Some(held), _) if held > now => {
-            lacks.push(format!("meeting.heldAt: {held} is still to come"));
+            lacks.push(format!("meeting.heldAt: {} is still to come", second(held)));
         }
         (Some(held), Some(resolved)) if held < resolved => {
             lacks.push(format!(
-                "meeting.heldAt: {held} is before the service was back at {resolved}"
+                "meeting.heldAt: {} is before the service was back at {}",
+                second(held),
+                second(resolved)
             ));
         }
         (Some(_), _) => {}

@@ -55,6 +55,8 @@ cat >"$mon/firedrill.yaml" <<YAML
 prometheus: {url: "http://$CONTROL_IP:9090"}
 alertmanager: {url: "http://$CONTROL_IP:9093"}
 webhook: {listen: "0.0.0.0:9480", tokenFile: $mon/token}
+# What is to be proven is proven within one test.
+debriefs: {policy: {spacing: 1s}}
 YAML
 if [ "$action" = reload ]; then
   for port in 9090 9093; do inside cp curl -sf -XPOST "http://127.0.0.1:$port/-/reload"; done

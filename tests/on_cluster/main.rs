@@ -11,6 +11,7 @@ mod aborts;
 mod alone;
 mod cli;
 mod contract;
+mod debriefs;
 mod faults;
 mod gamedays;
 mod garbage;

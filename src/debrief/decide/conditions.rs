@@ -7,7 +7,7 @@ use crate::{
         debrief::{ItemState, Stage, condition},
     },
     core::{calendar::Calendar, span::crop},
-    debrief::{proof, stage},
+    debrief::{phrase::second, proof, stage},
 };
 
 /// Brings the conditions up to date.
@@ -35,7 +35,7 @@ pub fn update(debrief: &Debrief, status: &mut DebriefStatus, under_way: Option<&
         (
             condition::RESOLVED,
             match resolved {
-                Some(at) => (Status::True, "Back", format!("the service was completely back at {at}")),
+                Some(at) => (Status::True, "Back", format!("the service was completely back at {}", second(at))),
                 None => (
                     Status::False,
                     "NotMeasured",
@@ -87,7 +87,7 @@ fn closed(
             (Status::True, "Dismissed", reason.unwrap_or_default())
         }
         Some(Stage::ClosedUnverified) => {
-            let review = spec.accepted_risk.as_ref().map(|risk| risk.review_at.to_string());
+            let review = spec.accepted_risk.as_ref().map(|risk| second(risk.review_at));
             let review = review.unwrap_or_default();
             (
                 Status::False,
@@ -128,12 +128,14 @@ fn not_accepted(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> Strin
     let (review, latest) = (risk.review_at, stage::latest_review(seen.since));
     if review > latest {
         return format!(
-            "acceptedRisk.reviewAt: {review} is more than {} days ahead; choose {latest} or before",
-            stage::REVIEW_DAYS
+            "acceptedRisk.reviewAt: {} is more than {} days ahead; choose {} or before",
+            second(review),
+            stage::REVIEW_DAYS,
+            second(latest)
         );
     }
     if review <= now {
-        return format!("the risk was accepted until {review}; accept it anew, or go on");
+        return format!("the risk was accepted until {}; accept it anew, or go on", second(review));
     }
     String::new()
 }

@@ -1,5 +1,6 @@
 //! How far each missed objective is proven: the runs in a row that answered it with Yes, after what was to be done for it.
 
+use super::super::phrase::second;
 use crate::{
     api::{
         DebriefSpec, DebriefStatus, Moment,
@@ -109,7 +110,7 @@ fn missing(
         parts.push(format!("{unannounced} of them unannounced"));
     }
     if let Some(at) = not_before {
-        parts.push(format!("the next one counts from {at} on"));
+        parts.push(format!("the next one counts from {} on", second(at)));
     }
     if !is_seen {
         parts.push("twice as many, as nothing has changed that can be seen".to_owned());
