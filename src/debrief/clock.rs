@@ -83,24 +83,26 @@ impl Clock {
     }
 
     fn civil(&self, text: &str) -> Result<Moment, String> {
-        let zone = self.name();
-        let shown = text.escape_debug();
-        let is_day = text.parse::<jiff::civil::Date>().is_ok() && !text.contains(':');
-        if is_day {
-            return Err(format!("\"{shown}\" has no time of day; write {text} 18:00"));
+        let Ok(read) = text.parse::<DateTime>() else { return Err(self.no_instant(text)) };
+        if !text.contains(':') {
+            return Err(format!("\"{text}\" has no time of day; write {text} 18:00"));
         }
-        let read: DateTime = text.parse().map_err(|_| {
-            format!(
-                "\"{shown}\" is no instant; write 2026-12-01 10:00 (in {zone}), 2026-12-01T10:00:00Z, now, -2h or +30d"
-            )
-        })?;
         let at = self.zone().into_ambiguous_zoned(read);
         if at.is_ambiguous() {
             return Err(format!(
-                "at {text} the clock of {zone} is changed, so it is that time twice or not at all; write it in UTC, such as 2026-12-01T10:00:00Z"
+                "at {text} the clock of {} is changed, so it is that time twice or not at all; write it in UTC, such as 2026-12-01T10:00:00Z",
+                self.name()
             ));
         }
         at.unambiguous().map(|at| Moment::new(at.timestamp())).map_err(|error| error.to_string())
+    }
+
+    fn no_instant(&self, text: &str) -> String {
+        format!(
+            "\"{}\" is no instant; write 2026-12-01 10:00 (in {}), 2026-12-01T10:00:00Z, now, -2h or +30d",
+            text.escape_debug(),
+            self.name()
+        )
     }
 }
 
