@@ -27,3 +27,5 @@ mod runs;
 mod server;
 #[path = "debrief/steps.rs"]
 mod steps;
+#[path = "debrief/versions.rs"]
+mod versions;

@@ -1,21 +1,19 @@
 //! What people do about a debrief, one command each, against an API server that refuses old versions.
 
-use std::sync::{Arc, Mutex};
-
 use clap::Parser;
 use firedrill::{
     api::Debrief,
     cli::{
-        connect::Cluster,
         debrief::{Verb, verification},
         exit::{Exit, Failure},
     },
 };
-use http::{Method, Request, Response, StatusCode};
-use kube::{Client, Config, client::Body};
 use serde_json::{Value, json};
 
-use super::runs::{moment, never_noticed, opened, slow_alert, with};
+use super::{
+    runs::{moment, never_noticed, opened, slow_alert, with},
+    versions::{Meddling, Server},
+};
 
 const NOW: &str = "2026-11-26T12:00:00Z";
 
@@ -25,134 +23,15 @@ struct Cli {
     verb: Verb,
 }
 
-/// Something that happens to the debrief right before it is patched.
-type Meddling = fn(&mut Value);
-
-/// One debrief behind versions, and what was created.
-#[derive(Clone)]
-struct Server(Arc<Mutex<State>>);
-
-struct State {
-    debrief: Value,
-    version: u64,
-    meddling: Vec<Meddling>,
-    created: Option<Value>,
-    patches: usize,
-}
-
-impl Server {
-    fn with(debrief: &Debrief) -> Self {
-        let mut debrief = serde_json::to_value(debrief).unwrap();
-        debrief["metadata"]["resourceVersion"] = json!("1");
-        debrief["metadata"]["uid"] = json!("d1");
-        let (meddling, created) = (Vec::new(), None);
-        Self(Arc::new(Mutex::new(State { debrief, version: 1, meddling, created, patches: 0 })))
-    }
-
-    fn meddle(&self, meddling: &[Meddling]) {
-        self.0.lock().unwrap().meddling.extend(meddling);
-    }
-
-    fn spec(&self) -> Value {
-        self.0.lock().unwrap().debrief["spec"].clone()
-    }
-
-    fn cluster(&self) -> Cluster {
-        let server = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let server = server.clone();
-            async move {
-                let (parts, body) = request.into_parts();
-                let body = body.collect_bytes().await.map_err(std::io::Error::other)?;
-                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let mut state = server.0.lock().unwrap();
-                let (code, answer) = state.answer(&parts.method, parts.uri.path(), &body);
-                let response = Response::builder().status(code);
-                let response = response.header("content-type", "application/json");
-                let body = Body::from(serde_json::to_vec(&answer).unwrap());
-                Ok::<_, std::io::Error>(response.body(body).unwrap())
-            }
-        });
-        let client = Client::new(service, "shop");
-        Cluster {
-            writes: client.clone(),
-            client,
-            config: Config::new("http://localhost".parse().unwrap()),
-            context: "test".to_owned(),
-            namespace: "shop".to_owned(),
-        }
-    }
-
-    async fn take(&self, args: &str) -> Result<String, Failure> {
-        let words = args.split('|').flat_map(|part| {
-            // What stands between bars is one argument.
-            match part.strip_prefix('=') {
-                Some(whole) => vec![whole],
-                None => part.split_whitespace().collect(),
-            }
-        });
-        let cli = Cli::try_parse_from(["debrief"].into_iter().chain(words)).unwrap();
-        let Verb::Step(step) = cli.verb else { panic!("{args} is no step") };
-        step.take(&self.cluster(), moment(NOW)).await
-    }
-}
-
-impl State {
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
-        let is_debrief = path.contains("/debriefs");
-        match *method {
-            Method::GET if is_debrief => (StatusCode::OK, self.debrief.clone()),
-            Method::POST if is_debrief => {
-                self.created = Some(body.clone());
-                (StatusCode::CREATED, body.clone())
-            }
-            Method::PATCH if is_debrief => {
-                self.patches += 1;
-                if !self.meddling.is_empty() {
-                    self.meddling.remove(0)(&mut self.debrief);
-                    self.touch();
-                }
-                if body["metadata"]["resourceVersion"]
-                    != self.debrief["metadata"]["resourceVersion"]
-                {
-                    return refusal(StatusCode::CONFLICT, "Conflict");
-                }
-                merge(&mut self.debrief["spec"], &body["spec"]);
-                self.touch();
-                (StatusCode::OK, self.debrief.clone())
-            }
-            _ => refusal(StatusCode::NOT_FOUND, "NotFound"),
-        }
-    }
-
-    fn touch(&mut self) {
-        self.version += 1;
-        self.debrief["metadata"]["resourceVersion"] = json!(self.version.to_string());
-    }
-}
-
-fn refusal(code: StatusCode, reason: &str) -> (StatusCode, Value) {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
-        "message": reason, "code": code.as_u16(), "details": {}});
-    (code, status)
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (key, value) in fields {
-        if value.is_null() {
-            target.as_object_mut().unwrap().remove(key);
-        } else {
-            merge(&mut target[key], value);
-        }
-    }
+/// Takes a step; what stands between bars behind `=` is one argument.
+async fn take(server: &Server, args: &str) -> Result<String, Failure> {
+    let words = args.split('|').flat_map(|part| match part.strip_prefix('=') {
+        Some(whole) => vec![whole],
+        None => part.split_whitespace().collect(),
+    });
+    let cli = Cli::try_parse_from(["debrief"].into_iter().chain(words)).unwrap();
+    let Verb::Step(step) = cli.verb else { panic!("{args} is no step") };
+    step.take(&server.cluster(), moment(NOW)).await
 }
 
 fn miss() -> Debrief {
@@ -169,7 +48,7 @@ fn not_back() -> Debrief {
 
 async fn refused(server: &Server, args: &str, why: &str) {
     let before = server.spec();
-    let failure = server.take(args).await.expect_err(args);
+    let failure = take(server, args).await.expect_err(args);
     assert_eq!(failure.exit, Exit::Invalid, "{args}");
     assert!(failure.to_string().contains(why), "{args}: {failure}");
     assert_eq!(server.spec(), before, "{args}");
@@ -227,7 +106,7 @@ async fn each_step_is_written_and_says_what_is_next() {
             "debrief d: it is dismissed. Next: nothing; it is over",
         ),
     ] {
-        let told = server.take(args).await.unwrap_or_else(|failure| panic!("{args}: {failure}"));
+        let told = take(&server, args).await.unwrap_or_else(|failure| panic!("{args}: {failure}"));
         assert!(told.contains(said), "{args}: {told}");
         assert!(!told.contains('\n'), "{told}");
     }
@@ -294,8 +173,7 @@ async fn what_cannot_be_is_refused_with_the_flag_and_what_is_allowed() {
     ] {
         refused(&server, args, why).await;
     }
-    server
-        .take("item add d --title x --type Detect --horizon Short --owner o --steps")
+    take(&server, "item add d --title x --type Detect --horizon Short --owner o --steps")
         .await
         .unwrap();
     refused(
@@ -313,7 +191,7 @@ async fn what_cannot_be_is_refused_with_the_flag_and_what_is_allowed() {
         "is before it began at Tue 24 Nov 10:40",
     )
     .await;
-    let told = server.take("resolved d --at -2h").await.unwrap();
+    let told = take(&server, "resolved d --at -2h").await.unwrap();
     assert!(told.starts_with("debrief d: the service was completely back Thu 26 Nov 10:00 (UTC). Next: it still lacks"), "{told}");
     for words in ["--type Fix", "--horizon soon", "--turns-yes Everything"] {
         let words = words.split(' ');
@@ -340,8 +218,7 @@ async fn what_somebody_else_writes_meanwhile_is_kept() {
         },
         |debrief| debrief["status"]["repeats"] = json!(3),
     ]);
-    let told = server
-        .take("item add d --title ours --type Detect --horizon Short --owner o")
+    let told = take(&server, "item add d --title ours --type Detect --horizon Short --owner o")
         .await
         .unwrap();
     assert!(told.contains("item a2 is added"), "{told}");
@@ -352,24 +229,23 @@ async fn what_somebody_else_writes_meanwhile_is_kept() {
         .map(|item| item["title"].clone())
         .collect();
     assert_eq!(titles, ["theirs", "ours"]);
-    assert_eq!(server.0.lock().unwrap().patches, 3);
+    assert_eq!(server.patches(), 3);
     // Another debrief of that name is another one.
     server.meddle(&[|debrief| debrief["metadata"]["uid"] = json!("d2")]);
-    let failure = server.take("held d").await.unwrap_err();
+    let failure = take(&server, "held d").await.unwrap_err();
     assert!(failure.to_string().contains("is another one by now"), "{failure}");
     server.meddle(&[(|_| {}) as Meddling; 8]);
-    assert_eq!(server.take("held d").await.unwrap_err().exit, Exit::Infrastructure);
+    assert_eq!(take(&server, "held d").await.unwrap_err().exit, Exit::Infrastructure);
 }
 
 #[tokio::test]
 async fn an_incident_is_opened_as_what_it_is() {
     let server = Server::with(&miss());
-    let told = server
-        .take("open --title |=Payments were refused| --started-at |=2026-11-26 09:00| --noticed-at |=2026-11-26 09:10| --noticed-by customer --experiment payments-gone --time-zone Europe/Berlin")
+    let told = take(&server, "open --title |=Payments were refused| --started-at |=2026-11-26 09:00| --noticed-at |=2026-11-26 09:10| --noticed-by customer --experiment payments-gone --time-zone Europe/Berlin")
         .await
         .unwrap();
     assert!(told.contains("is open; there is no Experiment payments-gone in namespace shop yet. Next: say when the service was completely back: firedrill debrief resolved incident-20261126-"), "{told}");
-    let created = server.0.lock().unwrap().created.clone().unwrap();
+    let created = server.created();
     let name = created["metadata"]["name"].as_str().unwrap();
     let suffix = name.strip_prefix("incident-20261126-").unwrap();
     assert!(
@@ -392,11 +268,10 @@ async fn an_incident_is_opened_as_what_it_is() {
         (&json!("Moderate"), &json!("Europe/Berlin"))
     );
     assert!(spec.get("evidence").is_none() && spec.get("fingerprint").is_none());
-    server
-        .take("open --minor --title x --started-at -3h --resolved-at -1h --noticed-by Team")
+    take(&server, "open --minor --title x --started-at -3h --resolved-at -1h --noticed-by Team")
         .await
         .unwrap();
-    assert_eq!(server.0.lock().unwrap().created.clone().unwrap()["spec"]["severity"], "Minor");
+    assert_eq!(server.created()["spec"]["severity"], "Minor");
     for (args, why) in [
         ("--started-at +1h --noticed-by Team", "--started-at: Thu 26 Nov 13:00 is still to come"),
         (
