@@ -29,6 +29,7 @@ use super::{run::Took, value::Moment};
     derive = "PartialEq",
     cel,
     doc = "The learning record of one missed objective: what was measured, and what must change.",
+    validation = Rule::new("self.metadata.name.size() <= 63").message("a debrief's name has at most 63 characters").field_path(".metadata.name"),
     selectable = ".spec.fingerprint",
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),

@@ -185,7 +185,7 @@ pub struct TargetState {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 512)))]
     pub images: Vec<String>,
-    /// The ConfigMaps that its pods read; absent where it is not known which.
+    /// The `ConfigMap`s that its pods read; absent where it is not known which.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub config_maps: Option<Vec<ContentState>>,

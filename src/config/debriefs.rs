@@ -16,13 +16,13 @@ pub struct Debriefs {
     /// For every team; default Monday to Friday from 09:00 to 18:00 in UTC, two passes a day apart.
     pub policy: PolicyKeys,
     /// Teams for which something else holds, by the `owner` of their experiments.
-    pub owners: Vec<Owner>,
+    pub owners: Vec<Team>,
 }
 
 /// A team for which something else holds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Owner {
+pub struct Team {
     /// The owner, as experiments name it.
     pub owner: String,
     /// The namespaces in which that name is this team's.
@@ -67,11 +67,14 @@ impl Debriefs {
 
     /// The policy of that owner in that namespace.
     fn of(&self, owner: &str, namespace: &str) -> Policy {
-        let ours = |team: &&Owner| {
+        let ours = |team: &&Team| {
             team.owner == owner && team.namespaces.iter().any(|named| named == namespace)
         };
         let common = self.policy.over(Policy::default());
-        self.owners.iter().find(ours).map_or(common.clone(), |team| team.policy.over(common))
+        match self.owners.iter().find(ours) {
+            Some(team) => team.policy.over(common),
+            None => common,
+        }
     }
 
     /// Every policy that a debrief may get, with the key that says it.

@@ -51,7 +51,7 @@ pub fn has_ended(debrief: &Debrief) -> bool {
 pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
     let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
     let measured = facts.filter(|fact| fact.name == FactName::Recovered).map(|fact| fact.at).next();
-    measured.or(spec.resolved_at.filter(|at| *at <= now))
+    measured.or_else(|| spec.resolved_at.filter(|at| *at <= now))
 }
 
 /// Whether the risk is accepted now: its review is ahead, and not further than may be.

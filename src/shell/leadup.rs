@@ -236,6 +236,7 @@ fn services(spec: &ExperimentSpec) -> BTreeSet<String> {
 }
 
 /// The `ConfigMap`s that a pod names: in its variables, and in its volumes.
+#[must_use]
 pub fn config_maps(pod: &PodSpec) -> BTreeSet<String> {
     let containers = || pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let keys = containers().flat_map(|container| container.env.iter().flatten());

@@ -157,7 +157,7 @@ fn window(spec: &DebriefSpec, now: Moment) -> Option<Window> {
     let injected = evidence.and_then(|evidence| {
         evidence.facts.iter().find(|fact| fact.name == FactName::Injected).map(|fact| fact.at)
     });
-    let began = injected.or(spec.incident.as_ref().map(|incident| incident.started_at));
+    let began = injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at));
     let during = (began.unwrap_or(resolved), resolved);
     // A zone that nobody knows is told by a condition.
     let calendar = Calendar::of(&spec.policy).ok();
@@ -173,7 +173,7 @@ fn due(spec: &DebriefSpec, status: &DebriefStatus) -> Option<Moment> {
     match status.stage? {
         Stage::AwaitingDebrief => {
             let scheduled = spec.meeting.as_ref().and_then(|meeting| meeting.scheduled_at);
-            scheduled.or(status.window.as_ref().map(|window| window.not_after))
+            scheduled.or_else(|| status.window.as_ref().map(|window| window.not_after))
         }
         Stage::Acting => {
             let open = spec.action_items.iter().filter(|item| item.state == ItemState::Open);

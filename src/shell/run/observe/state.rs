@@ -76,8 +76,8 @@ async fn config_maps(
     let (mut contents, reader) = (Vec::new(), Reader::new(context.reads.clone()));
     let maps: Api<ConfigMap> = Api::namespaced(context.reads.clone(), namespace);
     for name in names.into_iter().take(CONFIG_MAPS) {
-        let content = |map: ConfigMap| hash::short(&(map.data, map.binary_data));
-        let read = reader.one("read the ConfigMap", (maps.resource_url(), &name), content).await;
+        let read_of = |map: ConfigMap| hash::short(&(map.data, map.binary_data));
+        let read = reader.one("read the ConfigMap", (maps.resource_url(), &name), read_of).await;
         contents.push(ContentState { hash: read.ok().flatten(), name });
     }
     contents
