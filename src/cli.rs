@@ -127,7 +127,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, exit::Failure> {
         Verb::Resume(args) => lever::resume(cluster, &args).await,
         Verb::Enable(args) => enable::enable(cluster, &args).await,
         Verb::Disable(args) => disable::disable(cluster, &args).await,
-        Verb::Debrief(verb) => debrief::run(cluster, &verb).await,
+        Verb::Debrief(verb) => Box::pin(debrief::run(cluster, &verb)).await,
         Verb::Gameday(verb) => gameday::run(cluster, &verb).await,
         Verb::Crds => crds::crds(),
         Verb::Doctor(args) => doctor::doctor(cluster, &args).await,

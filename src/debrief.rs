@@ -3,7 +3,9 @@
 //! Everything here is a function from values to values: what the cluster tells is read by
 //! `shell::leadup`, and what is decided here is written by `shell::debrief`.
 
+pub mod clock;
 pub mod decide;
+pub mod edit;
 mod evidence;
 pub mod gameday;
 pub mod leadup;
@@ -13,7 +15,7 @@ mod phrase;
 pub mod proof;
 pub mod remind;
 mod render;
-mod stage;
+pub mod stage;
 mod title;
 
 pub use leadup::LeadUp;

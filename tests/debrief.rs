@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "debrief/editing.rs"]
+mod editing;
 #[path = "debrief/hostile.rs"]
 mod hostile;
+#[path = "debrief/learned.rs"]
+mod learned;
 #[path = "debrief/listing.rs"]
 mod listing;
 #[path = "debrief/numbers.rs"]
@@ -23,3 +27,7 @@ mod reminding;
 mod runs;
 #[path = "debrief/server.rs"]
 mod server;
+#[path = "debrief/steps.rs"]
+mod steps;
+#[path = "debrief/versions.rs"]
+mod versions;

@@ -59,17 +59,6 @@ pub fn is_whole(at: Moment) -> bool {
     at.timestamp().subsec_microsecond() == 0
 }
 
-/// Time of day in UTC, with the date where it is not that of `day`.
-pub fn instant(at: Moment, day: Moment) -> String {
-    let date = |moment: Moment| moment.timestamp().strftime("%d %b").to_string();
-    let time = if is_whole(at) {
-        at.timestamp().strftime("%H:%M:%S").to_string()
-    } else {
-        at.time_of_day()
-    };
-    if date(at) == date(day) { time } else { format!("{} {time}", date(at)) }
-}
-
 /// The instant to the second, for sentences: `2026-11-25 10:41:12 UTC`.
 pub fn second(at: Moment) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -181,12 +170,5 @@ mod tests {
         assert_eq!(offset(zero, at("2026-11-24T10:40:31Z")), "0s");
         assert_eq!(offset(zero, at("2026-11-24T10:38:01Z")), "−2m30s");
         assert_eq!(offset(zero, at("2026-11-23T16:02:11Z")), "−18h38m");
-    }
-
-    #[test]
-    fn instants_of_another_day_carry_their_date() {
-        let day = at("2026-11-24T10:40:31.204Z");
-        assert_eq!(instant(at("2026-11-24T10:40:36.310Z"), day), "10:40:36.310");
-        assert_eq!(instant(at("2026-11-23T16:02:11Z"), day), "23 Nov 16:02:11");
     }
 }

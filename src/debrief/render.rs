@@ -1,139 +1,160 @@
 //! The debrief as a Markdown page that reads well raw too: the same sections in the same order for
 //! every debrief, each left out where there is nothing to say.
 
+mod attempts;
 mod change;
 mod detection;
+mod exits;
+mod findings;
+mod forward;
 mod impact;
+mod incident;
+mod items;
+mod meant;
+mod measured;
+mod meeting;
+mod prose;
 mod questions;
 mod timeline;
 
 use super::{
-    markdown::{Table, code, paragraph, text},
+    clock::Clock,
+    markdown::{code, paragraph, text},
     phrase,
 };
 use crate::{
     api::{
-        Debrief, DebriefStatus, Moment,
-        debrief::Evidence,
-        run::{FactName, RecoveredBy},
+        Debrief, DebriefSpec, DebriefStatus, Moment,
+        debrief::{Evidence, Stage},
     },
-    core::words::{self, count},
+    core::words::count,
 };
 
 const PREFACE: &str = "\
 > **Why this page exists.** We look at how our process and systems let this happen, not at who was there.
 > Everyone acted sensibly on what they could see. The goal is that next time every answer below is *yes*.";
 
-/// The page as Markdown.
+/// A heading with what stands below it, if anything does.
+type Section = (&'static str, Option<String>);
+
+/// The page as Markdown, by the clock on the team's wall.
 #[must_use]
 pub fn render(debrief: &Debrief) -> String {
     let empty = DebriefStatus::default();
-    let status = debrief.status.as_ref().unwrap_or(&empty);
+    let (spec, status) = (&debrief.spec, debrief.status.as_ref().unwrap_or(&empty));
+    let Some(clock) = Clock::of(&spec.policy) else { return String::new() };
     let mut page = vec![
-        format!("# {}", text(&debrief.spec.title)),
-        identity(debrief, status),
+        format!("# {}", text(&spec.title)),
+        identity(debrief, status, &clock),
         PREFACE.to_owned(),
     ];
-    let evidence = debrief.spec.evidence.as_ref();
-    page.extend(evidence.into_iter().flat_map(|evidence| {
-        [expected(evidence), questions::table(evidence).trim_end().to_owned()]
-    }));
-    let measured = evidence.map(|evidence| measured(evidence, status)).into_iter().flatten();
-    for (heading, section) in measured {
+    page.extend(spec.evidence.as_ref().map(expected));
+    page.extend(spec.evidence.as_ref().map(|e| questions::table(e).trim_end().to_owned()));
+    page.extend(
+        spec.incident
+            .as_ref()
+            .map(|incident| incident::questions(spec, incident, status).trim_end().to_owned()),
+    );
+    for (heading, section) in sections(debrief, status, &clock) {
         if let Some(section) = section {
             page.push(format!("## {heading}\n\n{}", section.trim_end()));
         }
     }
-    page.extend(evidence.map(|evidence| source(debrief, evidence)));
+    page.extend(spec.evidence.as_ref().map(|evidence| source(debrief, evidence)));
+    page.extend(spec.incident.as_ref().map(incident::source));
     page.join("\n\n") + "\n"
 }
 
-/// What was measured, section by section.
-fn measured(evidence: &Evidence, status: &DebriefStatus) -> [(&'static str, Option<String>); 8] {
-    [
-        ("What happened (from the moment it really started)", timeline::section(evidence)),
-        ("What it was like before", before(evidence)),
-        ("Impact", impact::section(evidence)),
-        ("How detection came about", detection::section(evidence)),
-        ("How it came back", back(evidence)),
-        ("What must change", change::section(evidence)),
-        ("What else fired", also_fired(evidence)),
-        ("Again since then", repeats(status, injected(evidence))),
-    ]
+/// What people wrote comes between the story and how it was measured; as long as they wrote nothing, that is told with the
+/// story.
+fn sections(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Vec<Section> {
+    let spec = &debrief.spec;
+    let (before, after) = people(spec, status, clock);
+    let is_silent = before.iter().chain(&after).all(|(_, section)| section.is_none());
+    let evidence = spec.evidence.as_ref();
+    if is_silent && let Some(evidence) = evidence {
+        return measured::whole(evidence, status, clock);
+    }
+    let story = evidence.map(|evidence| measured::story(evidence, status, clock));
+    let detail = evidence.map(|evidence| measured::detail(evidence, clock));
+    let incident = spec
+        .incident
+        .as_ref()
+        .map(|incident| vec![(measured::STORY, Some(incident::story(spec, incident, clock)))]);
+    let repeats = spec.incident.as_ref().map(|incident| {
+        vec![(measured::REPEATS, measured::repeats(status, Some(incident.started_at), clock))]
+    });
+    let forward = vec![("The path forward", forward::section(debrief, status, clock))];
+    let parts = [Some(before), story, incident, repeats, Some(after), Some(forward), detail];
+    parts.into_iter().flatten().flatten().collect()
 }
 
-fn identity(debrief: &Debrief, status: &DebriefStatus) -> String {
-    let name = debrief.metadata.name.as_deref().unwrap_or_default();
-    let mut parts = vec![code(name), debrief.spec.severity.to_string()];
-    parts.extend(status.stage.map(|stage| format!("**{}**", phrase::words_of(stage))));
-    parts.extend(status.window.as_ref().map(phrase::meeting));
+/// What people wrote and what the operator concluded of it: before the story, and after it.
+fn people(
+    spec: &DebriefSpec,
+    status: &DebriefStatus,
+    clock: &Clock,
+) -> (Vec<Section>, Vec<Section>) {
+    let findings = spec.findings.as_ref();
+    let found = |list: fn(&crate::api::debrief::Findings) -> &[String]| {
+        findings.and_then(|findings| prose::list(list(findings)))
+    };
+    let before = vec![
+        ("What it meant for people", spec.impact.as_ref().and_then(meant::section)),
+        ("In short", findings.and_then(|findings| findings.summary.as_deref()).map(prose::prose)),
+    ];
+    let after = vec![
+        ("What made this possible", findings.and_then(findings::causes)),
+        ("What went well", found(|findings| &findings.went_well)),
+        ("Where luck helped", found(|findings| &findings.got_lucky)),
+        ("What we change", items::section(spec, status, clock)),
+        ("The meeting", meeting::section(spec, status, clock)),
+        ("Proof", attempts::section(spec, status, clock)),
+        (
+            "What led here before",
+            spec.recurrence_of.as_ref().map(|earlier| exits::before(earlier, clock)),
+        ),
+        ("The risk is accepted", exits::accepted(spec, status, clock)),
+        (
+            "Why nothing is to be learned",
+            spec.dismissal.as_ref().map(|dismissal| prose::prose(&dismissal.reason)),
+        ),
+        ("What is wrong with the numbers", exits::amendments(&spec.amendments, clock)),
+    ];
+    (before, after)
+}
+
+fn identity(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> String {
+    let (spec, name) = (&debrief.spec, debrief.metadata.name.as_deref().unwrap_or_default());
+    let mut parts = vec![code(name), spec.severity.to_string()];
+    parts.extend(status.stage.map(|stage| {
+        let ended = status.ended_at.filter(|_| stage == Stage::Closed || stage == Stage::Dismissed);
+        let ended = ended.map(|at| format!(" {}", clock.day(at))).unwrap_or_default();
+        format!("**{}**{ended}", phrase::words_of(stage))
+    }));
+    let is_held = spec.meeting.as_ref().is_some_and(|meeting| meeting.held_at.is_some());
+    let window = status.window.as_ref().filter(|_| !is_held);
+    parts.extend(window.map(|window| {
+        let (from, to) = (clock.minute(window.not_before), clock.minute(window.not_after));
+        format!("meeting between {from} and {to}")
+    }));
     if status.repeats > 0 {
         parts.push(format!("seen {} since", count(status.repeats, "more time")));
     }
-    let began = debrief.spec.evidence.as_ref().and_then(injected);
-    parts.extend(began.map(|at| at.timestamp().strftime("%d %b %Y").to_string()));
-    parts.push("all times UTC".to_owned());
+    parts.extend(began(spec).map(|at| clock.day(at)));
+    parts.push(format!("all times {}", clock.name()));
     parts.join(" · ")
+}
+
+/// When the fault was injected, or the incident began.
+fn began(spec: &DebriefSpec) -> Option<Moment> {
+    let injected = spec.evidence.as_ref().and_then(measured::injected);
+    injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at))
 }
 
 fn expected(evidence: &Evidence) -> String {
     let (owner, hypothesis) = (text(&evidence.owner), text(&evidence.hypothesis));
     paragraph(&format!("**Expected** by {owner}: {hypothesis}"))
-}
-
-fn injected(evidence: &Evidence) -> Option<Moment> {
-    phrase::fact(evidence, FactName::Injected).map(|fact| fact.not_before)
-}
-
-fn before(evidence: &Evidence) -> Option<String> {
-    let lines: Vec<_> =
-        evidence.target_state.iter().map(|line| format!("- {}", code(line))).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-/// What brought the service back, and what shows it.
-fn back(evidence: &Evidence) -> Option<String> {
-    let how = match evidence.recovered_by? {
-        RecoveredBy::Automatic => "By itself; nobody had to do anything",
-        RecoveredBy::Rollback => "By a change of the target's pod template",
-        RecoveredBy::Scale => "By a change of the number of replicas",
-        RecoveredBy::Restart => "By a restart of the target",
-        RecoveredBy::Manual => "By another change of the target",
-        RecoveredBy::FaultEnded => "Only after the fault was taken away again",
-    };
-    let shown = evidence.recovery_evidence.as_deref();
-    Some(match shown {
-        Some(shown) => format!("{how}: {}.", text(shown)),
-        None => format!("{how}."),
-    })
-}
-
-fn also_fired(evidence: &Evidence) -> Option<String> {
-    let mut table = Table::new(["Alert", "Labels", "Told by", "Why it did not count"]);
-    for alert in &evidence.also_fired {
-        let note = alert.note.as_deref().unwrap_or("no alert that was expected");
-        table.row([
-            code(words::alert(&alert.labels)),
-            detection::labels(alert).map_or_else(|| "none".to_owned(), |labels| code(&labels)),
-            text(&alert.source),
-            text(note),
-        ]);
-    }
-    table.has_rows().then(|| table.print())
-}
-
-fn repeats(status: &DebriefStatus, injected: Option<Moment>) -> Option<String> {
-    let mut table = Table::new(["When", "Run", "Noticed after", "Back after"]);
-    for occurrence in &status.occurrences {
-        let length = |took: Option<_>| took.map_or_else(|| "–".to_owned(), phrase::took);
-        table.row([
-            phrase::instant(occurrence.at, injected.unwrap_or(occurrence.at)),
-            code(&occurrence.run),
-            length(occurrence.time_to_detect),
-            length(occurrence.time_to_recover),
-        ]);
-    }
-    table.has_rows().then(|| table.print())
 }
 
 fn source(debrief: &Debrief, evidence: &Evidence) -> String {

@@ -9,7 +9,7 @@ use crate::api::{
 };
 
 /// A risk is accepted for at most so many days at once.
-pub(super) const REVIEW_DAYS: u64 = 90;
+pub const REVIEW_DAYS: u64 = 90;
 
 /// Reads the stage off what was done until `now`.
 pub(super) fn of(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Stage {
@@ -47,7 +47,8 @@ pub fn has_ended(debrief: &Debrief) -> bool {
 }
 
 /// When the service was completely back, as measured, else as people say.
-pub(super) fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
+#[must_use]
+pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
     let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
     let measured = facts.filter(|fact| fact.name == FactName::Recovered).map(|fact| fact.at).next();
     measured.or_else(|| spec.resolved_at.filter(|at| *at <= now))
@@ -64,12 +65,14 @@ fn is_accepted(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> bool 
 }
 
 /// The last instant at which a risk that is accepted at `since` must be reviewed.
-pub(super) fn latest_review(since: Moment) -> Moment {
+#[must_use]
+pub fn latest_review(since: Moment) -> Moment {
     since + Duration::minutes(REVIEW_DAYS * 24 * 60)
 }
 
 /// What the meeting lacks, each with where it is to be written.
-pub(super) fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
+#[must_use]
+pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
     let mut lacks = Vec::new();
     let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
     match (held, resolved(spec, now)) {

@@ -1,7 +1,7 @@
 //! What others wrote cannot act on a page: no HTML, no links, no new lines, no hidden directions.
 
 use firedrill::{
-    api::ExperimentRun,
+    api::{Debrief, ExperimentRun},
     debrief::{self, LeadUp},
 };
 use serde_json::{Value, json};
@@ -89,21 +89,70 @@ fn hostile_pages() -> Vec<String> {
     runs.iter().flat_map(|run| HOSTILE.map(|hostile| page(run, hostile))).collect()
 }
 
+/// Fails where something on the page acts.
+#[track_caller]
+fn is_inert(page: &str, field: &str) {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+    };
+    assert_eq!(page.find(bad).map(|at| page[at..].lines().next()), None, "{field}");
+    assert!(
+        !page.lines().any(|line| line.starts_with("# fake")),
+        "{field}: a new line got through"
+    );
+    let acting = outside_code(page);
+    for mark in ["<", "](", "**b**", "http://", "@channel"] {
+        let bare = acting.match_indices(mark).find(|(at, _)| !acting[..*at].ends_with('\\'));
+        assert_eq!(bare.map(|(at, _)| &acting[at..]), None, "{mark} of {field}");
+    }
+}
+
 #[test]
 fn nothing_that_others_wrote_acts() {
     for page in hostile_pages() {
-        let bad = |c: char| {
-            (c.is_control() && c != '\n')
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
-        };
-        assert_eq!(page.find(bad), None);
-        assert!(!page.lines().any(|line| line.starts_with("# fake")), "a new line got through");
-        let acting = outside_code(&page);
-        for mark in ["<", "](", "**b**", "http://"] {
-            let bare = acting.match_indices(mark).find(|(at, _)| !acting[..*at].ends_with('\\'));
-            assert_eq!(bare.map(|(at, _)| &acting[at..]), None, "{mark}");
+        is_inert(&page, "a run");
+    }
+}
+
+/// Where each text of a value is.
+fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(_) => found.push(at.to_owned()),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                texts(item, &format!("{at}/{index}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                texts(field, &format!("{at}/{key}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_text_of_people_or_of_the_operator_acts_whichever_field_it_is_in() {
+    let mut tried = 0;
+    for debrief in super::learned::whole() {
+        let json = serde_json::to_value(&debrief).unwrap();
+        let mut fields = Vec::new();
+        texts(&json, "", &mut fields);
+        for field in &fields {
+            for hostile in HOSTILE.iter().chain(&["@channel <b>x</b>", "@channel\n```\n<i>"]) {
+                let mut json = json.clone();
+                *json.pointer_mut(field).unwrap() = Value::String((*hostile).to_owned());
+                // An instant or one of some words is nothing else.
+                let Ok(debrief) = serde_json::from_value::<Debrief>(json) else { continue };
+                tried += 1;
+                is_inert(&debrief::render(&debrief), field);
+            }
         }
     }
+    assert!(tried > 300, "{tried} texts were tried");
 }
 
 #[test]

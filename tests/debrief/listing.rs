@@ -34,7 +34,7 @@ fn debriefs() -> Vec<Debrief> {
 
 #[track_caller]
 fn check(all_namespaces: bool, at: &str, expected: &str) {
-    let args = ListArgs { all_namespaces, output: ListOutput::Table };
+    let args = ListArgs { all_namespaces, ..ListArgs::default() };
     assert_eq!(listed(&debriefs(), &args, moment(at)).unwrap(), expected);
 }
 
@@ -44,25 +44,64 @@ fn a_table_shows_the_stage_and_when_the_meeting_is_due() {
         false,
         "2026-11-24T10:45:20Z",
         "\
-NAME                    STAGE                MISSED               SEVERITY   DUE     REPEATS   AGE
-slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      in 2d   0         4m
-slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      -       0         4m
+NAME                    STAGE                MISSED               SEVERITY   ITEMS   DUE     REPEATS   AGE
+slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      0/0     in 2d   0         4m
+slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      0/0     -       0         4m
 ",
     );
     check(
         true,
         "2026-11-27T15:45:20Z",
         "\
-NAMESPACE   NAME                    STAGE                MISSED               SEVERITY   DUE      REPEATS   AGE
-shop        slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      5h ago   0         3d
-shop        slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      -        0         3d
+NAMESPACE   NAME                    STAGE                MISSED               SEVERITY   ITEMS   DUE      REPEATS   AGE
+shop        slow-alert-99c0ba9c-1   AwaitingDebrief      Detection            Minor      0/0     5h ago   0         3d
+shop        slow-alert-99c0ba9c-1   AwaitingResolution   Detection,Recovery   Major      0/0     -        0         3d
 ",
     );
 }
 
 #[test]
+fn what_is_due_first_comes_first_and_the_rest_by_age() {
+    let named = |name: &str, due: Option<&str>, created: &str, owner: &str| {
+        let mut debrief = debriefs().remove(0);
+        debrief.metadata.name = Some(name.to_owned());
+        debrief.metadata.creation_timestamp =
+            Some(serde_json::from_value(serde_json::json!(created)).unwrap());
+        debrief.status.as_mut().unwrap().due = due.map(moment);
+        debrief.spec.evidence.as_mut().unwrap().owner = owner.to_owned();
+        debrief
+    };
+    let mut done = named("done", None, "2026-11-01T00:00:00Z", "web");
+    done.status.as_mut().unwrap().ended_at = Some(moment("2026-11-02T00:00:00Z"));
+    done.spec.action_items = serde_json::from_value(serde_json::json!([{
+        "id": "a1", "title": "x", "type": "Detect", "horizon": "Short", "ownerTeam": "checkout"}]))
+    .unwrap();
+    let debriefs = vec![
+        named("young", None, "2026-11-24T00:00:00Z", "web"),
+        named("old", None, "2026-11-20T00:00:00Z", "checkout"),
+        named("later", Some("2026-12-02T00:00:00Z"), "2026-11-24T00:00:00Z", "web"),
+        done,
+        named("soon", Some("2026-12-01T00:00:00Z"), "2026-11-25T00:00:00Z", "checkout"),
+    ];
+    let order = |mine: Option<&str>, open: bool| {
+        let args = ListArgs {
+            mine: mine.map(str::to_owned),
+            open,
+            output: ListOutput::Name,
+            ..ListArgs::default()
+        };
+        let lines = listed(&debriefs, &args, moment("2026-11-26T00:00:00Z")).unwrap();
+        lines.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(None, false), ["soon", "later", "done", "old", "young"]);
+    assert_eq!(order(None, true), ["soon", "later", "old", "young"]);
+    assert_eq!(order(Some("checkout"), false), ["soon", "done", "old"]);
+    assert_eq!(order(Some("checkout"), true), ["soon", "old"]);
+}
+
+#[test]
 fn data_is_what_the_cluster_holds() {
-    let args = |output| ListArgs { all_namespaces: false, output };
+    let args = |output| ListArgs { output, ..ListArgs::default() };
     let list = |output| listed(&debriefs(), &args(output), moment("2026-11-24T10:45:20Z")).unwrap();
     let json: Value = serde_json::from_str(&list(ListOutput::Json)).unwrap();
     assert_eq!((&json["kind"], json["items"].as_array().unwrap().len()), (&Value::from("List"), 2));
@@ -86,7 +125,7 @@ fn the_flags_are_kubectls() {
     let list = Cli::parse_from(["debrief", "list", "-A", "-o", "yaml"]).verb;
     assert!(matches!(
         list,
-        Verb::List(ListArgs { all_namespaces: true, output: ListOutput::Yaml })
+        Verb::List(ListArgs { all_namespaces: true, output: ListOutput::Yaml, .. })
     ));
     let show = Cli::parse_from(["debrief", "show", "x"]).verb;
     assert!(

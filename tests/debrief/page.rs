@@ -15,8 +15,9 @@ fn open(run: &ExperimentRun) -> Debrief {
     opened(run).unwrap()
 }
 
+/// Holds the page against a file.
 #[track_caller]
-fn compare(file: &str, debrief: &Debrief) {
+pub fn compare(file: &str, debrief: &Debrief) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debrief").join(file);
     let page = debrief::render(debrief);
     if std::env::var_os("UPDATE").is_some() {

@@ -29,7 +29,7 @@ pub fn section(evidence: &Evidence) -> Option<String> {
     let mut table = Table::new(["Step", "After the injection", "Took", "What takes that long"]);
     let mut before = Duration::ZERO;
     let notified = fact(evidence, FactName::Notified);
-    let by = notified.map_or("", |fact| detectors::called(&fact.source));
+    let by = text(notified.map_or("", |fact| detectors::called(&fact.source)));
     let delivery = format!("grouping and delivery by {by}");
     let reasons = [
         "until the metrics show it: scrape and rule evaluation",

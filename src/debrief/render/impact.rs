@@ -1,8 +1,9 @@
 //! What users of the service would have noticed, in numbers.
 
 use super::super::{
+    clock::Clock,
     markdown::{code, text},
-    phrase::{capitalized, instant, percent, took},
+    phrase::{capitalized, percent, took},
 };
 use crate::{
     api::{
@@ -17,13 +18,13 @@ use crate::{
 const NAMED_MAX: usize = 10;
 
 /// The impact; absent where nothing was measured.
-pub fn section(evidence: &Evidence) -> Option<String> {
+pub fn section(evidence: &Evidence, clock: &Clock) -> Option<String> {
     let impact = &evidence.impact;
     let mut lines = Vec::new();
     lines.extend(
         evidence.measured.impact_duration.map(|lasted| format!("- It lasted {}.", took(lasted))),
     );
-    lines.extend(probes(&impact.probes));
+    lines.extend(probes(&impact.probes, clock));
     if impact.unavailable_pod_seconds > 0.0 {
         lines.push(format!("- {}.", capitalized(&words::unavailable(impact))));
     }
@@ -35,21 +36,21 @@ pub fn section(evidence: &Evidence) -> Option<String> {
                 Unobserved::Probes => "Not observed: probes",
                 Unobserved::Fault => "The fault was not there",
             },
-            instant(gap.from, gap.from),
-            instant(gap.to, gap.from),
+            clock.instant(gap.from, gap.from),
+            clock.instant(gap.to, gap.from),
             Duration::between(gap.from, gap.to)
         )
     }));
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-fn probes(probes: &ProbeCounts) -> Option<String> {
+fn probes(probes: &ProbeCounts, clock: &Clock) -> Option<String> {
     if probes.total == 0 {
         return None;
     }
     let percent = percent(probes.failed, probes.total);
     let during = probes.first_failure_at.zip(probes.last_failure_at).map(|(first, last)| {
-        format!(", from {} to {}", instant(first, first), instant(last, first))
+        format!(", from {} to {}", clock.instant(first, first), clock.instant(last, first))
     });
     let words = probes.last_failure.as_ref();
     let words = words.map(|words| format!("; the last one said {}", code(words)));

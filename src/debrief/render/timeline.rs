@@ -1,9 +1,10 @@
 //! One timeline of what led up, what was measured and what the cluster did meanwhile.
 
 use super::super::{
+    clock::Clock,
     leadup::{is_routine, most_relevant},
     markdown::{Table, code, paragraph, text},
-    phrase::{fact, fine, instant, is_whole, offset},
+    phrase::{fact, fine, is_whole, offset},
 };
 use crate::api::{
     Duration, Moment,
@@ -14,29 +15,27 @@ use crate::api::{
 /// A page shows so many entries of the cluster; the record has the rest.
 const SHOWN_MAX: usize = 60;
 
-/// The timeline with its horizon; absent where no injection is known.
-pub fn section(evidence: &Evidence) -> Option<String> {
+/// The timeline; absent where no injection is known.
+pub fn section(evidence: &Evidence, clock: &Clock) -> Option<String> {
     let zero = fact(evidence, FactName::Injected)?.not_before;
     let facts = evidence.facts.iter();
-    let mut rows: Vec<Row> = facts.filter_map(|fact| measured(evidence, fact, zero)).collect();
+    let mut rows: Vec<Row> =
+        facts.filter_map(|fact| measured(evidence, fact, zero, clock)).collect();
     let shown = worth_telling(evidence, zero);
-    rows.extend(shown.chunk_by(is_same_moment).map(|told| remembered(told, zero)));
+    rows.extend(shown.chunk_by(is_same_moment).map(|told| remembered(told, zero, clock)));
     rows.sort_by_key(|row| row.order);
     let mut table = Table::new(["Time", "After", "Source", "What happened"]);
     for row in rows {
         table.row(row.cells);
     }
     let mut parts =
-        vec![table.print().trim_end().to_owned(), paragraph(&precision(evidence, zero))];
+        vec![table.print().trim_end().to_owned(), paragraph(&precision(evidence, zero, clock))];
     let hidden = evidence.timeline.len() - shown.len();
     if hidden > 0 {
         let entries = if hidden == 1 { "entry" } else { "entries" };
         parts.push(format!(
             "{hidden} more {entries} of the cluster's own routine: in the record (`-o yaml`)."
         ));
-    }
-    if !evidence.lead_up_horizon.is_empty() {
-        parts.push(paragraph(&text(&evidence.lead_up_horizon)));
     }
     Some(parts.join("\n\n"))
 }
@@ -60,10 +59,10 @@ fn is_same_moment(a: &TimelineEntry, b: &TimelineEntry) -> bool {
     a.at == b.at && a.source == b.source
 }
 
-fn remembered(told: &[TimelineEntry], zero: Moment) -> Row {
+fn remembered(told: &[TimelineEntry], zero: Moment, clock: &Clock) -> Row {
     let (at, source) = (told[0].at, code(&told[0].source));
     let texts: Vec<_> = told.iter().map(|entry| text(&entry.text)).collect();
-    let cells = [instant(at, zero), offset(zero, at), source, texts.join("; ")];
+    let cells = [clock.instant(at, zero), offset(zero, at), source, texts.join("; ")];
     Row { order: end_of_second(at), cells }
 }
 
@@ -73,18 +72,18 @@ fn end_of_second(at: Moment) -> Moment {
 }
 
 /// A fact that tells the story; how the run was kept is none of it.
-fn measured(evidence: &Evidence, fact: &Fact, zero: Moment) -> Option<Row> {
+fn measured(evidence: &Evidence, fact: &Fact, zero: Moment, clock: &Clock) -> Option<Row> {
     let mut what = words(evidence, fact.name)?;
     // The fault can have begun with the call; its answer came later.
     let at = if fact.name == FactName::Injected { zero } else { fact.at };
     if at != fact.at {
-        what = format!("{what}, accepted by {}", instant(fact.at, zero));
+        what = format!("{what}, accepted by {}", clock.instant(fact.at, zero));
     }
     let said = crate::core::words::said(fact);
     if !said.is_empty() {
         what = format!("{what}: {}", text(&said));
     }
-    let cells = [instant(at, zero), offset(zero, at), text(&fact.source), what];
+    let cells = [clock.instant(at, zero), offset(zero, at), text(&fact.source), what];
     Some(Row { order: at, cells })
 }
 
@@ -116,7 +115,7 @@ fn words(evidence: &Evidence, name: FactName) -> Option<String> {
 }
 
 /// How well the instants are known: the widest time between "not yet" and "seen".
-fn precision(evidence: &Evidence, zero: Moment) -> String {
+fn precision(evidence: &Evidence, zero: Moment, clock: &Clock) -> String {
     let width = |fact: &Fact| Duration::between(fact.not_before, fact.at);
     let shown = evidence.facts.iter().filter(|fact| words(evidence, fact.name).is_some());
     let widest = shown.map(width).max().unwrap_or_default();
@@ -125,6 +124,6 @@ fn precision(evidence: &Evidence, zero: Moment) -> String {
          not to be so lies at most {} before. What is shown without fractions is known to the second. *After* \
          counts from {}, the earliest instant at which the fault can have begun.",
         fine(widest),
-        instant(zero, zero)
+        clock.instant(zero, zero)
     )
 }

@@ -1,0 +1,64 @@
+//! The path forward: what is next, by when, and the command that does it.
+
+use super::super::{
+    clock::Clock,
+    markdown::{code, paragraph, plain, text},
+    phrase::capitalized,
+    proof::is_proven,
+};
+use crate::api::{
+    Debrief, DebriefStatus, Moment,
+    debrief::{Question, Stage, condition},
+    run::Answer,
+};
+
+/// What is next; absent where nothing is.
+pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Option<String> {
+    let lacks = |type_: &str| {
+        let found = status.conditions.iter().find(|found| found.type_ == type_);
+        found.filter(|found| found.status == "False").map(|found| text(&found.message))
+    };
+    let next = match status.stage? {
+        Stage::AwaitingResolution => lacks(condition::RESOLVED),
+        Stage::AwaitingDebrief => lacks(condition::HELD)
+            .map(|lacks| format!("Before the meeting counts, it lacks {lacks}")),
+        Stage::Acting => lacks(condition::ITEMS_FINISHED).map(|open| format!("To be done: {open}")),
+        Stage::Verifying => Some("Everything is done; what is left is the proof".to_owned()),
+        Stage::Closed | Stage::ClosedUnverified | Stage::Dismissed => None,
+    };
+    // The end of the window stands above, the review with its reason.
+    let window = status.window.as_ref().map(|window| window.not_after);
+    let is_told =
+        |due: &Moment| status.stage == Some(Stage::ClosedUnverified) || window == Some(*due);
+    let due = status.due.filter(|due| !is_told(due));
+    let due = due.map(|at| format!("Due {}.", clock.minute(at)));
+    let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
+    let command = status.next_command.as_deref().map(block);
+    let larger = status.next_command.as_deref().and_then(|next| larger(debrief, status, next));
+    let parts: Vec<_> = [next, due, command, larger].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+/// The command of a larger fault, where the last run has not asked a question that is still to be proven.
+fn larger(debrief: &Debrief, status: &DebriefStatus, next: &str) -> Option<String> {
+    let last = status.attempts.last().filter(|last| last.refused.is_empty())?;
+    let is_unasked = |question: &&Question| {
+        !is_proven(question) && last.answers.of(question.objective) == Answer::NotExercised
+    };
+    let question = status.questions.iter().find(is_unasked)?;
+    debrief.spec.evidence.as_ref().filter(|evidence| evidence.took_pods())?;
+    let told = format!(
+        "Run {} did not ask for {}, as users noticed nothing of its fault. One that takes every pod would:",
+        code(&last.run),
+        question.objective
+    );
+    Some(format!("{}\n\n{}", paragraph(&told), block(&format!("{next} --larger"))))
+}
+
+/// A command between fences that it cannot end.
+fn block(command: &str) -> String {
+    let command = plain(command);
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}sh\n{command}\n{fence}")
+}
