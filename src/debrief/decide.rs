@@ -7,7 +7,6 @@ mod status;
 
 pub use candidate::{Candidate, forget_details, is_unfinished, news};
 pub use status::conclude;
-pub(in crate::debrief) use status::{due_of, missed};
 
 use super::{
     proof::{self, Judged},

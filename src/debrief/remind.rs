@@ -4,7 +4,6 @@
 //! it is written down there before it leaves. Whoever has heard of a reminder of that day sends none.
 
 use super::{
-    decide::due_of,
     phrase::{capitalized, second},
     proof, stage,
 };
@@ -24,6 +23,8 @@ const NAMED: usize = 15;
 const CHECKPOINT: Duration = Duration::minutes(14 * 24 * 60);
 /// An item is told of so long before it is due.
 const AHEAD: Duration = Duration::minutes(2 * 24 * 60);
+/// The checkpoint is told of in the morning of its day.
+const TODAY: Duration = Duration::minutes(12 * 60);
 /// The review of an accepted risk is told of so long before.
 const REVIEW_AHEAD: Duration = Duration::minutes(7 * 24 * 60);
 
@@ -50,14 +51,18 @@ impl Peer {
                 metadata.namespace.clone().unwrap_or_default(),
                 metadata.name.clone().unwrap_or_default(),
             ),
-            due: debrief
-                .status
-                .as_ref()
-                .map(|status| due(&debrief.spec, status, now))
-                .unwrap_or_default(),
+            due: debrief.status.as_ref().map_or_else(Vec::new, |status| {
+                if is_news(status, now) { Vec::new() } else { due(&debrief.spec, status, now) }
+            }),
             reminded: reminder.and_then(|reminder| reminder.day.clone()),
         }
     }
+}
+
+/// Whether people were told on this day that it has opened, and by when to meet.
+fn is_news(status: &DebriefStatus, now: Moment) -> bool {
+    let opened = status.messages.iter().find(|message| message.what == Notice::Opened);
+    opened.is_none_or(|opened| now < opened.tried + TODAY)
 }
 
 /// The team that answers for a debrief: the owner of what missed, else that of its first item.
@@ -139,13 +144,13 @@ fn checkpoint(spec: &DebriefSpec, now: Moment) -> Option<String> {
     let checkpoints = spec.checkpoints.iter().map(|checkpoint| checkpoint.held_at);
     let last = checkpoints.filter(|at| *at <= now).max().unwrap_or(held).max(held);
     let due = last + CHECKPOINT;
-    (now >= due)
+    (now + TODAY >= due)
         .then(|| format!("hold a checkpoint (due {}): immediate items are open", second(due)))
 }
 
 /// An item that is due soon, or was.
 fn late(spec: &DebriefSpec, item: &ActionItem, now: Moment) -> Option<String> {
-    let due = due_of(spec, item).filter(|_| item.state == ItemState::Open)?;
+    let due = stage::due_of(spec, item).filter(|_| item.state == ItemState::Open)?;
     let (id, title) = (&item.id, &item.title);
     if due <= now {
         Some(format!("item {id} ({title}) is overdue since {}", second(due)))

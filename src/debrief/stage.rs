@@ -1,12 +1,17 @@
 //! Where a debrief stands, read off what was done. What is stored of it is for people who list debriefs; nothing here
 //! reads that.
 
-use super::{decide::missed, phrase::second};
+use super::phrase::second;
 use crate::api::{
     Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
-    debrief::{ItemState, Objective, Stage},
+    debrief::{ActionItem, Horizon, ItemState, NoticedBy, Objective, Stage},
     run::FactName,
 };
+
+/// Of a real incident: noticed in time, and completely back in time.
+const DETECTION: Duration = Duration::minutes(5);
+/// See [`DETECTION`].
+const RECOVERY: Duration = Duration::minutes(60);
 
 /// A risk is accepted for at most so many days at once.
 pub const REVIEW_DAYS: u64 = 90;
@@ -100,4 +105,38 @@ pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<S
         lacks.push(format!("actionItems: none of them turns {objective} to Yes (turnsYes)"));
     }
     lacks
+}
+
+/// Every objective that was missed, by the run that opened it, by what people say of an incident, or since then.
+pub(super) fn missed(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<Objective> {
+    let mut missed: Vec<Objective> =
+        spec.evidence.iter().flat_map(|evidence| evidence.missed.clone()).collect();
+    missed.extend(status.occurrences.iter().flat_map(|miss| miss.missed.clone()));
+    if let Some(incident) = &spec.incident {
+        let took =
+            incident.noticed_at.map(|noticed| Duration::between(incident.started_at, noticed));
+        let by_people = matches!(incident.noticed_by, NoticedBy::Customer | NoticedBy::Support);
+        if by_people || took.is_none_or(|took| took > DETECTION) {
+            missed.push(Objective::Detection);
+        }
+        let back = resolved(spec, now);
+        let took = back.map(|back| Duration::between(incident.started_at, back));
+        if took.unwrap_or_else(|| Duration::between(incident.started_at, now)) > RECOVERY {
+            missed.push(Objective::Recovery);
+        }
+    }
+    missed.sort_unstable();
+    missed.dedup();
+    missed
+}
+
+/// When an item is due: as it says, else by its horizon from the meeting on.
+pub(super) fn due_of(spec: &DebriefSpec, item: &ActionItem) -> Option<Moment> {
+    let days = match item.horizon {
+        Horizon::Immediate => 14,
+        Horizon::Short => 30,
+        Horizon::Long => 90,
+    };
+    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
+    item.due_at.or_else(|| held.map(|held| held + Duration::minutes(days * 24 * 60)))
 }

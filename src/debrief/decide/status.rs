@@ -3,10 +3,9 @@
 use super::conditions;
 use crate::{
     api::{
-        Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
+        Debrief, DebriefSpec, DebriefStatus, Moment,
         debrief::{
-            Acceptance, ActionItem, Horizon, ItemState, ItemStatus, Notice, NoticedBy, Objective,
-            Stage, Window,
+            Acceptance, ActionItem, ItemState, ItemStatus, Notice, Objective, Stage, Window,
         },
         run::{FactName, RecoveredBy},
     },
@@ -19,11 +18,6 @@ use crate::{
 
 /// So many attempts and so many repeats are kept.
 const KEPT: usize = 100;
-/// Of a real incident: noticed in time, and completely back in time.
-const DETECTION: Duration = Duration::minutes(5);
-/// See [`DETECTION`].
-const RECOVERY: Duration = Duration::minutes(60);
-
 /// The status that follows, with a run that was judged now, where one of its runs is still under way and which.
 #[must_use]
 pub fn conclude(
@@ -56,7 +50,7 @@ pub fn conclude(
     let before = status.acceptance.take();
     status.acceptance = acceptance(spec, before, now);
     status.items = items(spec, &status, now);
-    let missed = missed(spec, &status, now);
+    let missed = stage::missed(spec, &status, now);
     let names: Vec<_> = missed.iter().map(Objective::to_string).collect();
     status.missed = Some(names.join(","));
     let questions = missed.iter().map(|objective| proof::count(spec, &status, *objective));
@@ -77,33 +71,6 @@ pub fn conclude(
     status.next_command = next_command(debrief, &status);
     conditions::update(debrief, &mut status, under_way, now);
     status
-}
-
-/// Every objective that was missed, by the run that opened it, by what people say of an incident, or since then.
-pub(in crate::debrief) fn missed(
-    spec: &DebriefSpec,
-    status: &DebriefStatus,
-    now: Moment,
-) -> Vec<Objective> {
-    let mut missed: Vec<Objective> =
-        spec.evidence.iter().flat_map(|evidence| evidence.missed.clone()).collect();
-    missed.extend(status.occurrences.iter().flat_map(|miss| miss.missed.clone()));
-    if let Some(incident) = &spec.incident {
-        let took =
-            incident.noticed_at.map(|noticed| Duration::between(incident.started_at, noticed));
-        let by_people = matches!(incident.noticed_by, NoticedBy::Customer | NoticedBy::Support);
-        if by_people || took.is_none_or(|took| took > DETECTION) {
-            missed.push(Objective::Detection);
-        }
-        let back = stage::resolved(spec, now);
-        let took = back.map(|back| Duration::between(incident.started_at, back));
-        if took.unwrap_or_else(|| Duration::between(incident.started_at, now)) > RECOVERY {
-            missed.push(Objective::Recovery);
-        }
-    }
-    missed.sort_unstable();
-    missed.dedup();
-    missed
 }
 
 /// Keeps the newest; what is older is not judged again.
@@ -133,21 +100,11 @@ fn items(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<ItemSta
         let known = status.items.iter().find(|known| known.id == item.id);
         let done_at = (item.state == ItemState::Done)
             .then(|| known.and_then(|known| known.done_at).unwrap_or(now));
-        let first_due = known.and_then(|known| known.first_due).or_else(|| due_of(spec, item));
+        let first_due =
+            known.and_then(|known| known.first_due).or_else(|| stage::due_of(spec, item));
         ItemStatus { id: item.id.clone(), done_at, first_due }
     };
     spec.action_items.iter().map(of).collect()
-}
-
-/// When an item is due: as it says, else by its horizon from the meeting on.
-pub(in crate::debrief) fn due_of(spec: &DebriefSpec, item: &ActionItem) -> Option<Moment> {
-    let days = match item.horizon {
-        Horizon::Immediate => 14,
-        Horizon::Short => 30,
-        Horizon::Long => 90,
-    };
-    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
-    item.due_at.or_else(|| held.map(|held| held + Duration::minutes(days * 24 * 60)))
 }
 
 /// When to meet; not known while the impact is still on.
@@ -183,7 +140,7 @@ fn due(spec: &DebriefSpec, status: &DebriefStatus) -> Option<Moment> {
         }
         Stage::Acting => {
             let open = spec.action_items.iter().filter(|item| item.state == ItemState::Open);
-            open.filter_map(|item| due_of(spec, item)).min()
+            open.filter_map(|item| stage::due_of(spec, item)).min()
         }
         Stage::ClosedUnverified => status.acceptance.as_ref().map(|seen| seen.review_at),
         Stage::AwaitingResolution | Stage::Verifying | Stage::Closed | Stage::Dismissed => None,
