@@ -7,10 +7,10 @@ use firedrill::api::{
     debrief::{Stage, condition},
     run::Verdict,
 };
-use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::api::{events::v1::Event, rbac::v1::RoleBinding};
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
@@ -132,6 +132,15 @@ async fn a_miss_is_carried_to_its_proof_and_the_next_one_names_what_was_dropped(
     assert_eq!((recurs.name, recurs.ended_at), (name, status.ended_at));
     assert_eq!(recurs.left, ["item a2 was dropped: Two clusters (the alert is enough)"]);
     open(Some(&second)).await;
+    let events: Api<Event> = ground.api();
+    let told = events.list(&ListParams::default()).await.unwrap().items;
+    let mut reasons: Vec<_> = told
+        .iter()
+        .filter(|event| event.action.as_deref() == Some("Remind"))
+        .filter_map(|event| event.reason.clone())
+        .collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["DebriefEnded", "DebriefOpened", "DebriefOpened"]);
     let of_debriefs = audit
         .writes(|write| write.namespace == ground.namespace && write.resource == "debriefs/status");
     assert!(

@@ -121,3 +121,60 @@ async fn a_chat_that_comes_late_and_dies_midway_is_told_everything_in_order() {
     assert!(!status.to_string().contains(SECRET), "{status}");
     std::fs::remove_file(file).ok();
 }
+
+/// An incident that this team answers for.
+async fn incident(ground: &Ground, team: &str) -> Debrief {
+    let item = json!({"id": "a1", "title": "Page sooner", "turnsYes": ["Detection"], "type": "Detect", "horizon": "Short", "ownerTeam": team});
+    let debrief = json!({"metadata": {"name": "incident"}, "spec": {
+        "title": "Customers could not pay", "severity": "Minor", "source": {"kind": "Incident"}, "actionItems": [item],
+        "incident": {"startedAt": "2026-11-24T10:00:00Z", "noticedBy": "Customer"},
+    }});
+    let debrief = serde_json::from_value(debrief).unwrap();
+    ground.api::<Debrief>().create(&PostParams::default(), &debrief).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_team_is_told_in_its_own_chat_where_its_namespace_is_and_nobody_else_posts_there() {
+    let (own, other) =
+        (Ground::bare("own", json!({})).await, Ground::bare("other", json!({})).await);
+    let (common, theirs) = (Chat::default(), Chat::default());
+    let mut files = Vec::new();
+    for chat in [&common, &theirs] {
+        let port = free_port();
+        chat.listen(port).await;
+        let file =
+            std::env::temp_dir().join(format!("firedrill-team-{}-{port}", std::process::id()));
+        std::fs::write(&file, format!("http://127.0.0.1:{port}/{SECRET}\n")).unwrap();
+        files.push(file);
+    }
+    let _turn = turn().await;
+    let chat = |index: usize| format!("{{urlFile: '{}'}}", files[index].display());
+    let owner = format!("{{owner: team-web, namespaces: [{}], chat: {}}}", own.namespace, chat(1));
+    let _operator =
+        Operator::start(&format!("{{chat: {}, debriefs: {{owners: [{owner}]}}}}", chat(0)));
+    for ground in [&own, &other] {
+        incident(ground, "team-web").await;
+    }
+    let told = |chat: &Chat| {
+        let heard = chat.0.lock().unwrap();
+        let of = heard.iter().map(|(_, body)| (body["namespace"].clone(), body["what"].clone()));
+        of.collect::<Vec<_>>()
+    };
+    for (chat, ground) in [(&theirs, &own), (&common, &other)] {
+        let opened = (json!(ground.namespace), json!("Opened"));
+        eventually("the chat hears of its debrief", 60, async || {
+            told(chat).contains(&opened).then_some(())
+        })
+        .await;
+        let is_told = |debrief: &Debrief| {
+            let mut messages = debrief.status.iter().flat_map(|status| &status.messages);
+            messages.any(|message| message.delivered.is_some())
+        };
+        ground.becomes("it is written down", 20, "incident", is_told).await;
+    }
+    assert!(!told(&theirs).iter().any(|(namespace, _)| *namespace == json!(other.namespace)));
+    assert!(!told(&common).iter().any(|(namespace, _)| *namespace == json!(own.namespace)));
+    for file in files {
+        std::fs::remove_file(file).unwrap();
+    }
+}
