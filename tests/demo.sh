@@ -75,6 +75,8 @@ fi
 say "The debrief that was opened: firedrill debrief show $debrief -n shop"
 echo
 "${in_cluster[@]}" firedrill -n shop debrief show "$debrief"
+say "What would close it: its meeting, what is to change, and then, a day apart, twice"
+echo "  firedrill debrief verify $debrief -n shop"
 say "Look further"
 cat <<MESSAGE
   make shell                                   a shell where kubectl and firedrill are ready; in it:
