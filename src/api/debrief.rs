@@ -113,6 +113,30 @@ pub struct DebriefSpec {
 }
 
 impl DebriefSpec {
+    /// One that has opened with nothing in it, and is held by the usual hours and proof.
+    #[must_use]
+    pub fn new(title: String, severity: Severity, source: Source) -> Self {
+        Self {
+            title,
+            severity,
+            source,
+            fingerprint: None,
+            evidence: None,
+            incident: None,
+            recurrence_of: None,
+            policy: Policy::default(),
+            resolved_at: None,
+            impact: None,
+            meeting: None,
+            findings: None,
+            action_items: Vec::new(),
+            checkpoints: Vec::new(),
+            accepted_risk: None,
+            dismissal: None,
+            amendments: Vec::new(),
+        }
+    }
+
     /// Name of the experiment whose runs prove it; absent where nobody has named one.
     #[must_use]
     pub fn experiment(&self) -> Option<&str> {

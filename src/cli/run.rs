@@ -97,14 +97,14 @@ fn refused(error: Error) -> Failure {
 }
 
 /// Waits until an operator has taken up the run.
-async fn accepted(cluster: &Cluster, created: &ExperimentRun) -> Result<(), Failure> {
+pub(super) async fn accepted(cluster: &Cluster, created: &ExperimentRun) -> Result<(), Failure> {
     let (reads, writes) = (&cluster.client, &cluster.writes);
     let run = create::until_taken_up(reads, writes, created, names::CLI_MANAGER).await?;
     warn(&run.ok_or_else(|| {
         Failure::new(
             Exit::Infrastructure,
             "no operator took up the run within 10s, so it was taken back and nothing was broken. \
-             Start one with `firedrill operator`, install it in the cluster, or repeat with --local",
+             Start one with `firedrill operator`, or install it in the cluster; `firedrill run --local` needs none",
         )
     })?);
     Ok(())

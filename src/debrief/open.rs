@@ -42,6 +42,11 @@ pub fn open(run: &ExperimentRun, opening: Opening<'_>) -> Option<Debrief> {
     let evidence = evidence(&miss, opening.lead_up)?;
     let run_name = run.metadata.name.clone()?;
     let recurrence_of = numbered(opening.earlier).max_by_key(|(number, _)| *number);
+    let source = Source {
+        kind: SourceKind::ExperimentRun,
+        run_ref: Some(RunRef { name: run_name.clone(), uid: run.uid().to_owned() }),
+    };
+    let opened = DebriefSpec::new(title(&evidence), severity(&miss), source);
     Some(Debrief {
         metadata: ObjectMeta {
             name: Some(name_of(&miss, &fingerprint, opening.number)),
@@ -50,26 +55,11 @@ pub fn open(run: &ExperimentRun, opening: Opening<'_>) -> Option<Debrief> {
             ..ObjectMeta::default()
         },
         spec: DebriefSpec {
-            title: title(&evidence),
-            severity: severity(&miss),
-            source: Source {
-                kind: SourceKind::ExperimentRun,
-                run_ref: Some(RunRef { name: run_name, uid: run.uid().to_owned() }),
-            },
             fingerprint: Some(fingerprint),
-            evidence: Some(evidence),
-            incident: None,
             recurrence_of: recurrence_of.map(|(_, earlier)| recurrence(earlier)),
             policy: opening.policy,
-            resolved_at: None,
-            impact: None,
-            meeting: None,
-            findings: None,
-            action_items: Vec::new(),
-            checkpoints: Vec::new(),
-            accepted_risk: None,
-            dismissal: None,
-            amendments: Vec::new(),
+            evidence: Some(evidence),
+            ..opened
         },
         status: None,
     })

@@ -44,8 +44,8 @@ impl Peer {
     #[must_use]
     pub fn of(debrief: &Debrief, now: Moment) -> Self {
         let metadata = &debrief.metadata;
-        let messages = debrief.status.iter().flat_map(|status| &status.messages);
-        let reminder = messages.filter(|message| message.what == Notice::Reminder).last();
+        let mut messages = debrief.status.iter().flat_map(|status| &status.messages);
+        let reminder = messages.find(|message| message.what == Notice::Reminder);
         Self {
             name: (
                 metadata.namespace.clone().unwrap_or_default(),
@@ -96,9 +96,8 @@ fn due(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
                 );
             }
         }
-        Stage::Acting => {}
+        Stage::Acting | Stage::ClosedUnverified => {}
         Stage::Closed | Stage::Dismissed => return told,
-        Stage::ClosedUnverified => {}
     }
     told.extend(checkpoint(spec, now));
     told.extend(spec.action_items.iter().filter_map(|item| late(spec, item, now)));

@@ -35,7 +35,7 @@ impl Team {
             for _ in 0..20 {
                 match self.decide(index, told.as_ref(), now) {
                     Decision::Record(status) => {
-                        (self.debriefs[index].status, told) = (Some(*status), None)
+                        (self.debriefs[index].status, told) = (Some(*status), None);
                     }
                     Decision::Tell { claim, what, key, text } => {
                         self.debriefs[index].status = Some(*claim);
@@ -92,7 +92,7 @@ fn named(name: &str) -> Debrief {
 }
 
 /// One whose meeting was held on the day after, with that item.
-fn held(name: &str, item: serde_json::Value) -> Debrief {
+fn held(name: &str, item: &serde_json::Value) -> Debrief {
     let mut debrief = named(name);
     debrief.spec.impact = serde_json::from_value(json!({"none": true})).unwrap();
     debrief.spec.meeting =
@@ -167,7 +167,7 @@ fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words
 
 #[test]
 fn a_team_hears_once_per_working_morning_of_all_that_is_due() {
-    let late = || held("b", json!({"dueAt": "2026-11-28T00:00:00Z"}));
+    let late = || held("b", &json!({"dueAt": "2026-11-28T00:00:00Z"}));
     let mut team = Team::new(vec![named("c"), late(), named("a")]);
     team.live("2026-11-24T11:00:00Z", "2026-12-01T12:00:00Z");
     let reminders = [
@@ -209,7 +209,7 @@ fn a_reminder_is_late_rather_than_never_and_keeps_to_working_hours() {
 #[test]
 fn the_checkpoint_comes_after_fourteen_days_and_again_until_what_is_immediate_is_done() {
     let due_later = json!({"dueAt": "2027-06-01T00:00:00Z"});
-    let mut team = Team::new(vec![held("a", due_later)]);
+    let mut team = Team::new(vec![held("a", &due_later)]);
     let checkpoints = |team: &Team| -> Vec<String> {
         let of = team.heard.iter().filter(|(.., text)| text.contains("hold a checkpoint"));
         of.map(|(at, ..)| at.timestamp().strftime("%d %b").to_string()).collect()
@@ -248,7 +248,7 @@ fn whoever_has_no_resolution_is_asked_for_it_and_an_end_is_told() {
 #[test]
 fn what_people_wrote_acts_in_no_chat() {
     let hostile = "<!channel> @here \u{1b}[31m \u{202e}x\n- forged";
-    let mut debrief = held("a", json!({"title": hostile, "dueAt": "2026-11-25T14:00:00Z"}));
+    let mut debrief = held("a", &json!({"title": hostile, "dueAt": "2026-11-25T14:00:00Z"}));
     debrief.spec.title = hostile.to_owned();
     let mut team = Team::new(vec![debrief]);
     team.live("2026-11-26T08:00:00Z", "2026-11-27T12:00:00Z");

@@ -10,7 +10,7 @@ use firedrill::api::{
 use k8s_openapi::api::{events::v1::Event, rbac::v1::RoleBinding};
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
@@ -166,8 +166,10 @@ async fn editor(ground: &Ground) -> Client {
     config.auth_info.impersonate = Some("editor".to_owned());
     let client = Client::try_from(config).unwrap();
     let debriefs: Api<Debrief> = Api::namespaced(client.clone(), &ground.namespace);
-    eventually("the rights are there", 20, async || debriefs.list(&Default::default()).await.ok())
-        .await;
+    eventually("the rights are there", 20, async || {
+        debriefs.list(&ListParams::default()).await.ok()
+    })
+    .await;
     client
 }
 
@@ -201,7 +203,7 @@ async fn people_write_what_they_know_and_nobody_makes_up_a_measurement() {
     let forged =
         debriefs.patch_status("incident-20261124-x7k2p", &PatchParams::default(), &status).await;
     assert!(forged.unwrap_err().to_string().contains("forbidden"));
-    let deleted = debriefs.delete("incident-20261124-x7k2p", &Default::default()).await;
+    let deleted = debriefs.delete("incident-20261124-x7k2p", &DeleteParams::default()).await;
     assert!(deleted.unwrap_err().to_string().contains("forbidden"));
 }
 

@@ -259,6 +259,7 @@ fn world(target: &Target, seen: Seen, now: Moment) -> ClusterState {
             dependency_ready: None,
             reaper_seen: Some(now),
         }),
+        state: None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{
         Debrief, DebriefSpec, Experiment, Moment,
-        debrief::{Incident, NoticedBy, Policy, Severity, Source, SourceKind},
+        debrief::{Incident, NoticedBy, Severity, Source, SourceKind},
         names,
     },
     cli::{connect::Cluster, exit::Failure, files},
@@ -87,29 +87,11 @@ fn incident(args: &Args, now: Moment) -> Result<DebriefSpec, Failure> {
     if args.experiment.as_deref().is_some_and(|name| !files::is_name(name)) {
         return Err(Failure::invalid("--experiment: this is no name of an Experiment"));
     }
-    let mut spec = DebriefSpec {
-        title: args.title.clone(),
-        severity: if args.minor {
-            Severity::Minor
-        } else {
-            args.severity.unwrap_or(Severity::Moderate)
-        },
-        source: Source { kind: SourceKind::Incident, run_ref: None },
-        fingerprint: None,
-        evidence: None,
-        incident: None,
-        recurrence_of: None,
-        policy: Policy { time_zone, ..Policy::default() },
-        resolved_at: None,
-        impact: None,
-        meeting: None,
-        findings: None,
-        action_items: Vec::new(),
-        checkpoints: Vec::new(),
-        accepted_risk: None,
-        dismissal: None,
-        amendments: Vec::new(),
-    };
+    let severity =
+        if args.minor { Severity::Minor } else { args.severity.unwrap_or(Severity::Moderate) };
+    let source = Source { kind: SourceKind::Incident, run_ref: None };
+    let mut spec = DebriefSpec::new(args.title.clone(), severity, source);
+    spec.policy.time_zone = time_zone;
     let clock = clock_of(&spec)?;
     let started_at = past(&clock, now, "--started-at", &args.started_at)?;
     let later = |flag: &str, text: &Option<String>| -> Result<Option<Moment>, Failure> {

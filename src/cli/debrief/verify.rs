@@ -15,7 +15,8 @@ use crate::{
         connect::Cluster,
         exit::{Exit, Failure},
         follow::{self, Role},
-        view::{self, clean},
+        run::accepted,
+        view,
     },
     debrief::{plain, stage},
     faults,
@@ -72,20 +73,8 @@ pub async fn verify(cluster: &Cluster, args: &Args) -> Result<Exit, Failure> {
     )?;
     let created =
         create::create(&cluster.writes, &run, names::CLI_MANAGER).await.map_err(refused)?;
-    let (reads, writes) = (&cluster.client, &cluster.writes);
-    let taken_up = create::until_taken_up(reads, writes, &created, names::CLI_MANAGER).await?;
-    let Some(run) = taken_up else {
-        return Err(Failure::new(
-            Exit::Infrastructure,
-            "no operator took up the run within 10s, so it was taken back and nothing was broken. \
-             Start one with `firedrill operator`, or install it in the cluster",
-        ));
-    };
-    let journal = run.status.as_ref().and_then(|status| status.journal.as_ref());
-    for warning in journal.iter().flat_map(|journal| &journal.warnings) {
-        eprintln!("warning: {}", clean(&warning.to_string()));
-    }
-    let (run, place) = (run.name_any(), &cluster.namespace);
+    accepted(cluster, &created).await?;
+    let (run, place) = (created.name_any(), &cluster.namespace);
     if args.wait {
         eprintln!("run {run} in namespace {place}");
         return follow::show(cluster, &run, Role::Owner).await;

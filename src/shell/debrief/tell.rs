@@ -36,7 +36,7 @@ pub async fn tell(
     match &told {
         Ok(()) => tracing::info!(namespace, debrief = name, %what, "people are told"),
         Err(error) => {
-            tracing::warn!(namespace, debrief = name, %what, error, "people were not told")
+            tracing::warn!(namespace, debrief = name, %what, error, "people were not told");
         }
     }
     Told { what, at: context.wall.now(), problem: told.err() }
