@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench accuracy matrix faults neighbours gamedays vm-check validate fuzz fuzz-port garbage scale cluster-up cluster-down shell crds
+.PHONY: help demo test check build bench accuracy matrix faults neighbours gamedays debriefs vm-check validate fuzz fuzz-port garbage scale cluster-up cluster-down shell crds
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ neighbours: ## Attack firedrill's pods as a neighbour in the cluster does, and s
 
 gamedays: ## Run game days: each gate closed, killed at each write, twenty at once, a thousand plans (about 30 minutes)
 	@tests/gamedays.sh
+
+debriefs: ## Hold when the meetings of debriefs are against another language's calendar (about a minute)
+	@tests/debriefs.sh
 
 vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm
 	@tests/cluster/vm-check.sh $(or $(SUITE),trixie) $(KERNEL)

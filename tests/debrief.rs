@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "debrief/calendar.rs"]
+mod calendar;
 #[path = "debrief/editing.rs"]
 mod editing;
 #[path = "debrief/hostile.rs"]

@@ -221,6 +221,14 @@ fn what_does_not_count_says_why() {
     let seen = after_runs(&fixed(), &[not_asked]);
     assert_eq!(passes(&seen), (0, 2));
     assert!(lacks(&seen).contains("a larger fault would"), "{}", lacks(&seen));
+    let laxer = passed(at, &[("/status/plan/spec/detection/within", json!("30m"))]);
+    let seen = after_runs(&fixed(), &[laxer]);
+    assert_eq!(passes(&seen), (0, 2));
+    assert!(
+        lacks(&seen).contains("does not count: detection.within: 30m, and it was 20s"),
+        "{}",
+        lacks(&seen)
+    );
     let early = after_runs(&fixed(), &[passed("2026-11-26T11:59:00Z", &[])]);
     assert_eq!(passes(&early), (0, 2), "it was before the fix");
     let inconclusive = passed(
