@@ -13,7 +13,7 @@ pub use super::{
         PeopleImpact, Steps,
     },
     message::{DebriefMessage, Notice},
-    proof::{Attempt, ItemStatus, Policy, Question},
+    proof::{Attempt, CHANGED, ItemStatus, NOTES, Policy, Question, REFUSED},
 };
 use super::{run::Took, value::Moment};
 

@@ -84,6 +84,13 @@ pub struct Question {
     pub not_before: Option<Moment>,
 }
 
+/// So many reasons of so many characters are kept of one run: a hundred runs must fit one object.
+pub const REFUSED: (usize, usize) = (8, 256);
+/// See [`REFUSED`].
+pub const CHANGED: (usize, usize) = (16, 160);
+/// See [`REFUSED`].
+pub const NOTES: (usize, usize) = (4, 256);
+
 /// A finished run as it was judged, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -101,15 +108,15 @@ pub struct Attempt {
     pub unannounced: bool,
     /// Why it proves nothing; empty for one that may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 512)))]
+    #[schemars(length(max = REFUSED.0), inner(length(max = REFUSED.1)))]
     pub refused: Vec<String>,
     /// What is not as it was when the objective was missed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 512)))]
+    #[schemars(length(max = CHANGED.0), inner(length(max = CHANGED.1)))]
     pub changed: Vec<String>,
     /// What is worth knowing beside it, such as alerts that counted here and did not then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 1024)))]
+    #[schemars(length(max = NOTES.0), inner(length(max = NOTES.1)))]
     pub notes: Vec<String>,
 }
 

@@ -12,7 +12,7 @@ pub use weaker::weaker;
 use crate::{
     api::{
         Debrief, ExperimentRun,
-        debrief::{Answers, Attempt, Objective, Occurrence},
+        debrief::{Answers, Attempt, CHANGED, NOTES, Objective, Occurrence, REFUSED},
         run::{Answer, ExperimentRunStatus, FactName, Verdict},
     },
     core::span::crop,
@@ -65,8 +65,8 @@ pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
             differences = changed(before, after);
         }
     }
-    let bounded = |texts: Vec<String>, max: usize, many: usize| {
-        texts.into_iter().take(many).map(|text| crop(text, max)).collect()
+    let bounded = |texts: Vec<String>, (many, long): (usize, usize)| {
+        texts.into_iter().take(many).map(|text| crop(text, long)).collect()
     };
     Judged::Tried(Attempt {
         run: name,
@@ -75,9 +75,9 @@ pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
         answers: answers(status),
         // One that no day intends ends before it breaks anything.
         unannounced: run.spec.unannounced && run.spec.game_day.is_some(),
-        refused: bounded(refused, 512, 16),
-        changed: bounded(differences, 512, 32),
-        notes: bounded(notes, 1024, 16),
+        refused: bounded(refused, REFUSED),
+        changed: bounded(differences, CHANGED),
+        notes: bounded(notes, NOTES),
     })
 }
 

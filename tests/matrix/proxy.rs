@@ -172,7 +172,7 @@ impl Proxy {
         let Some(ask) = ask.filter(|ask| ask.verb == "list" && ask.namespace.is_none()) else {
             return false;
         };
-        let ours = ["experimentruns", "experiments", "gamedays", "gamedayruns"];
+        let ours = ["experimentruns", "experiments", "gamedays", "gamedayruns", "debriefs"];
         if !ours.contains(&ask.resource.as_str()) {
             return false;
         }

@@ -112,12 +112,23 @@ fn says((verb, resource): (&str, &str), body: &Value) -> Vec<String> {
             let fired = text("/status/lastFire").map(|_| "lastFire".to_owned());
             ready.into_iter().chain(fired).collect()
         }
+        "debriefs/status" => {
+            let stage = text("/status/stage").into_iter();
+            stage.chain(list("/status/messages").flat_map(of_message)).collect()
+        }
         "experiments/status" => {
             text("/status/lastRun/name").map(|_| "lastRun".to_owned()).into_iter().collect()
         }
         "events" => text("/reason").into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// What a debrief's status has of a message.
+fn of_message(message: &Value) -> Vec<String> {
+    let what = message["what"].as_str().unwrap_or_default();
+    let delivered = message.get("delivered").map(|_| format!("{what} delivered"));
+    std::iter::once(format!("{what} is tried")).chain(delivered).collect()
 }
 
 /// What a day's status has of a step, each of which comes once.
