@@ -8,7 +8,7 @@ use firedrill::{
     },
     debrief::{
         decide::{Decision, Observed, Told, decide},
-        remind::Peer,
+        remind::{Peer, to_remind},
     },
 };
 use serde_json::json;
@@ -190,6 +190,16 @@ fn a_team_hears_once_per_working_morning_of_all_that_is_due() {
             "- c in shop: the meeting is overdue since 2026-11-27 10:41:12 UTC",
         ]
     );
+}
+
+#[test]
+fn one_of_a_team_carries_the_reminder_also_before_anybody_has_heard_of_it() {
+    let mut team = Team::new(vec![named("c"), named("a"), named("b")]);
+    team.live("2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z");
+    let now = moment("2026-11-25T09:00:00Z");
+    let peers: Vec<_> = team.debriefs.iter().map(|debrief| Peer::of(debrief, now)).collect();
+    let days = team.debriefs.iter().map(|debrief| to_remind(debrief, &peers, now));
+    assert_eq!(days.collect::<Vec<_>>(), [None, Some("2026-11-25".to_owned()), None]);
 }
 
 #[test]
