@@ -137,6 +137,12 @@ impl DebriefSpec {
         }
     }
 
+    /// When the meeting was held, as people say.
+    #[must_use]
+    pub fn held_at(&self) -> Option<Moment> {
+        self.meeting.as_ref()?.held_at
+    }
+
     /// Name of the experiment whose runs prove it; absent where nobody has named one.
     #[must_use]
     pub fn experiment(&self) -> Option<&str> {

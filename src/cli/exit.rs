@@ -79,6 +79,15 @@ impl Failure {
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(Exit::Invalid, message)
     }
+
+    /// The API server's refusal of what was written is the input's fault, not the connection's.
+    #[must_use]
+    pub fn refused(error: crate::shell::call::Error) -> Self {
+        match error.code() {
+            Some(400 | 422) => Self::invalid(Self::from(error).to_string()),
+            _ => error.into(),
+        }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{ExperimentRun, names},
-    shell::{call::Error, run::create},
+    shell::run::create,
 };
 
 /// How long our own operator has to let go of a run that is over.
@@ -51,15 +51,7 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         cluster.namespace.clone_from(namespace);
     }
     run.metadata.namespace = Some(cluster.namespace.clone());
-    cluster.check().await?;
-    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
-    confirm(
-        &format!("Run {} in {place}?", run.spec.experiment),
-        &format!("this breaks something in {place}"),
-        args.yes,
-    )?;
-    let created =
-        create::create(&cluster.writes, &run, names::CLI_MANAGER).await.map_err(refused)?;
+    let created = start(&cluster, &run, args.yes).await?;
     let name = created.name_any();
     if !args.local {
         accepted(&cluster, &created).await?;
@@ -88,12 +80,21 @@ async fn finish(cluster: &Cluster, name: &str, wait: bool, role: Role) -> Result
     Ok(Exit::Met)
 }
 
-/// The API server's refusal of the spec is the input's fault, not the connection's.
-fn refused(error: Error) -> Failure {
-    match error.code() {
-        Some(400 | 422) => Failure::invalid(format!("{}", Failure::from(error))),
-        _ => error.into(),
-    }
+/// Creates the run, once that was asked.
+pub(super) async fn start(
+    cluster: &Cluster,
+    run: &ExperimentRun,
+    yes: bool,
+) -> Result<ExperimentRun, Failure> {
+    cluster.check().await?;
+    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
+    confirm(
+        &format!("Run {} in {place}?", run.spec.experiment),
+        &format!("this breaks something in {place}"),
+        yes,
+    )?;
+    let created = create::create(&cluster.writes, run, names::CLI_MANAGER).await;
+    created.map_err(Failure::refused)
 }
 
 /// Waits until an operator has taken up the run.

@@ -70,10 +70,9 @@ impl Debriefs {
 
     /// The policy of that owner in that namespace.
     fn of(&self, owner: &str, namespace: &str) -> Policy {
-        let common = self.policy.over(Policy::default());
         match self.team(owner, namespace) {
-            Some(team) => team.policy.over(common),
-            None => common,
+            Some(team) => team.policy.over(self.common()),
+            None => self.common(),
         }
     }
 
@@ -88,14 +87,15 @@ impl Debriefs {
 
     /// Every policy that a debrief may get, with the key that says it.
     pub fn policies(&self) -> impl Iterator<Item = (String, Policy)> {
-        let common = self.policy.over(Policy::default());
-        let teams = self.owners.iter().enumerate().map({
-            let common = common.clone();
-            move |(index, team)| {
-                (format!("debriefs.owners[{index}].policy"), team.policy.over(common.clone()))
-            }
+        let teams = self.owners.iter().enumerate().map(|(index, team)| {
+            (format!("debriefs.owners[{index}].policy"), team.policy.over(self.common()))
         });
-        std::iter::once(("debriefs.policy".to_owned(), common)).chain(teams)
+        std::iter::once(("debriefs.policy".to_owned(), self.common())).chain(teams)
+    }
+
+    /// The policy of whoever has no other.
+    fn common(&self) -> Policy {
+        self.policy.over(Policy::default())
     }
 }
 

@@ -129,12 +129,12 @@ fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Ca
 /// The next instant at which something changes by itself.
 fn due(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> Option<Moment> {
     let spec = &debrief.spec;
-    if !stage::is_open(debrief) || spec.dismissal.is_some() {
+    if !stage::is_open(debrief) {
         return None;
     }
-    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
     let review = spec.accepted_risk.as_ref().map(|risk| risk.review_at);
     let questions = status.questions.iter().filter_map(|question| question.not_before);
-    let instants = questions.chain(held).chain(spec.resolved_at).chain(review).chain(status.due);
+    let instants =
+        questions.chain(spec.held_at()).chain(spec.resolved_at).chain(review).chain(status.due);
     instants.filter(|at| *at > now).min()
 }

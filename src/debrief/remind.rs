@@ -43,20 +43,22 @@ impl Peer {
     /// What this debrief has to do with it at that instant.
     #[must_use]
     pub fn of(debrief: &Debrief, now: Moment) -> Self {
-        let metadata = &debrief.metadata;
         let mut messages = debrief.status.iter().flat_map(|status| &status.messages);
         let reminder = messages.find(|message| message.what == Notice::Reminder);
         Self {
-            name: (
-                metadata.namespace.clone().unwrap_or_default(),
-                metadata.name.clone().unwrap_or_default(),
-            ),
+            name: name_of(debrief),
             due: debrief.status.as_ref().map_or_else(Vec::new, |status| {
                 if is_news(status, now) { Vec::new() } else { due(&debrief.spec, status, now) }
             }),
             reminded: reminder.and_then(|reminder| reminder.day.clone()),
         }
     }
+}
+
+/// Its namespace and name.
+fn name_of(debrief: &Debrief) -> (String, String) {
+    let metadata = &debrief.metadata;
+    (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
 }
 
 /// Whether people were told on this day that it has opened, and by when to meet.
@@ -111,8 +113,7 @@ fn due(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
 }
 
 fn meeting(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Option<String> {
-    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
-    if held.is_some_and(|held| held <= now) {
+    if spec.held_at().is_some_and(|held| held <= now) {
         let lacks = stage::lacking(spec, status, now);
         return Some(format!("the meeting lacks {}", lacks.join("; ")));
     }
@@ -134,7 +135,7 @@ fn meeting(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Option<St
 
 /// The checkpoint, as long as something immediate is to be done.
 fn checkpoint(spec: &DebriefSpec, now: Moment) -> Option<String> {
-    let held = spec.meeting.as_ref()?.held_at?;
+    let held = spec.held_at()?;
     let is_open =
         |item: &ActionItem| item.state == ItemState::Open && item.horizon == Horizon::Immediate;
     if !spec.action_items.iter().any(is_open) {
@@ -167,8 +168,7 @@ pub fn to_remind(debrief: &Debrief, peers: &[Peer], now: Moment) -> Option<Strin
     let day = Calendar::of(&debrief.spec.policy).ok()?.working_day(now)?.to_string();
     let is_told = |peer: &Peer| peer.reminded.as_deref() >= Some(day.as_str());
     let first = peers.iter().filter(|peer| !peer.due.is_empty()).min_by_key(|peer| &peer.name)?;
-    let own = Peer::of(debrief, now);
-    (first.name == own.name && !peers.iter().any(is_told)).then_some(day)
+    (first.name == name_of(debrief) && !peers.iter().any(is_told)).then_some(day)
 }
 
 /// The words of a message.

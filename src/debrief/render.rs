@@ -20,11 +20,11 @@ mod timeline;
 use super::{
     clock::Clock,
     markdown::{code, paragraph, text},
-    phrase,
+    phrase, stage,
 };
 use crate::{
     api::{
-        Debrief, DebriefSpec, DebriefStatus, Moment,
+        Debrief, DebriefSpec, DebriefStatus,
         debrief::{Evidence, Stage},
     },
     core::words::count,
@@ -141,15 +141,9 @@ fn identity(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> String 
     if status.repeats > 0 {
         parts.push(format!("seen {} since", count(status.repeats, "more time")));
     }
-    parts.extend(began(spec).map(|at| clock.day(at)));
+    parts.extend(stage::began(spec).map(|at| clock.day(at)));
     parts.push(format!("all times {}", clock.name()));
     parts.join(" · ")
-}
-
-/// When the fault was injected, or the incident began.
-fn began(spec: &DebriefSpec) -> Option<Moment> {
-    let injected = spec.evidence.as_ref().and_then(measured::injected);
-    injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at))
 }
 
 fn expected(evidence: &Evidence) -> String {

@@ -1,7 +1,7 @@
 //! Where a debrief stands, read off what was done. What is stored of it is for people who list debriefs; nothing here
 //! reads that.
 
-use super::phrase::second;
+use super::phrase::{fact, second};
 use crate::api::{
     Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
     debrief::{ActionItem, Horizon, ItemState, NoticedBy, Objective, Stage},
@@ -54,9 +54,22 @@ pub fn has_ended(debrief: &Debrief) -> bool {
 /// When the service was completely back, as measured, else as people say.
 #[must_use]
 pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
-    let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
-    let measured = facts.filter(|fact| fact.name == FactName::Recovered).map(|fact| fact.at).next();
-    measured.or_else(|| spec.resolved_at.filter(|at| *at <= now))
+    measured_end(spec).or_else(|| spec.resolved_at.filter(|at| *at <= now))
+}
+
+/// When a run has measured that the service was completely back.
+#[must_use]
+pub fn measured_end(spec: &DebriefSpec) -> Option<Moment> {
+    Some(fact(spec.evidence.as_ref()?, FactName::Recovered)?.at)
+}
+
+/// When the fault can have begun at the earliest, or the incident did.
+#[must_use]
+pub fn began(spec: &DebriefSpec) -> Option<Moment> {
+    let evidence = spec.evidence.as_ref();
+    let injected = evidence.and_then(|evidence| fact(evidence, FactName::Injected));
+    let injected = injected.map(|fact| fact.not_before);
+    injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at))
 }
 
 /// Whether the risk is accepted now: its review is ahead, and not further than may be.
@@ -79,8 +92,7 @@ pub fn latest_review(since: Moment) -> Moment {
 #[must_use]
 pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<String> {
     let mut lacks = Vec::new();
-    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
-    match (held, resolved(spec, now)) {
+    match (spec.held_at(), resolved(spec, now)) {
         (None, _) => lacks.push("meeting.heldAt: the meeting was not held".to_owned()),
         (Some(held), _) if held > now => {
             lacks.push(format!("meeting.heldAt: {} is still to come", second(held)));
@@ -137,6 +149,5 @@ pub(super) fn due_of(spec: &DebriefSpec, item: &ActionItem) -> Option<Moment> {
         Horizon::Short => 30,
         Horizon::Long => 90,
     };
-    let held = spec.meeting.as_ref().and_then(|meeting| meeting.held_at);
-    item.due_at.or_else(|| held.map(|held| held + Duration::minutes(days * 24 * 60)))
+    item.due_at.or_else(|| spec.held_at().map(|held| held + Duration::minutes(days * 24 * 60)))
 }

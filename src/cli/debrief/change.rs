@@ -14,7 +14,7 @@ use crate::{
         exit::{Exit, Failure},
     },
     debrief::{clock::Clock, plain},
-    shell::call::{Error, call},
+    shell::call::call,
 };
 
 /// How often a change is made anew where somebody else has written meanwhile.
@@ -132,15 +132,7 @@ pub async fn write(
     match call("write the debrief", debriefs.patch(&read.name_any(), &params, &patch)).await {
         Ok(debrief) => Ok(Written::Done(Box::new(debrief))),
         Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
-        Err(error) => Err(refused(error)),
-    }
-}
-
-/// The API server's refusal of what was written is the input's fault, not the connection's.
-pub fn refused(error: Error) -> Failure {
-    match error.code() {
-        Some(400 | 422) => Failure::invalid(Failure::from(error).to_string()),
-        _ => error.into(),
+        Err(error) => Err(Failure::refused(error)),
     }
 }
 

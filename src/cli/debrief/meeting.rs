@@ -3,9 +3,8 @@
 use super::change::{Seen, change};
 use crate::{
     api::{
-        DebriefSpec, Moment,
+        Moment,
         debrief::{Checkpoint, Cost, PeopleImpact},
-        run::FactName,
     },
     cli::{connect::Cluster, exit::Failure},
     core::words::count,
@@ -77,17 +76,16 @@ pub async fn resolved(
     now: Moment,
 ) -> Result<String, Failure> {
     change(cluster, &args.name, now, |seen, spec| {
-        let facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
-        if let Some(fact) = facts.into_iter().find(|fact| fact.name == FactName::Recovered) {
+        if let Some(back) = stage::measured_end(spec) {
             return Err(Failure::invalid(format!(
                 "the run has measured that the service was back at {}, and that counts; if it was not, say so: \
                  firedrill debrief amend {} --text …",
-                seen.shown(fact.at),
+                seen.shown(back),
                 args.name
             )));
         }
         let at = seen.past("--at", args.at.as_deref())?;
-        let began = began(spec).filter(|began| at < *began);
+        let began = stage::began(spec).filter(|began| at < *began);
         if let Some(began) = began {
             return Err(Failure::invalid(format!(
                 "--at: {} is before it began at {}",
@@ -99,13 +97,6 @@ pub async fn resolved(
         Ok(format!("the service was completely back {}", seen.shown(at)))
     })
     .await
-}
-
-/// When the fault was injected, or the incident began.
-fn began(spec: &DebriefSpec) -> Option<Moment> {
-    let mut facts = spec.evidence.iter().flat_map(|evidence| &evidence.facts);
-    let injected = facts.find(|fact| fact.name == FactName::Injected).map(|fact| fact.not_before);
-    injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at))
 }
 
 /// Says what it meant for people.

@@ -8,7 +8,7 @@ use kube::{
 };
 
 use super::{
-    change::{clock_of, instant, refused},
+    change::{clock_of, instant},
     next::next,
 };
 use crate::{
@@ -75,8 +75,9 @@ pub async fn open(cluster: &Cluster, args: &Args, now: Moment) -> Result<String,
     let debriefs: Api<Debrief> = Api::namespaced(cluster.writes.clone(), &cluster.namespace);
     let params =
         PostParams { field_manager: Some(names::CLI_MANAGER.to_owned()), ..PostParams::default() };
-    let opened =
-        call("create the debrief", debriefs.create(&params, &debrief)).await.map_err(refused)?;
+    let opened = call("create the debrief", debriefs.create(&params, &debrief))
+        .await
+        .map_err(Failure::refused)?;
     let (name, next) = (opened.name_any(), next(&opened, &clock, now));
     Ok(plain(&format!("debrief {name} is open{missing}. Next: {next}")))
 }

@@ -4,18 +4,16 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    change::refused,
     output::{print, yaml},
     show::read,
 };
 use crate::{
-    api::{Debrief, ExperimentRun, ExperimentRunSpec, ExperimentSpec, names},
+    api::{Debrief, ExperimentRun, ExperimentRunSpec, ExperimentSpec},
     cli::{
-        confirm::confirm,
         connect::Cluster,
         exit::{Exit, Failure},
         follow::{self, Role},
-        run::accepted,
+        run::{accepted, start},
         view,
     },
     debrief::{plain, stage},
@@ -64,15 +62,7 @@ pub async fn verify(cluster: &Cluster, args: &Args) -> Result<Exit, Failure> {
     for lacks in lacks(&debrief) {
         eprintln!("warning: {lacks}");
     }
-    cluster.check().await?;
-    let place = format!("namespace {} of context {}", cluster.namespace, cluster.context);
-    confirm(
-        &format!("Run {} in {place}?", run.spec.experiment),
-        &format!("this breaks something in {place}"),
-        args.yes,
-    )?;
-    let created =
-        create::create(&cluster.writes, &run, names::CLI_MANAGER).await.map_err(refused)?;
+    let created = start(cluster, &run, args.yes).await?;
     accepted(cluster, &created).await?;
     let (run, place) = (created.name_any(), &cluster.namespace);
     if args.wait {

@@ -42,18 +42,17 @@ pub fn answered(
     (status != *known).then_some(status)
 }
 
-/// The next message that is to leave now.
+/// The next message that is to leave now, of a debrief that has that status.
 pub fn to_send(observed: &Observed<'_>, status: &DebriefStatus) -> Option<Decision> {
     let (what, day) = next(observed, status)?;
     let mut claim = status.clone();
     let message = put(&mut claim, what, day, observed.now);
-    let concluded = Debrief { status: Some(status.clone()), ..observed.debrief.clone() };
     let peers = if what == Notice::Reminder { (observed.peers)() } else { Vec::new() };
     let uid = observed.debrief.metadata.uid.as_deref().unwrap_or_default();
     // The end may come again, after it was opened anew.
     let ended = status.ended_at.filter(|_| what == Notice::Ended);
     let key = hash::short(&(uid, what, &message.day, ended));
-    let text = remind::text(&concluded, &message, &peers);
+    let text = remind::text(observed.debrief, &message, &peers);
     Some(Decision::Tell { claim: Box::new(claim), what, key, text })
 }
 
@@ -86,13 +85,11 @@ fn next(observed: &Observed<'_>, status: &DebriefStatus) -> Option<(Notice, Opti
     if !is_told(Notice::Opened) {
         return Some((Notice::Opened, None));
     }
-    let concluded = Debrief { status: Some(status.clone()), ..observed.debrief.clone() };
-    let own = remind::Peer::of(&concluded, now);
-    if own.due.is_empty() {
+    if remind::Peer::of(observed.debrief, now).due.is_empty() {
         return None;
     }
     let peers = (observed.peers)();
-    remind::to_remind(&concluded, &peers, now).map(|day| (Notice::Reminder, Some(day)))
+    remind::to_remind(observed.debrief, &peers, now).map(|day| (Notice::Reminder, Some(day)))
 }
 
 /// Those that were not delivered, and are tried again.
@@ -108,7 +105,7 @@ fn again_at(message: &DebriefMessage) -> Moment {
 /// When the next message is due.
 pub fn due(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> Option<Moment> {
     let again = waiting(status).map(again_at).min();
-    if status.ended_at.is_some() || !stage::is_open(debrief) {
+    if !stage::is_open(debrief) {
         return again;
     }
     let morning =

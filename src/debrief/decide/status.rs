@@ -11,6 +11,7 @@ use crate::{
     },
     core::calendar::Calendar,
     debrief::{
+        phrase::fact,
         proof::{self, Judged},
         stage,
     },
@@ -18,6 +19,7 @@ use crate::{
 
 /// So many attempts and so many repeats are kept.
 const KEPT: usize = 100;
+
 /// The status that follows, with a run that was judged now, where one of its runs is still under way and which.
 #[must_use]
 pub fn conclude(
@@ -117,9 +119,8 @@ fn window(spec: &DebriefSpec, now: Moment) -> Option<Window> {
             None | Some(RecoveredBy::Automatic | RecoveredBy::FaultEnded)
         )
     });
-    let injected = evidence.and_then(|evidence| {
-        evidence.facts.iter().find(|fact| fact.name == FactName::Injected).map(|fact| fact.at)
-    });
+    let injected = evidence.and_then(|evidence| fact(evidence, FactName::Injected));
+    let injected = injected.map(|fact| fact.at);
     let began = injected.or_else(|| spec.incident.as_ref().map(|incident| incident.started_at));
     let during = (began.unwrap_or(resolved), resolved);
     // A zone that nobody knows is told by a condition.

@@ -17,17 +17,11 @@ pub fn count(spec: &DebriefSpec, status: &DebriefStatus, objective: Objective) -
     let after = fixed_at(spec, status, objective);
     let reset = status.occurrences.iter().filter(|miss| miss.missed.contains(&objective));
     let reset = reset.map(|miss| miss.at).max();
+    // They stand in the order of their instants.
+    let since = status.attempts.iter().filter(|attempt| reset.is_none_or(|at| attempt.at > at));
+    let last = since.clone().next_back();
     let mut counted: Vec<&Attempt> = Vec::new();
-    let mut attempts: Vec<&Attempt> = status.attempts.iter().collect();
-    attempts.sort_by_key(|attempt| attempt.at);
-    let mut last = None;
-    for attempt in attempts {
-        let is_too_early = reset.is_some_and(|at| attempt.at <= at);
-        if is_too_early || !is_pass(attempt, objective) {
-            last = Some(attempt).filter(|_| !is_too_early).or(last);
-            continue;
-        }
-        last = Some(attempt);
+    for attempt in since.filter(|attempt| is_pass(attempt, objective)) {
         let is_after = after.as_ref().is_ok_and(|after| attempt.at > *after);
         let is_spaced =
             counted.last().is_none_or(|earlier| attempt.at >= earlier.at + policy.spacing);

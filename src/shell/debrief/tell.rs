@@ -70,10 +70,8 @@ async fn deliver(
     context.net.post_json(chat, key, body).await
 }
 
-fn chat<'a>(context: &'a Context, debrief: &Debrief) -> Option<&'a Chat> {
-    let name = remind::team(debrief);
-    let namespace = debrief.metadata.namespace.as_deref().unwrap_or_default();
-    let own = context.config.debriefs.team(name, namespace).and_then(|team| team.chat.as_ref());
+fn chat<'a>(context: &'a Context, debrief: &'a Debrief) -> Option<&'a Chat> {
+    let own = team(context, debrief).0.and_then(|team| team.chat.as_ref());
     own.or(context.config.chat.as_ref())
 }
 
