@@ -29,7 +29,11 @@ async fn experiment(ground: &Ground) {
 
 /// Runs it once more, until that is over; its alert of before is waited for to end.
 async fn run(ground: &Ground) -> ExperimentRun {
-    let mut run = ExperimentRun::new("", ExperimentRunSpec::of("kill"));
+    run_as(ground, ExperimentRunSpec::of("kill")).await
+}
+
+async fn run_as(ground: &Ground, spec: ExperimentRunSpec) -> ExperimentRun {
+    let mut run = ExperimentRun::new("", spec);
     (run.metadata.name, run.metadata.generate_name) = (None, Some("kill-".into()));
     let run = ground.api::<ExperimentRun>().create(&PostParams::default(), &run).await.unwrap();
     ground.finished(&run).await
@@ -132,6 +136,10 @@ async fn a_miss_is_carried_to_its_proof_and_the_next_one_names_what_was_dropped(
     assert_eq!((recurs.name, recurs.ended_at), (name, status.ended_at));
     assert_eq!(recurs.left, ["item a2 was dropped: Two clusters (the alert is enough)"]);
     open(Some(&second)).await;
+    // A run that was to prove it, and missed once more, joins what it was to prove.
+    let verifies = Some(firedrill::api::Name(second.clone()));
+    let missed = run_as(&ground, ExperimentRunSpec { verifies, ..ExperimentRunSpec::of("kill") });
+    assert_eq!(missed.await.status.unwrap().debrief.as_ref(), Some(&second));
     let events: Api<Event> = ground.api();
     let told = events.list(&ListParams::default()).await.unwrap().items;
     let mut reasons: Vec<_> = told
