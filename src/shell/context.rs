@@ -44,8 +44,10 @@ pub struct Context {
     pub checks: Checks,
     /// The lever as last heard by watch.
     pub lever: watch::Receiver<Option<SafetyLever>>,
-    /// Every run.
+    /// Every run, or the one that this process looks after alone.
     pub runs: Informer<ExperimentRun>,
+    /// Whether every run is heard of.
+    pub hears_all_runs: bool,
     /// Every Experiment.
     pub experiments: Informer<Experiment>,
     /// Every plan.
@@ -123,6 +125,7 @@ pub(super) mod tests {
             checks: Checks::default(),
             lever: watch::channel(None).1,
             runs: informer().0,
+            hears_all_runs: true,
             experiments: informer().0,
             plans: informer().0,
             days: informer().0,

@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
 use kube::{
-    Api, Resource,
+    Api, Resource, ResourceExt,
     api::DynamicObject,
     runtime::{
         Controller, WatchStreamExt,
@@ -30,6 +30,11 @@ pub trait Watchable:
 impl<K> Watchable for K where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
 {
+}
+
+/// The version of an object as a number, which grows with each write of its kind (KEP-5504).
+pub fn version<K: ResourceExt>(object: &K) -> Option<u64> {
+    object.meta().resource_version.as_ref()?.parse().ok()
 }
 
 /// The objects of a kind as last heard by watch, and the way to ask for one to be looked at.
@@ -86,6 +91,18 @@ impl<K: Watchable> Informer<K> {
         *self.listed.borrow() && self.get(namespace, name).is_none()
     }
 
+    /// Resolves when the object of that namespace and name was heard of as of that version or later, and with it
+    /// whatever was written of its kind before: a watch brings the writes of a kind in the order of their versions.
+    pub async fn heard_of(&self, namespace: &str, name: &str, version: u64) {
+        let is_heard = || {
+            let heard = self.get(namespace, name);
+            heard.and_then(|object| self::version(&*object)).is_some_and(|heard| heard >= version)
+        };
+        if self.listed.clone().wait_for(|_| is_heard()).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Resolves when every object was listed; never where nobody lists them.
     pub async fn listed(&self) {
         if self.listed.clone().wait_for(|listed| *listed).await.is_err() {
@@ -116,10 +133,9 @@ impl<K: Watchable> Feed<K> {
         let slim = move |object: &mut Guarded<K>| object.0.iter_mut().for_each(slim);
         let ((reader, writer), listed) = (self.store, self.listed);
         let objects = watched(api, config).map(Ok).modify(slim).reflect(writer);
+        // Whoever waits is told of each event, as it may be what they wait for.
         let objects = objects.inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                listed.send_replace(true);
-            }
+            listed.send_modify(|listed| *listed |= matches!(event, watcher::Event::InitDone));
         });
         let objects = objects.applied_objects();
         Controller::for_stream(objects, reader)
@@ -157,8 +173,12 @@ pub async fn run<K, C, F>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
+    use futures::FutureExt;
     use http::{Request, Response};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::client::Body;
@@ -176,6 +196,25 @@ mod tests {
         feed.store.1.apply_watcher_event(&watcher::Event::Apply(web));
         informer.request("shop", "web");
         assert_eq!(feed.requests.try_recv().unwrap().name, "web");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_version_goes_on_once_it_or_a_later_one_was_heard() {
+        let (informer, mut feed) = informer::<ConfigMap>();
+        let hear = |feed: &mut Feed<ConfigMap>, name: &str, version: &str| {
+            let metadata = json!({"name": name, "namespace": "shop", "resourceVersion": version});
+            let map = Guarded(Ok(serde_json::from_value(json!({"metadata": metadata})).unwrap()));
+            feed.store.1.apply_watcher_event(&watcher::Event::Apply(map));
+            feed.listed.send_modify(|_| ());
+        };
+        let mut heard = pin!(informer.heard_of("shop", "web", 10));
+        hear(&mut feed, "other", "12");
+        assert_eq!(heard.as_mut().now_or_never(), None, "it is another object");
+        hear(&mut feed, "web", "9");
+        assert_eq!(heard.as_mut().now_or_never(), None, "9 is before 10, whatever their texts say");
+        hear(&mut feed, "web", "11");
+        assert_eq!(heard.as_mut().now_or_never(), Some(()));
+        assert_eq!(informer.heard_of("shop", "web", 10).now_or_never(), Some(()));
     }
 
     #[tokio::test]

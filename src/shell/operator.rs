@@ -119,6 +119,7 @@ pub async fn run_with(
         checks: Checks::default(),
         lever: lever.clone(),
         runs,
+        hears_all_runs: options.only.is_none(),
         experiments,
         plans,
         days,

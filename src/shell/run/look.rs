@@ -21,7 +21,7 @@ use crate::{
 /// Reads what is needed and keeps it in `memory`; the first complete look begins the watches of the run.
 ///
 /// # Errors
-/// When the other runs cannot be listed; any other read that fails is an answer too.
+/// When the other runs cannot be told; any other read that fails is an answer too.
 pub async fn look(
     context: &Arc<Context>,
     entry: &Arc<Entry>,
@@ -40,7 +40,7 @@ pub async fn look(
     };
     match (need, &mut memory.cluster) {
         (Need::Rivals, Some(cluster)) => {
-            cluster.rivals = observe::rivals(context, &namespace).await?;
+            cluster.rivals = observe::rivals(context, run).await?;
             cluster.rivals_read_at = Some(now);
         }
         (Need::Target, Some(cluster)) => {

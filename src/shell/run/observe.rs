@@ -9,7 +9,7 @@ pub use fault_reads::reaper_seen;
 pub use marked::marked;
 pub use target::{rollouts, target, with_pods};
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -21,6 +21,7 @@ use kube::{
     api::ListParams,
     core::{Selector, SelectorExt},
 };
+use tokio::time::timeout;
 
 use crate::{
     api::{
@@ -42,10 +43,14 @@ use crate::{
     shell::{
         call::{Error, call},
         context::Context,
+        controller::version,
         guarded::Guarded,
         reader::{Part, Reader},
     },
 };
+
+/// So long a watch is waited for to bring what was written just now.
+const HEARD_WITHIN: Duration = Duration::from_millis(500);
 
 /// So many images of a target's pods are kept.
 const IMAGES: usize = 16;
@@ -87,7 +92,7 @@ impl Scope {
     }
 }
 
-/// Reads everything that guards look at, from `read_at` on; the other runs are read by [`rivals`]. Where the pods
+/// Reads everything that guards look at, from `read_at` on; the other runs come from [`rivals`]. Where the pods
 /// could be listed, also says which they are and the version of that list, from which a watch goes on.
 pub async fn cluster(
     context: &Context,
@@ -349,12 +354,22 @@ async fn deployment_of(context: &Context, namespace: &str, replica_set: &str) ->
     Some(Workload { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
 }
 
-/// The runs of a namespace that have journaled and are not over, live.
+/// The runs that have journaled and are not over as of the version of this one, which has journaled, or later: who
+/// journals later sees this one too. As heard by watch, which costs no call; where that does not bring the version
+/// soon, those of the namespace are listed live.
 ///
 /// # Errors
-/// When they cannot be listed.
-pub async fn rivals(context: &Context, namespace: &str) -> Result<Vec<Rival>, Error> {
-    let runs: Api<Guarded<ExperimentRun>> = Api::namespaced(context.reads.clone(), namespace);
+/// When they are neither heard of nor can be listed.
+pub async fn rivals(context: &Context, run: &ExperimentRun) -> Result<Vec<Rival>, Error> {
+    let namespace = run.namespace().unwrap_or_default();
+    if let Some(version) = version(run).filter(|_| context.hears_all_runs) {
+        let name = run.name_any();
+        let heard = context.runs.heard_of(&namespace, &name, version);
+        if timeout(HEARD_WITHIN, heard).await.is_ok() {
+            return Ok(context.runs.heard().iter().filter_map(Rival::of).collect());
+        }
+    }
+    let runs: Api<Guarded<ExperimentRun>> = Api::namespaced(context.reads.clone(), &namespace);
     // Finished runs are kept, and grow in number.
     let under_way = ListParams::default().fields("status.completionTime=");
     let mut rivals = Vec::new();

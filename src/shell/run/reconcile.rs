@@ -30,6 +30,7 @@ use crate::{
         call::Error,
         clock::Clock,
         context::Context,
+        controller::version,
         debrief,
         guarded::{Guarded, Unreadable},
         perform, record, warnings,
@@ -199,9 +200,6 @@ fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Sign
 
 /// The newer of what this process wrote last and what the watch brought.
 fn newest(ours: Option<ExperimentRun>, watched: &ExperimentRun) -> ExperimentRun {
-    let version = |run: &ExperimentRun| {
-        run.resource_version().and_then(|version| version.parse::<u64>().ok())
-    };
     match ours {
         Some(ours) if version(&ours) >= version(watched) => ours,
         _ => watched.clone(),
