@@ -9,6 +9,7 @@ pub mod decide;
 pub mod gameday;
 pub mod guards;
 pub mod hash;
+pub mod line;
 pub mod nearest;
 pub mod outcome;
 pub mod plan;

@@ -230,6 +230,23 @@ pub struct Budget {
     pub pods: Vec<String>,
 }
 
+/// What comes before a run that is to start, as heard of by watch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// The runs that have journaled and are not over.
+    pub under_way: usize,
+    /// The runs that wait for their turn alone and come before this one.
+    pub earlier: usize,
+}
+
+impl Ahead {
+    /// Whether it is not the run's turn where so many may be under way at once.
+    #[must_use]
+    pub fn is_full(self, limit: i32) -> bool {
+        self.under_way + self.earlier >= usize::try_from(limit).unwrap_or(0)
+    }
+}
+
 /// Another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {

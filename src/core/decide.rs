@@ -68,7 +68,7 @@ pub(crate) mod tests {
         },
         config::Config,
         core::{
-            cluster::{ClusterState, Lever},
+            cluster::{Ahead, ClusterState, Lever},
             plan::Plan,
             signals::{Signals, pods::tests::at},
             span::Span,
@@ -106,6 +106,20 @@ pub(crate) mod tests {
         signals: &Signals,
         now: f64,
     ) -> Decision {
+        decided_behind(Ahead::default(), (subject, status, cluster, signals), now)
+    }
+
+    /// The same where that comes before it.
+    pub fn decided_behind(
+        ahead: Ahead,
+        (subject, status, cluster, signals): (
+            &Subject,
+            Option<ExperimentRunStatus>,
+            Option<&ClusterState>,
+            &Signals,
+        ),
+        now: f64,
+    ) -> Decision {
         let spec = serde_json::from_value(json!({"experiment": "x"})).unwrap();
         let mut run = ExperimentRun::new("x-1", spec);
         run.metadata.namespace = Some("shop".to_owned());
@@ -121,6 +135,7 @@ pub(crate) mod tests {
             inside: true,
             lever: &Lever::Open,
             is_day_gone: false,
+            ahead,
             cluster,
             signals,
             report: None,

@@ -10,7 +10,10 @@ use super::{
     clock::Wall,
     controller::Informer,
     net::Net,
-    run::{alerts::Polls, events::Events, registry::Registry, services::Services, starts::Starts},
+    run::{
+        alerts::Polls, events::Events, line::Line, registry::Registry, services::Services,
+        starts::Starts,
+    },
     sources::Checks,
 };
 use crate::{
@@ -38,6 +41,8 @@ pub struct Context {
     pub services: Services,
     /// The runs that start.
     pub starts: Starts,
+    /// The order in which runs start.
+    pub line: Line,
     /// The polls of the alert sources.
     pub polls: Polls,
     /// What the alert sources said when they were checked.
@@ -120,6 +125,7 @@ pub(super) mod tests {
             net,
             registry: Registry::default(),
             starts: Starts::default(),
+            line: Line::new(Wall::machine().clock()),
             services: Services::default(),
             polls: Polls::default(),
             checks: Checks::default(),

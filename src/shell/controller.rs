@@ -41,14 +41,22 @@ pub fn version<K: ResourceExt>(object: &K) -> Option<u64> {
 pub struct Informer<K: Watchable> {
     store: Store<Guarded<K>>,
     requests: mpsc::UnboundedSender<ObjectRef<Guarded<K>>>,
-    listed: watch::Receiver<bool>,
+    progress: watch::Receiver<Progress>,
+}
+
+/// How far a watch has come.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// Whether every object was listed.
+    listed: bool,
+    events: u64,
 }
 
 /// The other end of an [`Informer`]: what the controller of the kind fills and hears.
 pub struct Feed<K: Watchable> {
     store: (Store<Guarded<K>>, Writer<Guarded<K>>),
     requests: mpsc::UnboundedReceiver<ObjectRef<Guarded<K>>>,
-    listed: watch::Sender<bool>,
+    progress: watch::Sender<Progress>,
 }
 
 /// An informer without any object yet, and its other end.
@@ -57,9 +65,9 @@ pub fn informer<K: Watchable>() -> (Informer<K>, Feed<K>) {
     let (store, writer) = reflector::store();
     let (requests, requested) = mpsc::unbounded_channel();
     // The store's own `wait_until_ready` wakes one of those who wait for it.
-    let (lists, listed) = watch::channel(false);
-    let informer = Informer { store: store.clone(), requests, listed };
-    (informer, Feed { store: (store, writer), requests: requested, listed: lists })
+    let (told, progress) = watch::channel(Progress::default());
+    let informer = Informer { store: store.clone(), requests, progress };
+    (informer, Feed { store: (store, writer), requests: requested, progress: told })
 }
 
 impl<K: Watchable> Informer<K> {
@@ -88,7 +96,7 @@ impl<K: Watchable> Informer<K> {
     /// Whether there is none of that namespace and name, as last heard; not before all were listed.
     #[must_use]
     pub fn is_gone(&self, namespace: &str, name: &str) -> bool {
-        *self.listed.borrow() && self.get(namespace, name).is_none()
+        self.progress.borrow().listed && self.get(namespace, name).is_none()
     }
 
     /// Resolves when the object of that namespace and name was heard of as of that version or later, and with it
@@ -98,14 +106,20 @@ impl<K: Watchable> Informer<K> {
             let heard = self.get(namespace, name);
             heard.and_then(|object| self::version(&*object)).is_some_and(|heard| heard >= version)
         };
-        if self.listed.clone().wait_for(|_| is_heard()).await.is_err() {
+        if self.progress.clone().wait_for(|_| is_heard()).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
+    /// How many events were heard.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.progress.borrow().events
+    }
+
     /// Resolves when every object was listed; never where nobody lists them.
     pub async fn listed(&self) {
-        if self.listed.clone().wait_for(|listed| *listed).await.is_err() {
+        if self.progress.clone().wait_for(|progress| progress.listed).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -131,11 +145,14 @@ impl<K: Watchable> Feed<K> {
         slim: fn(&mut K),
     ) -> Controller<Guarded<K>> {
         let slim = move |object: &mut Guarded<K>| object.0.iter_mut().for_each(slim);
-        let ((reader, writer), listed) = (self.store, self.listed);
+        let ((reader, writer), progress) = (self.store, self.progress);
         let objects = watched(api, config).map(Ok).modify(slim).reflect(writer);
         // Whoever waits is told of each event, as it may be what they wait for.
         let objects = objects.inspect_ok(move |event| {
-            listed.send_modify(|listed| *listed |= matches!(event, watcher::Event::InitDone));
+            progress.send_modify(|progress| {
+                progress.listed |= matches!(event, watcher::Event::InitDone);
+                progress.events += 1;
+            });
         });
         let objects = objects.applied_objects();
         Controller::for_stream(objects, reader)
@@ -205,7 +222,7 @@ mod tests {
             let metadata = json!({"name": name, "namespace": "shop", "resourceVersion": version});
             let map = Guarded(Ok(serde_json::from_value(json!({"metadata": metadata})).unwrap()));
             feed.store.1.apply_watcher_event(&watcher::Event::Apply(map));
-            feed.listed.send_modify(|_| ());
+            feed.progress.send_modify(|progress| progress.events += 1);
         };
         let mut heard = pin!(informer.heard_of("shop", "web", 10));
         hear(&mut feed, "other", "12");

@@ -19,7 +19,8 @@ use super::{
     port::{self, BOUNDS, Token},
     ready,
     run::{
-        self, alerts::Polls, events::Events, registry::Registry, services::Services, starts::Starts,
+        self, alerts::Polls, events::Events, line::Line, registry::Registry, services::Services,
+        starts::Starts,
     },
     sources::Checks,
     watched::watched,
@@ -115,6 +116,7 @@ pub async fn run_with(
         registry: Registry::default(),
         services: Services::default(),
         starts: Starts::default(),
+        line: Line::new(wall.clock()),
         polls: Polls::default(),
         checks: Checks::default(),
         lever: lever.clone(),

@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod create;
 pub mod events;
+pub mod line;
 pub mod look;
 pub mod lookout;
 pub mod notifications;

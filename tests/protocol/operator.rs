@@ -10,7 +10,7 @@ use firedrill::{
     },
     config::Config,
     core::{
-        cluster::{Changeable, ClusterState, FaultReads, Lever, Namespace},
+        cluster::{Ahead, Changeable, ClusterState, FaultReads, Lever, Namespace},
         decide::{self, Decision, Effect, Need, Observed, Report, Subject},
         plan::Plan,
         revert::reaping::{self, Runs},
@@ -178,6 +178,7 @@ impl Product {
                 inside: true,
                 lever: &Lever::Open,
                 is_day_gone: false,
+                ahead: Ahead::default(),
                 cluster: world.as_ref(),
                 signals: &self.sight,
                 report: report.as_ref(),

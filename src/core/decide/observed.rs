@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     core::{
         alerts::AlertFilter,
-        cluster::{ClusterState, Lever},
+        cluster::{Ahead, ClusterState, Lever},
         plan::{Plan, Problem},
         signals::Signals,
         span::Span,
@@ -38,6 +38,8 @@ pub struct Observed<'a> {
     pub lever: &'a Lever,
     /// Whether the day that the run is a step of is gone, as last heard by watch.
     pub is_day_gone: bool,
+    /// What comes before the run, where it has yet to start.
+    pub ahead: Ahead,
     /// Live reads, once they were asked for.
     pub cluster: Option<&'a ClusterState>,
     /// What was seen so far.

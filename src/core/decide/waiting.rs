@@ -59,12 +59,20 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
     if !observed.run.spec.dry_run && !observed.run.is_held() {
         return Decision::Act(Effect::AddFinalizer);
     }
+    let accepted = accepted(observed, status, plan, generation);
+    if !is_its_turn(observed) {
+        let limit = observed.config.caps.concurrency;
+        let detail = format!(
+            "the operator allows {limit} runs at once (caps.concurrency), and it is not this one's turn"
+        );
+        let closed = GuardResult { name: Guard::Concurrency, passed: false, detail };
+        return until(observed, accepted, &closed, start_by(observed));
+    }
     let Some(cluster) = observed.cluster else {
         return Decision::Look(Need::Cluster);
     };
     let guard_input = guard_input(observed, plan, cluster, 1);
     let (results, blast_radius) = guards::judge(&guard_input);
-    let accepted = accepted(observed, status, plan, generation);
     match guards::first_closed(&results) {
         Some(_) | None
             if !cluster.is_fresh(observed.now)
@@ -88,6 +96,14 @@ pub(super) fn decide(observed: &Observed<'_>, status: &ExperimentRunStatus) -> D
         }
         Some(closed) => refuse(observed, accepted, &results, blast_radius, closed),
     }
+}
+
+/// Whether nobody comes before the run. Until then nothing is read for it, except at its start deadline: then it is
+/// refused by what was read.
+fn is_its_turn(observed: &Observed<'_>) -> bool {
+    observed.run.spec.dry_run
+        || !observed.ahead.is_full(observed.config.caps.concurrency)
+        || observed.now >= start_by(observed)
 }
 
 /// Looks again, as what was read is too old to break something by it. At the start deadline a guard refuses
@@ -124,7 +140,7 @@ fn stale(
 /// Writes down which guard is waited for, and why, when that changes; gives up at the start deadline.
 fn wait(
     observed: &Observed<'_>,
-    mut status: ExperimentRunStatus,
+    status: ExperimentRunStatus,
     results: &[GuardResult],
     blast_radius: BlastRadius,
     closed: &GuardResult,
@@ -133,6 +149,16 @@ fn wait(
     if observed.now >= start_by {
         return refuse(observed, status, results, blast_radius, closed);
     }
+    until(observed, status, closed, start_by)
+}
+
+/// Writes down what is waited for; once that is known waits a little, to `start_by` at most.
+fn until(
+    observed: &Observed<'_>,
+    mut status: ExperimentRunStatus,
+    closed: &GuardResult,
+    start_by: Moment,
+) -> Decision {
     let known = observed.run.status.as_ref().and_then(|status| {
         crate::api::conditions::get(&status.conditions, crate::api::run::condition::INJECTED)
     });
@@ -182,10 +208,10 @@ fn start_by(observed: &Observed<'_>) -> Moment {
     }
 }
 
-/// Whether the condition says what is waited for now. The steady state's words count seconds: those are not
-/// written each second.
+/// Whether the condition says what is waited for now. The steady state's words count seconds, those of the runs under
+/// way others: they are not written each time.
 fn says(condition: &Condition, closed: &GuardResult) -> bool {
-    let counts = closed.name == Guard::Steady;
+    let counts = matches!(closed.name, Guard::Steady | Guard::Concurrency);
     condition.reason == closed.name.to_string() && (counts || condition.message == closed.detail)
 }
 
@@ -198,11 +224,13 @@ mod tests {
     use super::*;
     use crate::{
         api::run::{Warning, condition},
+        config::Config,
         core::{
             alerts::tests::PROMETHEUS,
-            cluster::{Target, tests::healthy},
+            cluster::{Ahead, Target, tests::healthy},
             decide::tests::{self, status},
             guards::abort::tests::{alert, plan},
+            outcome::conditions::waited_for,
             signals::{Signals, pods::tests::at},
         },
     };
@@ -298,6 +326,27 @@ mod tests {
         let Target::Found { rollout, .. } = &mut rolling.target else { panic!("it is there") };
         *rollout = Some("a rollout is under way".to_owned());
         assert!(is_look(decide(rolling)));
+    }
+
+    #[test]
+    fn while_others_come_before_it_nothing_is_read_for_a_run_and_its_status_is_written_once() {
+        let plan = plan(&json!({"steadyFor": "0s"}));
+        let limit = usize::try_from(Config::default().caps.concurrency).unwrap();
+        let signals = Signals::new(Some(&plan.spec), at(0.0));
+        let subject = Subject::Valid { plan: Arc::new(plan.clone()), generation: None };
+        let decided = |status: Option<ExperimentRunStatus>, ahead: Ahead, now: f64| {
+            tests::decided_behind(ahead, (&subject, status, None, &signals), now)
+        };
+        let full = Ahead { under_way: limit - 1, earlier: 1 };
+        let Decision::Record(status) = decided(None, full, 1.0) else { panic!("it is taken up") };
+        assert_eq!(waited_for(&status).map(|(guard, _)| guard), Some("Concurrency"));
+        let more = Ahead { under_way: limit, earlier: 9 };
+        let waits = Decision::WaitUntil(at(3.0));
+        assert_eq!(decided(Some((*status).clone()), more, 2.0), waits);
+        let room = Ahead { under_way: limit - 1, earlier: 0 };
+        let looks = Decision::Look(Need::Cluster);
+        assert_eq!(decided(Some((*status).clone()), room, 2.0), looks);
+        assert_eq!(decided(Some(*status), more, 1.0 + 600.0), looks, "to say at its deadline why");
     }
 
     #[test]

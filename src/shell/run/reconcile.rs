@@ -19,8 +19,9 @@ use crate::{
         run::{ExperimentRunStatus, Warning},
     },
     core::{
-        cluster::Lever,
+        cluster::{Ahead, Lever},
         decide::{self, Debriefing, Decision, Effect, Observed, Report, Subject, pace},
+        line::is_in_line,
         plan::Plan,
         signals::Signals,
     },
@@ -61,7 +62,9 @@ pub async fn reconcile(
             (Cow::Owned(live.run), live.problem)
         }
     };
-    let _start = if problem.is_none() && pace::is_to_start(&run) {
+    // Who waits for others to end does nothing, and needs no room for that.
+    let is_held = is_in_line(&run) && is_full(&context, ahead(&context, &run));
+    let _start = if problem.is_none() && pace::is_to_start(&run) && !is_held {
         context.starts.wait(&run.namespace().unwrap_or_default()).await
     } else {
         None
@@ -141,6 +144,7 @@ async fn open(
 ) -> Result<Option<Arc<Entry>>, Error> {
     if run.is_released() {
         context.registry.forget(run.uid());
+        context.line.call(context);
         // Its Experiment is judged by the runs as they are watched, and this one is among them now.
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         context.experiments.request(namespace, &run.spec.experiment);
@@ -218,10 +222,11 @@ async fn step(
         let now = entry.lookout.clock.now();
         (memory.counts, _) = entry.lookout.see(|signals| signals.count_if_journaled(status, now));
     }
-    if let Some(plan) = &entry.lookout.plan {
+    let ahead = ahead(context, &run);
+    if let Some(plan) = entry.lookout.plan.as_ref().filter(|_| !is_full(context, ahead)) {
         lookout::start(context, entry, memory, &run, &plan.spec);
     }
-    let (decision, version) = consider(context, entry, memory, &run);
+    let (decision, version) = consider(context, entry, memory, (&run, ahead));
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     if !matches!(decision, Decision::Look(_)) {
         memory.pace.goes_on();
@@ -279,11 +284,21 @@ async fn write(
     salvage::amend(what, &context.writes, run, (status, entry.lookout.clock.now())).await
 }
 
+/// What comes before the run, where it has yet to start.
+fn ahead(context: &Context, run: &ExperimentRun) -> Ahead {
+    let starts = pace::is_to_start(run) && !run.spec.dry_run;
+    if starts { context.line.ahead(context, run) } else { Ahead::default() }
+}
+
+fn is_full(context: &Context, ahead: Ahead) -> bool {
+    ahead.is_full(context.config.caps.concurrency)
+}
+
 fn consider(
     context: &Context,
     entry: &Entry,
     memory: &Memory,
-    run: &ExperimentRun,
+    (run, ahead): (&ExperimentRun, Ahead),
 ) -> (Decision, u64) {
     let namespace = run.namespace().unwrap_or_default();
     let lever = context
@@ -301,6 +316,7 @@ fn consider(
             inside: context.own_namespace.is_some(),
             lever: &lever,
             is_day_gone: is_day_gone(context, run),
+            ahead,
             cluster: memory.cluster.as_ref(),
             signals,
             report: memory.report.as_ref(),
