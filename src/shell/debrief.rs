@@ -14,6 +14,10 @@ use kube::{
 use super::leadup;
 use crate::{
     api::{Debrief, ExperimentRun, debrief::Policy, names::FIELD_MANAGER},
+    core::outcome::{
+        about::{About, about},
+        history,
+    },
     debrief::{self, Opening, leadup::Period},
     shell::{
         call::{Error, call},
@@ -22,16 +26,23 @@ use crate::{
 };
 
 /// Opens the debrief of `run`, or finds the one that is open for the same miss, and gives its name; none where the run
-/// opens none, or its namespace is being deleted and takes nothing new.
+/// opens none, or its namespace is being deleted and takes nothing new. Of those that tell nothing the third in a row opens
+/// one, by what was heard of the others.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record(context: &Context, run: &ExperimentRun) -> Result<Option<String>, Error> {
+    let is_about = |status| about(status) == Some(About::Inconclusive);
+    if run.status.as_ref().is_some_and(is_about)
+        && history::told_nothing_in_a_row(run, context.runs.heard().iter()) < history::IN_A_ROW
+    {
+        return Ok(None);
+    }
     let clients = (&context.reads, &context.writes);
     record_with(clients, run, &context.config.debriefs.policy(run)).await
 }
 
-/// As [`record`], with a client for reads and one for writes that never retries by itself, and by that policy.
+/// As [`record`], of whatever run has something to be learned, with a client for reads and one for writes that never retries by itself, and by that policy.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.

@@ -75,7 +75,9 @@ pub fn forget_details(debrief: &mut Debrief) {
     if let Some(evidence) = &mut spec.evidence {
         evidence.timeline = Vec::new();
         evidence.also_fired = Vec::new();
-        evidence.facts.retain(|fact| matches!(fact.name, FactName::Injected | FactName::Recovered));
+        evidence.facts.retain(|fact| {
+            matches!(fact.name, FactName::Injected | FactName::Recovered | FactName::Reverted)
+        });
         evidence.facts.iter_mut().for_each(|fact| fact.labels.clear());
     }
     (spec.findings, spec.amendments) = (None, Vec::new());
