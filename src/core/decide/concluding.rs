@@ -100,11 +100,10 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
     let mut status = status.clone();
     match observed.debrief {
         None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
-        None => {}
         Some(Debriefing::Failed) if about(&status).is_some_and(About::is_always_debriefed) => {
             say_no_debrief(&mut status);
         }
-        Some(Debriefing::Failed) => {}
+        None | Some(Debriefing::Failed) => {}
         Some(Debriefing::Recorded(name)) => status.debrief = Some(name.clone()),
     }
     status.facts.push(observed.now_fact(FactName::Completed, ""));
