@@ -29,6 +29,8 @@ mod reminding;
 mod runs;
 #[path = "debrief/server.rs"]
 mod server;
+#[path = "debrief/silent.rs"]
+mod silent;
 #[path = "debrief/steps.rs"]
 mod steps;
 #[path = "debrief/versions.rs"]

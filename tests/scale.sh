@@ -21,7 +21,7 @@ bare=target/x86_64-unknown-linux-gnu/release/examples/bare
 tests/cluster/chart.sh
 tests/cluster/kwok.sh 20
 config=$(mktemp)
-echo '{caps: {concurrency: 1000}, keepRuns: 1000}' >"$config"
+echo "{caps: {concurrency: ${CONCURRENCY:-1000}}, keepRuns: 1000}" >"$config"
 mkdir -p target/evidence
 # shellcheck disable=SC2068 # the default is several words
 tests/cluster/shell.sh python3 tests/scale/scale.py "$AUDIT_LOG" "$binary" "$bare" "$config" "$STATE/log/scale.log" ${counts[@]}

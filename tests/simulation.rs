@@ -65,7 +65,7 @@ const FEW: u64 = 100;
 const MANY: u64 = 20_000;
 
 /// What must come up in many worlds, beside what people do and what becomes of calls.
-const EXPECTED: [&str; 25] = [
+const EXPECTED: [&str; 26] = [
     "Prometheus silent",
     "a day",
     "budget refused",
@@ -76,6 +76,7 @@ const EXPECTED: [&str; 25] = [
     "day Halted",
     "day NoGo",
     "kill fenced off",
+    "near miss",
     "pod killed",
     "pod killed by a day",
     "rehearsal",

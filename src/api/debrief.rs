@@ -184,6 +184,10 @@ pub struct Source {
 pub enum SourceKind {
     /// A run that missed an objective.
     ExperimentRun,
+    /// A run that a guard ended after its fault was there.
+    NearMiss,
+    /// The third run in a row that told nothing: it is about the experiment.
+    Inconclusive,
     /// Something real that no run has made, also a minor one that is worth learning from.
     Incident,
 }
@@ -197,7 +201,7 @@ pub struct RunRef {
     pub uid: String,
 }
 
-/// An objective that can be missed.
+/// An objective that can be missed: what a run asks of the service, and that it comes to an answer at all.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -208,6 +212,8 @@ pub enum Objective {
     Recovery,
     /// Users notice nothing.
     Tolerance,
+    /// The run comes to an answer: no guard ends it, and what was measured tells.
+    Conclusion,
 }
 
 impl std::fmt::Display for Objective {
@@ -231,7 +237,7 @@ pub struct DebriefStatus {
     pub missed: Option<String>,
     /// Each missed objective, and how far its proof is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 4))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["objective".into()]))]
     pub questions: Vec<Question>,
     /// When the meeting should be: 24 to 72 hours after the resolution.
@@ -375,7 +381,7 @@ pub struct Occurrence {
     /// When the fault was injected.
     pub at: Moment,
     /// What it missed.
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 4))]
     pub missed: Vec<Objective>,
     /// Until it was noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

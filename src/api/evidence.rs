@@ -19,7 +19,7 @@ use super::{
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// The objectives that were missed.
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 4))]
     pub missed: Vec<Objective>,
     /// Name of the experiment.
     pub experiment_name: String,
@@ -148,6 +148,9 @@ pub struct Answers {
     /// Did users notice nothing? Only where that was the hypothesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<Answer>,
+    /// Did the run come to an answer?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<Answer>,
 }
 
 /// Something that the cluster tells about the time before, during or after.

@@ -172,7 +172,7 @@ pub struct ActionItem {
     pub title: String,
     /// The missed objectives that it turns to Yes; none for what only helps.
     #[serde(default)]
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 4))]
     pub turns_yes: Vec<Objective>,
     /// What kind of change it is.
     #[serde(rename = "type")]

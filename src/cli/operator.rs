@@ -9,6 +9,7 @@ use super::{
     exit::{Exit, Failure},
 };
 use crate::{
+    api::Duration,
     config::Config,
     shell::operator::{self, Options},
 };
@@ -39,8 +40,15 @@ pub async fn run(flags: &Flags, args: &Args) -> Result<Exit, Failure> {
         tracing::info!("the operator ends; runs under way continue with the next one");
     };
     let ready_port = args.ready_port;
-    let options =
-        Options { cluster, config, only: None, impersonates: true, own_namespace, ready_port };
+    let options = Options {
+        cluster,
+        config,
+        only: None,
+        impersonates: true,
+        own_namespace,
+        ready_port,
+        calendar_ahead: Duration::ZERO,
+    };
     let ended = Box::pin(operator::run(options, shutdown)).await;
     ended.map(|()| Exit::Met).map_err(|error| Failure::new(Exit::Infrastructure, error.to_string()))
 }
@@ -77,6 +85,7 @@ pub async fn local(cluster: &Cluster, config: Option<&Path>, run: &str) -> Failu
         impersonates: false,
         own_namespace: None,
         ready_port: None,
+        calendar_ahead: Duration::ZERO,
     };
     match Box::pin(operator::run(options, std::future::pending())).await {
         Ok(()) => Failure::new(Exit::Infrastructure, "the operator ended"),

@@ -24,6 +24,8 @@ pub struct Line {
     loads: HashMap<String, usize>,
     /// In order, with how many before hold it up.
     places: Vec<(Place, usize)>,
+    /// How many hold up whoever comes after them all.
+    all: usize,
     /// Since when it is the turn of a run, by UID.
     called: HashMap<String, Moment>,
 }
@@ -99,6 +101,7 @@ impl Line {
             let is_stuck = since.is_some_and(|since| Duration::between(since, now) >= PATIENCE);
             earlier += usize::from(!is_stuck);
         }
+        self.all = earlier;
     }
 
     fn load_of(&mut self, run: &ExperimentRun) -> &mut usize {
@@ -115,7 +118,7 @@ impl Line {
             let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
             let own = Place::of(run, self.loads.get(namespace).copied().unwrap_or_default());
             let next = self.places.partition_point(|(place, _)| *place < own);
-            self.places.get(next).or(self.places.last()).map_or(0, |(_, earlier)| *earlier)
+            self.places.get(next).map_or(self.all, |(_, earlier)| *earlier)
         };
         Ahead { under_way: self.under_way, earlier }
     }
@@ -176,7 +179,8 @@ mod tests {
         assert_eq!(full[..3], [true, false, false]);
         assert_eq!(line.ahead(&runs[0]), Ahead { under_way: 1, earlier: 2 });
         let new = run("shop", "d", 4, "new");
-        assert!(line.ahead(&new).is_full(3), "who comes later waits behind them");
+        let behind = Ahead { under_way: 1, earlier: 3 };
+        assert_eq!(line.ahead(&new), behind, "who comes later waits behind them all");
         line.order(runs[..0].iter(), 3, at(0.0));
         assert_eq!(line.ahead(&new), Ahead::default());
         assert_eq!(called(&line), <[&str; 0]>::default());

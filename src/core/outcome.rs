@@ -1,5 +1,6 @@
 //! How a run went: what was measured, what the answers are, and how they are told.
 
+pub mod about;
 pub mod absence;
 pub mod attribution;
 pub mod conditions;

@@ -116,11 +116,10 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 /// The oldest run that is over and was not judged yet.
 fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Candidate> {
     let debrief = observed.debrief;
-    let opened_at = debrief.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0));
     let is_ended = stage::has_ended(debrief);
     let waits = observed.runs.iter().filter(|run| {
         let waits = run.is_over && run.has_struck && !run.is_known(debrief, known);
-        let counts = run.joins || run.created_at >= opened_at && !is_ended;
+        let counts = run.joins || run.is_later && !is_ended;
         waits && counts && !observed.passed_over.contains(&run.uid)
     });
     waits.min_by_key(|run| run.created_at)

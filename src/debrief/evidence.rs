@@ -8,11 +8,14 @@ use crate::{
         debrief::{Evidence, Measured, Objective, Objectives},
         run::{Answer, ExperimentRunStatus, FactName, Journal},
     },
-    core::span::Span,
+    core::{
+        outcome::about::{About, about},
+        span::Span,
+    },
     faults::{self, Harm},
 };
 
-/// A run that missed an objective, with the parts that a debrief needs.
+/// A run of which there is something to be learned, with the parts that a debrief needs.
 pub struct Miss<'a> {
     /// The run.
     pub run: &'a ExperimentRun,
@@ -22,28 +25,30 @@ pub struct Miss<'a> {
     pub journal: &'a Journal,
     /// The spec that ran.
     pub spec: &'a ExperimentSpec,
+    /// What its debrief is about.
+    pub about: About,
     /// What was missed, sorted.
     pub missed: Vec<Objective>,
 }
 
 impl<'a> Miss<'a> {
-    /// The miss in `run`; absent where every objective was met or the run does not tell.
+    /// The miss in `run`; absent where there is nothing to be learned.
     pub fn of(run: &'a ExperimentRun) -> Option<Self> {
         let status = run.status.as_ref()?;
-        let verdict = status.verdict?;
-        if !verdict.is_missed() {
-            return None;
-        }
+        let about = about(status)?;
         let journal = status.journal.as_ref()?;
         let spec = journal.spec.as_ref()?;
         status.fact(FactName::Injected)?;
         let missed = missed_by(status);
-        (!missed.is_empty()).then_some(Self { run, status, journal, spec, missed })
+        (!missed.is_empty()).then_some(Self { run, status, journal, spec, about, missed })
     }
 }
 
 /// The objectives that a run missed, sorted.
 pub fn missed_by(status: &ExperimentRunStatus) -> Vec<Objective> {
+    if matches!(about(status), Some(About::NearMiss | About::Inconclusive)) {
+        return vec![Objective::Conclusion];
+    }
     let detection = status.detection.as_ref().map(|detection| detection.answer);
     let recovery = status.recovery.as_ref().map(|recovery| recovery.answer);
     let tolerance = status.tolerance.as_ref().map(|tolerance| tolerance.answer);

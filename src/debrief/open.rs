@@ -17,7 +17,7 @@ use crate::{
         names,
         run::Verdict,
     },
-    core::{hash, span::crop},
+    core::{hash, outcome::about::About, span::crop},
 };
 
 /// Experiment names are cut to this in a debrief's name, so that it fits 63 characters.
@@ -43,7 +43,11 @@ pub fn open(run: &ExperimentRun, opening: Opening<'_>) -> Option<Debrief> {
     let run_name = run.metadata.name.clone()?;
     let recurrence_of = numbered(opening.earlier).max_by_key(|(number, _)| *number);
     let source = Source {
-        kind: SourceKind::ExperimentRun,
+        kind: match miss.about {
+            About::Miss => SourceKind::ExperimentRun,
+            About::NearMiss => SourceKind::NearMiss,
+            About::Inconclusive => SourceKind::Inconclusive,
+        },
         run_ref: Some(RunRef { name: run_name.clone(), uid: run.uid().to_owned() }),
     };
     let opened = DebriefSpec::new(title(&evidence), severity(&miss), source);

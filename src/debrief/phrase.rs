@@ -3,8 +3,8 @@
 use crate::{
     api::{
         Debrief, Duration, Moment,
-        debrief::{Evidence, Stage, Window},
-        run::{Fact, FactName, Took},
+        debrief::{Evidence, Objective, SourceKind, Stage, Window},
+        run::{Fact, FactName, Reason, Took},
     },
     core::{
         outcome::measure::{tenths, whole_tenths},
@@ -105,6 +105,27 @@ pub fn percent(part: i64, whole: i64) -> String {
 /// The fact of that name, if it was seen.
 pub fn fact(evidence: &Evidence, name: FactName) -> Option<&Fact> {
     evidence.facts.iter().find(|fact| fact.name == name)
+}
+
+/// Whether a guard ended the run after its fault was there.
+pub fn is_near_miss(evidence: &Evidence) -> bool {
+    ended_by_guard(evidence).is_some()
+}
+
+/// The fact that a guard ended the run, which says why.
+pub fn ended_by_guard(evidence: &Evidence) -> Option<&Fact> {
+    let is_missed = evidence.missed.contains(&Objective::Conclusion);
+    let ended = fact(evidence, FactName::RevertStarted).filter(|_| is_missed)?;
+    (ended.reason == Some(Reason::Guard)).then_some(ended)
+}
+
+/// What opened a debrief, where no objective of its experiment was missed.
+pub const fn opened_as(kind: SourceKind) -> Option<&'static str> {
+    match kind {
+        SourceKind::NearMiss => Some("near miss"),
+        SourceKind::Inconclusive => Some("about the experiment"),
+        SourceKind::ExperimentRun | SourceKind::Incident => None,
+    }
 }
 
 /// From the injection to the end of the run; the whole time that was watched.

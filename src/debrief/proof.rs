@@ -15,14 +15,17 @@ use crate::{
         debrief::{Answers, Attempt, CHANGED, NOTES, Objective, Occurrence, REFUSED},
         run::{Answer, ExperimentRunStatus, FactName, Verdict},
     },
-    core::span::crop,
+    core::{
+        outcome::about::{About, about},
+        span::crop,
+    },
     debrief::evidence::{measured, missed_by},
 };
 
 /// What a finished run is to a debrief.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judged {
-    /// It missed an objective once more.
+    /// It missed an objective once more, or a guard ended it.
     Missed(Occurrence),
     /// It may prove something, or says why it does not.
     Tried(Attempt),
@@ -34,11 +37,12 @@ pub enum Judged {
 #[must_use]
 pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
     let Some(status) = run.status.as_ref() else { return Judged::Nothing };
+    let known = debrief.status.as_ref().map_or(&[][..], |known| &known.occurrences);
     let (Some(injected), Some(name)) = (status.fact(FactName::Injected), &run.metadata.name) else {
         return Judged::Nothing;
     };
     let (at, uid, name) = (injected.at, run.uid().to_owned(), name.clone());
-    if status.verdict.is_some_and(Verdict::is_missed) {
+    if matches!(about(status), Some(About::Miss | About::NearMiss)) {
         let measured = measured(status);
         return Judged::Missed(Occurrence {
             run: name,
@@ -54,6 +58,8 @@ pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
     let mut differences = Vec::new();
     if let (Some(evidence), Some(journal)) = (&debrief.spec.evidence, journal) {
         match &journal.spec {
+            // Where no objective of the experiment was missed, it is the experiment that is to change.
+            Some(_) if count::is_about_experiment(&debrief.spec, known) => {}
             Some(spec) => {
                 let compared = weaker(evidence, spec, &journal.victims, journal.count);
                 refused.extend(compared.refused);
@@ -97,6 +103,11 @@ pub(super) fn answers(status: &ExperimentRunStatus) -> Answers {
         detection: detection.map_or(Answer::Inconclusive, |detection| detection.answer),
         recovery: recovery.map_or(Answer::Inconclusive, |recovery| recovery.answer),
         tolerance: status.tolerance.as_ref().map(|tolerance| tolerance.answer),
+        conclusion: Some(match (status.verdict, about(status)) {
+            (Some(Verdict::Passed), _) | (_, Some(About::Miss)) => Answer::Yes,
+            (_, Some(About::NearMiss | About::Inconclusive)) => Answer::No,
+            (_, None) => Answer::NotExercised,
+        }),
     }
 }
 
@@ -108,6 +119,7 @@ impl Answers {
             Objective::Detection => self.detection,
             Objective::Recovery => self.recovery,
             Objective::Tolerance => self.tolerance.unwrap_or(Answer::NotExercised),
+            Objective::Conclusion => self.conclusion.unwrap_or(Answer::NotExercised),
         }
     }
 }

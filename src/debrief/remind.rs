@@ -4,7 +4,7 @@
 //! it is written down there before it leaves. Whoever has heard of a reminder of that day sends none.
 
 use super::{
-    phrase::{capitalized, second},
+    phrase::{capitalized, opened_as, second},
     proof, stage,
 };
 use crate::{
@@ -190,12 +190,14 @@ pub fn text(debrief: &Debrief, message: &DebriefMessage, peers: &[Peer]) -> Stri
                 None => "The service is not back as far as is known.".to_owned(),
             };
             let missed = status.missed.unwrap_or_default();
+            let about = opened_as(debrief.spec.source.kind)
+                .map_or_else(|| format!("{missed} missed"), str::to_owned);
             vec![
                 format!(
                     "Debrief {name} in namespace {namespace} opened for {}: {title}",
                     team(debrief)
                 ),
-                format!("{} ({missed} missed). {meeting}", debrief.spec.severity),
+                format!("{} ({about}). {meeting}", debrief.spec.severity),
                 show,
             ]
         }

@@ -127,6 +127,7 @@ fn people(
 fn identity(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> String {
     let (spec, name) = (&debrief.spec, debrief.metadata.name.as_deref().unwrap_or_default());
     let mut parts = vec![code(name), spec.severity.to_string()];
+    parts.extend(phrase::opened_as(spec.source.kind).map(str::to_owned));
     parts.extend(status.stage.map(|stage| {
         let ended = status.ended_at.filter(|_| stage == Stage::Closed || stage == Stage::Dismissed);
         let ended = ended.map(|at| format!(" {}", clock.day(at))).unwrap_or_default();

@@ -51,10 +51,27 @@ pub fn has_ended(debrief: &Debrief) -> bool {
     debrief.status.as_ref().is_some_and(|status| status.ended_at.is_some())
 }
 
-/// When the service was completely back, as measured, else as people say.
+/// When the service was completely back, as measured, else as people say; where neither tells and no objective of the
+/// experiment was missed, when the fault was over.
 #[must_use]
 pub fn resolved(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
+    back(spec, now).or_else(|| {
+        let evidence = spec.evidence.as_ref();
+        let evidence = evidence.filter(|evidence| evidence.missed == [Objective::Conclusion])?;
+        Some(fact(evidence, FactName::Reverted)?.at)
+    })
+}
+
+/// When the service was completely back, as measured, else as people say.
+#[must_use]
+pub fn back(spec: &DebriefSpec, now: Moment) -> Option<Moment> {
     measured_end(spec).or_else(|| spec.resolved_at.filter(|at| *at <= now))
+}
+
+/// What was over at the instant that [`resolved`] gives.
+#[must_use]
+pub fn what_was_over(spec: &DebriefSpec, now: Moment) -> &'static str {
+    if back(spec, now).is_some() { "the service was back" } else { "the fault was over" }
 }
 
 /// When a run has measured that the service was completely back.
@@ -99,8 +116,9 @@ pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<S
         }
         (Some(held), Some(resolved)) if held < resolved => {
             lacks.push(format!(
-                "meeting.heldAt: {} is before the service was back at {}",
+                "meeting.heldAt: {} is before {} at {}",
                 second(held),
+                what_was_over(spec, now),
                 second(resolved)
             ));
         }
@@ -113,7 +131,9 @@ pub fn lacking(spec: &DebriefSpec, status: &DebriefStatus, now: Moment) -> Vec<S
         let items = spec.action_items.iter().filter(|item| item.state != ItemState::Dropped);
         items.flat_map(|item| &item.turns_yes).any(|turned| turned == objective)
     };
-    for objective in missed(spec, status, now).iter().filter(|objective| !turned(objective)) {
+    let missed = missed(spec, status, now);
+    let needs_item = |objective: &&Objective| **objective != Objective::Conclusion;
+    for objective in missed.iter().filter(needs_item).filter(|objective| !turned(objective)) {
         lacks.push(format!("actionItems: none of them turns {objective} to Yes (turnsYes)"));
     }
     lacks

@@ -1,6 +1,6 @@
 //! The title: what was broken, and which objective it missed by how much, in at most 120 characters.
 
-use super::phrase::{capitalized, length};
+use super::phrase::{capitalized, is_near_miss, length, watched};
 use crate::api::{
     debrief::{Evidence, Objective},
     run::RecoveredBy,
@@ -68,5 +68,10 @@ fn clause(evidence: &Evidence, missed: Objective) -> String {
             (None, _) => format!("was not over within the {} allowed", objectives.recovery),
         },
         Objective::Tolerance => "was visible to users".to_owned(),
+        Objective::Conclusion if is_near_miss(evidence) => match watched(evidence) {
+            Some(watched) => format!("was ended by a guard after {}", length(watched)),
+            None => "was ended by a guard".to_owned(),
+        },
+        Objective::Conclusion => "told nothing, three times in a row".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     clients,
-    clock::Wall,
+    clock::{Ahead, Wall},
     controller::Informer,
     net::Net,
     run::{
@@ -31,6 +31,8 @@ pub struct Context {
     pub impersonates: bool,
     /// The wall clock; a run is measured by a clock of its own.
     pub wall: Wall,
+    /// The clock by which debriefs and game days are held.
+    pub calendar: Ahead,
     /// The configuration.
     pub config: Arc<Config>,
     /// The network beside the API server.
@@ -107,7 +109,7 @@ impl Context {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::shell::controller::informer;
+    use crate::{api::Duration, shell::controller::informer};
 
     /// What an operator with this configuration has that reaches no API server.
     pub fn context(config: Config, net: Arc<dyn Net>) -> Context {
@@ -121,6 +123,7 @@ pub(super) mod tests {
             writes: client,
             impersonates: true,
             wall: Wall::machine(),
+            calendar: Ahead::of(Wall::machine(), Duration::ZERO),
             config: Arc::new(config),
             net,
             registry: Registry::default(),

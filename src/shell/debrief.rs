@@ -14,31 +14,44 @@ use kube::{
 use super::leadup;
 use crate::{
     api::{Debrief, ExperimentRun, debrief::Policy, names::FIELD_MANAGER},
+    core::outcome::{
+        about::{About, about},
+        history,
+    },
     debrief::{self, Opening, leadup::Period},
     shell::{
         call::{Error, call},
+        clock::Ahead,
         context::Context,
     },
 };
 
 /// Opens the debrief of `run`, or finds the one that is open for the same miss, and gives its name; none where the run
-/// opens none, or its namespace is being deleted and takes nothing new.
+/// opens none, or its namespace is being deleted and takes nothing new. Of those that tell nothing the third in a row opens
+/// one, by what was heard of the others.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record(context: &Context, run: &ExperimentRun) -> Result<Option<String>, Error> {
+    let is_about = |status| about(status) == Some(About::Inconclusive);
+    if run.status.as_ref().is_some_and(is_about)
+        && history::told_nothing_in_a_row(run, context.runs.heard().iter()) < history::IN_A_ROW
+    {
+        return Ok(None);
+    }
     let clients = (&context.reads, &context.writes);
-    record_with(clients, run, &context.config.debriefs.policy(run)).await
+    record_with(clients, run, (&context.config.debriefs.policy(run), &context.calendar)).await
 }
 
-/// As [`record`], with a client for reads and one for writes that never retries by itself, and by that policy.
+/// As [`record`], of whatever run has something to be learned, with a client for reads and one for writes that never retries by itself, by that policy and
+/// that clock.
 ///
 /// # Errors
 /// What the API server says; the next attempt continues where this one ended.
 pub async fn record_with(
     (reads, writes): (&Client, &Client),
     run: &ExperimentRun,
-    policy: &Policy,
+    held_by: (&Policy, &Ahead),
 ) -> Result<Option<String>, Error> {
     let Some(fingerprint) = debrief::fingerprint(run) else {
         return Ok(None);
@@ -57,7 +70,7 @@ pub async fn record_with(
         return Ok(Some(open.name_any()));
     }
     let written = Api::<Debrief>::namespaced(writes.clone(), namespace);
-    match open(reads, &written, run, (&known, policy)).await {
+    match open(reads, &written, run, (&known, held_by)).await {
         Ok(opened) => Ok(opened.map(|opened| opened.name_any())),
         // Another operator has opened it since the list was read.
         Err(error) if error.code() == Some(409) => Err(Error::Conflict("create the debrief")),
@@ -73,12 +86,14 @@ async fn open(
     reads: &Client,
     debriefs: &Api<Debrief>,
     run: &ExperimentRun,
-    (earlier, policy): (&[Debrief], &Policy),
+    (earlier, (policy, calendar)): (&[Debrief], (&Policy, &Ahead)),
 ) -> Result<Option<Debrief>, Error> {
     let Some(period) = run.status.as_ref().and_then(Period::of) else {
         return Ok(None);
     };
-    let lead_up = Box::pin(leadup::collect(reads, run, &period)).await;
+    let mut lead_up = Box::pin(leadup::collect(reads, run, &period)).await;
+    lead_up.entries.iter_mut().for_each(|entry| entry.at = calendar.shown(entry.at));
+    let run = &calendar.of_run(run.clone());
     let (number, policy) = (debrief::next_number(earlier), policy.clone());
     let Some(debrief) = debrief::open(run, Opening { lead_up, number, policy, earlier }) else {
         return Ok(None);

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     clients,
-    clock::Wall,
+    clock::{Ahead, Wall},
     controller::informer,
     debrief, experiments, gameday, lease,
     net::{self, Net, Sockets},
@@ -26,7 +26,7 @@ use super::{
     watched::watched,
 };
 use crate::{
-    api::{SafetyLever, names},
+    api::{Duration, SafetyLever, names},
     config::{Config, Endpoint},
     core::calendar::Calendar,
     detectors,
@@ -47,6 +47,8 @@ pub struct Options {
     pub own_namespace: Option<String>,
     /// The port that is open once everything is listed that is watched; absent: none is.
     pub ready_port: Option<u16>,
+    /// How far the clock by which debriefs and game days are held is ahead; only tests have another than none.
+    pub calendar_ahead: Duration,
 }
 
 /// Why an operator cannot run.
@@ -111,6 +113,7 @@ pub async fn run_with(
         writes,
         impersonates: options.impersonates,
         wall: wall.clone(),
+        calendar: Ahead::of(wall.clone(), options.calendar_ahead),
         config: Arc::new(options.config.clone()),
         net,
         registry: Registry::default(),

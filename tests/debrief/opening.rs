@@ -29,7 +29,6 @@ fn only_a_missed_objective_opens_one() {
         ("NotRecovered", true),
         ("Passed", false),
         ("Aborted", false),
-        ("Inconclusive", false),
         ("Error", false),
     ] {
         let run = with(&slow_alert(), &[("/status/verdict", json!(verdict))]);

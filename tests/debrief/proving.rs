@@ -393,12 +393,13 @@ fn where_the_run_did_not_see_the_end_people_say_when_it_was() {
     assert_eq!(stage(&debrief), Stage::AwaitingDebrief);
 }
 
-fn candidate(run: &ExperimentRun, is_over: bool) -> Candidate {
+fn candidate(debrief: &Debrief, run: &ExperimentRun, is_over: bool) -> Candidate {
     let created = run.metadata.creation_timestamp.as_ref();
     Candidate {
         name: run.metadata.name.clone().unwrap(),
         uid: run.uid().to_owned(),
         created_at: created.map(|time| Moment::new(time.0)),
+        is_later: created >= debrief.metadata.creation_timestamp.as_ref(),
         is_over,
         joins: run.status.as_ref().is_some_and(|status| status.debrief.is_some()),
         has_struck: true,
@@ -409,7 +410,8 @@ fn candidate(run: &ExperimentRun, is_over: bool) -> Candidate {
 fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrief, Vec<String>) {
     let (mut debrief, mut read, mut looked) = (debrief.clone(), None::<ExperimentRun>, Vec::new());
     let mut told = None;
-    let candidates: Vec<_> = runs.iter().map(|(run, is_over)| candidate(run, *is_over)).collect();
+    let candidates: Vec<_> =
+        runs.iter().map(|(run, is_over)| candidate(&debrief, run, *is_over)).collect();
     for _ in 0..50 {
         let observed = Observed {
             now: moment(now),

@@ -1,8 +1,12 @@
 //! Opening and joining survive lost calls, crashes and a second operator: one debrief, each run once.
 
 use firedrill::{
-    api::{ExperimentRun, debrief::Policy},
-    shell::{call::Error, debrief::record_with},
+    api::{Duration, ExperimentRun, debrief::Policy},
+    shell::{
+        call::Error,
+        clock::{Ahead, Wall},
+        debrief::record_with,
+    },
 };
 use serde_json::json;
 
@@ -13,7 +17,8 @@ use super::{
 
 async fn record(server: &Server, run: &ExperimentRun) -> Result<Option<String>, Error> {
     let client = server.client();
-    record_with((&client, &client), run, &Policy::default()).await
+    let calendar = Ahead::of(Wall::machine(), Duration::ZERO);
+    record_with((&client, &client), run, (&Policy::default(), &calendar)).await
 }
 
 /// Tries until it works, as the reconcile loop does.

@@ -170,3 +170,59 @@ pub fn lead_up() -> LeadUp {
 pub fn moment(text: &str) -> Moment {
     serde_json::from_value(json!(text)).unwrap()
 }
+
+/// A guard ended it while nobody was served.
+pub fn near_miss() -> ExperimentRun {
+    let run = without(
+        &slow_alert(),
+        &["conditionTrue", "firing", "notified", "mitigated", "restored", "recovered"],
+    );
+    let (ended, reverted) = ("2026-11-24T10:40:41.990000Z", "2026-11-24T10:40:42.310000Z");
+    let why = "probe answers has failed for 10.1s, guards.abortWhenProbeFailsFor is 10s: connection refused";
+    let count = run.status.as_ref().unwrap().facts.len();
+    let fact = |back: usize, field: &str| format!("/status/facts/{}/{field}", count - back);
+    let changes = [
+        (fact(2, "at"), json!(ended)),
+        (fact(2, "notBefore"), json!(ended)),
+        (fact(2, "reason"), json!("Guard")),
+        (fact(2, "detail"), json!(why)),
+        (fact(1, "at"), json!(reverted)),
+        (fact(1, "notBefore"), json!(reverted)),
+        (fact(1, "detail"), json!("read back, nothing is left")),
+        ("/status/detection".to_owned(), Value::Null),
+        ("/status/recovery".to_owned(), Value::Null),
+        ("/status/verdict".to_owned(), json!("Aborted")),
+        ("/status/reason".to_owned(), json!("Guard")),
+        ("/status/summary".to_owned(), json!(format!("ended early (Guard: {why})"))),
+        ("/status/impact/probes/total".to_owned(), json!(32)),
+        ("/status/impact/probes/failed".to_owned(), json!(11)),
+        ("/status/impact/probes/lastFailureAt".to_owned(), json!("2026-11-24T10:40:41.900000Z")),
+        ("/status/impact/gaps".to_owned(), json!([])),
+    ];
+    let changes: Vec<_> = changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+    with(&run, &changes)
+}
+
+/// Nothing was broken for users, so that it told nothing.
+pub fn no_impact() -> ExperimentRun {
+    let run = without(
+        &slow_alert(),
+        &["impactStarted", "conditionTrue", "firing", "notified", "mitigated", "recovered"],
+    );
+    let nothing = json!({"answer": "NotExercised", "tier": "None", "headline": "NotExercised"});
+    let recovery = json!({"answer": "NotExercised", "tier": "None", "automatic": false, "headline": "NotExercised"});
+    with(
+        &run,
+        &[
+            ("/status/detection", nothing),
+            ("/status/recovery", recovery),
+            (
+                "/status/impact",
+                json!({"probes": {"total": 102, "failed": 0}, "unavailablePodSeconds": 82.1}),
+            ),
+            ("/status/verdict", json!("Inconclusive")),
+            ("/status/reason", json!("NoImpact")),
+            ("/status/summary", json!("the fault had no visible impact, so nothing was exercised")),
+        ],
+    )
+}

@@ -230,11 +230,13 @@ fn debriefs(evidence: &Evidence) -> Vec<String> {
         return Vec::new();
     }
     let mut wrong = Vec::new();
-    let verdict = match evidence.due {
-        Due::Verdict(verdict, _) => verdict,
-        _ => evidence.run["status"]["verdict"].as_str().unwrap_or_default(),
+    let said = |what: &str| evidence.run["status"][what].as_str().unwrap_or_default();
+    let (verdict, reason) = match evidence.due {
+        Due::Verdict(verdict, reason) => (verdict, reason),
+        _ => (said("verdict"), said("reason")),
     };
-    let due = usize::from(Scenario::opens_debrief(verdict));
+    let has_struck = facts(&evidence.run).any(|fact| fact["name"] == "injected");
+    let due = usize::from(Scenario::opens_debrief(verdict, reason, has_struck));
     let made = evidence.writes().filter(|event| event.is("create", "debriefs"));
     let made = made.filter(|event| event.is_committed()).count();
     if (made, evidence.debriefs.len()) != (due, due) {

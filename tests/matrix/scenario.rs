@@ -48,9 +48,13 @@ impl Changed {
 }
 
 impl Scenario {
-    /// Whether a verdict opens a debrief.
-    pub fn opens_debrief(verdict: &str) -> bool {
-        matches!(verdict, "ObjectiveMissed" | "NotRecovered")
+    /// Whether the outcome of a run that has broken something, or has not, opens a debrief.
+    pub fn opens_debrief(verdict: &str, reason: &str, has_struck: bool) -> bool {
+        match verdict {
+            "ObjectiveMissed" | "NotRecovered" => true,
+            "Aborted" => reason == "Guard" && has_struck,
+            _ => false,
+        }
     }
 
     /// How long the fault lasts.

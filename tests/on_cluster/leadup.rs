@@ -3,11 +3,15 @@
 use crate::support::{Ground, eventually};
 use firedrill::{
     api::{
-        Debrief, ExperimentRun, Moment,
+        Debrief, Duration, ExperimentRun, Moment,
         debrief::{Policy, Stage, TimelineEntry},
     },
     debrief::{self, LeadUp, leadup::Period},
-    shell::{debrief::record_with, leadup},
+    shell::{
+        clock::{Ahead, Wall},
+        debrief::record_with,
+        leadup,
+    },
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -194,8 +198,9 @@ async fn the_server_takes_the_debrief_once_and_never_lets_its_evidence_change() 
     let ground = Ground::new("leadup-record").await;
     let run = kill(&ground).await;
     let operator = granted(&ground).await;
-    let policy = Policy::default();
-    let record = async |run| record_with((&operator, &operator), run, &policy).await.unwrap();
+    let (policy, calendar) = (Policy::default(), Ahead::of(Wall::machine(), Duration::ZERO));
+    let held_by = (&policy, &calendar);
+    let record = async |run| record_with((&operator, &operator), run, held_by).await.unwrap();
     let name = record(&run).await.unwrap();
     let mut again = run.clone();
     again.metadata.uid = Some("another-run".to_owned());

@@ -11,7 +11,7 @@ use firedrill::{
     config::Config,
     core::{
         cluster::{Ahead, Changeable, ClusterState, FaultReads, Lever, Namespace},
-        decide::{self, Decision, Effect, Need, Observed, Report, Subject},
+        decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject},
         plan::Plan,
         revert::reaping::{self, Runs},
         signals::{Signals, pods::Pod},
@@ -150,7 +150,7 @@ impl Product {
                 let [call] = <[Call; 1]>::try_from(calls).expect("one call at a time");
                 self.write(Write::Call(call))
             }
-            Decision::Act(Effect::OpenDebrief) => panic!("no objective is missed here"),
+            Decision::Act(Effect::OpenDebrief) => panic!("it was opened"),
             Decision::Look(Need::Cluster) => Move::Look,
             Decision::Look(need) => panic!("{need:?} was just read"),
             Decision::WaitUntil(_) | Decision::Rest => Move::Rest,
@@ -168,7 +168,7 @@ impl Product {
         let now = view.clock.moment();
         let world = view.world.zip(target).map(|(seen, target)| world(target, seen, now));
         let report = view.answer.map(|answer| report(answer, now));
-        let at = |now| {
+        let asked = |now, debrief| {
             decide::decide(&Observed {
                 now,
                 run,
@@ -182,9 +182,15 @@ impl Product {
                 cluster: world.as_ref(),
                 signals: &self.sight,
                 report: report.as_ref(),
-                debrief: None,
+                debrief,
                 marked: None,
             })
+        };
+        let opened = Debriefing::Recorded("x-1".to_owned());
+        let at = |now| match asked(now, None) {
+            // Whether there is one is no part of the protocol.
+            Decision::Act(Effect::OpenDebrief) => asked(now, Some(&opened)),
+            decision => decision,
         };
         match at(now) {
             Decision::WaitUntil(then) => at(then),

@@ -82,5 +82,6 @@ fn options() -> Options {
         impersonates: true,
         own_namespace: Some("firedrill-system".to_owned()),
         ready_port: None,
+        calendar_ahead: firedrill::api::Duration::ZERO,
     }
 }

@@ -197,7 +197,7 @@ pub fn experiment(mut random: impl RngExt, nature: &Nature) -> Value {
     if rounds {
         kill["every"] = json!("4s");
     }
-    json!({
+    let mut spec = json!({
         "hypothesis": "h", "owner": "o", "target": {nature.target(): "web"},
         "fault": {"podKill": kill}, "duration": if rounds { "10s" } else { "30s" },
         "tolerates": one_of(&["no", "no", "no", "yes"]) == "yes",
@@ -205,5 +205,9 @@ pub fn experiment(mut random: impl RngExt, nature: &Nature) -> Value {
         "detection": {"within": one_of(&["3s", "20s"]), "alerts": ["{alertname=\"Down\"}"]},
         "recovery": {"within": one_of(&["5s", "60s"]), "stableFor": "2s"},
         "guards": {"minReady": 0, "steadyFor": "1s"},
-    })
+    });
+    if one_of(&["no", "no", "no", "no", "no", "no", "no", "yes"]) == "yes" {
+        spec["guards"]["abortWhenProbeFailsFor"] = json!("1s");
+    }
+    spec
 }

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use firedrill::{
     api::{
         Moment,
-        run::{FactName, Verdict},
+        run::{FactName, Reason, Verdict},
     },
     shell::clock::Clock,
 };
@@ -293,7 +293,7 @@ impl World {
     /// The last judgement: the verdicts, and a number that stands for everything that happened.
     pub fn conclude(mut self) -> Result<(Tally, u64), String> {
         self.count_days();
-        let mut missed = BTreeSet::new();
+        let (mut missed, mut told_nothing, mut silent) = (BTreeSet::new(), BTreeSet::new(), 0);
         let stored = self.runs.iter().filter_map(|run| self.store.get(run));
         let runs = stored.chain(self.judge.departed(Key::RUNS)).map(judge::read_run);
         let runs: Vec<_> = runs.collect();
@@ -301,10 +301,34 @@ impl World {
             // A run that was deleted before anybody looked has no status, and nothing was broken.
             let verdict = status.verdict.unwrap_or(Verdict::Aborted);
             self.tally.count(format!("verdict {verdict}"));
-            if matches!(verdict, Verdict::ObjectiveMissed | Verdict::NotRecovered) {
+            let struck = status.fact(FactName::Injected).is_some();
+            let is_near =
+                struck && (verdict, status.reason) == (Verdict::Aborted, Some(Reason::Guard));
+            let is_silent = struck && verdict == Verdict::Inconclusive;
+            silent += usize::from(is_silent);
+            let name = status.debrief.clone();
+            if is_near {
+                self.tally.count("near miss");
+            }
+            if is_near || matches!(verdict, Verdict::ObjectiveMissed | Verdict::NotRecovered) {
                 missed.insert(status.debrief.unwrap_or_else(|| "none".to_owned()));
+            } else if is_silent {
+                self.tally.count(if name.is_some() {
+                    "told nothing, debriefed"
+                } else {
+                    "told nothing"
+                });
+                told_nothing.extend(name);
+            } else if let Some(name) = name {
+                self.judge.complain(format!("{verdict} has the debrief {name}"));
             }
         }
+        if silent < 3 && !told_nothing.is_subset(&missed) {
+            self.judge.complain(format!(
+                "{told_nothing:?} were opened by {silent} runs that tell nothing"
+            ));
+        }
+        missed.extend(told_nothing);
         if self.judge.broken.is_none() {
             self.judge.count_debriefs(&missed);
         }

@@ -143,8 +143,9 @@ pub async fn held(cluster: &Cluster, args: &HeldArgs, now: Moment) -> Result<Str
         let resolved = stage::resolved(spec, seen.now).filter(|resolved| at < *resolved);
         if let Some(resolved) = resolved {
             return Err(Failure::invalid(format!(
-                "--at: {} is before the service was back at {}, so it would not count",
+                "--at: {} is before {} at {}, so it would not count",
                 seen.shown(at),
+                stage::what_was_over(spec, seen.now),
                 seen.shown(resolved)
             )));
         }

@@ -22,8 +22,22 @@ pub fn ending(run: &ExperimentRun, style: Style) -> String {
         let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
         lines.push(format!("  debrief   {debrief}"));
         lines.push(format!("            firedrill debrief show {debrief} -n {namespace}"));
+    } else {
+        lines.extend(offered(run, status));
     }
     lines.join("\n")
+}
+
+/// A run that somebody ended leaves no debrief, unless people open one.
+fn offered(run: &ExperimentRun, status: &ExperimentRunStatus) -> Option<String> {
+    let has_struck = status.fact(FactName::Injected);
+    let injected = has_struck.filter(|_| status.verdict == Some(Verdict::Aborted))?;
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    Some(format!(
+        "  debrief   none; to learn from it: firedrill debrief open --title TEXT --started-at {} --noticed-by WHO \
+         --experiment {} -n {namespace}",
+        injected.not_before, run.spec.experiment
+    ))
 }
 
 fn sentence(status: &ExperimentRunStatus, style: Style) -> String {

@@ -5,7 +5,10 @@ use crate::{
     api::run::{ExperimentRunStatus, FactName, Reason, Verdict},
     core::{
         cluster::ClusterState,
-        outcome::summary,
+        outcome::{
+            about::{About, about},
+            summary,
+        },
         signals::changes,
         span::{Span, crop},
         words,
@@ -69,12 +72,12 @@ pub(super) fn complete_unless_debrief(
     observed.record(status)
 }
 
-/// Whether the outcome opens a debrief.
+/// Whether the outcome may open a debrief.
 fn opens_debrief(status: &ExperimentRunStatus) -> bool {
-    status.verdict.is_some_and(Verdict::is_missed)
+    about(status).is_some()
 }
 
-/// A missed objective without a record is at least said in the run itself.
+/// What was to be learned without a record is at least said in the run itself.
 fn say_no_debrief(status: &mut ExperimentRunStatus) {
     let summary = status.summary.take().unwrap_or_default();
     let said = format!("{summary}; no debrief could be opened, see the operator's log");
@@ -97,10 +100,49 @@ pub(super) fn close(observed: &Observed<'_>, status: &ExperimentRunStatus) -> De
     let mut status = status.clone();
     match observed.debrief {
         None if opens_debrief(&status) => return Decision::Act(Effect::OpenDebrief),
-        None => {}
-        Some(Debriefing::Failed) => say_no_debrief(&mut status),
+        Some(Debriefing::Failed) if about(&status).is_some_and(About::is_always_debriefed) => {
+            say_no_debrief(&mut status);
+        }
+        None | Some(Debriefing::Failed) => {}
         Some(Debriefing::Recorded(name)) => status.debrief = Some(name.clone()),
     }
     status.facts.push(observed.now_fact(FactName::Completed, ""));
     observed.record(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::{
+        decide::tests::{decided, status},
+        guards::abort::tests::plan,
+        signals::Signals,
+        signals::pods::tests::at,
+    };
+
+    /// What is done about a run that is reverted and ended so.
+    fn done(verdict: Verdict, reason: Reason) -> Decision {
+        let plan = plan(&json!({}));
+        let facts =
+            [FactName::Journaled, FactName::Injected, FactName::RevertStarted, FactName::Reverted];
+        let mut status = status(&plan, &facts.map(|name| (name, 1.0)));
+        (status.verdict, status.reason) = (Some(verdict), Some(reason));
+        decided(&plan, Some(status), None, &Signals::new(Some(&plan.spec), at(0.0)), 2.0)
+    }
+
+    #[test]
+    fn what_a_guard_ended_and_what_tells_nothing_asks_for_a_debrief_before_the_last_write() {
+        for (verdict, reason, asks) in [
+            (Verdict::ObjectiveMissed, Reason::DetectionMissed, true),
+            (Verdict::Aborted, Reason::Guard, true),
+            (Verdict::Inconclusive, Reason::NoImpact, true),
+            (Verdict::Aborted, Reason::Stopped, false),
+            (Verdict::Passed, Reason::ObjectivesMet, false),
+        ] {
+            let asked = done(verdict, reason) == Decision::Act(Effect::OpenDebrief);
+            assert_eq!(asked, asks, "{verdict} ({reason})");
+        }
+    }
 }

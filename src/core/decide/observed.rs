@@ -95,7 +95,7 @@ pub struct Report {
 pub enum Debriefing {
     /// The debrief of that name was opened or joined.
     Recorded(String),
-    /// No debrief could be opened.
+    /// None was opened: none is due, or none could be.
     Failed,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::api::{
     ExperimentRun, ExperimentStatus, Moment,
     experiment::{AnswerCounts, LastRun},
-    run::{Answer, DetectionResult, ExperimentRunStatus, Fact, FactName, RecoveryResult},
+    run::{Answer, DetectionResult, ExperimentRunStatus, Fact, FactName, RecoveryResult, Verdict},
 };
 
 /// Brings `status` up to date from the experiment's runs, in any order, by which debriefs are open.
@@ -47,6 +47,38 @@ pub fn superfluous<'a>(
         run.status.as_ref().and_then(|status| status.debrief.as_deref()).is_some_and(&is_open)
     };
     finished.into_iter().skip(keep).filter(|run| !named(run)).collect()
+}
+
+/// So many runs in a row that tell nothing open a debrief about their experiment.
+pub const IN_A_ROW: usize = 3;
+
+/// How many runs in a row have told nothing, with `run` as the last of them, by what is known of the runs of its
+/// experiment. A run that answers ends the row, and so does one of which there is a debrief; what broke nothing and what
+/// somebody ended counts for nothing.
+#[must_use]
+pub fn told_nothing_in_a_row<'a>(
+    run: &ExperimentRun,
+    known: impl Iterator<Item = &'a ExperimentRun>,
+) -> usize {
+    let is_earlier = |other: &&ExperimentRun| {
+        other.metadata.namespace == run.metadata.namespace
+            && other.spec.experiment == run.spec.experiment
+            && other.metadata.uid != run.metadata.uid
+    };
+    let mut earlier: Vec<_> = known
+        .filter(is_earlier)
+        .filter_map(|other| Some((completed(other)?, other.status.as_ref()?)))
+        .filter(|(_, status)| status.fact(FactName::Injected).is_some())
+        .collect();
+    earlier.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let row = earlier.iter().map(|(_, status)| status).filter(|status| {
+        status.debrief.is_some()
+            || !matches!(status.verdict, None | Some(Verdict::Aborted | Verdict::Error))
+    });
+    let tells_nothing = |status: &&&ExperimentRunStatus| {
+        status.verdict == Some(Verdict::Inconclusive) && status.debrief.is_none()
+    };
+    1 + row.take_while(tells_nothing).count()
 }
 
 fn completed(run: &ExperimentRun) -> Option<Moment> {
@@ -113,6 +145,53 @@ mod tests {
         let answers =
             [Answer::Yes, Answer::No, Answer::NotExercised, Answer::Inconclusive, Answer::Yes];
         assert_eq!(share(answers.into_iter()), "2/3");
+    }
+
+    /// A run of that experiment that is over, `second` after the first, by its verdict and its debrief; `-` has broken nothing.
+    fn over(second: i32, experiment: &str, verdict: &str) -> ExperimentRun {
+        let (verdict, rest) = verdict.split_once(' ').unwrap_or((verdict, ""));
+        let fact = |name| {
+            let at = format!("2026-11-24T10:00:{second:02}.000000Z");
+            json!({"name": name, "at": at, "notBefore": at, "source": "api"})
+        };
+        let facts = if rest == "-" {
+            vec![fact("completed")]
+        } else {
+            vec![fact("injected"), fact("completed")]
+        };
+        let mut run = json!({
+            "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
+            "metadata": {"name": "r", "namespace": "shop", "uid": format!("u{second}")},
+            "spec": {"experiment": experiment}, "status": {"facts": facts, "verdict": verdict},
+        });
+        if rest == "debrief" {
+            run["status"]["debrief"] = json!("d-1");
+        }
+        serde_json::from_value(run).unwrap()
+    }
+
+    #[test]
+    fn the_row_ends_at_what_was_answered_or_debriefed_and_what_broke_nothing_is_none_of_it() {
+        let last = over(50, "e", "Inconclusive");
+        for (earlier, row) in [
+            (&[] as &[&str], 1),
+            (&["Inconclusive", "Inconclusive"], 3),
+            (&["Inconclusive", "Inconclusive", "Inconclusive"], 4),
+            (&["Inconclusive", "Passed", "Inconclusive"], 2),
+            (&["Inconclusive", "ObjectiveMissed debrief"], 1),
+            (&["Inconclusive", "Inconclusive debrief"], 1),
+            (&["Inconclusive", "Aborted debrief", "Inconclusive"], 2),
+            (&["Inconclusive", "Aborted", "Inconclusive", "Error -"], 3),
+            (&["Inconclusive -", "Inconclusive", "Inconclusive -"], 2),
+        ] {
+            let mut known: Vec<_> =
+                (10..).zip(earlier).map(|(second, verdict)| over(second, "e", verdict)).collect();
+            known.extend([last.clone(), over(49, "other", "Passed")]);
+            known.iter_mut().for_each(forget_details);
+            assert_eq!(told_nothing_in_a_row(&last, known.iter()), row, "{earlier:?}");
+            known.reverse();
+            assert_eq!(told_nothing_in_a_row(&last, known.iter()), row, "{earlier:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
 };
 
 /// A run that may concern a debrief, as heard by watch.
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Name of the run.
@@ -14,6 +15,8 @@ pub struct Candidate {
     pub uid: String,
     /// When it was created.
     pub created_at: Option<Moment>,
+    /// Whether that was after the debrief was opened.
+    pub is_later: bool,
     /// Whether it is over.
     pub is_over: bool,
     /// Whether it says that it missed an objective and belongs to this debrief.
@@ -40,6 +43,7 @@ impl Candidate {
             name: run.metadata.name.clone().unwrap_or_default(),
             uid: run.uid().to_owned(),
             created_at: run.metadata.creation_timestamp.as_ref().map(|time| Moment::new(time.0)),
+            is_later: run.metadata.creation_timestamp >= debrief.metadata.creation_timestamp,
             is_over: run.is_complete(),
             joins,
             has_struck: status.is_some_and(|status| status.fact(FactName::Injected).is_some()),
@@ -75,7 +79,9 @@ pub fn forget_details(debrief: &mut Debrief) {
     if let Some(evidence) = &mut spec.evidence {
         evidence.timeline = Vec::new();
         evidence.also_fired = Vec::new();
-        evidence.facts.retain(|fact| matches!(fact.name, FactName::Injected | FactName::Recovered));
+        evidence.facts.retain(|fact| {
+            matches!(fact.name, FactName::Injected | FactName::Recovered | FactName::Reverted)
+        });
         evidence.facts.iter_mut().for_each(|fact| fact.labels.clear());
     }
     (spec.findings, spec.amendments) = (None, Vec::new());

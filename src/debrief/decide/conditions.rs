@@ -13,7 +13,6 @@ use crate::{
 /// Brings the conditions up to date.
 pub fn update(debrief: &Debrief, status: &mut DebriefStatus, under_way: Option<&str>, now: Moment) {
     let spec = &debrief.spec;
-    let resolved = stage::resolved(spec, now);
     let lacking = stage::lacking(spec, status, now);
     let open: Vec<_> = spec
         .action_items
@@ -34,9 +33,20 @@ pub fn update(debrief: &Debrief, status: &mut DebriefStatus, under_way: Option<&
     let values = [
         (
             condition::RESOLVED,
-            match resolved {
-                Some(at) => (Status::True, "Back", format!("the service was completely back at {}", second(at))),
-                None => (
+            match (stage::back(spec, now), stage::resolved(spec, now)) {
+                (Some(at), _) => {
+                    (Status::True, "Back", format!("the service was completely back at {}", second(at)))
+                }
+                (None, Some(at)) => (
+                    Status::True,
+                    "FaultOver",
+                    format!(
+                        "the fault was over at {}; nobody has measured when the service was back, and firedrill debrief \
+                         resolved says it",
+                        second(at)
+                    ),
+                ),
+                (None, None) => (
                     Status::False,
                     "NotMeasured",
                     "no run has measured that the service was back; say when it was: firedrill debrief resolved".to_owned(),

@@ -1,10 +1,10 @@
 //! How far each missed objective is proven: the runs in a row that answered it with Yes, after what was to be done for it.
 
-use super::super::phrase::second;
+use super::super::{phrase::second, stage};
 use crate::{
     api::{
         DebriefSpec, DebriefStatus, Moment,
-        debrief::{Attempt, ItemState, Objective, Question},
+        debrief::{Attempt, ItemState, Objective, Occurrence, Question, SourceKind},
         run::Answer,
     },
     core::{span::crop, words},
@@ -14,6 +14,13 @@ use crate::{
 #[must_use]
 pub fn count(spec: &DebriefSpec, status: &DebriefStatus, objective: Objective) -> Question {
     let policy = &spec.policy;
+    let (passes, unannounced) =
+        if objective == Objective::Conclusion && is_about_experiment(spec, &status.occurrences) {
+            // That the experiment tells something at all.
+            (1, 0)
+        } else {
+            (policy.passes, policy.unannounced)
+        };
     let after = fixed_at(spec, status, objective);
     let reset = status.occurrences.iter().filter(|miss| miss.missed.contains(&objective));
     let reset = reset.map(|miss| miss.at).max();
@@ -29,12 +36,13 @@ pub fn count(spec: &DebriefSpec, status: &DebriefStatus, objective: Objective) -
             counted.push(attempt);
         }
     }
-    let is_seen =
-        spec.evidence.is_none() || counted.iter().all(|attempt| !attempt.changed.is_empty());
-    let needed = if is_seen { policy.passes } else { policy.passes.saturating_mul(2) };
+    let is_seen = spec.evidence.is_none()
+        || is_about_experiment(spec, &status.occurrences)
+        || counted.iter().all(|attempt| !attempt.changed.is_empty());
+    let needed = if is_seen { passes } else { passes.saturating_mul(2) };
     let passes = number(counted.len());
-    let unannounced = number(counted.iter().filter(|attempt| attempt.unannounced).count());
-    let unannounced_needed = policy.unannounced.saturating_sub(unannounced).max(0);
+    let known = number(counted.iter().filter(|attempt| attempt.unannounced).count());
+    let unannounced_needed = unannounced.saturating_sub(known).max(0);
     let is_proven = passes >= needed && unannounced_needed == 0;
     let not_before = counted.last().map(|last| last.at + policy.spacing).filter(|_| !is_proven);
     let lacks = match (&after, last) {
@@ -69,12 +77,18 @@ fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
+/// Whether the debrief is about an experiment that told nothing, and about nothing that was missed since.
+pub fn is_about_experiment(spec: &DebriefSpec, occurrences: &[Occurrence]) -> bool {
+    spec.source.kind == SourceKind::Inconclusive && occurrences.is_empty()
+}
+
 /// Whether the run asked the question, and answered it with Yes.
 fn is_pass(attempt: &Attempt, objective: Objective) -> bool {
     attempt.refused.is_empty() && attempt.answers.of(objective) == Answer::Yes
 }
 
-/// When the last item was done that turns the objective to Yes; what lacks, where one is not.
+/// When the last item was done that turns the objective to Yes; what lacks, where one is not. That a run comes to an answer
+/// needs none: then it counts from the beginning.
 fn fixed_at(
     spec: &DebriefSpec,
     status: &DebriefStatus,
@@ -89,7 +103,9 @@ fn fixed_at(
             None => return Err(format!("item {} is to be done first", item.id)),
         }
     }
-    done.ok_or_else(|| format!("no item that is done turns {objective} to Yes"))
+    let needs_none = objective == Objective::Conclusion;
+    done.or_else(|| stage::began(spec).filter(|_| needs_none))
+        .ok_or_else(|| format!("no item that is done turns {objective} to Yes"))
 }
 
 /// What is still to be done, and why the last run did not bring it forward.

@@ -3,7 +3,7 @@
 
 use super::super::{
     markdown::{code, paragraph, text},
-    phrase::{fact, length, took, watched},
+    phrase::{ended_by_guard, fact, fine, is_near_miss, length, took, watched},
 };
 use crate::{
     api::{
@@ -37,6 +37,7 @@ fn told(evidence: &Evidence, missed: Objective) -> String {
         Objective::Detection => ("Was it noticed in time?", detection(evidence)),
         Objective::Recovery => ("Was it completely back in time?", recovery(evidence)),
         Objective::Tolerance => ("Did users notice nothing?", tolerance(evidence)),
+        Objective::Conclusion => ("Did the run come to an answer?", conclusion(evidence)),
     };
     let found = paragraph(&format!("**{question}** {}", lesson.found));
     format!("{found}\n\n{}", paragraph(&format!("**To make it a yes**: {}", lesson.change)))
@@ -246,7 +247,57 @@ fn tolerance(evidence: &Evidence) -> Lesson {
     }
 }
 
+/// Why there was no answer: a guard ended the run, or what was measured does not tell.
+fn conclusion(evidence: &Evidence) -> Lesson {
+    let Some(ended) = ended_by_guard(evidence) else {
+        let no_impact = fact(evidence, FactName::ImpactStarted).is_none();
+        let larger = if no_impact { ": a larger fault, or a probe of what users see" } else { "" };
+        return Lesson {
+            found: format!(
+                "Three runs in a row told nothing. Of the last one: {}.",
+                text(&evidence.summary)
+            ),
+            change: format!("the experiment, its probes or its alert sources must change{larger}."),
+        };
+    };
+    let after =
+        watched(evidence).map(|watched| format!(" {} after the injection", length(watched)));
+    let back = fact(evidence, FactName::Reverted).map_or_else(String::new, |reverted| {
+        let took = fine(Duration::between(ended.at, reverted.at));
+        if evidence.took_pods() {
+            format!(" It was over {took} later, and took no more pods.")
+        } else {
+            format!(" The fault was taken back {took} later.")
+        }
+    });
+    Lesson {
+        found: format!(
+            "A guard ended it{}: {}.{back} Whether it would have been noticed, and when the service was back, was not \
+             measured.",
+            after.unwrap_or_default(),
+            text(&ended.detail)
+        ),
+        change: "the service must bear this fault until it is over; or what ends the run early must be something that \
+                 this fault is not expected to do."
+            .to_owned(),
+    }
+}
+
 fn proof(evidence: &Evidence) -> String {
+    if evidence.missed == [Objective::Conclusion] {
+        let name = code(&evidence.experiment_name);
+        return if is_near_miss(evidence) {
+            format!(
+                "**How it will be proven**: by running {name} again, with the same fault ({}) and no laxer objective, to \
+                 its end: no guard ends it, and it passes.",
+                code(&evidence.experiment.fault_hash)
+            )
+        } else {
+            format!(
+                "**How it will be proven**: by one more run of {name} that passes; one that misses is debriefed here too."
+            )
+        };
+    }
     let alert = if evidence.missed.contains(&Objective::Detection) {
         format!(
             " A change that hides the impact does not prove the alert: that question is asked only when an alert \

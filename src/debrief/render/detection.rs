@@ -2,7 +2,7 @@
 
 use super::super::{
     markdown::{Table, code, paragraph, text},
-    phrase::{fact, fine, length, watched},
+    phrase::{fact, fine, is_near_miss, length, watched},
 };
 use crate::{
     api::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// How detection came about; absent where the run did not ask.
 pub fn section(evidence: &Evidence) -> Option<String> {
+    if is_near_miss(evidence) {
+        return None;
+    }
     let chain = evidence.chain.clone().unwrap_or_default();
     if chain == Chain::default() {
         let watched = watched(evidence)?;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::{
         DebriefStatus, Moment,
-        debrief::Evidence,
+        debrief::{Evidence, Objective},
         run::{FactName, RecoveredBy},
     },
     core::words,
@@ -119,7 +119,11 @@ pub fn repeats(status: &DebriefStatus, first: Option<Moment>, clock: &Clock) -> 
             clock.instant(occurrence.at, first.unwrap_or(occurrence.at)),
             code(&occurrence.run),
             length(occurrence.time_to_detect),
-            length(occurrence.time_to_recover),
+            if occurrence.missed == [Objective::Conclusion] {
+                "a guard ended the run".to_owned()
+            } else {
+                length(occurrence.time_to_recover)
+            },
         ]);
     }
     table.has_rows().then(|| table.print())

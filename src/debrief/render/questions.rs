@@ -2,13 +2,13 @@
 
 use super::super::{
     markdown::Table,
-    phrase::{length, took, watched},
+    phrase::{fact, is_near_miss, length, took, watched},
 };
 use crate::{
     api::{
         Duration,
-        debrief::Evidence,
-        run::{Answer, RecoveredBy, Took},
+        debrief::{Evidence, Objective},
+        run::{Answer, FactName, RecoveredBy, Took},
     },
     core::{outcome::measure::within, words},
 };
@@ -21,8 +21,11 @@ const RECOVERY_STRETCH: [Duration; 2] = [Duration::minutes(10), Duration::minute
 /// The table of questions.
 pub fn table(evidence: &Evidence) -> String {
     let mut table = Table::new(["Question", "Goal", "Measured", "Answer"]);
-    detection(evidence, &mut table);
-    recovery(evidence, &mut table);
+    // Of a run that was ended nobody asked them.
+    if !is_near_miss(evidence) {
+        detection(evidence, &mut table);
+        recovery(evidence, &mut table);
+    }
     if let Some(answer) = evidence.answers.tolerance {
         table.row([
             "Did users notice nothing?".to_owned(),
@@ -30,6 +33,14 @@ pub fn table(evidence: &Evidence) -> String {
             words::probes(&evidence.impact.probes),
             gate(answer),
         ]);
+    }
+    if evidence.missed.contains(&Objective::Conclusion) {
+        let told = match watched(evidence).filter(|_| is_near_miss(evidence)) {
+            Some(watched) => format!("a guard ended the run after {}", length(watched)),
+            None => "nothing, three times in a row".to_owned(),
+        };
+        let question = "Did the run come to an answer?".to_owned();
+        table.row([question, "an answer".to_owned(), told, gate(Answer::No)]);
     }
     table.print()
 }
@@ -50,6 +61,9 @@ fn detection(evidence: &Evidence, table: &mut Table<4>) {
 
 fn unnoticed(evidence: &Evidence, answer: Answer) -> String {
     match (answer, watched(evidence)) {
+        (Answer::NotExercised, _) if fact(evidence, FactName::ImpactStarted).is_none() => {
+            "no impact".to_owned()
+        }
         (Answer::NotExercised, _) => "over before that".to_owned(),
         (_, Some(watched)) => format!("no alert in {}", length(watched)),
         (_, None) => "no alert".to_owned(),

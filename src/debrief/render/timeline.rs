@@ -4,7 +4,7 @@ use super::super::{
     clock::Clock,
     leadup::{is_routine, most_relevant},
     markdown::{Table, code, paragraph, text},
-    phrase::{fact, fine, is_whole, offset},
+    phrase::{fact, fine, is_near_miss, is_whole, offset},
 };
 use crate::api::{
     Duration, Moment,
@@ -79,7 +79,8 @@ fn measured(evidence: &Evidence, fact: &Fact, zero: Moment, clock: &Clock) -> Op
     if at != fact.at {
         what = format!("{what}, accepted by {}", clock.instant(fact.at, zero));
     }
-    let said = crate::core::words::said(fact);
+    let ended = fact.name == FactName::RevertStarted;
+    let said = if ended { fact.detail.clone() } else { crate::core::words::said(fact) };
     if !said.is_empty() {
         what = format!("{what}: {}", text(&said));
     }
@@ -107,6 +108,7 @@ fn words(evidence: &Evidence, name: FactName) -> Option<String> {
         FactName::Recovered => format!("**Back**: both, and they held for {held}"),
         FactName::Reverted if evidence.took_pods() => "Run over".to_owned(),
         FactName::Reverted => "**Fault taken back**".to_owned(),
+        FactName::RevertStarted if is_near_miss(evidence) => "**A guard ends the run**".to_owned(),
         FactName::Accepted
         | FactName::Journaled
         | FactName::RevertStarted

@@ -57,7 +57,7 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
     }
     let (mut run, mut passed_over, mut told) = (None, Vec::new(), None);
     for _ in 0..STEPS_MAX {
-        let now = context.wall.now();
+        let now = context.calendar.now();
         let runs = candidates(&context, &latest);
         let peers = || peers(&context, &latest);
         let decision = decide::decide(&Observed {
@@ -98,12 +98,17 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
 /// The runs that may concern the debrief, as last heard.
 fn candidates(context: &Context, debrief: &Debrief) -> Vec<Candidate> {
     let heard = context.runs.heard();
-    heard.iter().filter_map(|run| Candidate::of(debrief, run)).collect()
+    let candidates = heard.iter().filter_map(|run| Candidate::of(debrief, run));
+    let shown = |run: Candidate| Candidate {
+        created_at: run.created_at.map(|at| context.calendar.shown(at)),
+        ..run
+    };
+    candidates.map(shown).collect()
 }
 
 /// What every debrief of the same team has to do with its reminder, as last heard.
 fn peers(context: &Context, debrief: &Debrief) -> Vec<Peer> {
-    let (own, now) = (tell::team(context, debrief), context.wall.now());
+    let (own, now) = (tell::team(context, debrief), context.calendar.now());
     let is_same = |other: &&Debrief| {
         let (team, name) = tell::team(context, other);
         name == own.1 && team.map(std::ptr::from_ref) == own.0.map(std::ptr::from_ref)
@@ -127,7 +132,8 @@ async fn read_run(
 ) -> Result<Option<ExperimentRun>, Error> {
     let namespace = debrief.namespace().unwrap_or_default();
     let runs: Api<ExperimentRun> = Api::namespaced(context.reads.clone(), &namespace);
-    call("read the run", runs.get_opt(name)).await
+    let found = call("read the run", runs.get_opt(name)).await?;
+    Ok(found.map(|run| context.calendar.of_run(run)))
 }
 
 async fn write(

@@ -39,7 +39,7 @@ pub async fn tell(
             tracing::warn!(namespace, debrief = name, %what, error, "people were not told");
         }
     }
-    Told { what, at: context.wall.now(), problem: told.err() }
+    Told { what, at: context.calendar.now(), problem: told.err() }
 }
 
 /// The chat decides whether it is delivered, where there is one. An event that is refused then is not waited for.

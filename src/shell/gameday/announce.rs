@@ -36,7 +36,7 @@ pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Att
             tracing::warn!(namespace, day = name, %what, step = message.step, error, "people were not told");
         }
     }
-    let at = context.wall.now();
+    let at = context.calendar.now();
     Attempt { what, step: message.step.clone(), at, problem: told.err() }
 }
 

@@ -94,7 +94,7 @@ async fn reconcile(day: Arc<Guarded<GameDayRun>>, context: Arc<Context>) -> Resu
     context.plans.listed().await;
     let (mut latest, mut memory) = (day.clone(), Memory::default());
     for _ in 0..STEPS_MAX {
-        let now = context.wall.now();
+        let now = context.calendar.now();
         let decision = consider(&context, &latest, &memory);
         match decision {
             Decision::Record(status) => latest = write(&context, &latest, &status).await?,
@@ -133,7 +133,7 @@ fn consider(context: &Context, day: &GameDayRun, memory: &Memory) -> Decision {
     let lever = context.lever.borrow();
     let lever = lever.as_ref().map_or(Lever::Open, |lever| observe::judge_lever(lever, &namespace));
     day::decide(&Observed {
-        now: context.wall.now(),
+        now: context.calendar.now(),
         day,
         plan: plan.as_deref().and_then(|plan| plan.0.as_ref().ok()),
         blackouts: &context.config.blackouts,

@@ -55,7 +55,7 @@ async fn reconcile(plan: Arc<Guarded<GameDay>>, context: Arc<Context>) -> Result
     let (mut latest, mut refused) = (plan.clone(), None);
     let mut days = context.days_of(plan);
     for _ in 0..STEPS_MAX {
-        let now = context.wall.now();
+        let now = context.calendar.now();
         let observed = Observed {
             now,
             plan: &latest,

@@ -32,7 +32,7 @@ use crate::{
 
 /// Reads what the gates look at.
 pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
-    let read_at = context.wall.now();
+    let read_at = context.calendar.now();
     let namespace = day.namespace().unwrap_or_default();
     let (plan, lever, others, rollouts) = futures::join!(
         find::<GameDay>("read the plan", context, &namespace, &day.spec.game_day),
@@ -98,7 +98,7 @@ pub async fn gates(context: &Context, day: &GameDayRun) -> GateReads {
 
 /// Reads what a step looks at before it starts.
 pub async fn start(context: &Context, day: &GameDayRun) -> StartReads {
-    let read_at = context.wall.now();
+    let read_at = context.calendar.now();
     let namespace = day.namespace().unwrap_or_default();
     let status = day.status.as_ref();
     let mut steps = status.iter().flat_map(|status| &status.steps);
@@ -123,7 +123,7 @@ async fn rollouts(context: &Context, namespace: &str) -> Result<Vec<Rollout>, St
 
 /// Reads the runs of the steps.
 pub async fn steps(context: &Context, day: &GameDayRun) -> StepReads {
-    let read_at = context.wall.now();
+    let read_at = context.calendar.now();
     let namespace = day.namespace().unwrap_or_default();
     let steps = day.status.iter().flat_map(|status| &status.steps);
     let live = steps.filter_map(|step| {
@@ -131,7 +131,12 @@ pub async fn steps(context: &Context, day: &GameDayRun) -> StepReads {
         Some((step.name.clone(), run.to_owned()))
     });
     let runs = join_all(live.map(async |(step, run)| {
-        (step, find::<ExperimentRun>("read the run", context, &namespace, &run).await)
+        let found = find::<ExperimentRun>("read the run", context, &namespace, &run).await;
+        let found = match found {
+            Found::There(run) => Found::There(context.calendar.of_run(run)),
+            other => other,
+        };
+        (step, found)
     }));
     StepReads { read_at, runs: runs.await.into_iter().collect() }
 }

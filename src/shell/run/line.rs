@@ -41,7 +41,9 @@ impl Line {
         let called: Vec<_> = self.read(context, |line| {
             line.called().map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
         });
-        called.iter().for_each(|(namespace, name)| context.runs.request(namespace, name));
+        for (namespace, name) in called {
+            context.runs.request(&namespace, &name);
+        }
     }
 
     fn read<T>(&self, context: &Context, read: impl FnOnce(&core::line::Line) -> T) -> T {
