@@ -50,7 +50,7 @@ fuzz-port: ## Send requests of every shape to the operator's port, with runs und
 garbage: ## Write garbage into every status, mark and annotation, and show that every object ends
 	@tests/garbage.sh
 
-scale: ## Start 10, 50, 100 and 200 runs at once, beside the bare chain of the same API calls
+scale: ## Start up to 1,000 runs at once, beside the bare chain of the same API calls
 	@tests/scale.sh
 
 build: ## Build the release binary (target/release/firedrill)

@@ -2,15 +2,22 @@
 # Starts many runs at once on simulated nodes, and prints when each broke something and what that cost the operator,
 # beside the bare chain of the same API calls.
 #
-# usage: scale.sh [RUNS...]     how many at once, one row each; default 10 50 100 200
+# usage: scale.sh [PART...]     once: 10, 50, 100 and 200 at once in one namespace; cap: 200 of which 20 may be under
+#                               way; thousand: 1,000 over ten namespaces; default: all of them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-counts=("${@:-10 50 100 200}")
+parts=("$@")
+[ $# -gt 0 ] || parts=(once cap thousand)
+for part in "${parts[@]}"; do
+  case $part in
+    once | cap | thousand) ;;
+    *) echo "there is no part $part; there are once, cap and thousand" >&2; exit 2 ;;
+  esac
+done
 cleanup() {
   kubectl delete namespaces -l firedrill-scale --wait=false >/dev/null 2>&1 || true
   kubectl delete nodes -l type=kwok --wait=false >/dev/null 2>&1 || true
-  rm -f "${config:-}"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -20,8 +27,5 @@ RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --ta
 bare=target/x86_64-unknown-linux-gnu/release/examples/bare
 tests/cluster/chart.sh
 tests/cluster/kwok.sh 20
-config=$(mktemp)
-echo "{caps: {concurrency: ${CONCURRENCY:-1000}}, keepRuns: 1000}" >"$config"
 mkdir -p target/evidence
-# shellcheck disable=SC2068 # the default is several words
-tests/cluster/shell.sh python3 tests/scale/scale.py "$AUDIT_LOG" "$binary" "$bare" "$config" "$STATE/log/scale.log" ${counts[@]}
+tests/cluster/shell.sh python3 tests/scale/scale.py "$AUDIT_LOG" "$binary" "$bare" "$STATE/log/scale.log" "${parts[@]}"
