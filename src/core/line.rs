@@ -26,8 +26,28 @@ pub struct Line {
     places: Vec<(Place, usize)>,
     /// How many hold up whoever comes after them all.
     all: usize,
-    /// Since when it is the turn of a run, by UID.
-    called: HashMap<String, Moment>,
+    /// By UID.
+    turns: HashMap<String, Turn>,
+}
+
+/// For how long it has been the turn of a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    used: Duration,
+    /// As of when, where it still is.
+    now: Option<Moment>,
+}
+
+impl Turn {
+    /// The same at `now`, where it is or is not its turn from then on.
+    fn at(self, now: Moment, goes_on: bool) -> Self {
+        let since = self.now.map_or(Duration::ZERO, |then| Duration::between(then, now));
+        Self { used: self.used + since, now: goes_on.then_some(now) }
+    }
+
+    fn is_over(self) -> bool {
+        self.used >= PATIENCE
+    }
 }
 
 /// Where a run stands; the smaller, the earlier.
@@ -89,17 +109,15 @@ impl Line {
         }
         waiting.sort_unstable();
         let mut earlier = 0;
-        let called = std::mem::take(&mut self.called);
+        let turns = std::mem::take(&mut self.turns);
         self.places.clear();
         for place in waiting {
             let ahead = Ahead { under_way: self.under_way, earlier };
-            let since = called.get(&place.uid).copied();
-            if !ahead.is_full(limit) {
-                self.called.insert(place.uid.clone(), since.unwrap_or(now));
-            }
+            let turn = turns.get(&place.uid).copied().unwrap_or_default();
+            let turn = turn.at(now, !ahead.is_full(limit));
+            self.turns.insert(place.uid.clone(), turn);
             self.places.push((place, earlier));
-            let is_stuck = since.is_some_and(|since| Duration::between(since, now) >= PATIENCE);
-            earlier += usize::from(!is_stuck);
+            earlier += usize::from(!turn.is_over());
         }
         self.all = earlier;
     }
@@ -125,7 +143,9 @@ impl Line {
 
     /// Namespace and name of those whose turn it is.
     pub fn called(&self) -> impl Iterator<Item = (&str, &str)> {
-        let called = self.places.iter().filter(|(place, _)| self.called.contains_key(&place.uid));
+        let is_called =
+            |place: &Place| self.turns.get(&place.uid).is_some_and(|turn| turn.now.is_some());
+        let called = self.places.iter().filter(move |(place, _)| is_called(place));
         called.map(|(place, _)| (place.namespace.as_str(), place.name.as_str()))
     }
 }
@@ -206,6 +226,49 @@ mod tests {
         for (second, expected) in [(0.0, &["a"][..]), (4.9, &["a"]), (5.0, &["a", "b"])] {
             line.order(runs.iter(), 1, at(second));
             assert_eq!(called(&line), expected, "{second}");
+        }
+    }
+
+    /// Seconds until each of those who can begin has begun, where some never do; each of them is under way for two.
+    fn last_begins(seed: u64) -> (f64, usize) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let count = random.usize(1..50);
+        let limit = random.i32(1..5);
+        let mut runs: Vec<_> = (0..count)
+            .map(|number| {
+                let namespace = ["shop", "edge", "pay"][random.usize(0..3)];
+                run(namespace, &format!("r{number}"), random.i64(0..9), "in line")
+            })
+            .collect();
+        let never: Vec<_> =
+            runs.iter().filter(|_| random.u8(0..5) == 0).map(|run| run.uid().to_owned()).collect();
+        let (mut line, mut under_way, mut now) = (Line::default(), HashMap::new(), 0.0);
+        let mut waiting = count - never.len();
+        while waiting > 0 && now < 1000.0 {
+            under_way.retain(|_, since| *since + 2.0 > now);
+            runs.retain(|run| Rival::of(run).is_none() || under_way.contains_key(run.uid()));
+            line.order(runs.iter(), limit, at(now));
+            let called: Vec<_> = line.called().map(|(_, name)| name.to_owned()).collect();
+            for begun in runs.iter_mut().filter(|run| called.iter().any(|uid| uid == run.uid())) {
+                if Rival::of(begun).is_none() && !never.iter().any(|uid| uid == begun.uid()) {
+                    let namespace = begun.metadata.namespace.clone().unwrap();
+                    *begun = run(&namespace, &begun.uid().to_owned(), 0, "under way");
+                    under_way.insert(begun.uid().to_owned(), now);
+                    waiting -= 1;
+                }
+            }
+            now += 1.0;
+        }
+        (now, count)
+    }
+
+    #[test]
+    fn everybody_begins_in_time_also_where_some_never_do() {
+        for seed in 0..200 {
+            let (last, count) = last_begins(seed);
+            // One at a time at worst: two seconds for each that begins, five for each that never does.
+            let bound = f64::from(u32::try_from(count).unwrap()) * 7.0 + 1.0;
+            assert!(last <= bound, "seed {seed}: {last} s for {count} runs");
         }
     }
 

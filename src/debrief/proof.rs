@@ -11,8 +11,8 @@ pub use weaker::weaker;
 
 use crate::{
     api::{
-        Debrief, ExperimentRun,
-        debrief::{Answers, Attempt, CHANGED, NOTES, Objective, Occurrence, REFUSED},
+        Debrief, DebriefStatus, ExperimentRun,
+        debrief::{Answers, Attempt, CHANGED, NOTES, Objective, Occurrence, Question, REFUSED},
         run::{Answer, ExperimentRunStatus, FactName, Verdict},
     },
     core::{
@@ -85,6 +85,21 @@ pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
         changed: bounded(differences, CHANGED),
         notes: bounded(notes, NOTES),
     })
+}
+
+/// The last run, and what of what is still to be proven it did not ask, where a fault that takes every pod would.
+#[must_use]
+pub fn unasked<'a>(
+    debrief: &Debrief,
+    status: &'a DebriefStatus,
+) -> Option<(&'a Attempt, Objective)> {
+    let last = status.attempts.last().filter(|last| last.refused.is_empty())?;
+    let is_unasked = |question: &&Question| {
+        !is_proven(question) && last.answers.of(question.objective) == Answer::NotExercised
+    };
+    let question = status.questions.iter().find(is_unasked)?;
+    debrief.spec.evidence.as_ref().filter(|evidence| evidence.took_pods())?;
+    Some((last, question.objective))
 }
 
 /// Why the outcome itself proves nothing.

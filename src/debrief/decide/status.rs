@@ -154,6 +154,7 @@ fn next_command(debrief: &Debrief, status: &DebriefStatus) -> Option<String> {
     let namespace = debrief.metadata.namespace.as_deref()?;
     let asks = status.questions.iter().any(|question| !proof::is_proven(question));
     let may = matches!(status.stage, Some(Stage::Acting | Stage::Verifying));
+    let larger = proof::unasked(debrief, status).map_or("", |_| " --larger");
     (may && asks && debrief.spec.experiment().is_some())
-        .then(|| format!("firedrill debrief verify {name} -n {namespace}"))
+        .then(|| format!("firedrill debrief verify {name} -n {namespace}{larger}"))
 }

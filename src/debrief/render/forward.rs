@@ -4,12 +4,11 @@ use super::super::{
     clock::Clock,
     markdown::{code, paragraph, plain, text},
     phrase::capitalized,
-    proof::is_proven,
+    proof::unasked,
 };
 use crate::api::{
     Debrief, DebriefStatus, Moment,
-    debrief::{Question, Stage, condition},
-    run::Answer,
+    debrief::{Stage, condition},
 };
 
 /// What is next; absent where nothing is.
@@ -34,25 +33,18 @@ pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Opti
     let due = due.map(|at| format!("Due {}.", clock.minute(at)));
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
     let command = status.next_command.as_deref().map(block);
-    let larger = status.next_command.as_deref().and_then(|next| larger(debrief, status, next));
-    let parts: Vec<_> = [next, due, command, larger].into_iter().flatten().collect();
+    let larger = command.as_ref().and_then(|_| larger(debrief, status));
+    let parts: Vec<_> = [next, due, larger, command].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// The command of a larger fault, where the last run has not asked a question that is still to be proven.
-fn larger(debrief: &Debrief, status: &DebriefStatus, next: &str) -> Option<String> {
-    let last = status.attempts.last().filter(|last| last.refused.is_empty())?;
-    let is_unasked = |question: &&Question| {
-        !is_proven(question) && last.answers.of(question.objective) == Answer::NotExercised
-    };
-    let question = status.questions.iter().find(is_unasked)?;
-    debrief.spec.evidence.as_ref().filter(|evidence| evidence.took_pods())?;
-    let told = format!(
-        "Run {} did not ask for {}, as users noticed nothing of its fault. One that takes every pod would:",
-        code(&last.run),
-        question.objective
-    );
-    Some(format!("{}\n\n{}", paragraph(&told), block(&format!("{next} --larger"))))
+/// Why the command asks for a larger fault, where it does.
+fn larger(debrief: &Debrief, status: &DebriefStatus) -> Option<String> {
+    let (last, objective) = unasked(debrief, status)?;
+    Some(paragraph(&format!(
+        "Run {} did not ask for {objective}, as users noticed nothing of its fault. One that takes every pod would:",
+        code(&last.run)
+    )))
 }
 
 /// A command between fences that it cannot end.
