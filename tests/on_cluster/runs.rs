@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{Ground, Web, delete, eventually, verdict};
 use firedrill::{
     api::{
-        ExperimentRun, SafetyLever,
+        Debrief, ExperimentRun, SafetyLever,
         run::{Answer, FactName, Reason, RecoveredBy, Verdict},
     },
     core::words::said,
@@ -74,10 +74,12 @@ async fn an_impact_that_outlasts_the_objective_unnoticed_is_missed_and_debriefed
     let again = ground.run(change).await;
     let again = ground.finished(&again).await;
     assert_eq!(again.status.unwrap().debrief.as_ref(), Some(&debrief), "the same miss joins it");
-    let debriefs: Api<firedrill::api::Debrief> = ground.api();
-    let listed = debriefs.list(&ListParams::default()).await.unwrap().items;
+    let is_counted = |debrief: &Debrief| {
+        debrief.status.as_ref().is_some_and(|status| status.occurrences.len() == 1)
+    };
+    ground.becomes("the second miss is counted", 20, &debrief, is_counted).await;
+    let listed = ground.api::<Debrief>().list(&ListParams::default()).await.unwrap().items;
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].status.as_ref().map(|status| status.occurrences.len()), Some(1));
     assert!(listed[0].metadata.owner_references.is_none(), "the record outlives the run");
 }
 

@@ -28,6 +28,8 @@ CPU_SPREAD = 1.2  # CPU per run of any row, by that of the first
 WAITING_READS = 2  # per run and minute that it waits
 ORDER = 3.0  # s: nobody starts before one that was created so much earlier
 PACE = 20  # runs created per second where they wait for each other
+ARMED_FOR = 40  # s
+REAPED = 15.0  # s after the deadline
 MINUTES = 6  # until every run of a row is complete
 
 local = threading.local()
@@ -237,6 +239,68 @@ def all_inject(result):
     return result["injected"] == result["runs"]
 
 
+def overdue(count, spread):
+    """How long after their deadline the reaper ends so many faults that nobody else ends, in seconds."""
+    namespaces = [f"scale-reaper-{number}" for number in range(spread)]
+    for namespace in namespaces:
+        kubectl("create", "namespace", namespace)
+        kubectl("label", "namespace", namespace, "firedrill-scale=yes")
+    command = [BINARY, "reaper", "--kubeconfig", os.environ["STATE"] + "/pki/firedrill-reaper.kubeconfig",
+               "--lease-namespace", "firedrill-reaper"]
+    process = subprocess.Popen(command, stderr=log_file)
+    atexit.register(process.kill)
+    deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ARMED_FOR)
+    offset, before = os.path.getsize(AUDIT), cpu(process.pid)
+    create([(policies_path(namespace), armed(number, deadline)) for number in range(count // spread) for namespace in namespaces])
+    ended = {}
+    while len(ended) < count and time.time() < deadline.timestamp() + 120:
+        time.sleep(2)
+        ended = revoked(namespaces, offset)
+    late = sorted(at - deadline.timestamp() for at in ended.values())
+    result = {"armed": count, "ended": len(late), "first_s": late[0] if late else None, "last_s": late[-1] if late else None,
+              "resident_mib": resident(process.pid), "cpu_s": cpu(process.pid) - before}
+    process.kill()
+    process.wait()
+    for namespace in namespaces:
+        kubectl("delete", "namespace", namespace, "--wait=false")
+    return result
+
+
+def policies_path(namespace):
+    return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+
+
+def armed(number, deadline):
+    """A policy that blocks the egress of pods until then, as a fault of a run that is gone."""
+    return {
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {
+            "name": f"p{number}", "labels": {"firedrill.dev/fault": "0d1c77ae-0000-4000-8000-000000000009.1.armed"},
+            "annotations": {
+                "firedrill.dev/deadline": deadline.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "firedrill.dev/at-inert": "/spec/podSelector/matchLabels/firedrill.dev~1inert",
+                "firedrill.dev/was-inert": '"true"', "firedrill.dev/set-inert": "null"}},
+        "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [{}]},
+    }
+
+
+def revoked(namespaces, offset):
+    """When each fault was ended, by namespace and name."""
+    ended = {}
+    with open(AUDIT, encoding="utf-8") as log:
+        log.seek(offset)
+        for line in log:
+            if not line.endswith("\n"):
+                break
+            if '"networkpolicies"' not in line or '"verb":"patch"' not in line:
+                continue
+            event = json.loads(line)
+            ref, code = event["objectRef"], event["responseStatus"]["code"]
+            if event["stage"] == "ResponseComplete" and code == 200 and ref["namespace"] in namespaces:
+                ended[ref["namespace"], ref["name"]] = seconds(event["stageTimestamp"])
+    return ended
+
+
 figures, promises = {}, {}
 if "once" in PARTS:
     rows = figures["once"] = [both(count, str(count)) for count in ROWS]
@@ -269,6 +333,14 @@ if "thousand" in PARTS:
         "1,000 at once: every run injects": all_inject(thousand["ours"]),
         f"1,000 at once: last <= {RATIO:.0f}x the bare chain's": in_time(thousand),
         f"1,000 at once: resident <= {THOUSAND_RESIDENT} MiB": thousand["ours"]["resident_mib"] <= THOUSAND_RESIDENT,
+    }
+if "reaper" in PARTS:
+    reaped = figures["reaper"] = overdue(1000, 10)
+    print(f"{reaped['armed']:5} armed  ended {reaped['first_s'] or 0:.1f} to {reaped['last_s'] or 0:.1f} s after their deadline   "
+          f"{reaped['resident_mib']:5.1f} MiB   {1000 * reaped['cpu_s'] / reaped['armed']:5.1f} ms CPU each", flush=True)
+    promises |= {
+        "1,000 armed, no operator: all are ended": reaped["ended"] == reaped["armed"],
+        f"1,000 armed, no operator: <= {REAPED:.0f} s after their deadline": (reaped["last_s"] or REAPED + 1) <= REAPED,
     }
 for promise, held in promises.items():
     print(f"  {'held    ' if held else 'NOT HELD'}  {promise}")
