@@ -3,17 +3,17 @@
 # beside the bare chain of the same API calls.
 #
 # usage: scale.sh [PART...]     once: 10, 50, 100 and 200 at once in one namespace; cap: 200 of which 20 may be under
-#                               way; thousand: 1,000 over ten namespaces; reaper: 1,000 faults that nobody but the
-#                               reaper ends; default: all of them
+#                               way; thousand: 1,000 over ten namespaces; killed: 200 of an operator that is killed
+#                               twenty times; reaper: 1,000 faults that nobody but the reaper ends; default: all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 parts=("$@")
-[ $# -gt 0 ] || parts=(once cap thousand reaper)
+[ $# -gt 0 ] || parts=(once cap thousand killed reaper)
 for part in "${parts[@]}"; do
   case $part in
-    once | cap | thousand | reaper) ;;
-    *) echo "there is no part $part; there are once, cap, thousand and reaper" >&2; exit 2 ;;
+    once | cap | thousand | killed | reaper) ;;
+    *) echo "there is no part $part; there are once, cap, thousand, killed and reaper" >&2; exit 2 ;;
   esac
 done
 cleanup() {

@@ -8,6 +8,7 @@ import datetime
 import http.client
 import json
 import os
+import random
 import ssl
 import statistics
 import subprocess
@@ -28,6 +29,7 @@ CPU_SPREAD = 1.2  # CPU per run of any row, by that of the first
 WAITING_READS = 2  # per run and minute that it waits
 ORDER = 3.0  # s: nobody starts before one that was created so much earlier
 PACE = 20  # runs created per second where they wait for each other
+KILLS, KILLED_FOR = 20, 30  # times, within so many seconds
 ARMED_FOR = 40  # s
 REAPED = 15.0  # s after the deadline
 MINUTES = 6  # until every run of a row is complete
@@ -193,11 +195,7 @@ def row(count, name, command=None, spread=1, pace=None):
         process.kill()
         process.wait()
     for namespace in namespaces:
-        kubectl("-n", namespace, "delete", "experimentruns", "--all", "--wait=false")
-        for item in request("GET", runs_path(namespace))["items"]:
-            free = '{"metadata":{"finalizers":null}}'
-            kubectl("-n", namespace, "patch", "experimentrun", item["metadata"]["name"], "--type=merge", "-p", free)
-        kubectl("delete", "namespace", namespace, "--wait=false")
+        remove(namespace)
     return result
 
 
@@ -237,6 +235,65 @@ def in_time(pair):
 
 def all_inject(result):
     return result["injected"] == result["runs"]
+
+
+def killed(count, name, beside):
+    """So many runs at once, and an operator that is killed at random moments and started again, alone or beside a second
+    one: how many pods each run took, and how the runs ended."""
+    namespace = f"scale-{name}"
+    prepare(namespace, count)
+    command, second = operator(1000), None
+    process = subprocess.Popen(command, stderr=log_file)
+    if beside:
+        second = subprocess.Popen(command, stderr=log_file)
+        atexit.register(second.kill)
+    time.sleep(3)
+    offset, began = os.path.getsize(AUDIT), time.time()
+    path = runs_path(namespace)
+    create([(path, run(number)) for number in range(count)])
+    seed = random.randrange(1 << 32)
+    print(f"  killed at {KILLS} moments of seed {seed}{', beside a second operator' if beside else ''}", flush=True)
+    for moment in sorted(random.Random(seed).uniform(0, KILLED_FOR) for _ in range(KILLS)):
+        time.sleep(max(0, began + moment - time.time()))
+        process.kill()
+        process.wait()
+        process = subprocess.Popen(command, stderr=log_file)
+        atexit.register(process.kill)
+    while time.time() < began + 60 * MINUTES:
+        time.sleep(2)
+        if not request("GET", f"{path}?fieldSelector=status.completionTime%3D&limit=1")["items"]:
+            break
+    reasons = {}
+    for item in request("GET", path)["items"]:
+        reason = item["status"].get("reason", "not complete")
+        reasons[reason] = reasons.get(reason, 0) + 1
+    taken = {}
+    with open(AUDIT, encoding="utf-8") as log:
+        log.seek(offset)
+        for line in log:
+            if not line.endswith("\n"):
+                break
+            if '"eviction"' not in line or f'"namespace":"{namespace}"' not in line:
+                continue
+            event = json.loads(line)
+            if event["stage"] == "ResponseComplete" and event["responseStatus"]["code"] == 201:
+                pod = event["objectRef"]["name"]
+                taken.setdefault(pod.split("-")[0], set()).add(pod)
+    for one in filter(None, (process, second)):
+        one.kill()
+        one.wait()
+    remove(namespace)
+    return {"runs": count, "beside": beside, "seed": seed, "kills": KILLS, "reasons": reasons,
+            "one_victim": sum(len(pods) == 1 for pods in taken.values()), "more": sum(len(pods) > 1 for pods in taken.values())}
+
+
+def remove(namespace):
+    """Takes a namespace away, with runs that nobody looks after any more."""
+    kubectl("-n", namespace, "delete", "experimentruns", "--all", "--wait=false")
+    free = '{"metadata":{"finalizers":null}}'
+    for item in request("GET", runs_path(namespace))["items"]:
+        kubectl("-n", namespace, "patch", "experimentrun", item["metadata"]["name"], "--type=merge", "-p", free)
+    kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def overdue(count, spread):
@@ -333,6 +390,16 @@ if "thousand" in PARTS:
         "1,000 at once: every run injects": all_inject(thousand["ours"]),
         f"1,000 at once: last <= {RATIO:.0f}x the bare chain's": in_time(thousand),
         f"1,000 at once: resident <= {THOUSAND_RESIDENT} MiB": thousand["ours"]["resident_mib"] <= THOUSAND_RESIDENT,
+    }
+if "killed" in PARTS:
+    figures["killed"] = [killed(ROWS[-1], name, beside) for name, beside in (("killed", False), ("beside", True))]
+    for result in figures["killed"]:
+        print(f"{result['runs']:5} runs   {result['one_victim']} took one pod, {result['more']} more   {result['reasons']}", flush=True)
+    late = sum(result["reasons"].get("DeadlinePassed", 0) for result in figures["killed"])
+    promises |= {
+        f"killed {KILLS} times: one pod per run": all(result["one_victim"] == result["runs"] for result in figures["killed"]),
+        f"killed {KILLS} times: every run is complete": not any("not complete" in result["reasons"] for result in figures["killed"]),
+        f"killed {KILLS} times: none came too late to inject": late == 0,
     }
 if "reaper" in PARTS:
     reaped = figures["reaper"] = overdue(1000, 10)
