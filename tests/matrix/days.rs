@@ -38,7 +38,7 @@ const COLUMNS: [(&str, Action, usize); 5] = [
     ("late", Action::Hold, 2),
 ];
 /// How often a day is left alone, so that what differs from day to day is known.
-const REFERENCES: usize = 2;
+const REFERENCES: usize = 3;
 /// No case lasts longer than that.
 const CASE_LIMIT: Duration = Duration::from_secs(2 * case::LIMIT_SECONDS + 120);
 
@@ -101,8 +101,7 @@ struct Found {
 /// Runs it all, or what is asked for; whether everything held.
 pub async fn campaign(lab: &Lab, args: &Args) -> bool {
     let scenario = scenario::quick();
-    let count = if args.sample.is_some() { 1 } else { REFERENCES };
-    let Some((writes, whole)) = references(lab, &scenario, count).await else {
+    let Some((writes, whole)) = references(lab, &scenario).await else {
         return false;
     };
     let mut works: Vec<Work> = writes.iter().flat_map(at).collect();
@@ -123,12 +122,8 @@ pub async fn campaign(lab: &Lab, args: &Args) -> bool {
 }
 
 /// The writes of an undisturbed day, and what is known of one; `None` when one of them is not all right.
-async fn references(
-    lab: &Lab,
-    scenario: &Scenario,
-    count: usize,
-) -> Option<(Vec<Write>, Evidence)> {
-    let days = (0..count).map(async |number| {
+async fn references(lab: &Lab, scenario: &Scenario) -> Option<(Vec<Write>, Evidence)> {
+    let days = (0..REFERENCES).map(async |number| {
         let name = format!("day-undisturbed-{number}");
         case::run(lab, scenario, &Setup { name, operators: 1, rule: None }).await
     });

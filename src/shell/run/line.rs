@@ -10,6 +10,9 @@ use crate::{
 
 /// Without news it is ordered anew so often, as who does not begin holds up others for some seconds only.
 const AGAIN: Duration = Duration::seconds(1);
+/// No sooner than that it is ordered anew by news, of which hundreds can come in a second, beside thousands of runs that
+/// are over. Who begins by what is so old still counts the others as they are then.
+const SOONEST: Duration = Duration::millis(50);
 
 /// Orders the runs once for all who ask before something new is heard.
 pub struct Line {
@@ -49,7 +52,9 @@ impl Line {
     fn read<T>(&self, context: &Context, read: impl FnOnce(&core::line::Line) -> T) -> T {
         let mut known = lock(&self.known);
         let (events, now) = (context.runs.events(), self.clock.now());
-        let is_known = known.as_of.is_some_and(|(then, at)| then == events && now < at + AGAIN);
+        let is_known = known
+            .as_of
+            .is_some_and(|(then, at)| now < at + if then == events { AGAIN } else { SOONEST });
         if !is_known {
             known.as_of = Some((events, now));
             let heard = context.runs.heard();
