@@ -252,7 +252,7 @@ mod tests {
             for begun in runs.iter_mut().filter(|run| called.iter().any(|uid| uid == run.uid())) {
                 if Rival::of(begun).is_none() && !never.iter().any(|uid| uid == begun.uid()) {
                     let namespace = begun.metadata.namespace.clone().unwrap();
-                    *begun = run(&namespace, &begun.uid().to_owned(), 0, "under way");
+                    *begun = run(&namespace, begun.uid(), 0, "under way");
                     under_way.insert(begun.uid().to_owned(), now);
                     waiting -= 1;
                 }
