@@ -232,14 +232,14 @@ pub struct Budget {
 
 /// What comes before a run that is to start, as heard of by watch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ahead {
+pub struct Rank {
     /// The runs that have journaled and are not over.
     pub under_way: usize,
     /// The runs that wait for their turn alone and come before this one.
     pub earlier: usize,
 }
 
-impl Ahead {
+impl Rank {
     /// Whether it is not the run's turn where so many may be under way at once.
     #[must_use]
     pub fn is_full(self, limit: i32) -> bool {

@@ -68,7 +68,7 @@ pub(crate) mod tests {
         },
         config::Config,
         core::{
-            cluster::{Ahead, ClusterState, Lever},
+            cluster::{ClusterState, Lever, Rank},
             plan::Plan,
             signals::{Signals, pods::tests::at},
             span::Span,
@@ -106,12 +106,12 @@ pub(crate) mod tests {
         signals: &Signals,
         now: f64,
     ) -> Decision {
-        decided_behind(Ahead::default(), (subject, status, cluster, signals), now)
+        decided_behind(Rank::default(), (subject, status, cluster, signals), now)
     }
 
     /// The same where that comes before it.
     pub fn decided_behind(
-        ahead: Ahead,
+        ahead: Rank,
         (subject, status, cluster, signals): (
             &Subject,
             Option<ExperimentRunStatus>,

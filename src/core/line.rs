@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     api::{Duration, ExperimentRun, Moment, run::Guard},
     core::{
-        cluster::{Ahead, Rival},
+        cluster::{Rank, Rival},
         outcome::conditions::waited_for,
         stage::{self, Stage},
     },
@@ -22,17 +22,18 @@ pub struct Line {
     under_way: usize,
     /// The runs under way and in line, by namespace.
     loads: HashMap<String, usize>,
-    /// In order, with how many before hold it up.
-    places: Vec<(Place, usize)>,
+    /// In order.
+    places: Vec<Place>,
     /// How many hold up whoever comes after them all.
     all: usize,
-    /// By UID.
+    /// By UID, of each that has a place.
     turns: HashMap<String, Turn>,
 }
 
-/// For how long it has been the turn of a run.
+/// How many hold up a run, and for how long it has been its turn.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
+    earlier: usize,
     used: Duration,
     /// As of when, where it still is.
     now: Option<Moment>,
@@ -40,9 +41,9 @@ struct Turn {
 
 impl Turn {
     /// The same at `now`, where it is or is not its turn from then on.
-    fn at(self, now: Moment, goes_on: bool) -> Self {
+    fn at(self, now: Moment, goes_on: bool, earlier: usize) -> Self {
         let since = self.now.map_or(Duration::ZERO, |then| Duration::between(then, now));
-        Self { used: self.used + since, now: goes_on.then_some(now) }
+        Self { earlier, used: self.used + since, now: goes_on.then_some(now) }
     }
 
     fn is_over(self) -> bool {
@@ -110,16 +111,14 @@ impl Line {
         waiting.sort_unstable();
         let mut earlier = 0;
         let turns = std::mem::take(&mut self.turns);
-        self.places.clear();
-        for place in waiting {
-            let ahead = Ahead { under_way: self.under_way, earlier };
+        for place in &waiting {
+            let ahead = Rank { under_way: self.under_way, earlier };
             let turn = turns.get(&place.uid).copied().unwrap_or_default();
-            let turn = turn.at(now, !ahead.is_full(limit));
+            let turn = turn.at(now, !ahead.is_full(limit), earlier);
             self.turns.insert(place.uid.clone(), turn);
-            self.places.push((place, earlier));
             earlier += usize::from(!turn.is_over());
         }
-        self.all = earlier;
+        (self.places, self.all) = (waiting, earlier);
     }
 
     fn load_of(&mut self, run: &ExperimentRun) -> &mut usize {
@@ -128,25 +127,23 @@ impl Line {
 
     /// What comes before that run, whether it is in line or new.
     #[must_use]
-    pub fn ahead(&self, run: &ExperimentRun) -> Ahead {
-        let known = self.places.iter().find(|(place, _)| place.uid == run.uid());
-        let earlier = if let Some((_, earlier)) = known {
-            *earlier
-        } else {
+    pub fn ahead(&self, run: &ExperimentRun) -> Rank {
+        let earlier = |uid: &str| self.turns.get(uid).map(|turn| turn.earlier);
+        let earlier = earlier(run.uid()).unwrap_or_else(|| {
             let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
             let own = Place::of(run, self.loads.get(namespace).copied().unwrap_or_default());
-            let next = self.places.partition_point(|(place, _)| *place < own);
-            self.places.get(next).map_or(self.all, |(_, earlier)| *earlier)
-        };
-        Ahead { under_way: self.under_way, earlier }
+            let next = self.places.partition_point(|place| *place < own);
+            self.places.get(next).and_then(|place| earlier(&place.uid)).unwrap_or(self.all)
+        });
+        Rank { under_way: self.under_way, earlier }
     }
 
     /// Namespace and name of those whose turn it is.
     pub fn called(&self) -> impl Iterator<Item = (&str, &str)> {
         let is_called =
-            |place: &Place| self.turns.get(&place.uid).is_some_and(|turn| turn.now.is_some());
-        let called = self.places.iter().filter(move |(place, _)| is_called(place));
-        called.map(|(place, _)| (place.namespace.as_str(), place.name.as_str()))
+            |place: &&Place| self.turns.get(&place.uid).is_some_and(|turn| turn.now.is_some());
+        let called = self.places.iter().filter(move |place| is_called(place));
+        called.map(|place| (place.namespace.as_str(), place.name.as_str()))
     }
 }
 
@@ -197,12 +194,12 @@ mod tests {
         assert_eq!(called(&line), ["a", "b"]);
         let full: Vec<_> = runs.iter().map(|run| line.ahead(run).is_full(3)).collect();
         assert_eq!(full[..3], [true, false, false]);
-        assert_eq!(line.ahead(&runs[0]), Ahead { under_way: 1, earlier: 2 });
+        assert_eq!(line.ahead(&runs[0]), Rank { under_way: 1, earlier: 2 });
         let new = run("shop", "d", 4, "new");
-        let behind = Ahead { under_way: 1, earlier: 3 };
+        let behind = Rank { under_way: 1, earlier: 3 };
         assert_eq!(line.ahead(&new), behind, "who comes later waits behind them all");
         line.order(runs[..0].iter(), 3, at(0.0));
-        assert_eq!(line.ahead(&new), Ahead::default());
+        assert_eq!(line.ahead(&new), Rank::default());
         assert_eq!(called(&line), <[&str; 0]>::default());
     }
 

@@ -10,7 +10,7 @@ use firedrill::{
     },
     config::Config,
     core::{
-        cluster::{Ahead, Changeable, ClusterState, FaultReads, Lever, Namespace},
+        cluster::{Changeable, ClusterState, FaultReads, Lever, Namespace, Rank},
         decide::{self, Debriefing, Decision, Effect, Need, Observed, Report, Subject},
         plan::Plan,
         revert::reaping::{self, Runs},
@@ -178,7 +178,7 @@ impl Product {
                 inside: true,
                 lever: &Lever::Open,
                 is_day_gone: false,
-                ahead: Ahead::default(),
+                ahead: Rank::default(),
                 cluster: world.as_ref(),
                 signals: &self.sight,
                 report: report.as_ref(),

@@ -89,9 +89,13 @@ def run(number):
     }
 
 
-def prepare(namespace, count):
+def make(namespace):
     kubectl("create", "namespace", namespace)
     kubectl("label", "namespace", namespace, "firedrill-scale=yes")
+
+
+def prepare(namespace, count):
+    make(namespace)
     subprocess.run([BINARY, "enable", namespace, "--yes"], check=True, stdout=subprocess.DEVNULL)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     create([(path, deployment(f"t{number}")) for number in range(count)])
@@ -102,29 +106,49 @@ def seconds(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
 
-def told(namespaces, offset):
-    """When each run was accepted and when its pod was evicted, and how many requests and reads the operator sent since
-    `offset`."""
-    accepted, evicted, requests, reads = {}, {}, 0, 0
+def events(offset, *texts):
+    """What the audit log has of requests that were answered since `offset`, of lines with all these texts."""
     with open(AUDIT, encoding="utf-8") as log:
         log.seek(offset)
         for line in log:
             if not line.endswith("\n"):
-                break
-            event = json.loads(line)
-            ref, agent = event.get("objectRef", {}), event.get("userAgent") or ""
-            if event["stage"] != "ResponseComplete" or ref.get("resource") == "leases":
-                continue
-            if agent.startswith("firedrill/"):
-                requests += 1
-                reads += event["verb"] in ("get", "list")
-            if ref.get("namespace") not in namespaces or event["responseStatus"]["code"] != 201:
-                continue
-            key, at = (ref["namespace"], ref.get("name", "")), seconds(event["stageTimestamp"])
-            if ref.get("subresource") == "eviction":
-                evicted.setdefault((key[0], key[1].split("-")[0].replace("t", "r")), at)
-            elif ref.get("resource") == "experimentruns" and event["verb"] == "create":
-                accepted[key] = at
+                return
+            if all(text in line for text in texts):
+                event = json.loads(line)
+                if event["stage"] == "ResponseComplete":
+                    yield event
+
+
+def start(command):
+    """Starts a program that ends with this one at the latest."""
+    process = subprocess.Popen(command, stderr=log_file)
+    atexit.register(process.kill)
+    return process
+
+
+def end(process):
+    process.kill()
+    process.wait()
+
+
+def told(namespaces, offset):
+    """When each run was accepted and when its pod was evicted, and how many requests and reads the operator sent since
+    `offset`."""
+    accepted, evicted, requests, reads = {}, {}, 0, 0
+    for event in events(offset):
+        ref, agent = event.get("objectRef", {}), event.get("userAgent") or ""
+        if ref.get("resource") == "leases":
+            continue
+        if agent.startswith("firedrill/"):
+            requests += 1
+            reads += event["verb"] in ("get", "list")
+        if ref.get("namespace") not in namespaces or event["responseStatus"]["code"] != 201:
+            continue
+        key, at = (ref["namespace"], ref.get("name", "")), seconds(event["stageTimestamp"])
+        if ref.get("subresource") == "eviction":
+            evicted.setdefault((key[0], key[1].split("-")[0].replace("t", "r")), at)
+        elif ref.get("resource") == "experimentruns" and event["verb"] == "create":
+            accepted[key] = at
     return accepted, evicted, requests, reads
 
 
@@ -158,9 +182,7 @@ def row(count, name, command=None, spread=1, pace=None):
     for namespace in namespaces:
         prepare(namespace, count // spread)
     commands = [command] if command else [[BARE, namespace] for namespace in namespaces]
-    processes = [subprocess.Popen(command, stderr=log_file) for command in commands]
-    for process in processes:
-        atexit.register(process.kill)
+    processes = [start(command) for command in commands]
     time.sleep(3)
     before, offset, began = sum(cpu(process.pid) for process in processes), os.path.getsize(AUDIT), time.time()
     bodies = [(runs_path(namespace), run(number)) for number in range(count // spread) for namespace in namespaces]
@@ -192,8 +214,7 @@ def row(count, name, command=None, spread=1, pace=None):
         "cpu_s": sum(cpu(process.pid) for process in processes) - before,
     }
     for process in processes:
-        process.kill()
-        process.wait()
+        end(process)
     for namespace in namespaces:
         remove(namespace)
     return result
@@ -242,11 +263,8 @@ def killed(count, name, beside):
     one: how many pods each run took, and how the runs ended."""
     namespace = f"scale-{name}"
     prepare(namespace, count)
-    command, second = operator(1000), None
-    process = subprocess.Popen(command, stderr=log_file)
-    if beside:
-        second = subprocess.Popen(command, stderr=log_file)
-        atexit.register(second.kill)
+    command = operator(1000)
+    process, second = start(command), start(command) if beside else None
     time.sleep(3)
     offset, began = os.path.getsize(AUDIT), time.time()
     path = runs_path(namespace)
@@ -255,10 +273,8 @@ def killed(count, name, beside):
     print(f"  killed at {KILLS} moments of seed {seed}{', beside a second operator' if beside else ''}", flush=True)
     for moment in sorted(random.Random(seed).uniform(0, KILLED_FOR) for _ in range(KILLS)):
         time.sleep(max(0, began + moment - time.time()))
-        process.kill()
-        process.wait()
-        process = subprocess.Popen(command, stderr=log_file)
-        atexit.register(process.kill)
+        end(process)
+        process = start(command)
     while time.time() < began + 60 * MINUTES:
         time.sleep(2)
         if not request("GET", f"{path}?fieldSelector=status.completionTime%3D&limit=1")["items"]:
@@ -268,20 +284,12 @@ def killed(count, name, beside):
         reason = item["status"].get("reason", "not complete")
         reasons[reason] = reasons.get(reason, 0) + 1
     taken = {}
-    with open(AUDIT, encoding="utf-8") as log:
-        log.seek(offset)
-        for line in log:
-            if not line.endswith("\n"):
-                break
-            if '"eviction"' not in line or f'"namespace":"{namespace}"' not in line:
-                continue
-            event = json.loads(line)
-            if event["stage"] == "ResponseComplete" and event["responseStatus"]["code"] == 201:
-                pod = event["objectRef"]["name"]
-                taken.setdefault(pod.split("-")[0], set()).add(pod)
+    for event in events(offset, '"eviction"', f'"namespace":"{namespace}"'):
+        if event["responseStatus"]["code"] == 201:
+            pod = event["objectRef"]["name"]
+            taken.setdefault(pod.split("-")[0], set()).add(pod)
     for one in filter(None, (process, second)):
-        one.kill()
-        one.wait()
+        end(one)
     remove(namespace)
     return {"runs": count, "beside": beside, "seed": seed, "kills": KILLS, "reasons": reasons,
             "one_victim": sum(len(pods) == 1 for pods in taken.values()), "more": sum(len(pods) > 1 for pods in taken.values())}
@@ -300,12 +308,10 @@ def overdue(count, spread):
     """How long after their deadline the reaper ends so many faults that nobody else ends, in seconds."""
     namespaces = [f"scale-reaper-{number}" for number in range(spread)]
     for namespace in namespaces:
-        kubectl("create", "namespace", namespace)
-        kubectl("label", "namespace", namespace, "firedrill-scale=yes")
+        make(namespace)
     command = [BINARY, "reaper", "--kubeconfig", os.environ["STATE"] + "/pki/firedrill-reaper.kubeconfig",
                "--lease-namespace", "firedrill-reaper"]
-    process = subprocess.Popen(command, stderr=log_file)
-    atexit.register(process.kill)
+    process = start(command)
     deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ARMED_FOR)
     offset, before = os.path.getsize(AUDIT), cpu(process.pid)
     create([(policies_path(namespace), armed(number, deadline)) for number in range(count // spread) for namespace in namespaces])
@@ -316,8 +322,7 @@ def overdue(count, spread):
     late = sorted(at - deadline.timestamp() for at in ended.values())
     result = {"armed": count, "ended": len(late), "first_s": late[0] if late else None, "last_s": late[-1] if late else None,
               "resident_mib": resident(process.pid), "cpu_s": cpu(process.pid) - before}
-    process.kill()
-    process.wait()
+    end(process)
     for namespace in namespaces:
         kubectl("delete", "namespace", namespace, "--wait=false")
     return result
@@ -344,17 +349,10 @@ def armed(number, deadline):
 def revoked(namespaces, offset):
     """When each fault was ended, by namespace and name."""
     ended = {}
-    with open(AUDIT, encoding="utf-8") as log:
-        log.seek(offset)
-        for line in log:
-            if not line.endswith("\n"):
-                break
-            if '"networkpolicies"' not in line or '"verb":"patch"' not in line:
-                continue
-            event = json.loads(line)
-            ref, code = event["objectRef"], event["responseStatus"]["code"]
-            if event["stage"] == "ResponseComplete" and code == 200 and ref["namespace"] in namespaces:
-                ended[ref["namespace"], ref["name"]] = seconds(event["stageTimestamp"])
+    for event in events(offset, '"networkpolicies"', '"verb":"patch"'):
+        ref = event["objectRef"]
+        if event["responseStatus"]["code"] == 200 and ref["namespace"] in namespaces:
+            ended[ref["namespace"], ref["name"]] = seconds(event["stageTimestamp"])
     return ended
 
 

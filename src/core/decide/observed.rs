@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     core::{
         alerts::AlertFilter,
-        cluster::{Ahead, ClusterState, Lever},
+        cluster::{ClusterState, Lever, Rank},
         plan::{Plan, Problem},
         signals::Signals,
         span::Span,
@@ -39,7 +39,7 @@ pub struct Observed<'a> {
     /// Whether the day that the run is a step of is gone, as last heard by watch.
     pub is_day_gone: bool,
     /// What comes before the run, where it has yet to start.
-    pub ahead: Ahead,
+    pub ahead: Rank,
     /// Live reads, once they were asked for.
     pub cluster: Option<&'a ClusterState>,
     /// What was seen so far.

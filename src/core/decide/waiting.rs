@@ -227,7 +227,7 @@ mod tests {
         config::Config,
         core::{
             alerts::tests::PROMETHEUS,
-            cluster::{Ahead, Target, tests::healthy},
+            cluster::{Rank, Target, tests::healthy},
             decide::tests::{self, status},
             guards::abort::tests::{alert, plan},
             outcome::conditions::waited_for,
@@ -334,16 +334,16 @@ mod tests {
         let limit = usize::try_from(Config::default().caps.concurrency).unwrap();
         let signals = Signals::new(Some(&plan.spec), at(0.0));
         let subject = Subject::Valid { plan: Arc::new(plan.clone()), generation: None };
-        let decided = |status: Option<ExperimentRunStatus>, ahead: Ahead, now: f64| {
+        let decided = |status: Option<ExperimentRunStatus>, ahead: Rank, now: f64| {
             tests::decided_behind(ahead, (&subject, status, None, &signals), now)
         };
-        let full = Ahead { under_way: limit - 1, earlier: 1 };
+        let full = Rank { under_way: limit - 1, earlier: 1 };
         let Decision::Record(status) = decided(None, full, 1.0) else { panic!("it is taken up") };
         assert_eq!(waited_for(&status).map(|(guard, _)| guard), Some("Concurrency"));
-        let more = Ahead { under_way: limit, earlier: 9 };
+        let more = Rank { under_way: limit, earlier: 9 };
         let waits = Decision::WaitUntil(at(3.0));
         assert_eq!(decided(Some((*status).clone()), more, 2.0), waits);
-        let room = Ahead { under_way: limit - 1, earlier: 0 };
+        let room = Rank { under_way: limit - 1, earlier: 0 };
         let looks = Decision::Look(Need::Cluster);
         assert_eq!(decided(Some((*status).clone()), room, 2.0), looks);
         assert_eq!(decided(Some(*status), more, 1.0 + 600.0), looks, "to say at its deadline why");

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use crate::{
     api::{Duration, ExperimentRun, Moment},
-    core::{self, cluster::Ahead},
+    core::{self, cluster::Rank},
     shell::{clock::Clock, context::Context, shared::lock},
 };
 
@@ -35,7 +35,7 @@ impl Line {
     }
 
     /// What comes before that run.
-    pub fn ahead(&self, context: &Context, run: &ExperimentRun) -> Ahead {
+    pub fn ahead(&self, context: &Context, run: &ExperimentRun) -> Rank {
         self.read(context, |line| line.ahead(run))
     }
 

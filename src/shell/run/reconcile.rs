@@ -19,7 +19,7 @@ use crate::{
         run::{ExperimentRunStatus, Warning},
     },
     core::{
-        cluster::{Ahead, Lever},
+        cluster::{Lever, Rank},
         decide::{self, Debriefing, Decision, Effect, Observed, Report, Subject, pace},
         line::is_in_line,
         plan::Plan,
@@ -285,12 +285,12 @@ async fn write(
 }
 
 /// What comes before the run, where it has yet to start.
-fn ahead(context: &Context, run: &ExperimentRun) -> Ahead {
+fn ahead(context: &Context, run: &ExperimentRun) -> Rank {
     let starts = pace::is_to_start(run) && !run.spec.dry_run;
-    if starts { context.line.ahead(context, run) } else { Ahead::default() }
+    if starts { context.line.ahead(context, run) } else { Rank::default() }
 }
 
-fn is_full(context: &Context, ahead: Ahead) -> bool {
+fn is_full(context: &Context, ahead: Rank) -> bool {
     ahead.is_full(context.config.caps.concurrency)
 }
 
@@ -298,7 +298,7 @@ fn consider(
     context: &Context,
     entry: &Entry,
     memory: &Memory,
-    (run, ahead): (&ExperimentRun, Ahead),
+    (run, ahead): (&ExperimentRun, Rank),
 ) -> (Decision, u64) {
     let namespace = run.namespace().unwrap_or_default();
     let lever = context

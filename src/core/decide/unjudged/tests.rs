@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     core::{
         cluster::{
-            Ahead, ClusterState, Lever,
+            ClusterState, Lever, Rank,
             tests::{fault_reads, healthy},
         },
         decide::{Debriefing, Report, decide, tests::status},
@@ -204,7 +204,7 @@ impl Life {
                 run: &self.run,
                 subject: &self.subject,
                 is_day_gone: false,
-                ahead: Ahead::default(),
+                ahead: Rank::default(),
                 config: &Config::default(),
                 own_namespace: false,
                 inside: true,
@@ -355,7 +355,7 @@ fn a_revert_that_is_refused_is_told_and_holds_the_run() {
             run,
             subject: &valid(&plan),
             is_day_gone: false,
-            ahead: Ahead::default(),
+            ahead: Rank::default(),
             config: &Config::default(),
             own_namespace: false,
             inside: true,
