@@ -98,7 +98,10 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     if let Some(status) = observed.told.and_then(|told| messages::answered(known, told, observed)) {
         return Decision::Record(Box::new(status));
     }
-    let under_way = observed.runs.iter().find(|run| !run.is_over).map(|run| run.name.as_str());
+    // One that is over and was not judged yet may have missed as well.
+    let under_way =
+        observed.runs.iter().find(|run| !run.is_over).or_else(|| to_judge(observed, known));
+    let under_way = under_way.map(|run| run.name.as_str());
     let status = conclude(debrief, judged, under_way, observed.now);
     if debrief.status.as_ref() != Some(&status) {
         return Decision::Record(Box::new(status));
@@ -120,7 +123,8 @@ fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Ca
     let waits = observed.runs.iter().filter(|run| {
         let waits = run.is_over && run.has_struck && !run.is_known(debrief, known);
         let counts = run.joins || run.is_later && !is_ended;
-        waits && counts && !observed.passed_over.contains(&run.uid)
+        let is_read = observed.run.is_some_and(|read| read.uid() == run.uid);
+        waits && counts && !is_read && !observed.passed_over.contains(&run.uid)
     });
     waits.min_by_key(|run| run.created_at)
 }

@@ -409,7 +409,7 @@ fn candidate(debrief: &Debrief, run: &ExperimentRun, is_over: bool) -> Candidate
 /// Lives on until nothing is to be done, as the operator does, with the runs that are over by then.
 fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrief, Vec<String>) {
     let (mut debrief, mut read, mut looked) = (debrief.clone(), None::<ExperimentRun>, Vec::new());
-    let mut told = None;
+    let (mut told, mut has_closed) = (None, false);
     let candidates: Vec<_> =
         runs.iter().map(|(run, is_over)| candidate(&debrief, run, *is_over)).collect();
     for _ in 0..50 {
@@ -423,7 +423,13 @@ fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrie
             told: told.as_ref(),
         };
         match decide(&observed) {
-            Decision::Record(status) => (debrief.status, read, told) = (Some(*status), None, None),
+            Decision::Record(status) => {
+                let was_over = debrief::has_ended(&debrief);
+                (debrief.status, read, told) = (Some(*status), None, None);
+                let has_ended = debrief::has_ended(&debrief);
+                assert!(has_ended || !has_closed, "it closed, and is open again at once");
+                has_closed |= has_ended && !was_over;
+            }
             Decision::Tell { claim, what, .. } => {
                 debrief.status = Some(*claim);
                 told = Some(Told { what, at: moment(now), problem: None });
@@ -473,6 +479,18 @@ fn it_does_not_close_over_a_run_under_way_and_a_late_miss_opens_it_again() {
     let (open, _) = live(&closed, &[(late, true)], "2026-11-27T14:05:00Z");
     assert_eq!((stage(&open), passes(&open)), (Stage::Verifying, (0, 2)));
     assert_eq!(open.status.unwrap().ended_at, None);
+}
+
+#[test]
+fn it_does_not_close_while_a_run_that_is_over_was_not_judged() {
+    let (one, two) = (passed("2026-11-26T13:00:00Z", &[]), passed("2026-11-27T13:00:00Z", &[]));
+    let miss = with(
+        &passed("2026-11-27T13:45:00Z", &[("/status/verdict", json!("ObjectiveMissed"))]),
+        &[("/status/detection/answer", json!("No")), ("/status/debrief", json!("this"))],
+    );
+    let runs = [(one, true), (two, true), (miss, true)];
+    let (open, looked) = live(&fixed(), &runs, "2026-11-27T14:05:00Z");
+    assert_eq!((stage(&open), passes(&open), looked.len()), (Stage::Verifying, (0, 2), 3));
 }
 
 #[test]

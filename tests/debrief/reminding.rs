@@ -139,7 +139,7 @@ fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike
         "whoever reads the claim tells nothing"
     );
     // The process that told it is gone, and nobody knows whether it arrived.
-    let later = now + Duration::seconds(5);
+    let later = now + Duration::seconds(20);
     let Decision::Tell { claim, key: again, text: same, .. } = team.decide(0, None, later) else {
         panic!("once more")
     };

@@ -114,7 +114,7 @@ fn closed(
             Some(run) if status.questions.iter().all(proof::is_proven) => (
                 Status::False,
                 "RunUnderWay",
-                format!("it closes once run {run} is over, which may miss again"),
+                format!("it closes once run {run} is over and judged, which may miss again"),
             ),
             _ => (Status::False, "Verifying", not_accepted(debrief, status, now)),
         },

@@ -12,8 +12,10 @@ use crate::{
     debrief::{remind, stage},
 };
 
-/// How soon after the first failed try the next one is made; each pause is twice the last one.
-const PAUSE: Duration = Duration::seconds(5);
+/// How soon after the first failed try the next one is made; each pause is twice the last one. It is longer than what is
+/// written before a message, the message and what is written of its answer may take together, so that another operator does
+/// not tell the same meanwhile.
+const PAUSE: Duration = Duration::seconds(20);
 /// The longest pause.
 const LONGEST: Duration = Duration::minutes(10);
 /// How often it is tried; then the condition says that people were not told.

@@ -78,10 +78,14 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 run = None;
                 passed_over.push(uid);
             }
-            Decision::Record(status) => {
-                latest = write(&context, &latest, &status).await?;
-                (run, told) = (None, None);
-            }
+            Decision::Record(status) => match write(&context, &latest, &status).await {
+                Ok(written) => (latest, run, told) = (written, None, None),
+                // What became of a message is known here alone: forgotten, it would be told again.
+                Err(Error::Conflict(_)) if told.is_some() => {
+                    (latest, run) = (read(&context, &latest).await?, None);
+                }
+                Err(error) => return Err(error),
+            },
             Decision::Tell { claim, what, key, text } => {
                 latest = write(&context, &latest, &claim).await?;
                 told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
