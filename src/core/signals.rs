@@ -136,18 +136,24 @@ impl Signals {
         self.probes.iter().chain(&self.observe)
     }
 
+    /// Whether every probe has said how it was at `at`: a sample of then or later has ended, and no failures are being
+    /// counted that may become an impact.
+    #[must_use]
+    pub fn tells_of(&self, at: Moment) -> bool {
+        self.probes.iter().all(|series| series.tells_of(at))
+    }
+
     /// Whether every probe speaks of now.
     #[must_use]
     pub fn is_fresh(&self, now: Moment) -> bool {
         self.probes.iter().all(|series| series.is_fresh(now))
     }
 
-    /// How long after this process began to look, or after `at`, every probe has been sampled unless that
-    /// cannot be done.
+    /// When every probe has told of `at`, or of the time when this process began to look, unless that cannot be done.
     #[must_use]
-    pub fn sampled_by(&self, at: Moment) -> Moment {
-        let patience = self.probes.iter().map(Series::patience).max().unwrap_or_default();
-        self.since.max(at) + patience
+    pub fn tell_by(&self, at: Moment) -> Moment {
+        let longest = self.probes.iter().map(Series::tells_within).max().unwrap_or_default();
+        self.since.max(at) + longest
     }
 
     /// Whether nobody can say if everything is good: some probe is not sampled, and nothing that is seen is broken.

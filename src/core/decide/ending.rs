@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::{
         Duration, Moment,
-        run::{Answer, ExperimentRunStatus, FactName, Gap, Reason, ToleranceResult},
+        run::{Answer, ExperimentRunStatus, FactName, Gap, Reason, ToleranceResult, Victim},
     },
     core::{
         alerts::AlertFilter,
@@ -45,12 +45,14 @@ pub(super) fn decide(
     if observed.now < over.at {
         return Decision::WaitUntil(over.at.min(observed.now + AGAIN));
     }
-    // After an absence nothing was seen yet that could say whether it is back. What cannot be sampled stays a gap.
+    // After an absence nothing was seen yet that could say whether it is back, and a sample under way may be the first
+    // of an impact. What cannot be sampled stays a gap.
     let signals = observed.signals;
-    if over.recovered.is_none()
-        && !signals.is_fresh(observed.now)
-        && observed.now <= signals.sampled_by(over.at)
-    {
+    let is_told = match status.fact(FactName::ImpactStarted) {
+        Some(_) => signals.is_fresh(observed.now),
+        None => signals.tells_of(over.at),
+    };
+    if over.recovered.is_none() && !is_told && observed.now <= signals.tell_by(over.at) {
         return Decision::WaitUntil(observed.now + Duration::millis(200));
     }
     if awaits_alerts(observed, status, over.at) {
@@ -115,7 +117,8 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         let at = if changes(status) {
             reverted.map_or(plan.deadline?, |fact| fact.at)
         } else {
-            restored.map_or(injected.at + within, |span| (span.at + stable).max(earliest))
+            undisturbed(observed, &plan.victims, restored)
+                .map_or(injected.at + within, |since| (since + stable).max(earliest))
         };
         return Some(Over { at, recovered: None, restored });
     };
@@ -125,6 +128,20 @@ fn over(observed: &Observed<'_>, status: &ExperimentRunStatus) -> Option<Over> {
         Some(back) => Over { at: (back.at + stable).max(earliest), recovered, restored },
         None => Over { at: limit.max(earliest), recovered: None, restored: None },
     })
+}
+
+/// Since when pods that were taken are replaced and could no longer be missed: a pod serves on while it ends, and what
+/// its loss does to users shows only then.
+fn undisturbed(
+    observed: &Observed<'_>,
+    victims: &[Victim],
+    restored: Option<Span>,
+) -> Option<Moment> {
+    let pods = &observed.signals.pods;
+    let lasts = victims.iter().any(|victim| pods.is_there(&victim.uid));
+    restored
+        .filter(|_| !lasts)
+        .map(|span| span.at.max(pods.last_vanished(victims).unwrap_or(span.at)))
 }
 
 /// Since when the target's desired state is as it was. The pods alone tell where some were taken; where the

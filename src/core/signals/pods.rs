@@ -61,6 +61,7 @@ impl Pod {
 pub struct Tracker {
     pods: BTreeMap<String, Pod>,
     gone: BTreeMap<String, Span>,
+    vanished: BTreeMap<String, Moment>,
     desired: Option<usize>,
     /// Revisions that the pods may have without a rollout; empty where that does not matter.
     revisions: Vec<String>,
@@ -83,7 +84,7 @@ impl Tracker {
             self.take(pod, now);
         }
         for uid in old.keys() {
-            self.leave(uid, now);
+            self.vanish(uid, now);
         }
         self.settle(now);
     }
@@ -97,7 +98,7 @@ impl Tracker {
     /// Takes one pod away.
     pub fn remove(&mut self, uid: &str, now: Moment) {
         self.pods.remove(uid);
-        self.leave(uid, now);
+        self.vanish(uid, now);
         self.settle(now);
     }
 
@@ -167,6 +168,18 @@ impl Tracker {
         self.gone.contains_key(uid)
     }
 
+    /// Whether that pod is there, even if it is ending.
+    #[must_use]
+    pub fn is_there(&self, uid: &str) -> bool {
+        self.pods.contains_key(uid)
+    }
+
+    /// When the last of those `victims` that were seen to vanish did so.
+    #[must_use]
+    pub fn last_vanished(&self, victims: &[Victim]) -> Option<Moment> {
+        victims.iter().filter_map(|victim| self.vanished.get(&victim.uid)).max().copied()
+    }
+
     /// Seconds during which a desired pod was not ready, added up over the pods, until `now`.
     #[must_use]
     pub fn unavailable_pod_seconds(&self, now: Moment) -> f64 {
@@ -188,6 +201,11 @@ impl Tracker {
             self.newcomer.get_or_insert_with(|| Span::new(known_absent, now));
         }
         self.pods.insert(pod.uid.clone(), pod);
+    }
+
+    fn vanish(&mut self, uid: &str, now: Moment) {
+        self.leave(uid, now);
+        self.vanished.insert(uid.to_owned(), now);
     }
 
     fn leave(&mut self, uid: &str, now: Moment) {

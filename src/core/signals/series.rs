@@ -34,6 +34,8 @@ pub struct Series {
     spacing: Duration,
     /// The longest time between two samples that is no gap.
     patience: Duration,
+    /// How long after any instant it has told of it at the latest.
+    tells_within: Duration,
     threshold: usize,
     timeout: Duration,
     /// Until when an earlier process has told of it.
@@ -66,15 +68,18 @@ impl Series {
     /// An empty series; `threshold` failures in a row are an impact.
     #[must_use]
     pub fn new(name: &str, interval: Duration, timeout: Duration, threshold: i32) -> Self {
+        let (threshold, spacing) = (threshold.max(1), interval + timeout);
+        let patience = spacing + interval + Duration::seconds(1);
         Self {
             name: name.to_owned(),
             address: None,
             unreachable: None,
             unsent: None,
             interval,
-            spacing: interval + timeout,
-            patience: interval + interval + timeout + Duration::seconds(1),
-            threshold: usize::try_from(threshold).unwrap_or(1).max(1),
+            spacing,
+            patience,
+            tells_within: patience + spacing.times(threshold),
+            threshold: usize::try_from(threshold).unwrap_or(1),
             timeout,
             known_until: None,
             last: None,
@@ -157,10 +162,17 @@ impl Series {
         self.failing_since.filter(|_| self.failures_in_a_row >= self.threshold)
     }
 
-    /// The longest time between two samples that is no gap.
+    /// Whether a sample of `at` or later has ended, and is not one of failures that may become an impact.
     #[must_use]
-    pub const fn patience(&self) -> Duration {
-        self.patience
+    pub fn tells_of(&self, at: Moment) -> bool {
+        let is_counted = (1..self.threshold).contains(&self.failures_in_a_row);
+        !is_counted && self.last.as_ref().is_some_and(|last| last.started >= at)
+    }
+
+    /// How long after any instant it has told of it at the latest, unless it cannot be sampled.
+    #[must_use]
+    pub const fn tells_within(&self) -> Duration {
+        self.tells_within
     }
 
     /// Whether its last sample is recent enough to speak of now.
@@ -234,6 +246,17 @@ mod tests {
     #[test]
     fn an_impact_lies_between_the_last_good_sample_and_the_end_of_the_first_failed_one() {
         assert_eq!(series(1, "++-").impact_since(), Some(Span::new(at(1.0), at(2.1))));
+    }
+
+    #[test]
+    fn nothing_is_told_before_a_sample_of_then_has_ended_and_while_failures_are_counted() {
+        let seen = series(3, "++--");
+        let last = seen.last().unwrap().started;
+        assert!(!seen.tells_of(last), "one more failure would be an impact");
+        let seen = series(3, "++--+");
+        let last = seen.last().unwrap().started;
+        assert!(seen.tells_of(last) && !seen.tells_of(last + Duration::millis(1)));
+        assert!(series(1, "-").tells_of(at(0.0)), "an impact is told");
     }
 
     #[test]

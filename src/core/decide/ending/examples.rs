@@ -47,8 +47,10 @@ fn a_kill_is_over_when_it_is_proven_back_or_when_that_is_too_late() {
         (&once, impact, "-----------", Some(14.5), "20.0"),
         (&once, impact, "-++++++++++", None, "20.0"),
         // Without an impact the pods alone are waited for, and once only.
-        (&once, &[], "++++++", Some(14.5), "16.5"),
-        (&once, &[], "++++++", None, "15.0"),
+        (&once, &[], "+++++++", Some(14.5), "16.5"),
+        (&once, &[], "+++++++", None, "15.0"),
+        // A sample that is under way then may be the first that fails.
+        (&once, &[], "++++++", Some(14.5), "22.6"),
         // One that repeats lasts for its duration.
         (&again, impact, "----++++++++++++++++", Some(14.5), "30.0"),
         (&again, &[], "++++++++++++++++++++", Some(14.5), "30.0"),

@@ -112,17 +112,36 @@ fn what_nobody_could_sample_any_more_is_not_said_to_be_broken() {
     // The last sample ends at 12.1 and failed; then none can be sent. The run is over at 16.
     let mut signals = killed(&plan, "--", 14.5);
     signals.probes[0].unsent = Some("Too many open files".to_owned());
-    // For as long as is no gap a sample may still come.
-    assert_eq!(ended(&plan, status(&plan, &INJECTED), &signals, 20.0), None);
-    let over = ended(&plan, status(&plan, &INJECTED), &signals, 20.1).unwrap();
+    // For as long as a sample may still come.
+    assert_eq!(ended(&plan, status(&plan, &INJECTED), &signals, 22.0), None);
+    let over = ended(&plan, status(&plan, &INJECTED), &signals, 22.1).unwrap();
     assert_eq!(over.verdict, Some(Verdict::Inconclusive));
     assert_eq!(over.recovery.unwrap().answer, Answer::Inconclusive);
     let gaps = over.impact.unwrap().gaps;
-    assert_eq!((gaps[0].from, gaps[0].to), (at(12.1), at(20.1)));
+    assert_eq!((gaps[0].from, gaps[0].to), (at(12.1), at(22.1)));
     // Pods that are not ready are seen by the watch.
     signals.pods.remove("uid-2", at(15.0));
-    let broken = ended(&plan, status(&plan, &INJECTED), &signals, 20.1).unwrap();
+    let broken = ended(&plan, status(&plan, &INJECTED), &signals, 22.1).unwrap();
     assert_eq!(broken.verdict, Some(Verdict::NotRecovered));
+}
+
+#[test]
+fn a_pod_that_serves_on_while_it_ends_had_no_impact_yet() {
+    let mut plan = within(30);
+    plan.spec.tolerates = true;
+    let journal = Journal { victims: vec![pod(0, true).victim(1)], ..Journal::default() };
+    let status = journaled(&plan, journal, &INJECTED[..3]);
+    let samples = "+".repeat(20);
+    let mut signals = killed(&plan, &samples, 14.5);
+    assert!(ended(&plan, status.clone(), &signals, 16.5).is_some(), "it was gone before");
+    // Its replacement is ready, and users still reach it.
+    let ending = crate::core::signals::pods::Pod { ending: true, ..pod(0, true) };
+    signals.pods.apply(ending, at(15.0));
+    assert_eq!(ended(&plan, status.clone(), &signals, 24.9), None);
+    signals.pods.remove("uid-0", at(25.0));
+    assert_eq!(ended(&plan, status.clone(), &signals, 26.9), None, "proven by two seconds");
+    let over = ended(&plan, status, &signals, 27.0).unwrap();
+    assert_eq!((over.verdict, over.reason), (Some(Verdict::Passed), Some(Reason::Tolerated)));
 }
 
 /// A look that began at 26.2, after another process had seen the impact begin at 11 and was gone since 12.
