@@ -30,6 +30,9 @@ pub struct Judge {
     closed: BTreeMap<&'static str, u64>,
     /// The pods that each run has struck.
     struck: BTreeMap<Key, BTreeSet<String>>,
+    /// Pods that were struck and are victims of several runs: which of them it was shows when one writes that it has
+    /// injected, as a call does not say which run it is for.
+    doubtful: Vec<(String, BTreeSet<Key>)>,
     /// What is gone: since when, and as it was last.
     gone: BTreeMap<Key, (u64, Value)>,
     debriefs: Vec<String>,
@@ -101,6 +104,9 @@ impl World {
             Key::RUNS | Key::DAYS => self.wrong_with_write(call, old, new),
             _ => None,
         };
+        if call.key.resource == Key::RUNS && has(new, FactName::Injected) {
+            self.settle(&call.key, new);
+        }
         if let Some(what) = wrong {
             self.judge.complain(format!("{} {what}", call.key.name));
         }
@@ -154,16 +160,33 @@ impl World {
             .filter(|(_, run)| wanted(&run.value))
             .map(|(key, run)| (key.clone(), self.wrong_with_kill(call, key, &run.value)))
             .collect();
-        match blamed.iter().find(|(_, wrong)| wrong.is_none()).or_else(|| blamed.first()) {
-            None => self.judge.complain(format!("{uid} was killed and is in no journal")),
-            Some((run, Some(wrong))) => {
+        let free: BTreeSet<Key> = blamed
+            .iter()
+            .filter(|(_, wrong)| wrong.is_none())
+            .map(|(run, _)| run.clone())
+            .collect();
+        match (free.len(), blamed.first()) {
+            (0, Some((run, Some(wrong)))) => {
                 self.judge.complain(format!("{uid} was killed for {} {wrong}", run.name));
             }
-            Some((run, None)) => {
-                self.judge.struck.entry(run.clone()).or_default().insert(uid.to_owned());
-                self.note_strike(run);
-            }
+            (0, _) => self.judge.complain(format!("{uid} was killed and is in no journal")),
+            (1, _) => free.iter().for_each(|run| self.strike(run, uid)),
+            _ => self.judge.doubtful.push((uid.to_owned(), free)),
         }
+    }
+
+    fn strike(&mut self, run: &Key, uid: &str) {
+        self.judge.struck.entry(run.clone()).or_default().insert(uid.to_owned());
+        self.note_strike(run);
+    }
+
+    /// A run says that it has injected: so it was its call that struck a victim that others have too.
+    fn settle(&mut self, key: &Key, run: &Value) {
+        let is_its = |(uid, runs): &mut (String, BTreeSet<Key>)| {
+            runs.contains(key) && victims(run).any(|(victim, _)| victim == uid)
+        };
+        let its: Vec<_> = self.judge.doubtful.extract_if(.., is_its).collect();
+        its.iter().for_each(|(uid, _)| self.strike(key, uid));
     }
 
     fn wrong_with_kill(&self, call: &Call, key: &Key, run: &Value) -> Option<String> {
@@ -189,6 +212,12 @@ impl World {
         let mut rivals = judge.struck.keys().filter(|other| *other != key);
         if let Some(rival) = rivals.find(|other| self.is_under_way(other)) {
             return Some(format!("while {} has the same target", rival.name));
+        }
+        let of_others = |(_, runs): &&(String, BTreeSet<Key>)| {
+            !runs.contains(key) && runs.iter().all(|other| self.is_under_way(other))
+        };
+        if let Some((victim, _)) = judge.doubtful.iter().find(of_others) {
+            return Some(format!("while another run that has struck {victim} has the same target"));
         }
         self.wrong_with_strike(call, key, run)
     }
