@@ -129,6 +129,8 @@ step "the demo, interrupted and called again"
 undisturbed part "demo, again" tests/demo-again.sh
 step "a hostile neighbour, a sample"
 undisturbed part "neighbours, a sample" tests/neighbours.sh --sample
+step "200 runs at once, of the chart's pod with its limits"
+undisturbed part "200 at once" tests/scale.sh pod
 step "the hard days of another cluster"
 part "no trace" tests/cluster/no-trace.sh
 step "every right is used, and no call lacks one, by the audit log of all suites"

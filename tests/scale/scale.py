@@ -17,6 +17,8 @@ import tempfile
 import threading
 import time
 
+import pods
+
 AUDIT, BINARY, BARE, LOG = sys.argv[1:5]
 PARTS = sys.argv[5:]
 CONNECTIONS = 8
@@ -32,6 +34,10 @@ PACE = 20  # runs created per second where they wait for each other
 KILLS, KILLED_FOR = 20, 30  # times, within so many seconds
 ARMED_FOR = 40  # s
 REAPED = 15.0  # s after the deadline
+BESIDE = 50  # runs at once beside what is kept
+# Seconds without a call until an operator has settled, minutes in which it must, and seconds that it is looked at then.
+QUIET, SETTLES, IDLES = 15, 15, 60
+KEPT_RESIDENT = 64  # MiB
 IDLE = 30  # s that a connection may rest; the API server closes it after 90
 MINUTES = 6  # until every run of a row is complete
 
@@ -186,14 +192,10 @@ def prepared(count, name, spread=1):
     return namespaces
 
 
-def row(count, namespaces, command=None, pace=None):
-    """The runs of these namespaces, created at once or `pace` in a second, with that program or the bare chain."""
-    spread = len(namespaces)
-    commands = [command] if command else [[BARE, namespace] for namespace in namespaces]
-    processes = [start(command) for command in commands]
-    time.sleep(3)
-    before, offset, began = sum(cpu(process.pid) for process in processes), os.path.getsize(AUDIT), time.time()
-    bodies = [(runs_path(namespace), run(number)) for number in range(count // spread) for namespace in namespaces]
+def measured(count, namespaces, pace=None, is_bare=False):
+    """Creates the runs of these namespaces, at once or `pace` in a second, and waits for what becomes of them."""
+    offset, began = os.path.getsize(AUDIT), time.time()
+    bodies = [(runs_path(namespace), run(number)) for number in range(count // len(namespaces)) for namespace in namespaces]
     if pace:
         for number, body in enumerate(bodies):
             time.sleep(max(0, began + number / pace - time.time()))
@@ -205,7 +207,7 @@ def row(count, namespaces, command=None, pace=None):
         time.sleep(2)
         query = "?fieldSelector=status.completionTime%3D&limit=1"
         is_over = not any(request("GET", runs_path(namespace) + query)["items"] for namespace in namespaces)
-        if is_over and (command or len(told(namespaces, offset)[1]) == count):
+        if is_over and (not is_bare or len(told(namespaces, offset)[1]) == count):
             break
     found = [item for namespace in namespaces for item in request("GET", runs_path(namespace))["items"]]
     for item in found:
@@ -213,11 +215,21 @@ def row(count, namespaces, command=None, pace=None):
         verdicts[outcome] = verdicts.get(outcome, 0) + 1
     accepted, evicted, requests, reads = told(namespaces, offset)
     latencies = sorted(evicted[key] - at for key, at in accepted.items() if key in evicted)
-    result = {
-        "runs": count, "namespaces": spread, "created_in_s": took, "injected": len(latencies), "verdicts": verdicts,
+    return {
+        "runs": count, "namespaces": len(namespaces), "created_in_s": took, "injected": len(latencies), "verdicts": verdicts,
         "requests_per_run": requests / count, "reads_per_run": reads / count, "out_of_order_s": out_of_order(accepted, evicted),
         "median_s": statistics.median(latencies) if latencies else None, "max_s": latencies[-1] if latencies else None,
         "last_s": max(evicted.values()) - min(accepted.values()) if evicted else None,
+    }
+
+
+def row(count, namespaces, command=None, pace=None):
+    """The runs of these namespaces with that program or the bare chain, and what it took."""
+    commands = [command] if command else [[BARE, namespace] for namespace in namespaces]
+    processes = [start(command) for command in commands]
+    time.sleep(3)
+    before = sum(cpu(process.pid) for process in processes)
+    result = measured(count, namespaces, pace, is_bare=not command) | {
         "resident_mib": max(resident(process.pid) for process in processes),
         "cpu_s": sum(cpu(process.pid) for process in processes) - before,
     }
@@ -225,6 +237,69 @@ def row(count, namespaces, command=None, pace=None):
         end(process)
     for namespace in namespaces:
         clear(namespace)
+    return result
+
+
+def limited(count):
+    """So many runs at once of the operator's pod as the chart installs it, and what it took of its memory."""
+    namespaces, pod = prepared(count, "pod"), pods.Pod("operator", "firedrill-system")
+    result = measured(count, namespaces) | {
+        "memory_mib": pod.peak(), "limit_mib": pod.limit, "restarted": pod.has_restarted()}
+    remove(namespaces)
+    return result
+
+
+def keep(number, namespaces, pattern):
+    """Creates an experiment and a run of it that is over, as that one is."""
+    namespace, name = namespaces[number % len(namespaces)], f"kept-{number}"
+    spec = pattern["spec"] | {"experiment": name}
+    experiment = {"apiVersion": pattern["apiVersion"], "kind": "Experiment", "metadata": {"name": name}, "spec": spec["template"]}
+    request("POST", runs_path(namespace).replace("experimentruns", "experiments"), experiment)
+    over = {"apiVersion": pattern["apiVersion"], "kind": "ExperimentRun", "metadata": {"name": f"{name}-run"}, "spec": spec}
+    created = request("POST", runs_path(namespace), over)
+    request("PUT", f"{runs_path(namespace)}/{name}-run/status", created | {"status": pattern["status"]})
+
+
+def own(offset):
+    """The calls of operators since then, without those for their Leases."""
+    for event in events(offset, "firedrill/"):
+        if (event.get("userAgent") or "").startswith("firedrill/") and event["objectRef"].get("resource") != "leases":
+            yield event
+
+
+def rested(count, spread):
+    """What an operator takes that has so many experiments to look after, each with a run that is over, and none to run;
+    and what runs take of it then."""
+    ground = prepared(BESIDE, "few")
+    alone = row(BESIDE, ground, operator(1000))
+    process, _ = start(operator(1000)), time.sleep(3)
+    request("POST", runs_path(ground[0]), run(0))
+    while not (pattern := request("GET", f"{runs_path(ground[0])}/r0"))["status"].get("completionTime"):
+        time.sleep(1)
+    end(process)
+    clear(ground[0])
+    namespaces = [f"scale-kept-{number}" for number in range(spread)]
+    for namespace in namespaces:
+        make(namespace)
+    with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda number: keep(number, namespaces, pattern), range(count)))
+    offset, began = os.path.getsize(AUDIT), time.time()
+    process = start(operator(1000))
+    quiet = 0
+    while quiet < QUIET and time.time() < began + 60 * SETTLES:
+        before = os.path.getsize(AUDIT)
+        time.sleep(5)
+        quiet = quiet + 5 if not any(True for _ in own(before)) else 0
+    settled, offset, spent = time.time() - began - quiet, os.path.getsize(AUDIT), cpu(process.pid)
+    time.sleep(IDLES)
+    calls = [event["verb"] for event in own(offset)]
+    result = {
+        "kept": count, "settled_s": settled, "idle_calls": sum(verb != "watch" for verb in calls), "idle_watches": calls.count("watch"),
+        "idle_cpu_s": cpu(process.pid) - spent, "resident_mib": resident(process.pid), "alone": alone,
+    }
+    end(process)
+    result["beside"] = row(BESIDE, ground, operator(1000))
+    remove(ground + namespaces)
     return result
 
 
@@ -371,6 +446,7 @@ def revoked(namespaces, offset):
     return ended
 
 
+EVIDENCE = "target/evidence/scale.json"
 figures, promises = {}, {}
 if "once" in PARTS:
     rows = figures["once"] = [both(count, str(count)) for count in ROWS]
@@ -406,6 +482,26 @@ if "thousand" in PARTS:
         f"1,000 at once: last <= {RATIO:.0f}x the bare chain's": in_time(thousand),
         f"1,000 at once: resident <= {THOUSAND_RESIDENT} MiB": thousand["ours"]["resident_mib"] <= THOUSAND_RESIDENT,
     }
+if "pod" in PARTS:
+    contained = figures["pod"] = limited(ROWS[-1])
+    print(f"{contained['runs']:5} runs   accepted -> evicted {words(contained)}   of the chart's pod, {contained['memory_mib']:.1f} of "
+          f"{contained['limit_mib']} MiB   {contained['verdicts']}", flush=True)
+    promises |= {
+        f"{ROWS[-1]} at once, the chart's pod: every run injects": all_inject(contained),
+        f"{ROWS[-1]} at once, the chart's pod: within its memory, not restarted":
+            contained["memory_mib"] <= contained["limit_mib"] and not contained["restarted"],
+    }
+if "kept" in PARTS:
+    kept = figures["kept"] = rested(10000, 10)
+    spent = [1000 * kept[name]["cpu_s"] / kept[name]["runs"] for name in ("alone", "beside")]
+    print(f"{kept['kept']:5} experiments and runs that are over   settled after {kept['settled_s']:.0f} s, then {kept['idle_calls']} calls, "
+          f"{kept['idle_watches']} watches and {kept['idle_cpu_s']:.2f} s CPU in {IDLES} s   {kept['resident_mib']:.1f} MiB   "
+          f"{BESIDE} runs: {spent[0]:.1f} ms CPU each without them, {spent[1]:.1f} beside them", flush=True)
+    promises |= {
+        f"{kept['kept']} kept: no call in {IDLES} s but for Leases and watches": kept["idle_calls"] == 0,
+        f"{kept['kept']} kept: resident <= {KEPT_RESIDENT} MiB": kept["resident_mib"] <= KEPT_RESIDENT,
+        f"{kept['kept']} kept: CPU per run <= {CPU_SPREAD:.1f}x": spent[1] <= CPU_SPREAD * spent[0],
+    }
 if "killed" in PARTS:
     figures["killed"] = [killed(ROWS[-1], name, beside) for name, beside in (("killed", False), ("beside", True))]
     for result in figures["killed"]:
@@ -428,7 +524,14 @@ if "reaper" in PARTS:
 for promise, held in promises.items():
     print(f"  {'held    ' if held else 'NOT HELD'}  {promise}")
 missed = [name for name, held in promises.items() if not held]
-with open("target/evidence/scale.json", "w", encoding="utf-8") as out:
-    json.dump(figures | {"held": not missed, "missed": missed}, out, indent=2)
+known = {}
+if os.path.exists(EVIDENCE):
+    with open(EVIDENCE, encoding="utf-8") as evidence:
+        known = json.load(evidence)
+# One call may be of several programs like this one.
+known |= figures | {"promises": known.get("promises", {}) | promises}
+known["held"] = all(known["promises"].values())
+with open(EVIDENCE, "w", encoding="utf-8") as evidence:
+    json.dump(known, evidence, indent=2)
 print(f"scale: {len(promises) - len(missed)} of {len(promises)} promises held" + (f", not: {'; '.join(missed)}" if missed else ""))
 sys.exit(0 if not missed else 1)
