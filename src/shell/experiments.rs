@@ -50,10 +50,11 @@ async fn reconcile(
     context.runs.listed().await;
     context.debriefs.listed().await;
     let heard = context.runs.heard();
+    let name = experiment.name_any();
     let runs: Vec<&ExperimentRun> = heard
         .iter()
-        .filter(|run| run.namespace() == experiment.namespace())
-        .filter(|run| *run.spec.experiment == experiment.name_any())
+        .filter(|run| *run.spec.experiment == name)
+        .filter(|run| run.metadata.namespace == experiment.metadata.namespace)
         .collect();
     let status = judge(&context, experiment, &runs).await;
     if experiment.status.as_ref() != Some(&status) {

@@ -19,7 +19,7 @@ struct Case {
     to: String,
 }
 
-/// Of `calendar.py 14 7`.
+/// Of `windows.py 14 7`.
 const KNOWN: &str = include_str!("calendar.jsonl");
 
 /// The window of a debrief whose service was back then.

@@ -52,30 +52,59 @@ pub async fn reconcile(
     watched: Arc<Guarded<ExperimentRun>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
+    // At its start an operator looks at every run that is kept, at once: what a look takes of memory is for the others.
+    match &watched.0 {
+        Ok(run) if run.is_released() => {
+            let_go(&context, run);
+            Ok(Action::await_change())
+        }
+        _ => Box::pin(look_after(&watched, &context)).await,
+    }
+}
+
+/// What is left to do about a run that is over and let go.
+fn let_go(context: &Context, run: &ExperimentRun) {
+    context.registry.forget(run.uid());
+    context.line.call(context);
+    // Its Experiment is judged by the runs as they are watched, and this one is among them now.
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    context.experiments.request(namespace, &run.spec.experiment);
+    if let Some(day) = &run.spec.game_day {
+        context.days.request(namespace, day);
+    }
+    debrief::control::request(context, run);
+}
+
+async fn look_after(
+    watched: &Guarded<ExperimentRun>,
+    context: &Arc<Context>,
+) -> Result<Action, Error> {
     let (run, problem) = match &watched.0 {
         Ok(run) => (Cow::Borrowed(run), None),
         Err(Unreadable(metadata)) => {
-            let Some(live) = read(&context, metadata).await? else {
+            let Some(live) = read(context, metadata).await? else {
                 context.registry.forget(metadata.uid.as_deref().unwrap_or_default());
                 return Ok(Action::await_change());
             };
             (Cow::Owned(live.run), live.problem)
         }
     };
+    if run.is_released() {
+        let_go(context, &run);
+        return Ok(Action::await_change());
+    }
     // Who waits for others to end does nothing, and needs no room for that.
-    let is_held = is_in_line(&run) && is_full(&context, ahead(&context, &run));
+    let is_held = is_in_line(&run) && is_full(context, ahead(context, &run));
     let _start = if problem.is_none() && pace::is_to_start(&run) && !is_held {
         context.starts.wait(&run.namespace().unwrap_or_default()).await
     } else {
         None
     };
-    let Some(entry) = open(&context, &run, problem).await? else {
-        return Ok(Action::await_change());
-    };
+    let entry = open(context, &run, problem).await?;
     let mut memory = entry.memory.lock().await;
     memory.latest = Some(newest(memory.latest.take(), &run));
     for _ in 0..STEPS_MAX {
-        match step(&context, &entry, &mut memory).await {
+        match step(context, &entry, &mut memory).await {
             Ok(Step::Again) => {}
             Ok(Step::Until(until)) => {
                 let wait = Duration::between(entry.lookout.clock.now(), until).std();
@@ -92,10 +121,10 @@ pub async fn reconcile(
             }
             Ok(Step::Refused(words)) => {
                 let subject = Subject::Unjudgeable(words);
-                keep(&context, &run, subject, Vec::new());
+                keep(context, &run, subject, Vec::new());
                 return Ok(Action::requeue(std::time::Duration::ZERO));
             }
-            Err(Error::Conflict(_)) => match read(&context, &run.metadata).await? {
+            Err(Error::Conflict(_)) => match read(context, &run.metadata).await? {
                 Some(Salvaged { run: live, problem })
                     if live.uid() == run.uid() && (problem.is_none() || !entry.is_judgeable()) =>
                 {
@@ -109,7 +138,7 @@ pub async fn reconcile(
             },
             // Somebody took the finalizer off while it was looked at: its probes and polls end now, not at the next look.
             Err(error) if error.code() == Some(404) => {
-                let live = read(&context, &run.metadata).await?;
+                let live = read(context, &run.metadata).await?;
                 if live.is_some_and(|live| live.run.uid() == run.uid()) {
                     return Err(error);
                 }
@@ -135,28 +164,15 @@ enum Step {
     Refused(String),
 }
 
-/// What is kept about the run, which may not be readable for that reason; `None` when it is over and nothing is left
-/// to do.
+/// What is kept about the run, which may not be readable for that reason.
 async fn open(
     context: &Context,
     run: &ExperimentRun,
     problem: Option<String>,
-) -> Result<Option<Arc<Entry>>, Error> {
-    if run.is_released() {
-        context.registry.forget(run.uid());
-        context.line.call(context);
-        // Its Experiment is judged by the runs as they are watched, and this one is among them now.
-        let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-        context.experiments.request(namespace, &run.spec.experiment);
-        if let Some(day) = &run.spec.game_day {
-            context.days.request(namespace, day);
-        }
-        debrief::control::request(context, run);
-        return Ok(None);
-    }
+) -> Result<Arc<Entry>, Error> {
     let known = context.registry.get(run.uid());
     if let Some(entry) = known.filter(|entry| problem.is_none() || !entry.is_judgeable()) {
-        return Ok(Some(entry));
+        return Ok(entry);
     }
     let subject = match problem {
         Some(words) => Subject::Unjudgeable(words),
@@ -167,7 +183,7 @@ async fn open(
     } else {
         Vec::new()
     };
-    Ok(Some(keep(context, run, subject, warnings)))
+    Ok(keep(context, run, subject, warnings))
 }
 
 /// Begins to look at the run, by that subject.

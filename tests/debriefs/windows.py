@@ -1,7 +1,7 @@
 """Meetings of debriefs by Python's own zoneinfo: for each zone, resolutions around both changes of its clock, weekends and
 closed days, and at random. Prints one JSON object per line: the zone, what happened, and the window that is expected.
 
-usage: calendar.py CASES SEED
+usage: windows.py CASES SEED
 """
 
 import json
@@ -60,4 +60,5 @@ def main(cases, seed):
         print(json.dumps({"zone": name, "byHand": by_hand, "resolved": instants[0], "from": instants[1], "to": instants[2]}))
 
 
-main(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
