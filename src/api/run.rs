@@ -56,7 +56,7 @@ pub struct ExperimentRunSpec {
     pub experiment: Name,
     /// An Experiment spec that runs in its place; the Experiment need not exist then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template: Option<ExperimentSpec>,
+    pub template: Option<Box<ExperimentSpec>>,
     /// How long guards that time can open are waited for; default 10m, at most 24h.
     #[serde(default = "ten_minutes")]
     #[x_kube(validation = Rule::new("duration(self) <= duration('24h')").message("startWithin is at most 24h"))]
@@ -108,7 +108,7 @@ pub struct ExperimentRunStatus {
     /// What was decided before anything was broken; each field is written once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "plan")]
-    pub journal: Option<Journal>,
+    pub journal: Option<Box<Journal>>,
     /// Every instant that was seen, each written once, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
@@ -499,7 +499,7 @@ impl ExperimentRun {
         self.status
             .as_ref()
             .and_then(|status| status.journal.as_ref()?.spec.as_ref())
-            .or(self.spec.template.as_ref())
+            .or(self.spec.template.as_deref())
             .or_else(|| experiment.map(|experiment| &experiment.spec))
     }
 }

@@ -264,7 +264,7 @@ fn rules(schema: &Value, node: &Node, mut object: Value) -> Vec<Problem> {
 pub fn warnings(resource: &Resource) -> Vec<String> {
     let spec = match resource {
         Resource::Experiment(experiment) => Some(&experiment.spec),
-        Resource::Run(run) => run.spec.template.as_ref(),
+        Resource::Run(run) => run.spec.template.as_deref(),
         Resource::GameDay(_) | Resource::Ours(_) | Resource::Other(_) => None,
     };
     let Some(plan) = spec.and_then(|spec| Plan::parse(spec).ok()) else { return Vec::new() };
@@ -283,7 +283,7 @@ fn beyond_the_schema(resource: &Resource, node: &Node) -> Vec<Problem> {
     let (problems, place) = match resource {
         Resource::Experiment(one) => (experiment(&one.spec), "spec."),
         Resource::Run(run) => {
-            (run.spec.template.as_ref().map(experiment).unwrap_or_default(), "spec.template.")
+            (run.spec.template.as_deref().map(experiment).unwrap_or_default(), "spec.template.")
         }
         Resource::GameDay(day) => {
             (gameday::plan::problems(&day.spec, Wall::machine().now()), "spec.")

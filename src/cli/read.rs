@@ -64,7 +64,7 @@ fn from_file(file: &PathBuf, namespace: Option<&str>) -> Result<ExperimentRun, F
             let name = experiment.metadata.name.as_deref().unwrap_or_default();
             let mut run = ExperimentRun::new("", ExperimentRunSpec::of(name));
             run.metadata.namespace = experiment.metadata.namespace;
-            run.spec.template = Some(experiment.spec);
+            run.spec.template = Some(Box::new(experiment.spec));
             Ok(run)
         }
         Some(Resource::Run(run)) => Ok(*run),

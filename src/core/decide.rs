@@ -78,7 +78,7 @@ pub(crate) mod tests {
     /// What is known of a run that has these facts, in seconds; one that was taken up has its plan.
     pub fn status(plan: &Plan, facts: &[(FactName, f64)]) -> ExperimentRunStatus {
         let fact = |&(name, second)| Span::new(at(second), at(second)).fact(name, "x", "");
-        let journal = || Journal { spec: Some(plan.spec.clone()), ..Journal::default() };
+        let journal = || Box::new(Journal { spec: Some(plan.spec.clone()), ..Journal::default() });
         ExperimentRunStatus {
             facts: facts.iter().map(fact).collect(),
             journal: (!facts.is_empty()).then(journal),

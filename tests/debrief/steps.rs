@@ -298,7 +298,7 @@ fn what_is_run_to_prove_it_is_exactly_what_missed() {
     let run = verification(&debrief, false).unwrap();
     assert_eq!(&*run.spec.experiment, "slow-alert");
     assert_eq!(run.spec.verifies.as_deref(), Some("d"));
-    assert_eq!(run.spec.template.as_ref(), Some(&evidence.spec));
+    assert_eq!(run.spec.template.as_deref(), Some(&evidence.spec));
     let one = with(
         &slow_alert(),
         &[

@@ -116,7 +116,7 @@ pub fn verification(debrief: &Debrief, larger: bool) -> Result<ExperimentRun, Fa
     };
     let mut run = ExperimentRun::new("", ExperimentRunSpec::of(experiment));
     run.metadata.namespace.clone_from(&debrief.metadata.namespace);
-    run.spec.template = template;
+    run.spec.template = template.map(Box::new);
     run.spec.verifies = Some(name.as_str().into());
     Ok(run)
 }

@@ -32,13 +32,13 @@ pub(super) fn accepted(
     let mut status = status.clone();
     if status.fact(FactName::Accepted).is_none() {
         status.facts.push(observed.now_fact(FactName::Accepted, ""));
-        status.journal = Some(Journal {
+        status.journal = Some(Box::new(Journal {
             experiment: Some(plan.reference(generation)),
             spec: Some(plan.spec.clone()),
             seed: Some(selection::seed(observed.run.uid())),
             warnings: observed.signals.warnings.clone(),
             ..Journal::default()
-        });
+        }));
     }
     status
 }

@@ -166,7 +166,7 @@ mod tests {
             (TargetRef { uid: "v".to_owned(), ..before() }, 2, Manual, "the target was created anew"),
         ] {
             let plan = Journal { target: Some(before()), count: Some(2), ..Journal::default() };
-            let status = ExperimentRunStatus { journal: Some(plan), ..ExperimentRunStatus::default() };
+            let status = ExperimentRunStatus { journal: Some(Box::new(plan)), ..ExperimentRunStatus::default() };
             let target = Target::Found { reference: after, desired, rollout: None };
             let found = recovered_by(&status, &ClusterState { target, ..cluster() });
             assert_eq!((found.by, found.evidence.as_str()), (Some(by), shown));
@@ -235,10 +235,10 @@ mod tests {
                     fact(FactName::Recovered, back.0, back.1, ""),
                 ],
                 impact: Some(Impact { gaps: vec![gap], ..Impact::default() }),
-                journal: Some(Journal {
+                journal: Some(Box::new(Journal {
                     pre_image: Some(PreImage { hash: String::new(), fields: Vec::new() }),
                     ..Journal::default()
-                }),
+                })),
                 ..ExperimentRunStatus::default()
             };
             let found = recovered_by(&status, &cluster());

@@ -125,7 +125,7 @@ fn news(before: Option<&ExperimentRun>, run: &ExperimentRun, now: Moment) -> Vec
         }
     };
     let name = run.metadata.name.as_deref().unwrap_or_default();
-    let broken = || broken(run, status.journal.as_ref());
+    let broken = || broken(run, status.journal.as_deref());
     let injected = is_new(FactName::Injected).map(|fact| News {
         warns: true,
         reason: "FaultInjected".to_owned(),

@@ -235,7 +235,7 @@ pub(super) fn journaled(
     facts: &[(FactName, f64)],
 ) -> ExperimentRunStatus {
     let mut status = status(plan, facts);
-    status.journal = Some(Journal { spec: Some(plan.spec.clone()), ..journal });
+    status.journal = Some(Box::new(Journal { spec: Some(plan.spec.clone()), ..journal }));
     status
 }
 
