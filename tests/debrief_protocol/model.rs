@@ -144,6 +144,8 @@ impl Model {
             passed_over: &[],
             peers: &|| vec![Peer::of(&debrief, now)],
             told: told.as_ref(),
+            experiment: None,
+            started: None,
         });
         let next = match decision {
             Decision::Record(status) => Move::Write(self.version(&debrief, *status)),
@@ -153,6 +155,7 @@ impl Model {
                 let claim = self.version(&debrief, *claim);
                 Move::Tell(claim, what.into(), self.key(key))
             }
+            Decision::Start { name, .. } => panic!("nobody asks for {name}"),
             Decision::WaitUntil(at) => Move::Wait(Some(at)),
             Decision::Rest => Move::Wait(None),
         };

@@ -34,7 +34,8 @@ pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Opti
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
     let command = status.next_command.as_deref().map(block);
     let larger = command.as_ref().and_then(|_| larger(debrief, status));
-    let parts: Vec<_> = [next, due, larger, command].into_iter().flatten().collect();
+    let scheduled = scheduled(status, clock);
+    let parts: Vec<_> = [next, due, scheduled, larger, command].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
@@ -45,6 +46,24 @@ fn larger(debrief: &Debrief, status: &DebriefStatus) -> Option<String> {
         "Run {} did not ask for {objective}, as users noticed nothing of its fault. One that takes every pod would:",
         code(&last.run)
     )))
+}
+
+/// When the operator runs it by itself, or why it does not although people ask for that; what asks for a larger fault stands
+/// below.
+fn scheduled(status: &DebriefStatus, clock: &Clock) -> Option<String> {
+    let said = status.conditions.iter().find(|said| said.type_ == condition::SCHEDULED)?;
+    let at = status.next_run.map(|at| clock.minute(at));
+    let told = match (&*said.reason, at) {
+        ("NotCreated", Some(at)) => {
+            let problem = status.scheduled.as_ref()?.problem.clone().unwrap_or_default();
+            format!("The operator could not run it, and tries again {at}: {}", text(&problem))
+        }
+        (_, Some(at)) => format!("The operator runs it {at}"),
+        ("Running", None) => format!("The operator's {}", text(&said.message)),
+        ("NotVerifying" | "Proven" | "Larger", None) => return None,
+        (_, None) => format!("The operator does not run it: {}", text(&said.message)),
+    };
+    Some(paragraph(&format!("{told}.")))
 }
 
 /// A command between fences that it cannot end.
