@@ -2,8 +2,9 @@
 
 use firedrill::{
     api::{
-        Debrief, ExperimentRun, ExperimentSpec, Moment, conditions,
+        Debrief, ExperimentRun, ExperimentRunSpec, ExperimentSpec, Moment, conditions,
         debrief::{ScheduledRun, Stage, condition},
+        run::FactName,
     },
     core::cluster::Intent,
     debrief::{
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     proving::{fixed, missed, passed},
-    runs::{moment, with},
+    runs::{moment, slow_alert, with},
 };
 
 /// What the API server makes of a run that is to be created.
@@ -150,6 +151,13 @@ impl World {
     }
 }
 
+/// A run of that name and UID that has not begun.
+fn run(name: &str, uid: &str) -> ExperimentRun {
+    let mut run = ExperimentRun::new(name, ExperimentRunSpec::of("slow-alert"));
+    run.metadata.uid = Some(uid.to_owned());
+    run
+}
+
 /// A run that a guard refused: nothing was broken.
 fn refused_by_a_guard() -> Value {
     json!([{"name": "completed", "at": "2026-11-26T12:10:00Z", "notBefore": "2026-11-26T12:10:00Z", "source": "operator"}])
@@ -200,7 +208,7 @@ fn the_page_says_when_the_operator_runs_it_and_why_not() {
         assert!(forward.contains(words), "{forward}");
     };
     world.look("2026-11-26T12:00:30Z");
-    says(&world, &format!("The operator's run {} is to prove it.", world.asked[0]));
+    says(&world, &format!("The operator's run `{}` is to prove it.", world.asked[0]));
     world.ends("2026-11-26T12:01:00Z", &[]);
     world.look("2026-11-26T12:21:00Z");
     says(&world, "The operator runs it Fri 27 Nov 12:01.");
@@ -282,7 +290,7 @@ fn a_run_of_which_nobody_heard_whether_it_was_created_is_created_once() {
     world.look("2026-11-26T12:02:31Z");
     assert_eq!((world.asked.len(), world.next_run().as_deref()), (2, Some("Fri 09:00")));
     assert!(world.says().1.contains("was not created in time"), "{:?}", world.says());
-    let late = intent(&world.debrief, &world.asked[0], "u", moment("2026-11-26T12:02:31Z"));
+    let late = intent(&world.debrief, &run(&world.asked[0], "u"), moment("2026-11-26T12:02:31Z"));
     assert!(matches!(late, Intent::Refused(_)), "{late:?}");
 }
 
@@ -407,23 +415,31 @@ fn after_another_miss_people_are_first_to_do_something() {
 fn a_run_breaks_nothing_unless_the_debrief_intends_it_now() {
     let mut world = World::new();
     world.look("2026-11-26T12:00:30Z");
-    let run = world.scheduled();
-    let uid = run.uid.clone().unwrap();
+    let intended = world.scheduled();
+    let uid = intended.uid.clone().unwrap();
     let now = moment("2026-11-26T12:01:00Z");
-    let said = |debrief: &Debrief, name: &str, uid: &str| intent(debrief, name, uid, now);
-    assert!(matches!(said(&world.debrief, &run.run, &uid), Intent::Written(_)));
+    let said = |debrief: &Debrief, name: &str, uid: &str| intent(debrief, &run(name, uid), now);
+    assert!(matches!(said(&world.debrief, &intended.run, &uid), Intent::Written(_)));
+    // An operator that was away finds a run of last week, which has begun or not.
+    let (mut late, monday) = (run(&intended.run, &uid), moment("2026-11-30T03:00:00Z"));
+    let Intent::Refused(why) = intent(&world.debrief, &late, monday) else { panic!("it is late") };
+    assert!(why.ends_with("intended it to begin until 2026-11-26 12:15:30 UTC"), "{why}");
+    let mut status = slow_alert().status.unwrap();
+    status.facts.iter_mut().for_each(|fact| fact.name = FactName::Journaled);
+    late.status = Some(status);
+    assert!(matches!(intent(&world.debrief, &late, monday), Intent::Written(_)));
     for (name, uid, change, words) in [
-        (&*run.run, "another", json!({}), "has had another run of this name"),
+        (&*intended.run, "another", json!({}), "has had another run of this name"),
         ("another", &*uid, json!({}), "intends no such run"),
-        (&*run.run, &*uid, json!({"scheduleProof": false}), "asks for no scheduled runs"),
+        (&*intended.run, &*uid, json!({"scheduleProof": false}), "asks for no scheduled runs"),
         (
-            &*run.run,
+            &*intended.run,
             &*uid,
             json!({"dismissal": {"reason": "nothing to learn here"}}),
             "is Dismissed, and not Verifying",
         ),
         (
-            &*run.run,
+            &*intended.run,
             &*uid,
             json!({"meeting": {"heldAt": "2026-12-25T13:00:00Z"}}),
             "is AwaitingDebrief",
@@ -439,11 +455,11 @@ fn a_run_breaks_nothing_unless_the_debrief_intends_it_now() {
     }
     let scheduled = world.debrief.status.as_mut().unwrap().scheduled.as_mut().unwrap();
     scheduled.uid = None;
-    assert!(matches!(said(&world.debrief, &run.run, &uid), Intent::Unsettled(_)));
+    assert!(matches!(said(&world.debrief, &intended.run, &uid), Intent::Unsettled(_)));
     world.debrief.status.as_mut().unwrap().scheduled.as_mut().unwrap().over_at = Some(now);
-    assert!(matches!(said(&world.debrief, &run.run, &uid), Intent::Refused(_)));
+    assert!(matches!(said(&world.debrief, &intended.run, &uid), Intent::Refused(_)));
     world.debrief.status = None;
-    assert!(matches!(said(&world.debrief, &run.run, &uid), Intent::Refused(_)));
+    assert!(matches!(said(&world.debrief, &intended.run, &uid), Intent::Refused(_)));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use super::{Candidate, Decision, Observed, Started};
 use crate::{
     api::{
-        Debrief, DebriefStatus, Duration, ExperimentRunSpec, ExperimentSpec, Moment, Name,
+        Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, Moment,
+        Name,
         conditions::{Status, set},
         debrief::{Question, ScheduledRun, Stage, condition},
     },
@@ -20,8 +21,8 @@ use crate::{
 const CREATE_WITHIN: Duration = Duration::minutes(2);
 /// A run that is known to be there, and was not heard of so long after it was written down, is gone.
 const GONE_AFTER: Duration = Duration::minutes(10);
-/// People work on for so long, and for as long as the fault may last, when a run is created: for it may take as long until
-/// its guards let it begin.
+/// A run begins at most so long after it was written down, as creating it and its guards take their time. People work on for
+/// as long, and for as long as the fault may last.
 const LEFT: Duration = Duration::minutes(15);
 
 /// When the next run is.
@@ -98,16 +99,16 @@ fn follow(observed: &Observed<'_>, status: &DebriefStatus, mut run: ScheduledRun
     }
     let (debrief, now) = (observed.debrief, observed.now);
     let (is_over, problem) = match (&run.uid, observed.started) {
+        (None, _) if !is_wanted(debrief, status) => (true, None),
+        (None, Some(Started::Refused(why))) => (true, Some(why.clone())),
+        (None, _) if now >= run.at + CREATE_WITHIN => {
+            (true, Some(format!("run {} was not created in time", run.run)))
+        }
         (None, Some(Started::There(uid))) => {
             run.uid = Some(uid.clone());
             return run;
         }
-        (None, Some(Started::Refused(why))) => (true, Some(why.clone())),
-        (None, None) if !is_wanted(debrief, status) => (true, None),
-        (None, None) => (
-            now >= run.at + CREATE_WITHIN,
-            Some(format!("run {} was not created in time: nobody answered", run.run)),
-        ),
+        (None, None) => (false, None),
         (Some(_), _) => match heard(observed, &run) {
             Some(heard) => (heard.is_over && !heard.is_to_judge(observed, status), None),
             None => (now >= run.at + GONE_AFTER, None),
@@ -257,29 +258,33 @@ pub fn due(status: &DebriefStatus) -> impl Iterator<Item = Moment> {
     status.next_run.into_iter().chain(ends)
 }
 
-/// What the debrief, read live, says of the run of that name and UID.
+/// What the debrief, read live, says of the run.
 #[must_use]
-pub fn intent(debrief: &Debrief, run: &str, uid: &str, now: Moment) -> Intent {
+pub fn intent(debrief: &Debrief, run: &ExperimentRun, now: Moment) -> Intent {
     let name = debrief.metadata.name.as_deref().unwrap_or_default();
+    let refused = |why: String| Intent::Refused(format!("debrief {name} {why}"));
     let empty = DebriefStatus::default();
     let status = debrief.status.as_ref().unwrap_or(&empty);
     if !debrief.spec.schedule_proof {
-        return Intent::Refused(format!("debrief {name} asks for no scheduled runs"));
+        return refused("asks for no scheduled runs".to_owned());
     }
     let stage = stage::of(&debrief.spec, status, now);
     if stage != Stage::Verifying {
-        return Intent::Refused(format!("debrief {name} is {stage}, and not Verifying"));
+        return refused(format!("is {stage}, and not Verifying"));
     }
-    let intended = status.scheduled.as_ref();
-    let intended = intended.filter(|known| known.run == run && known.over_at.is_none());
-    match intended.map(|known| known.uid.as_deref()) {
-        Some(Some(known)) if known == uid => {
-            Intent::Written(format!("debrief {name} intends this run"))
+    let is_intended = |known: &&ScheduledRun| {
+        run.metadata.name.as_ref() == Some(&known.run) && known.over_at.is_none()
+    };
+    let Some(intended) = status.scheduled.as_ref().filter(is_intended) else {
+        return refused("intends no such run".to_owned());
+    };
+    let latest = intended.at + LEFT;
+    match intended.uid.as_deref() {
+        Some(known) if known != run.uid() => refused("has had another run of this name".to_owned()),
+        _ if !run.has_begun() && now > latest => {
+            refused(format!("intended it to begin until {}", second(latest)))
         }
-        Some(None) => Intent::Unsettled(format!("debrief {name} intends a run of this name")),
-        Some(Some(_)) => {
-            Intent::Refused(format!("debrief {name} has had another run of this name"))
-        }
-        None => Intent::Refused(format!("debrief {name} intends no such run")),
+        Some(_) => Intent::Written(format!("debrief {name} intends this run")),
+        None => Intent::Unsettled(format!("debrief {name} intends a run of this name")),
     }
 }

@@ -7,7 +7,7 @@ use super::super::{
     proof::unasked,
 };
 use crate::api::{
-    Debrief, DebriefStatus, Moment,
+    Debrief, DebriefStatus, Moment, conditions,
     debrief::{Stage, condition},
 };
 
@@ -34,7 +34,7 @@ pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Opti
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
     let command = status.next_command.as_deref().map(block);
     let larger = command.as_ref().and_then(|_| larger(debrief, status));
-    let scheduled = scheduled(status, clock);
+    let scheduled = scheduled(debrief, status, clock);
     let parts: Vec<_> = [next, due, scheduled, larger, command].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
@@ -48,20 +48,28 @@ fn larger(debrief: &Debrief, status: &DebriefStatus) -> Option<String> {
     )))
 }
 
-/// When the operator runs it by itself, or why it does not although people ask for that; what asks for a larger fault stands
-/// below.
-fn scheduled(status: &DebriefStatus, clock: &Clock) -> Option<String> {
-    let said = status.conditions.iter().find(|said| said.type_ == condition::SCHEDULED)?;
-    let at = status.next_run.map(|at| clock.minute(at));
-    let told = match (&*said.reason, at) {
-        ("NotCreated", Some(at)) => {
-            let problem = status.scheduled.as_ref()?.problem.clone().unwrap_or_default();
-            format!("The operator could not run it, and tries again {at}: {}", text(&problem))
+/// When the operator runs it by itself, or why it does not although people ask for that; why the command asks for a larger
+/// fault stands below.
+fn scheduled(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Option<String> {
+    let run = status.scheduled.as_ref();
+    let problem = run.and_then(|run| run.problem.as_deref());
+    let running = run.filter(|run| run.over_at.is_none() && status.ended_at.is_none());
+    let told = match (status.next_run.map(|at| clock.minute(at)), problem, running) {
+        (Some(at), Some(problem), _) => {
+            format!("The operator could not run it, and tries again {at}: {}", text(problem))
         }
-        (_, Some(at)) => format!("The operator runs it {at}"),
-        ("Running", None) => format!("The operator's {}", text(&said.message)),
-        ("NotVerifying" | "Proven" | "Larger", None) => return None,
-        (_, None) => format!("The operator does not run it: {}", text(&said.message)),
+        (Some(at), None, _) => format!("The operator runs it {at}"),
+        (None, _, Some(run)) => format!("The operator's run {} is to prove it", code(&run.run)),
+        (None, _, None) => {
+            let said = conditions::get(&status.conditions, condition::SCHEDULED)?;
+            let is_told = status.stage != Some(Stage::Verifying)
+                || said.message.is_empty()
+                || unasked(debrief, status).is_some();
+            if is_told {
+                return None;
+            }
+            format!("The operator does not run it: {}", text(&said.message))
+        }
     };
     Some(paragraph(&format!("{told}.")))
 }

@@ -96,7 +96,13 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
             }
             Decision::Start { name, spec } => {
-                started = Some(start(&context, &latest, &name, *spec).await?);
+                let live = read(&context, &latest).await?;
+                // As the watch may be behind, the run may be known to be there, or be over.
+                if live.metadata.resource_version == latest.metadata.resource_version {
+                    started = Some(start(&context, &latest, &name, *spec).await?);
+                } else {
+                    latest = live;
+                }
             }
             Decision::WaitUntil(until) => {
                 return Ok(Action::requeue(Duration::between(now, until).std()));

@@ -45,9 +45,7 @@ async fn of_debrief(
 ) -> Intent {
     let debriefs: Api<Debrief> = Api::namespaced(context.reads.clone(), namespace);
     match call("read the debrief", debriefs.get_opt(name)).await {
-        Ok(Some(debrief)) => {
-            decide::intent(&debrief, &run.name_any(), run.uid(), context.calendar.now())
-        }
+        Ok(Some(debrief)) => decide::intent(&debrief, run, context.calendar.now()),
         Ok(None) => Intent::Refused(format!("there is no debrief {name}")),
         Err(error) => Intent::Refused(format!("debrief {name} cannot be read: {}", error.words())),
     }
