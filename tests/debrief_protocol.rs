@@ -42,23 +42,24 @@ const BOTH: Bounds = Bounds { operators: 2, runs: 1, people: 0, ..ALONE };
 /// One operator that starts runs by itself; people may ask for none any more.
 const SCHEDULED: Bounds = Bounds { schedules: true, people: 3, ..ALONE };
 /// What can be gone through without being asked for more.
-const FEW: [Bounds; 7] = [
+const FEW: [Bounds; 5] = [
     Bounds { runs: 1, ..ALONE },
     Bounds { runs: 1, people: 1, exits: true, ..ALONE },
     Bounds { runs: 1, people: 1, losses: 1, ..ALONE },
     BOTH,
-    Bounds { passes: 2, people: 2, ..SCHEDULED },
-    Bounds { runs: 1, losses: 1, ..SCHEDULED },
-    Bounds { operators: 2, runs: 1, people: 2, ..SCHEDULED },
+    Bounds { runs: 1, ..SCHEDULED },
 ];
 /// What `PROTOCOL_FULL` asks for beside that, which takes many minutes.
-const FULL: [Bounds; 6] = [
+const FULL: [Bounds; 9] = [
     ALONE,
     Bounds { passes: 2, ..ALONE },
     Bounds { runs: 1, exits: true, ..ALONE },
     Bounds { people: 1, ..BOTH },
     Bounds { losses: 1, ..BOTH },
     Bounds { stale: 1, ..BOTH },
+    Bounds { passes: 2, people: 2, ..SCHEDULED },
+    Bounds { runs: 1, losses: 1, ..SCHEDULED },
+    Bounds { operators: 2, runs: 1, people: 2, ..SCHEDULED },
 ];
 /// Enough to catch each of the broken protocols.
 const BROKEN: [(Variant, Bounds); 7] = [
