@@ -26,5 +26,6 @@ pub mod revisions;
 pub mod run;
 pub mod shared;
 pub mod sources;
+pub mod starter;
 pub mod warnings;
 pub mod watched;

@@ -27,6 +27,8 @@ mod recording;
 mod reminding;
 #[path = "debrief/runs.rs"]
 mod runs;
+#[path = "debrief/scheduling.rs"]
+mod scheduling;
 #[path = "debrief/server.rs"]
 mod server;
 #[path = "debrief/silent.rs"]

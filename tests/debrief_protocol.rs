@@ -27,34 +27,49 @@ use explore::{Explored, explore};
 use model::{Bounds, Model, Variant};
 
 /// One operator, two runs of which one must pass, and people who meet and finish their item.
-const ALONE: Bounds =
-    Bounds { operators: 1, runs: 2, people: 2, exits: false, passes: 1, losses: 0, stale: 0 };
+const ALONE: Bounds = Bounds {
+    operators: 1,
+    runs: 2,
+    people: 2,
+    exits: false,
+    passes: 1,
+    losses: 0,
+    stale: 0,
+    schedules: false,
+};
 /// Two operators that see the present, and lose nothing.
 const BOTH: Bounds = Bounds { operators: 2, runs: 1, people: 0, ..ALONE };
+/// One operator that starts runs by itself; people may ask for none any more.
+const SCHEDULED: Bounds = Bounds { schedules: true, people: 3, ..ALONE };
 /// What can be gone through without being asked for more.
-const FEW: [Bounds; 4] = [
+const FEW: [Bounds; 5] = [
     Bounds { runs: 1, ..ALONE },
     Bounds { runs: 1, people: 1, exits: true, ..ALONE },
     Bounds { runs: 1, people: 1, losses: 1, ..ALONE },
     BOTH,
+    Bounds { runs: 1, ..SCHEDULED },
 ];
 /// What `PROTOCOL_FULL` asks for beside that, which takes many minutes.
-const FULL: [Bounds; 6] = [
+const FULL: [Bounds; 9] = [
     ALONE,
     Bounds { passes: 2, ..ALONE },
     Bounds { runs: 1, exits: true, ..ALONE },
     Bounds { people: 1, ..BOTH },
     Bounds { losses: 1, ..BOTH },
     Bounds { stale: 1, ..BOTH },
+    Bounds { passes: 2, people: 2, ..SCHEDULED },
+    Bounds { runs: 1, losses: 1, ..SCHEDULED },
+    Bounds { operators: 2, runs: 1, people: 2, ..SCHEDULED },
 ];
 /// Enough to catch each of the broken protocols.
-const BROKEN: [(Variant, Bounds); 6] = [
+const BROKEN: [(Variant, Bounds); 7] = [
     (Variant::SentBeforeClaimed, Bounds { runs: 0, ..BOTH }),
     (Variant::JudgedTwice, BOTH),
     (Variant::DoneAtBelieved, ALONE),
     (Variant::ClosedOverARun, ALONE),
     (Variant::TimerInMemory, Bounds { runs: 0, people: 0, losses: 1, ..ALONE }),
     (Variant::AnswerForgotten, Bounds { runs: 0, ..ALONE }),
+    (Variant::CreatedBeforeIntended, Bounds { runs: 1, people: 2, ..SCHEDULED }),
 ];
 
 /// Goes through all of these at once, and prints a line for each.
@@ -94,9 +109,17 @@ fn no_state_of_the_protocol_breaks_a_promise() {
         found.iter().all(|explored| explored.broken.is_none()),
         "a promise is broken, see above"
     );
-    for what in
-        ["closed", "dismissed", "accepted", "reminded", "missed again", "retried", "told twice"]
-    {
+    for what in [
+        "scheduled",
+        "scheduled in vain",
+        "closed",
+        "dismissed",
+        "accepted",
+        "reminded",
+        "missed again",
+        "retried",
+        "told twice",
+    ] {
         assert!(found.iter().any(|explored| explored.seldom.contains(what)), "never {what}");
     }
     let is_reopened = found.iter().any(|explored| explored.seldom.contains("reopened"));

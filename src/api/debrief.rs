@@ -13,7 +13,9 @@ pub use super::{
         PeopleImpact, Steps,
     },
     message::{DebriefMessage, Notice},
-    proof::{Attempt, CHANGED, ItemStatus, NOTES, Policy, Question, REFUSED},
+    proof::{
+        Acceptance, Attempt, CHANGED, ItemStatus, NOTES, Policy, Question, REFUSED, ScheduledRun,
+    },
 };
 use super::{run::Took, value::Moment};
 
@@ -79,6 +81,10 @@ pub struct DebriefSpec {
     #[x_kube(validation = Rule::new("self.unannounced <= self.passes").message("unannounced is at most passes").field_path(".unannounced"))]
     #[x_kube(validation = Rule::new("self.hours.split('-')[0] < self.hours.split('-')[1]").message("hours end after they begin").field_path(".hours"))]
     pub policy: Policy,
+    /// Whether the operator runs the experiment by itself, in working hours, where a run would bring the proof forward;
+    /// default false.
+    #[serde(default)]
+    pub schedule_proof: bool,
     /// When the service was completely back, where no run has measured that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Moment>,
@@ -125,6 +131,7 @@ impl DebriefSpec {
             incident: None,
             recurrence_of: None,
             policy: Policy::default(),
+            schedule_proof: false,
             resolved_at: None,
             impact: None,
             meeting: None,
@@ -274,6 +281,12 @@ pub struct DebriefStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub next_command: Option<String>,
+    /// When the operator runs it by itself; absent where it does not, or nobody can tell yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<Moment>,
+    /// The last proof run that the operator was to create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<ScheduledRun>,
     /// When it ended, by proof or by a dismissal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Moment>,
@@ -285,23 +298,11 @@ pub struct DebriefStatus {
     #[schemars(length(max = 4))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["what".into()]))]
     pub messages: Vec<DebriefMessage>,
-    /// `Resolved`, `Held`, `ItemsFinished`, `Proven` and `Closed`: each says what lacks; and `Told`.
+    /// `Resolved`, `Held`, `ItemsFinished`, `Proven` and `Closed`: each says what lacks; `Told`, and
+    /// `Scheduled` where `scheduleProof` is set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-}
-
-/// The acceptance of a risk as the operator saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Acceptance {
-    /// When it was seen with this review.
-    pub since: Moment,
-    /// When it must be reviewed: then the debrief is open again.
-    pub review_at: Moment,
-    /// How often it was renewed.
-    #[schemars(range(min = 0, max = i32::MAX))]
-    pub renewals: i32,
 }
 
 /// The earlier debrief of the same miss.
@@ -333,6 +334,8 @@ pub mod condition {
     pub const CLOSED: &str = "Closed";
     /// People were told of it, or why not.
     pub const TOLD: &str = "Told";
+    /// The operator runs the experiment by itself, or why not.
+    pub const SCHEDULED: &str = "Scheduled";
 }
 
 /// Where a debrief stands.

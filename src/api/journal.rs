@@ -309,6 +309,8 @@ pub enum Guard {
     Concurrency,
     /// The game day that the run is a step of is under way, and has it among its steps.
     GameDay,
+    /// The debrief that the run is to prove has asked for it, and intends it by name.
+    Debrief,
 }
 
 impl Guard {

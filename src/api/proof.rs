@@ -120,6 +120,32 @@ pub struct Attempt {
     pub notes: Vec<String>,
 }
 
+/// A proof run that the operator creates: written down before that is tried, and kept until there is another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduledRun {
+    /// Name of the run, which follows from the debrief and the number.
+    pub run: String,
+    /// How many there were, this one among them.
+    #[schemars(range(min = 1, max = i32::MAX))]
+    pub number: i32,
+    /// When it was written down.
+    pub at: Moment,
+    /// UID of the run, once it is known to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Since when it may break nothing more: it is over, or was not created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_at: Option<Moment>,
+    /// Why it was not created, in the API server's words where it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub problem: Option<String>,
+    /// The next one is created then at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Moment>,
+}
+
 /// What the operator knows of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -132,4 +158,17 @@ pub struct ItemStatus {
     /// When it was due at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_due: Option<Moment>,
+}
+
+/// The acceptance of a risk as the operator saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acceptance {
+    /// When it was seen with this review.
+    pub since: Moment,
+    /// When it must be reviewed: then the debrief is open again.
+    pub review_at: Moment,
+    /// How often it was renewed.
+    #[schemars(range(min = 0, max = i32::MAX))]
+    pub renewals: i32,
 }

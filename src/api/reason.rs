@@ -67,6 +67,8 @@ pub enum Reason {
     Concurrency,
     /// The guard `GameDay` refused the run.
     GameDay,
+    /// The guard `Debrief` refused the run.
+    Debrief,
 
     /// Every objective was met.
     ObjectivesMet,
@@ -125,6 +127,7 @@ impl Reason {
                 | Self::Reaper
                 | Self::Concurrency
                 | Self::GameDay
+                | Self::Debrief
         )
     }
 }
@@ -149,6 +152,7 @@ impl From<Guard> for Reason {
             Guard::Reaper => Self::Reaper,
             Guard::Concurrency => Self::Concurrency,
             Guard::GameDay => Self::GameDay,
+            Guard::Debrief => Self::Debrief,
         }
     }
 }

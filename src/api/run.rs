@@ -1,5 +1,7 @@
 //! `ExperimentRun`: one execution; its status is the journal and the measurement.
 
+#![expect(clippy::struct_excessive_bools, reason = "each is a field by itself")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -48,9 +50,10 @@ pub use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.verifies) == has(oldSelf.verifies) && (!has(self.verifies) || self.verifies == oldSelf.verifies) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && self.unannounced == oldSelf.unannounced && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
+#[x_kube(validation = Rule::new("self.experiment == oldSelf.experiment && self.startWithin == oldSelf.startWithin && self.dryRun == oldSelf.dryRun && has(self.gameDay) == has(oldSelf.gameDay) && (!has(self.gameDay) || self.gameDay == oldSelf.gameDay) && has(self.verifies) == has(oldSelf.verifies) && (!has(self.verifies) || self.verifies == oldSelf.verifies) && has(self.steadyFor) == has(oldSelf.steadyFor) && (!has(self.steadyFor) || self.steadyFor == oldSelf.steadyFor) && has(self.experimentHash) == has(oldSelf.experimentHash) && (!has(self.experimentHash) || self.experimentHash == oldSelf.experimentHash) && self.unannounced == oldSelf.unannounced && self.scheduled == oldSelf.scheduled && has(self.template) == has(oldSelf.template) && (!has(self.template) || self.template == oldSelf.template)").message("a run's spec cannot be changed, only stop can be set; create a new run"))]
 #[x_kube(validation = Rule::new("!oldSelf.stop || self.stop").message("stop cannot be taken back; create a new run").field_path(".stop"))]
 #[x_kube(validation = Rule::new("!self.unannounced || has(self.gameDay)").message("unannounced is for a step of a game day; leave it out").field_path(".unannounced"))]
+#[x_kube(validation = Rule::new("!self.scheduled || (has(self.verifies) && !has(self.template) && !has(self.gameDay) && !self.dryRun)").message("scheduled is for a proof run that the operator creates: with verifies, and without template, gameDay and dryRun").field_path(".scheduled"))]
 pub struct ExperimentRunSpec {
     /// Name of the Experiment in this namespace.
     pub experiment: Name,
@@ -76,6 +79,10 @@ pub struct ExperimentRunSpec {
     /// Name of the Debrief of this namespace that it is to prove; a run of that debrief's experiment needs not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifies: Option<Name>,
+    /// Whether the operator has created it because the debrief that it verifies asks for that; it breaks nothing unless the
+    /// debrief's status intends it by name. Default false.
+    #[serde(default)]
+    pub scheduled: bool,
     /// SHA-256 of the experiment's spec, 16 hexadecimal digits: another version is not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 16, max = 16))]
@@ -447,6 +454,7 @@ impl ExperimentRunSpec {
             game_day: None,
             unannounced: false,
             verifies: None,
+            scheduled: false,
             experiment_hash: None,
             steady_for: None,
         }

@@ -10,6 +10,7 @@ mod meeting;
 mod next;
 mod open;
 mod output;
+mod schedule;
 mod show;
 mod verify;
 
@@ -64,6 +65,8 @@ pub enum Step {
     Dismiss(exits::DismissArgs),
     /// Say in words what is wrong with what was measured.
     Amend(exits::AmendArgs),
+    /// Have the operator run the experiment by itself, in working hours, until everything is proven.
+    Schedule(schedule::Args),
 }
 
 /// Carries out one of them.
@@ -103,6 +106,7 @@ impl Step {
             Self::Accept(args) => exits::accept(cluster, args, now).await,
             Self::Dismiss(args) => exits::dismiss(cluster, args, now).await,
             Self::Amend(args) => exits::amend(cluster, args, now).await,
+            Self::Schedule(args) => schedule::schedule(cluster, args, now).await,
         }
     }
 }

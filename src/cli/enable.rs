@@ -30,8 +30,8 @@ pub struct Args {
     /// The namespace.
     #[arg(value_name = "NAMESPACE")]
     name: String,
-    /// Also let game days start by themselves there; only who may start runs can grant that. Taken back by
-    /// `kubectl delete rolebinding firedrill-starter`, or by `firedrill disable`.
+    /// Also let game days and proof runs of debriefs start by themselves there; only who may start runs can grant that.
+    /// Taken back by `kubectl delete rolebinding firedrill-starter`, or by `firedrill disable`.
     #[arg(long)]
     scheduled: bool,
     /// Only print what would be created.

@@ -68,6 +68,17 @@ impl Calendar {
         self.working(at).map_or(at, |(opens, _)| opens.max(at))
     }
 
+    /// The instant itself where people work then and go on for so long, else when they begin to work after it; absent where
+    /// they never do.
+    #[must_use]
+    pub fn opens_for(&self, at: Moment, needed: Duration) -> Option<Moment> {
+        let (opens, closes) = self.working(at)?;
+        if opens.max(at) + needed <= closes {
+            return Some(opens.max(at));
+        }
+        self.working(closes).map(|(opens, _)| opens)
+    }
+
     /// When people begin to work next, where they do not work now or once they have stopped.
     #[must_use]
     pub fn next_morning(&self, now: Moment) -> Moment {

@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::{
     api::{
         Duration, Moment,
-        run::{ExperimentRun, ExperimentRunStatus, FactName, TargetRef, TargetState, Workload},
+        run::{
+            ExperimentRun, ExperimentRunStatus, FactName, Guard, TargetRef, TargetState, Workload,
+        },
     },
     core::{revert::leftovers::Revision, signals::pods::Pod},
     faults::Object,
@@ -26,8 +28,9 @@ pub struct ClusterState {
     pub lever: Lever,
     /// The namespace of the run.
     pub namespace: Namespace,
-    /// What the day that the run is a step of says of it now; absent for a run of no day.
-    pub day: Option<Intent>,
+    /// What is said now of the run by the day that it is a step of, or by the debrief that schedules it, with the guard that
+    /// asks; absent for a run that somebody has started.
+    pub intent: Option<(Guard, Intent)>,
     /// The target.
     pub target: Target,
     /// Its pods.
@@ -173,15 +176,15 @@ impl Lever {
     }
 }
 
-/// What a day says of a run that is created as a step of it.
+/// What a day says of a run that is created as a step of it, and a debrief of one that it schedules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// The day is under way, and this is the run of one of its steps; in words.
+    /// This is the run that was written down before it was created, and it may go on; in words.
     Written(String),
     /// The same, but it has still to write down which run of that name that is: two may have been created, one after
     /// the other, by calls that were late.
     Unsettled(String),
-    /// It is no run of this day, or nothing of the day may start; why.
+    /// It is none that was written down, or nothing may start any more; why.
     Refused(String),
 }
 
@@ -288,7 +291,7 @@ pub(crate) mod tests {
             rivals_read_at: None,
             lever: Lever::Open,
             namespace: Namespace::Unreadable(String::new()),
-            day: None,
+            intent: None,
             target: Target::Missing,
             pods: Vec::new(),
             workloads: Vec::new(),

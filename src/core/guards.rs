@@ -73,7 +73,7 @@ pub fn judge(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
         alerts::quiet(input),
     ];
     results.extend(probes::services_found(input));
-    results.extend(game_day(input.cluster));
+    results.extend(intended(input.cluster));
     results.extend(reaper(input.cluster));
     results.extend(alerts::abort_conditions(input));
     (results, blast_radius)
@@ -90,6 +90,7 @@ pub fn judge_round(input: &GuardInput<'_>) -> (Vec<GuardResult>, BlastRadius) {
                 | Guard::NotProtected
                 | Guard::Lever
                 | Guard::GameDay
+                | Guard::Debrief
                 | Guard::TargetFound
                 | Guard::MinReady
                 | Guard::MaxUnavailable
@@ -306,12 +307,13 @@ fn target_free(input: &GuardInput<'_>) -> GuardResult {
     result(Guard::TargetFree, refusal, || "no other run has this target".to_owned())
 }
 
-fn game_day(cluster: &ClusterState) -> Option<GuardResult> {
-    let (refusal, passed) = match cluster.day.clone()? {
+fn intended(cluster: &ClusterState) -> Option<GuardResult> {
+    let (guard, intent) = cluster.intent.clone()?;
+    let (refusal, passed) = match intent {
         Intent::Written(words) | Intent::Unsettled(words) => (None, words),
         Intent::Refused(why) => (Some(why), String::new()),
     };
-    Some(result(Guard::GameDay, refusal, || passed))
+    Some(result(guard, refusal, || passed))
 }
 
 /// How long a process counts as alive after it renewed its Lease.

@@ -3,9 +3,11 @@
 mod candidate;
 mod conditions;
 mod messages;
+mod schedule;
 mod status;
 
 pub use candidate::{Candidate, forget_details, is_unfinished, news};
+pub use schedule::intent;
 pub use status::conclude;
 
 use super::{
@@ -13,7 +15,10 @@ use super::{
     remind::Peer,
     stage,
 };
-use crate::api::{Debrief, DebriefStatus, Duration, ExperimentRun, Moment, debrief::Notice};
+use crate::api::{
+    Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, Moment,
+    debrief::Notice,
+};
 
 /// However far ahead the next instant is, the wall clock is looked at again so soon.
 const AT_LEAST: Duration = Duration::minutes(60);
@@ -35,6 +40,19 @@ pub struct Observed<'a> {
     pub peers: &'a dyn Fn() -> Vec<Peer>,
     /// What became of the last message.
     pub told: Option<&'a Told>,
+    /// The debrief's Experiment as last heard.
+    pub experiment: Option<&'a ExperimentSpec>,
+    /// What became of the run that was to be created.
+    pub started: Option<&'a Started>,
+}
+
+/// What became of a run that was to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It is there, under that UID.
+    There(String),
+    /// It is not created; why.
+    Refused(String),
 }
 
 /// What became of a message.
@@ -73,6 +91,13 @@ pub enum Decision {
         /// The words.
         text: String,
     },
+    /// Create the run of that name as the starter.
+    Start {
+        /// Its name.
+        name: String,
+        /// What it is.
+        spec: Box<ExperimentRunSpec>,
+    },
     /// Nothing to do before that instant, unless something changes.
     WaitUntil(Moment),
     /// Nothing to do at all.
@@ -102,12 +127,17 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     let under_way =
         observed.runs.iter().find(|run| !run.is_over).or_else(|| to_judge(observed, known));
     let under_way = under_way.map(|run| run.name.as_str());
-    let status = conclude(debrief, judged, under_way, observed.now);
+    let under_way = under_way.or_else(|| schedule::pending(observed, known));
+    let mut status = conclude(debrief, judged, under_way, observed.now);
+    schedule::update(observed, &mut status, under_way);
     if debrief.status.as_ref() != Some(&status) {
         return Decision::Record(Box::new(status));
     }
     if let Some(tell) = messages::to_send(observed, &status) {
         return tell;
+    }
+    if let Some(start) = schedule::to_start(observed, &status) {
+        return start;
     }
     let due = due(debrief, &status, observed.now);
     match due.into_iter().chain(messages::due(debrief, &status, observed.now)).min() {
@@ -121,10 +151,9 @@ fn to_judge<'a>(observed: &Observed<'a>, known: &DebriefStatus) -> Option<&'a Ca
     let debrief = observed.debrief;
     let is_ended = stage::has_ended(debrief);
     let waits = observed.runs.iter().filter(|run| {
-        let waits = run.is_over && run.has_struck && !run.is_known(debrief, known);
         let counts = run.joins || run.is_later && !is_ended;
         let is_read = observed.run.is_some_and(|read| read.uid() == run.uid);
-        waits && counts && !is_read && !observed.passed_over.contains(&run.uid)
+        run.is_to_judge(observed, known) && counts && !is_read
     });
     waits.min_by_key(|run| run.created_at)
 }
@@ -137,7 +166,7 @@ fn due(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> Option<Moment>
     }
     let review = spec.accepted_risk.as_ref().map(|risk| risk.review_at);
     let questions = status.questions.iter().filter_map(|question| question.not_before);
-    let instants =
-        questions.chain(spec.held_at()).chain(spec.resolved_at).chain(review).chain(status.due);
+    let said = spec.held_at().into_iter().chain(spec.resolved_at).chain(review);
+    let instants = questions.chain(said).chain(status.due).chain(schedule::due(status));
     instants.filter(|at| *at > now).min()
 }

@@ -6,7 +6,7 @@ mod count;
 mod weaker;
 
 pub use changed::changed;
-pub use count::{count, is_proven};
+pub use count::{count, is_about_experiment, is_proven};
 pub use weaker::weaker;
 
 use crate::{
@@ -59,7 +59,7 @@ pub fn judge(debrief: &Debrief, run: &ExperimentRun) -> Judged {
     if let (Some(evidence), Some(journal)) = (&debrief.spec.evidence, journal) {
         match &journal.spec {
             // Where no objective of the experiment was missed, it is the experiment that is to change.
-            Some(_) if count::is_about_experiment(&debrief.spec, known) => {}
+            Some(_) if is_about_experiment(&debrief.spec, known) => {}
             Some(spec) => {
                 let compared = weaker(evidence, spec, &journal.victims, journal.count);
                 refused.extend(compared.refused);

@@ -4,6 +4,7 @@
 //! operators cannot both open it. What becomes of it afterwards is its own controller's.
 
 pub mod control;
+mod start;
 mod tell;
 
 use kube::{

@@ -27,12 +27,12 @@ fn after() -> Value {
         "rules": [{"name": "CheckoutDown", "hash": "r2"}]})
 }
 
-fn missed() -> ExperimentRun {
+pub fn missed() -> ExperimentRun {
     with(&slow_alert(), &[("/status/plan/state", before())])
 }
 
 /// A debrief whose meeting was held and whose one item was done at 2026-11-26 12:00.
-fn fixed() -> Debrief {
+pub fn fixed() -> Debrief {
     let mut debrief = opened(&missed()).unwrap();
     debrief.metadata.creation_timestamp =
         Some(serde_json::from_value(json!("2026-11-24T10:41:18Z")).unwrap());
@@ -49,7 +49,7 @@ fn fixed() -> Debrief {
 }
 
 /// A run that was injected then, and passed.
-fn passed(at: &str, changes: &[(&str, Value)]) -> ExperimentRun {
+pub fn passed(at: &str, changes: &[(&str, Value)]) -> ExperimentRun {
     let instant = |name: &str| json!({"name": name, "at": at, "notBefore": at, "source": "api"});
     let usual = [
         (
@@ -421,6 +421,8 @@ fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrie
             passed_over: &[],
             peers: &Vec::new,
             told: told.as_ref(),
+            experiment: None,
+            started: None,
         };
         match decide(&observed) {
             Decision::Record(status) => {
@@ -438,6 +440,7 @@ fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrie
                 looked.push(name);
                 read = runs.iter().map(|(run, _)| run).find(|run| run.uid() == uid).cloned();
             }
+            Decision::Start { name, .. } => panic!("nobody asks for {name}"),
             Decision::PassOver(_) | Decision::WaitUntil(_) | Decision::Rest => {
                 return (debrief, looked);
             }

@@ -64,6 +64,8 @@ impl Team {
             passed_over: &[],
             peers: &peers,
             told,
+            experiment: None,
+            started: None,
         })
     }
 

@@ -90,6 +90,16 @@ async fn each_step_is_written_and_says_what_is_next() {
         ("item done d a1", "item a1 is done. Next: prove it: firedrill debrief verify d -n shop"),
         ("item drop d a2 --reason |=not needed once a1 holds", "item a2 is dropped"),
         (
+            "schedule d",
+            "the operator runs its experiment in working hours, once everything is done and until all is proven; but \
+             nothing may be started in namespace shop without somebody yet, which who may start runs can grant: firedrill \
+             enable shop --scheduled. Next: the operator says when it runs it: firedrill debrief show d -n shop",
+        ),
+        (
+            "schedule d --off",
+            "debrief d: the operator does not run its experiment any more. Next: prove it: firedrill debrief verify d",
+        ),
+        (
             "checkpoint d --at -2h --notes |=all is well",
             "a checkpoint was held Thu 26 Nov 10:00 (UTC)",
         ),
@@ -207,6 +217,17 @@ async fn what_cannot_be_is_refused_with_the_flag_and_what_is_allowed() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn one_that_is_over_has_nothing_to_schedule_and_may_always_be_turned_off() {
+    let mut over = miss();
+    over.spec.schedule_proof = true;
+    over.status.as_mut().unwrap().ended_at = Some(moment(NOW));
+    let server = Server::with(&over);
+    refused(&server, "schedule d", "debrief d is over, so no run proves anything more").await;
+    take(&server, "schedule d --off").await.unwrap();
+    assert_eq!(server.spec()["scheduleProof"], false);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use firedrill::{
 };
 
 use super::{
-    model::{Model, Move, View, candidates},
+    model::{Model, Move, started, view_of},
     objects::{Act, INSTANTS, moment},
     state::{Doing, Operator, Outcome, RUNS, Run, State, What},
     table::{Id, Mixer},
@@ -20,12 +20,15 @@ use super::{
 /// No operator that is alone needs more steps.
 const STEPS: usize = 64;
 
+/// What one operator makes of that was looked at: an instant, the debrief, its runs and their names.
+type Settled = HashSet<(u8, Id, [Run; RUNS], [u8; RUNS]), std::hash::BuildHasherDefault<Mixer>>;
+
 /// What the promises remember.
 #[derive(Default)]
 pub struct Judge {
     pub seldom: BTreeSet<&'static str>,
     seen: HashSet<(Id, Id), std::hash::BuildHasherDefault<Mixer>>,
-    settled: HashSet<(u8, Id, [Run; RUNS]), std::hash::BuildHasherDefault<Mixer>>,
+    settled: Settled,
 }
 
 impl Judge {
@@ -34,6 +37,14 @@ impl Judge {
         let messages = wrong_with_messages(state);
         if state.arrived.iter().any(|arrived| *arrived > 1) {
             self.seldom.insert("told twice");
+        }
+        let messages = messages.or_else(|| wrong_with_scheduled(model, state));
+        for (run, _) in state.runs.iter().zip(state.names).filter(|(_, name)| *name != 0) {
+            match run {
+                Run::UnderWay(_) => drop(self.seldom.insert("scheduled")),
+                Run::Refused => drop(self.seldom.insert("scheduled in vain")),
+                _ => {}
+            }
         }
         if !self.seen.insert((state.before, state.debrief)) {
             return messages.or_else(|| self.wrong_with_rest(model, state));
@@ -72,32 +83,43 @@ impl Judge {
         if !state.operators.iter().all(is_at_rest) {
             return None;
         }
-        if !self.settled.insert((state.time, state.debrief, state.runs)) {
+        if !self.settled.insert((state.time, state.debrief, state.runs, state.names)) {
             return None;
         }
-        let (mut debrief, mut run, mut told, mut steps) = (state.debrief, None, None, 0);
-        let view = |time, debrief, run, told| View { time, debrief, runs: state.runs, run, told };
-        let is_asleep = |model: &Model, debrief| {
+        let (mut state, mut debrief, mut operator) = (*state, state.debrief, Operator::default());
+        let mut steps = 0;
+        let is_asleep = |model: &Model, state: &State, debrief| {
             let debrief = model.debriefs.get(debrief);
-            has_ended(debrief) && !is_unfinished(debrief, &candidates(state.runs))
+            let candidates = model.candidates(state.runs, state.names);
+            has_ended(debrief) && !is_unfinished(debrief, &candidates)
         };
         let until = loop {
-            if run.is_none() && told.is_none() && is_asleep(model, debrief) {
+            operator.view = Some(debrief);
+            let is_idle = operator.run.is_none() && operator.told.is_none();
+            if is_idle && is_asleep(model, &state, debrief) {
                 break None;
             }
             steps += 1;
             if steps > STEPS {
                 return Some("an operator that is alone never comes to rest".to_owned());
             }
-            match model.decide(view(state.time, debrief, run, told)) {
-                Move::Read(place) => run = Some(place),
-                Move::Write(version) => (debrief, run, told) = (version, None, None),
-                Move::Tell(claim, what, _) => {
-                    (debrief, run, told) = (claim, None, Some((what, true)));
+            match model.decide(view_of(&state, operator)) {
+                Move::Read(place) => operator.run = Some(place),
+                Move::Write(version) => (debrief, operator) = (version, Operator::default()),
+                Move::Tell(claim, what, key) => {
+                    let told = Some((what, true, key));
+                    (debrief, operator) = (claim, Operator { told, ..Operator::default() });
                 }
+                Move::Start(name) => match started(&state, name, model.bounds.runs) {
+                    Some((next, place)) => {
+                        (state, operator.started) = (next, Some(place));
+                    }
+                    None => return None,
+                },
                 Move::Wait(until) => break until,
             }
         };
+        let state = &state;
         if let Some(left) = left_undone(model.debriefs.get(debrief), state) {
             return Some(left);
         }
@@ -106,8 +128,9 @@ impl Judge {
             return None;
         }
         for time in state.time + 1..u8::try_from(INSTANTS.len()).unwrap() {
-            let acts = !is_asleep(model, debrief)
-                && !matches!(model.decide(view(time, debrief, None, None)), Move::Wait(_));
+            let view = Operator { view: Some(debrief), ..Operator::default() };
+            let acts = !is_asleep(model, state, debrief)
+                && !matches!(model.decide(view_of(&State { time, ..*state }, view)), Move::Wait(_));
             if acts && until.is_none_or(|until| until > moment(time)) {
                 return Some(format!(
                     "it sleeps until {until:?}, and something is due at {}",
@@ -125,6 +148,32 @@ fn wrong_with_messages(state: &State) -> Option<String> {
     let place = messages.position(|(arrived, unheard)| *arrived > 1 + unheard)?;
     let (arrived, unheard) = (state.arrived[place], state.unheard[place]);
     Some(format!("message {place} arrived {arrived} times, {unheard} answers were lost"))
+}
+
+/// A scheduled run is written down before it is there, strikes while people ask for it and everything is done, on a
+/// working day, and beside no other one.
+fn wrong_with_scheduled(model: &mut Model, state: &State) -> Option<String> {
+    let status = model.debriefs.get(state.debrief).status.as_ref();
+    let intended = status.and_then(|status| status.scheduled.clone());
+    let numbers = intended.map_or(0, |run| run.number);
+    let is_there = |name: &&u8| **name != 0;
+    let there = state.names.iter().filter(is_there).count();
+    if there > usize::try_from(numbers).unwrap() {
+        return Some("a run is there that nobody has written down".to_owned());
+    }
+    let scheduled = state.runs.iter().zip(state.names).filter(|(_, name)| *name != 0);
+    let mut striking = scheduled.filter_map(|(run, _)| match run {
+        Run::UnderWay(at) => Some(*at),
+        _ => None,
+    });
+    let at = striking.next()?;
+    if striking.next().is_some() {
+        return Some("two scheduled runs strike side by side".to_owned());
+    }
+    if moment(at) == moment(4) {
+        return Some("a scheduled run strikes on a Saturday".to_owned());
+    }
+    state.done.is_none().then(|| "a scheduled run strikes before everything is done".to_owned())
 }
 
 /// Each run is judged once.

@@ -8,8 +8,9 @@ use firedrill::{
         Debrief, DebriefStatus, ExperimentRun, Moment,
         debrief::{Notice, Stage},
     },
+    core::cluster::Intent,
     debrief::{
-        decide::{Candidate, Decision, Observed, Told, decide, is_unfinished},
+        decide::{Candidate, Decision, Observed, Started, Told, decide, intent, is_unfinished},
         has_ended, is_open,
         remind::Peer,
     },
@@ -37,15 +38,18 @@ pub struct Bounds {
     pub losses: u8,
     /// Looks at the version before the present one.
     pub stale: u8,
+    /// Whether people have done everything, and have the operator start runs until they ask for none any more.
+    pub schedules: bool,
 }
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operators, runs, people, exits, passes, losses, stale } = self;
+        let Self { operators, runs, people, exits, passes, losses, stale, schedules } = self;
         let exits = if *exits { "exits" } else { "work" };
+        let schedules = if *schedules { ", scheduled" } else { "" };
         write!(
             f,
-            "{operators} operators, {runs} runs ({passes} to pass), <={people} by people ({exits}), <={losses} lost, <={stale} stale"
+            "{operators} operators, {runs} runs ({passes} to pass), <={people} by people ({exits}), <={losses} lost, <={stale} stale{schedules}"
         )
     }
 }
@@ -66,6 +70,8 @@ pub enum Variant {
     TimerInMemory,
     /// What became of a message is forgotten where somebody else has written meanwhile.
     AnswerForgotten,
+    /// A scheduled run is created, and is then written down.
+    CreatedBeforeIntended,
 }
 
 /// Everything that an operator decides on.
@@ -74,8 +80,10 @@ pub struct View {
     pub time: u8,
     pub debrief: Id,
     pub runs: [Run; RUNS],
+    pub names: [u8; RUNS],
     pub run: Option<u8>,
     pub told: Option<(What, bool)>,
+    pub started: Option<u8>,
 }
 
 /// What it does next.
@@ -84,6 +92,7 @@ pub enum Move {
     Write(Id),
     Read(u8),
     Tell(Id, What, u8),
+    Start(u8),
     Wait(Option<Moment>),
 }
 
@@ -93,9 +102,11 @@ pub struct Model {
     variant: Variant,
     pub debriefs: Table<Debrief>,
     keys: Vec<String>,
+    /// The names of scheduled runs.
+    names: Vec<String>,
     moves: Memo<View, Move>,
     acts: Memo<(Id, u8, u8), Id>,
-    runs: Memo<(u8, Run), ExperimentRun>,
+    runs: Memo<(u8, Run, u8), ExperimentRun>,
 }
 
 /// What an operator does, in words: what becomes of everything, and of it, and the promise that it breaks.
@@ -106,13 +117,21 @@ type Next = ((&'static str, u8), State, Option<String>);
 
 impl Model {
     pub fn new(variant: Variant, bounds: Bounds) -> Self {
-        let (debriefs, keys) = (Table::new(), Vec::new());
+        let (debriefs, keys, names) = (Table::new(), Vec::new(), Vec::new());
         let (moves, acts, runs) = (Memo::default(), Memo::default(), Memo::default());
-        Self { bounds, variant, debriefs, keys, moves, acts, runs }
+        Self { bounds, variant, debriefs, keys, names, moves, acts, runs }
     }
 
     pub fn beginning(&mut self) -> State {
-        State::new(self.debriefs.id(objects::opened(self.bounds.passes)))
+        let mut debrief = objects::opened(self.bounds.passes, self.bounds.schedules);
+        let mut acts = 0;
+        for act in [Act::Meet, Act::FinishItem].into_iter().filter(|_| self.bounds.schedules) {
+            debrief.spec = act.write(&debrief.spec, 0);
+            acts |= act.bit();
+        }
+        let mut state = State::new(self.debriefs.id(debrief));
+        (state.acts, state.done) = (acts, (acts != 0).then_some(0));
+        state
     }
 
     pub fn questions(&self) -> usize {
@@ -125,11 +144,11 @@ impl Model {
             return *known;
         }
         let debrief = self.debriefs.get(view.debrief).clone();
-        let mut runs = candidates(view.runs);
+        let mut runs = self.candidates(view.runs, view.names);
         if self.variant == Variant::ClosedOverARun {
             runs.retain(|run| run.is_over);
         }
-        let run = view.run.map(|place| self.read(view.runs[usize::from(place)], place));
+        let run = view.run.map(|place| self.read(place, view.runs, view.names));
         let now = moment(view.time);
         let told = view.told.map(|(what, arrived)| Told {
             what: what.into(),
@@ -144,15 +163,18 @@ impl Model {
             passed_over: &[],
             peers: &|| vec![Peer::of(&debrief, now)],
             told: told.as_ref(),
+            experiment: debrief.spec.evidence.as_ref().map(|evidence| &evidence.spec),
+            started: view.started.map(|place| Started::There(format!("u{place}"))).as_ref(),
         });
         let next = match decision {
             Decision::Record(status) => Move::Write(self.version(&debrief, *status)),
-            Decision::Look { name, .. } => Move::Read(name[1..].parse().unwrap()),
+            Decision::Look { uid, .. } => Move::Read(uid[1..].parse().unwrap()),
             Decision::PassOver(uid) => panic!("{uid} has struck"),
             Decision::Tell { claim, what, key, .. } => {
                 let claim = self.version(&debrief, *claim);
                 Move::Tell(claim, what.into(), self.key(key))
             }
+            Decision::Start { name, .. } => Move::Start(self.name(name)),
             Decision::WaitUntil(at) => Move::Wait(Some(at)),
             Decision::Rest => Move::Wait(None),
         };
@@ -161,13 +183,40 @@ impl Model {
     }
 
     /// The run as it is read once it is over.
-    fn read(&mut self, run: Run, place: u8) -> ExperimentRun {
+    fn read(&mut self, place: u8, runs: [Run; RUNS], names: [u8; RUNS]) -> ExperimentRun {
+        let (run, number) = (runs[usize::from(place)], names[usize::from(place)]);
         let Run::Over { at, outcome, joins } = run else { panic!("r{place} is not over") };
+        let name = self.name_of(usize::from(place), number);
         let read = self
             .runs
-            .entry((place, run))
-            .or_insert_with(|| objects::run(place, at, outcome, joins));
+            .entry((place, run, number))
+            .or_insert_with(|| objects::run(place, &name, (at, outcome, joins)));
         read.clone()
+    }
+
+    /// The name of the run in that place.
+    fn name_of(&self, place: usize, number: u8) -> String {
+        match number.checked_sub(1) {
+            Some(index) => self.names[usize::from(index)].clone(),
+            None => format!("r{place}"),
+        }
+    }
+
+    /// The number of the name of a scheduled run.
+    pub fn name(&mut self, name: String) -> u8 {
+        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        u8::try_from(place + 1).unwrap()
+    }
+
+    pub fn candidates(&self, runs: [Run; RUNS], names: [u8; RUNS]) -> Vec<Candidate> {
+        let runs = runs.into_iter().zip(names).enumerate();
+        runs.filter_map(|(place, (run, number))| {
+            objects::candidate(place, self.name_of(place, number), run)
+        })
+        .collect()
     }
 
     fn version(&mut self, debrief: &Debrief, mut status: DebriefStatus) -> Id {
@@ -217,6 +266,7 @@ impl Model {
         for act in Act::ALL {
             let may = state.acts & act.bit() == 0 && state.acts.count_ones() < self.bounds.people;
             let is_in_order = act != Act::FinishItem || state.acts & Act::Meet.bit() != 0;
+            let is_in_order = is_in_order && (act != Act::StopAsking || self.bounds.schedules);
             let is_in_order =
                 is_in_order && state.time <= act.until() && (self.bounds.exits || !act.is_exit());
             if may && is_in_order {
@@ -276,7 +326,17 @@ impl Model {
                         put(told, Run::Over { at, outcome, joins });
                     }
                 }
-                Run::None | Run::Over { .. } => {}
+                Run::Created(_) => {
+                    let debrief = self.debriefs.get(state.debrief);
+                    let name = self.name_of(place, state.names[place]);
+                    let run = objects::created(place, &name);
+                    match intent(debrief, &run, moment(state.time)) {
+                        Intent::Written(_) => put("run strikes:", Run::UnderWay(state.time)),
+                        Intent::Refused(_) => put("run is refused:", Run::Refused),
+                        Intent::Unsettled(_) => {}
+                    }
+                }
+                Run::None | Run::Refused | Run::Over { .. } => {}
             }
         }
     }
@@ -290,6 +350,7 @@ impl Model {
                 self.arrive(state, operator, version)
             }
             Doing::Sending(what, key, claim) => self.send(state, operator, (what, key, claim)),
+            Doing::Starting(name, intent) => self.start(state, operator, (name, intent)),
         };
         if self.is_lossy(state) && operator.doing != Doing::Nothing {
             let mut lost = State { losses: state.losses + 1, ..*state };
@@ -313,7 +374,7 @@ impl Model {
             let debrief = self.debriefs.get(heard);
             let view = if !has_ended(debrief) {
                 heard
-            } else if is_unfinished(debrief, &candidates(state.runs)) {
+            } else if is_unfinished(debrief, &self.candidates(state.runs, state.names)) {
                 state.debrief
             } else {
                 return None;
@@ -331,7 +392,11 @@ impl Model {
         let next = self.decide(view_of(state, operator));
         let wrong = self.wrong_with(state, next);
         let doing = match next {
-            Move::Write(version) => Doing::Writing(version),
+            Move::Write(version) => match self.intends(state, version) {
+                Some(name) => Doing::Starting(name, Some(version)),
+                None => Doing::Writing(version),
+            },
+            Move::Start(name) => Doing::Starting(name, None),
             Move::Read(run) => {
                 let reading = Operator { run: Some(run), ..operator };
                 return ("reads a run: operator", *state, reading, None);
@@ -410,6 +475,42 @@ impl Model {
         steps
     }
 
+    /// The run that this version is the first to intend, where a broken protocol creates it before.
+    fn intends(&mut self, state: &State, version: Id) -> Option<u8> {
+        let scheduled = |version| {
+            let status = self.debriefs.get(version).status.as_ref();
+            Some(status?.scheduled.as_ref()?.run.clone())
+        };
+        let (before, after) = (scheduled(state.debrief), scheduled(version));
+        let is_new = self.variant == Variant::CreatedBeforeIntended && before != after;
+        after.filter(|_| is_new).map(|name| self.name(name))
+    }
+
+    /// Creates a run, or finds the one of that name.
+    fn start(
+        &self,
+        state: &State,
+        operator: Operator,
+        (name, intent): (u8, Option<Id>),
+    ) -> Vec<Step> {
+        let Some((next, place)) = started(state, name, self.bounds.runs) else {
+            return vec![("is not answered: operator", *state, operator.idle(), None)];
+        };
+        let doing = intent.map_or(Doing::Deciding, Doing::Writing);
+        let heard = Operator { doing, started: Some(place), ..operator };
+        let mut steps = vec![("has created the run: operator", next, heard, None)];
+        if self.is_lossy(state) {
+            let lost = State { losses: state.losses + 1, ..next };
+            steps.push((
+                "has created the run, and hears no answer: operator",
+                lost,
+                operator.idle(),
+                None,
+            ));
+        }
+        steps
+    }
+
     /// Whether what is decided ends the debrief although it must not.
     fn wrong_with(&self, state: &State, next: Move) -> Option<String> {
         let (Move::Write(version) | Move::Tell(version, ..)) = next else { return None };
@@ -424,10 +525,18 @@ impl Model {
 pub fn view_of(state: &State, operator: Operator) -> View {
     let debrief = operator.view.unwrap_or(state.debrief);
     let told = operator.told.map(|(what, arrived, _)| (what, arrived));
-    View { time: state.time, debrief, runs: state.runs, run: operator.run, told }
+    let State { time, runs, names, .. } = *state;
+    View { time, debrief, runs, names, run: operator.run, told, started: operator.started }
 }
 
-pub fn candidates(runs: [Run; RUNS]) -> Vec<Candidate> {
-    let runs = runs.into_iter().enumerate();
-    runs.filter_map(|(place, run)| objects::candidate(place, run)).collect()
+/// What is there once a run of that name was created, and its place; none where there is no room.
+pub fn started(state: &State, name: u8, room: usize) -> Option<(State, u8)> {
+    let place = state.names.iter().position(|known| *known == name);
+    let free = || state.runs.iter().take(room).position(|run| *run == Run::None);
+    let at = place.or_else(free)?;
+    let mut next = *state;
+    if place.is_none() {
+        (next.runs[at], next.names[at]) = (Run::Created(state.time), name);
+    }
+    Some((next, u8::try_from(at).unwrap()))
 }

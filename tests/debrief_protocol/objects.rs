@@ -1,7 +1,7 @@
 //! The objects of the model: the debrief of a run that missed, and runs of its experiment at any of the instants.
 
 use firedrill::{
-    api::{Debrief, DebriefSpec, ExperimentRun, Moment, debrief::Policy},
+    api::{Debrief, DebriefSpec, ExperimentRun, ExperimentRunSpec, Moment, debrief::Policy},
     debrief::{
         self, LeadUp, Opening,
         decide::{Candidate, forget_details},
@@ -37,13 +37,14 @@ fn state(hash: &str) -> Value {
 }
 
 /// The debrief as its run has opened it.
-pub fn opened(passes: i32) -> Debrief {
+pub fn opened(passes: i32, schedules: bool) -> Debrief {
     let mut run = missed();
     run["status"]["plan"]["state"] = state("before");
     let run: ExperimentRun = serde_json::from_value(run).unwrap();
     let policy = Policy { passes, ..Policy::default() };
     let opening = Opening { lead_up: LeadUp::default(), number: 1, policy, earlier: &[] };
     let mut debrief = debrief::open(&run, opening).unwrap();
+    debrief.spec.schedule_proof = schedules;
     debrief.metadata.uid = Some("debrief".to_owned());
     debrief.metadata.generation = Some(1);
     debrief.metadata.creation_timestamp =
@@ -54,11 +55,11 @@ pub fn opened(passes: i32) -> Debrief {
 }
 
 /// The run in that place, as it is read once it is over.
-pub fn run(place: u8, at: u8, outcome: Outcome, joins: bool) -> ExperimentRun {
+pub fn run(place: u8, name: &str, (at, outcome, joins): (u8, Outcome, bool)) -> ExperimentRun {
     let mut run = missed();
     let at = INSTANTS[usize::from(at)];
     let fact = |name: &str| json!({"name": name, "at": at, "notBefore": at, "source": "api"});
-    run["metadata"] = json!({"name": format!("r{place}"), "namespace": "shop", "uid": format!("u{place}"), "creationTimestamp": at});
+    run["metadata"] = json!({"name": name, "namespace": "shop", "uid": format!("u{place}"), "creationTimestamp": at});
     let status = &mut run["status"];
     status["plan"]["state"] = state("after");
     status["facts"] = json!([fact("injected"), fact("reverted"), fact("completed")]);
@@ -76,21 +77,29 @@ pub fn run(place: u8, at: u8, outcome: Outcome, joins: bool) -> ExperimentRun {
     serde_json::from_value(run).unwrap()
 }
 
-/// What is heard of the run in that place.
-pub fn candidate(place: usize, run: Run) -> Option<Candidate> {
+/// The run in that place that has not begun.
+pub fn created(place: usize, name: &str) -> ExperimentRun {
+    let mut run = ExperimentRun::new(name, ExperimentRunSpec::of("slow-alert"));
+    run.metadata.uid = Some(format!("u{place}"));
+    run
+}
+
+/// What is heard of the run in that place, under that name.
+pub fn candidate(place: usize, name: String, run: Run) -> Option<Candidate> {
     let (at, is_over, joins) = match run {
         Run::None => return None,
-        Run::UnderWay(at) => (at, false, false),
+        Run::Created(at) | Run::UnderWay(at) => (at, false, false),
+        Run::Refused => (0, true, false),
         Run::Over { at, joins, .. } => (at, true, joins),
     };
     Some(Candidate {
-        name: format!("r{place}"),
+        name,
         uid: format!("u{place}"),
         created_at: Some(moment(at)),
         is_later: true,
         is_over,
         joins,
-        has_struck: true,
+        has_struck: matches!(run, Run::UnderWay(_) | Run::Over { .. }),
     })
 }
 
@@ -101,10 +110,12 @@ pub enum Act {
     FinishItem,
     Accept,
     Dismiss,
+    StopAsking,
 }
 
 impl Act {
-    pub const ALL: [Self; 4] = [Self::Meet, Self::FinishItem, Self::Accept, Self::Dismiss];
+    pub const ALL: [Self; 5] =
+        [Self::Meet, Self::FinishItem, Self::Accept, Self::Dismiss, Self::StopAsking];
 
     pub const fn bit(self) -> u8 {
         1 << self as u8
@@ -116,6 +127,7 @@ impl Act {
             Self::FinishItem => "people finish the item at instant",
             Self::Accept => "people accept the risk at instant",
             Self::Dismiss => "people dismiss it at instant",
+            Self::StopAsking => "people ask for no more runs at instant",
         }
     }
 
@@ -128,7 +140,7 @@ impl Act {
         match self {
             Self::Meet => 1,
             Self::FinishItem | Self::Accept => 2,
-            Self::Dismiss => 4,
+            Self::Dismiss | Self::StopAsking => 4,
         }
     }
 
@@ -144,6 +156,7 @@ impl Act {
                     "type": "Detect", "horizon": "Immediate", "ownerTeam": "checkout", "state": "Open"}]);
             }
             Self::FinishItem => spec["actionItems"][0]["state"] = json!("Done"),
+            Self::StopAsking => spec["scheduleProof"] = json!(false),
             Self::Accept => {
                 spec["acceptedRisk"] =
                     json!({"reason": "nothing is sold in January", "reviewAt": REVIEW});

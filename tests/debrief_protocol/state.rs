@@ -20,6 +20,8 @@ pub struct State {
     /// The version before, which a watch may still show.
     pub before: Id,
     pub runs: [Run; RUNS],
+    /// Of each run the name under which an operator has created it; 0 for one that somebody has started.
+    pub names: [u8; RUNS],
     pub operators: [Operator; 2],
     /// The acts that people have done, and when the item was done.
     pub acts: u8,
@@ -36,6 +38,10 @@ pub struct State {
 pub enum Run {
     #[default]
     None,
+    /// An operator has created it at that instant; it strikes once its debrief says so.
+    Created(u8),
+    /// It has broken nothing, and is over.
+    Refused,
     /// It strikes at the instant at which it is created.
     UnderWay(u8),
     /// Whether it names the debrief, which was open when it ended.
@@ -59,6 +65,8 @@ pub struct Operator {
     pub run: Option<u8>,
     /// What became of the last message, whether it is known to have arrived, and which it was.
     pub told: Option<(What, bool, u8)>,
+    /// The run that it was to create, and is there.
+    pub started: Option<u8>,
     /// Messages that it remembers itself; nothing but a broken protocol needs that.
     pub remembers: u16,
 }
@@ -75,6 +83,8 @@ pub enum Doing {
     Claiming(Id, What, u8),
     /// The message is about to leave; behind it comes its claim, where a broken protocol has it so.
     Sending(What, u8, Option<Id>),
+    /// A run is created under that name; behind it comes what intends it, where a broken protocol has it so.
+    Starting(u8, Option<Id>),
 }
 
 /// What a message is about, in an order.
@@ -119,6 +129,7 @@ impl State {
             debrief,
             before: debrief,
             runs: [Run::None; RUNS],
+            names: [0; RUNS],
             operators: [Operator::default(); 2],
             acts: 0,
             done: None,

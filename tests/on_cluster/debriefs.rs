@@ -1,5 +1,7 @@
 //! From a missed objective to its proof, with real alerts: what people do, what counts, and what nobody may write.
 
+mod scheduled;
+
 use std::{process::Command, time::Duration};
 
 use firedrill::api::{
@@ -158,6 +160,16 @@ async fn a_miss_is_carried_to_its_proof_and_the_next_one_names_what_was_dropped(
     );
 }
 
+/// A client of that user.
+async fn acting(user: &str) -> Client {
+    let kubeconfig =
+        Kubeconfig::read_from(std::env::var("FIREDRILL_TEST_CLUSTER").unwrap()).unwrap();
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    config.auth_info.impersonate = Some(user.to_owned());
+    Client::try_from(config).unwrap()
+}
+
 /// A client of somebody who has the role `edit` on the ground.
 async fn editor(ground: &Ground) -> Client {
     let binding: RoleBinding = serde_json::from_value(json!({
@@ -167,12 +179,7 @@ async fn editor(ground: &Ground) -> Client {
     }))
     .unwrap();
     ground.api::<RoleBinding>().create(&PostParams::default(), &binding).await.unwrap();
-    let kubeconfig =
-        Kubeconfig::read_from(std::env::var("FIREDRILL_TEST_CLUSTER").unwrap()).unwrap();
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.auth_info.impersonate = Some("editor".to_owned());
-    let client = Client::try_from(config).unwrap();
+    let client = acting("editor").await;
     let debriefs: Api<Debrief> = Api::namespaced(client.clone(), &ground.namespace);
     eventually("the rights are there", 20, async || {
         debriefs.list(&ListParams::default()).await.ok()

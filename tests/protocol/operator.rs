@@ -253,7 +253,7 @@ fn world(target: &Target, seen: Seen, now: Moment) -> ClusterState {
         rivals_read_at: Some(now),
         lever: Lever::Open,
         namespace: Namespace::Found { enabled: true, protected: false, terminating: false },
-        day: None,
+        intent: None,
         target: firedrill::core::cluster::Target::Found { reference, desired: 1, rollout: None },
         pods: vec![pod()],
         workloads: vec![Workload { kind, name: "web".to_owned(), uid }],

@@ -186,7 +186,9 @@ impl World {
             runs.contains(key) && victims(run).any(|(victim, _)| victim == uid)
         };
         let its: Vec<_> = self.judge.doubtful.extract_if(.., is_its).collect();
-        its.iter().for_each(|(uid, _)| self.strike(key, uid));
+        for (uid, _) in &its {
+            self.strike(key, uid);
+        }
     }
 
     fn wrong_with_kill(&self, call: &Call, key: &Key, run: &Value) -> Option<String> {

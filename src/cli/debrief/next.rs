@@ -3,7 +3,10 @@
 use kube::ResourceExt;
 
 use crate::{
-    api::{Debrief, Moment, debrief::ItemState},
+    api::{
+        Debrief, DebriefStatus, Moment, conditions,
+        debrief::{ItemState, condition},
+    },
     debrief::{clock::Clock, plain, stage},
 };
 
@@ -44,8 +47,38 @@ pub fn next(debrief: &Debrief, clock: &Clock, now: Moment) -> String {
             (true, None) if spec.experiment().is_none() => {
                 "name the experiment that proves it, in spec.incident.experiment".to_owned()
             }
-            (true, None) => format!("prove it: {}", command(&format!("verify {name}"))),
+            (true, None) => {
+                let verify = command(&format!("verify {name}"));
+                match (status.next_run, running(&status)) {
+                    (Some(at), _) => {
+                        format!(
+                            "the operator runs it {}; or prove it before: {verify}",
+                            clock.minute(at)
+                        )
+                    }
+                    (None, Some(run)) => format!("the operator's run {run} is to prove it"),
+                    (None, None) if is_asked(debrief, &status) => {
+                        format!(
+                            "the operator says when it runs it: {}",
+                            command(&format!("show {name}"))
+                        )
+                    }
+                    (None, None) => format!("prove it: {verify}"),
+                }
+            }
         }
     };
     plain(&words)
+}
+
+/// Whether people have asked for scheduled runs, and the operator has not said yet what it makes of that.
+fn is_asked(debrief: &Debrief, status: &DebriefStatus) -> bool {
+    let is_said = conditions::get(&status.conditions, condition::SCHEDULED).is_some();
+    debrief.spec.schedule_proof && !is_said
+}
+
+/// The proof run that the operator has under way.
+fn running(status: &DebriefStatus) -> Option<&str> {
+    let run = status.scheduled.as_ref().filter(|run| run.over_at.is_none())?;
+    Some(run.run.as_str())
 }

@@ -65,7 +65,7 @@ fn inject(
     if let Some((cause, detail)) = closed_since(observed, cluster) {
         return start_revert(observed, status, cause, &detail);
     }
-    if matches!(cluster.day, Some(Intent::Unsettled(_))) {
+    if matches!(cluster.intent, Some((_, Intent::Unsettled(_)))) {
         return observed.look_again(cluster);
     }
     let guard_input = guard_input(observed, plan, cluster, 1);
@@ -154,19 +154,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::{
-        cluster::{ClusterState, tests::healthy},
-        decide::tests::{self, status},
-        guards::abort::tests::plan,
-        signals::{Signals, pods::tests::at},
+    use crate::{
+        api::run::Guard,
+        core::{
+            cluster::{ClusterState, tests::healthy},
+            decide::tests::{self, status},
+            guards::abort::tests::plan,
+            signals::{Signals, pods::tests::at},
+        },
     };
 
-    /// What is decided about a run that has journaled, whose day says that.
-    fn decided(day: Intent, now: f64) -> Decision {
+    /// What is decided about a run that has journaled, of which its day says that.
+    fn decided(intent: Intent, now: f64) -> Decision {
         let plan = plan(&json!({}));
         let status = status(&plan, &[(FactName::Accepted, 1.0), (FactName::Journaled, 2.0)]);
-        let (read_at, day) = (at(3.0), Some(day));
-        let cluster = ClusterState { read_at, rivals_read_at: Some(read_at), day, ..healthy() };
+        let (read_at, intent) = (at(3.0), Some((Guard::GameDay, intent)));
+        let cluster = ClusterState { read_at, rivals_read_at: Some(read_at), intent, ..healthy() };
         let signals = Signals::new(Some(&plan.spec), at(0.0));
         tests::decided(&plan, Some(status), Some(&cluster), &signals, now)
     }

@@ -38,7 +38,7 @@ pub(super) fn closed_since(
     if let Some(why) = cluster.lever.refusal() {
         return Some((Reason::Lever, why));
     }
-    if let Some(Intent::Refused(why)) = &cluster.day {
+    if let Some((_, Intent::Refused(why))) = &cluster.intent {
         return Some((Reason::Guard, why.clone()));
     }
     match &cluster.namespace {

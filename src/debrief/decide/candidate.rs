@@ -1,5 +1,6 @@
 //! Which runs may concern a debrief, and what is kept of a debrief in memory.
 
+use super::Observed;
 use crate::{
     api::{Debrief, DebriefStatus, ExperimentRun, Moment, debrief::Notice, run::FactName},
     debrief::stage,
@@ -48,6 +49,12 @@ impl Candidate {
             joins,
             has_struck: status.is_some_and(|status| status.fact(FactName::Injected).is_some()),
         })
+    }
+
+    /// Whether it is over and something was broken, and it was neither judged nor tells nothing.
+    pub(super) fn is_to_judge(&self, observed: &Observed<'_>, status: &DebriefStatus) -> bool {
+        let is_known = self.is_known(observed.debrief, status);
+        self.is_over && self.has_struck && !is_known && !observed.passed_over.contains(&self.uid)
     }
 
     /// Whether it opened the debrief, or was judged.

@@ -78,6 +78,7 @@ fn number(count: usize) -> i32 {
 }
 
 /// Whether the debrief is about an experiment that told nothing, and about nothing that was missed since.
+#[must_use]
 pub fn is_about_experiment(spec: &DebriefSpec, occurrences: &[Occurrence]) -> bool {
     spec.source.kind == SourceKind::Inconclusive && occurrences.is_empty()
 }

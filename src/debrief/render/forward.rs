@@ -7,7 +7,7 @@ use super::super::{
     proof::unasked,
 };
 use crate::api::{
-    Debrief, DebriefStatus, Moment,
+    Debrief, DebriefStatus, Moment, conditions,
     debrief::{Stage, condition},
 };
 
@@ -34,7 +34,8 @@ pub fn section(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Opti
     let next = next.map(|next| paragraph(&format!("{}.", capitalized(&next))));
     let command = status.next_command.as_deref().map(block);
     let larger = command.as_ref().and_then(|_| larger(debrief, status));
-    let parts: Vec<_> = [next, due, larger, command].into_iter().flatten().collect();
+    let scheduled = scheduled(debrief, status, clock);
+    let parts: Vec<_> = [next, due, scheduled, larger, command].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
@@ -45,6 +46,32 @@ fn larger(debrief: &Debrief, status: &DebriefStatus) -> Option<String> {
         "Run {} did not ask for {objective}, as users noticed nothing of its fault. One that takes every pod would:",
         code(&last.run)
     )))
+}
+
+/// When the operator runs it by itself, or why it does not although people ask for that; why the command asks for a larger
+/// fault stands below.
+fn scheduled(debrief: &Debrief, status: &DebriefStatus, clock: &Clock) -> Option<String> {
+    let run = status.scheduled.as_ref();
+    let problem = run.and_then(|run| run.problem.as_deref());
+    let running = run.filter(|run| run.over_at.is_none() && status.ended_at.is_none());
+    let told = match (status.next_run.map(|at| clock.minute(at)), problem, running) {
+        (Some(at), Some(problem), _) => {
+            format!("The operator could not run it, and tries again {at}: {}", text(problem))
+        }
+        (Some(at), None, _) => format!("The operator runs it {at}"),
+        (None, _, Some(run)) => format!("The operator's run {} is to prove it", code(&run.run)),
+        (None, _, None) => {
+            let said = conditions::get(&status.conditions, condition::SCHEDULED)?;
+            let is_told = status.stage != Some(Stage::Verifying)
+                || said.message.is_empty()
+                || unasked(debrief, status).is_some();
+            if is_told {
+                return None;
+            }
+            format!("The operator does not run it: {}", text(&said.message))
+        }
+    };
+    Some(paragraph(&format!("{told}.")))
 }
 
 /// A command between fences that it cannot end.

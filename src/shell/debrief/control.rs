@@ -11,9 +11,9 @@ use kube::{
     },
 };
 
-use super::tell;
+use super::{start::start, tell};
 use crate::{
-    api::{Debrief, DebriefStatus, Duration, ExperimentRun},
+    api::{Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentSpec},
     debrief::{
         self,
         decide::{self, Candidate, Decision, Observed},
@@ -55,11 +55,12 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
         // Nearly everything of it was forgotten.
         latest = read(&context, heard).await?;
     }
-    let (mut run, mut passed_over, mut told) = (None, Vec::new(), None);
+    let (mut run, mut passed_over, mut told, mut started) = (None, Vec::new(), None, None);
     for _ in 0..STEPS_MAX {
         let now = context.calendar.now();
         let runs = candidates(&context, &latest);
         let peers = || peers(&context, &latest);
+        let experiment = experiment(&context, &latest).await;
         let decision = decide::decide(&Observed {
             now,
             debrief: &latest,
@@ -68,6 +69,8 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
             passed_over: &passed_over,
             peers: &peers,
             told: told.as_ref(),
+            experiment: experiment.as_ref(),
+            started: started.as_ref(),
         });
         match decision {
             Decision::Look { name, uid } => match read_run(&context, &latest, &name).await? {
@@ -79,7 +82,9 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 passed_over.push(uid);
             }
             Decision::Record(status) => match write(&context, &latest, &status).await {
-                Ok(written) => (latest, run, told) = (written, None, None),
+                Ok(written) => {
+                    (latest, run, told, started) = (written, None, None, None);
+                }
                 // What became of a message is known here alone: forgotten, it would be told again.
                 Err(Error::Conflict(_)) if told.is_some() => {
                     (latest, run) = (read(&context, &latest).await?, None);
@@ -89,6 +94,15 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
             Decision::Tell { claim, what, key, text } => {
                 latest = write(&context, &latest, &claim).await?;
                 told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
+            }
+            Decision::Start { name, spec } => {
+                let live = read(&context, &latest).await?;
+                // As the watch may be behind, the run may be known to be there, or be over.
+                if live.metadata.resource_version == latest.metadata.resource_version {
+                    started = Some(start(&context, &latest, &name, *spec).await?);
+                } else {
+                    latest = live;
+                }
             }
             Decision::WaitUntil(until) => {
                 return Ok(Action::requeue(Duration::between(now, until).std()));
@@ -108,6 +122,15 @@ fn candidates(context: &Context, debrief: &Debrief) -> Vec<Candidate> {
         ..run
     };
     candidates.map(shown).collect()
+}
+
+/// The debrief's Experiment as last heard, where something may be decided on it.
+async fn experiment(context: &Context, debrief: &Debrief) -> Option<ExperimentSpec> {
+    let name = debrief.spec.experiment().filter(|_| debrief.spec.schedule_proof)?;
+    // Before every one was listed, there would be none.
+    context.experiments.listed().await;
+    let heard = context.experiments.get(debrief.metadata.namespace.as_deref()?, name)?;
+    heard.0.as_ref().ok().map(|experiment| experiment.spec.clone())
 }
 
 /// What every debrief of the same team has to do with its reminder, as last heard.

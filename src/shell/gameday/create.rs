@@ -1,31 +1,15 @@
-//! Creates days and runs as `firedrill-starter` of their namespace: the API server judges at each time whether that
-//! may be, and one of the same name that is there already is as good.
-
-use std::fmt::Debug;
-
-use kube::{Api, Client, api::PostParams};
-use serde::{Serialize, de::DeserializeOwned};
+//! Creates days and their runs; one of the same name that is there already is as good.
 
 use crate::{
     api::{ExperimentRun, ExperimentRunSpec, GameDay, GameDayRun, GameDayRunSpec, Moment, names},
     core::gameday::day::{Clocks, NotStarted},
     shell::{
-        call::{Error, call},
-        clients,
+        call::Error,
         context::Context,
         run::create::prepare,
+        starter::{Creation, create},
     },
 };
-
-/// What became of asking for an object.
-pub enum Creation<K> {
-    /// It was created now.
-    Created(K),
-    /// One of that name is there.
-    Known,
-    /// The API server did not let us; why.
-    Refused(String),
-}
 
 /// Creates the day of that name.
 ///
@@ -89,33 +73,4 @@ fn prepared(day: &GameDayRun, name: &str, spec: ExperimentRunSpec) -> Result<Exp
     let label = (names::GAME_DAY.to_owned(), day.spec.game_day.to_string());
     run.metadata.labels = Some([label].into());
     prepare(run)
-}
-
-async fn create<K>(
-    context: &Context,
-    what: &'static str,
-    namespace: &str,
-    object: &K,
-    dry_run: bool,
-) -> Result<Creation<K>, Error>
-where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
-{
-    let client: Client = context.starter(namespace);
-    let objects: Api<K> = Api::namespaced(client, namespace);
-    let params = PostParams { dry_run, field_manager: Some(names::FIELD_MANAGER.to_owned()) };
-    match call(what, objects.create(&params, object)).await {
-        Ok(created) => Ok(Creation::Created(created)),
-        Err(error) => match error.code() {
-            Some(409) => Ok(Creation::Known),
-            Some(400 | 403 | 404 | 422) => {
-                Ok(Creation::Refused(clients::not_started(&error.words(), namespace)))
-            }
-            _ => Err(error),
-        },
-    }
 }

@@ -15,11 +15,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
-use super::{
-    AT_ONCE, PAUSE, STEPS_MAX, announce,
-    create::{self, Creation},
-    reads,
-};
+use super::{AT_ONCE, PAUSE, STEPS_MAX, announce, create, reads};
 use crate::{
     api::{
         Duration, ExperimentRun, GameDayRun, GameDayRunStatus, SafetyLever,
@@ -38,6 +34,7 @@ use crate::{
         guarded::Guarded,
         record,
         run::observe,
+        starter::Creation,
     },
 };
 

@@ -12,10 +12,7 @@ use kube::{
     },
 };
 
-use super::{
-    AT_ONCE, PAUSE, STEPS_MAX,
-    create::{self, Creation},
-};
+use super::{AT_ONCE, PAUSE, STEPS_MAX, create};
 use crate::{
     api::{Duration, GameDay, GameDayRun},
     core::gameday::firing::{self, Decision, Observed},
@@ -25,6 +22,7 @@ use crate::{
         controller::{self, Feed},
         guarded::Guarded,
         record,
+        starter::Creation,
     },
 };
 

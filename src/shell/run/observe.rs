@@ -1,6 +1,7 @@
 //! Live reads of everything that guards look at, side by side; a read that fails is an answer too.
 
 mod fault_reads;
+mod intent;
 mod marked;
 mod state;
 mod target;
@@ -25,14 +26,13 @@ use tokio::time::timeout;
 
 use crate::{
     api::{
-        GameDayRun, Moment, SafetyLever,
+        Moment, SafetyLever,
         experiment::ExperimentSpec,
         names,
         run::{ExperimentRun, TargetRef, TargetState, Workload},
     },
     core::{
-        cluster::{Budget, ClusterState, Intent, Lever, Namespace, Rival},
-        gameday::day::intent,
+        cluster::{Budget, ClusterState, Lever, Namespace, Rival},
         signals::pods::Pod,
         span::crop,
     },
@@ -101,11 +101,11 @@ pub async fn cluster(
     (read_at, known): (Moment, Option<(Moment, TargetState)>),
 ) -> (ClusterState, Option<(Scope, String)>) {
     let namespace = run.namespace().unwrap_or_default();
-    let (read, lever, state, day, fault_reads) = futures::join!(
+    let (read, lever, state, intent, fault_reads) = futures::join!(
         target(context, &namespace, &spec.target),
         lever(context, &namespace),
         opt_in(context, &namespace),
-        day(context, &namespace, run),
+        intent::intent(context, &namespace, run),
         fault_reads::fault_reads(context, run, spec)
     );
     let scope = read.as_ref().ok().and_then(Option::as_ref).map(|found| found.scope.clone());
@@ -140,7 +140,7 @@ pub async fn cluster(
         rivals_read_at: None,
         lever,
         namespace: state,
-        day,
+        intent,
         target,
         pods,
         workloads,
@@ -180,20 +180,6 @@ pub fn judge_lever(lever: &SafetyLever, namespace: &str) -> Lever {
         by: lever.spec.by.clone().unwrap_or_else(|| "somebody".to_owned()),
         reason: lever.spec.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
     }
-}
-
-/// What the day that the run is a step of says of it, live.
-async fn day(context: &Context, namespace: &str, run: &ExperimentRun) -> Option<Intent> {
-    let name = run.spec.game_day.as_deref()?;
-    let days: Api<GameDayRun> = Api::namespaced(context.reads.clone(), namespace);
-    Some(match call("read the day", days.get_opt(name)).await {
-        Ok(Some(day)) if run.spec.dry_run && !day.is_over() => {
-            Intent::Written(format!("a rehearsal of game day {name}"))
-        }
-        Ok(Some(day)) => intent(&day, &run.name_any(), run.uid()),
-        Ok(None) => Intent::Refused(format!("there is no game day {name}")),
-        Err(error) => Intent::Refused(format!("game day {name} cannot be read: {}", error.words())),
-    })
 }
 
 async fn opt_in(context: &Context, namespace: &str) -> Namespace {

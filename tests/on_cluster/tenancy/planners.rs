@@ -73,7 +73,7 @@ async fn who_may_not_start_runs_plans_none_and_the_starter_starts_by_a_schedule_
     let alone = "firedrill-starter creates days of a schedule alone";
     refused("a day by hand", alone, acting.create(&days, &day(json!({"gameDay": "p"}))).await);
     refused("another name", alone, acting.create(&days, &day(at.clone())).await);
-    let steps = "firedrill-starter creates steps of game days and their rehearsals alone";
+    let steps = "firedrill-starter creates steps of game days, their rehearsals and scheduled proof runs alone";
     let run = |spec: Value| resource("ExperimentRun", "r", spec);
     refused(
         "a run of no day",
