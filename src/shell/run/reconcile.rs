@@ -54,16 +54,13 @@ pub async fn reconcile(
 ) -> Result<Action, Error> {
     // At its start an operator looks at every run that is kept, at once: what a look takes of memory is for the others.
     match &watched.0 {
-        Ok(run) if run.is_released() => {
-            let_go(&context, run);
-            Ok(Action::await_change())
-        }
+        Ok(run) if run.is_released() => Ok(let_go(&context, run)),
         _ => Box::pin(look_after(&watched, &context)).await,
     }
 }
 
 /// What is left to do about a run that is over and let go.
-fn let_go(context: &Context, run: &ExperimentRun) {
+fn let_go(context: &Context, run: &ExperimentRun) -> Action {
     context.registry.forget(run.uid());
     context.line.call(context);
     // Its Experiment is judged by the runs as they are watched, and this one is among them now.
@@ -73,6 +70,7 @@ fn let_go(context: &Context, run: &ExperimentRun) {
         context.days.request(namespace, day);
     }
     debrief::control::request(context, run);
+    Action::await_change()
 }
 
 async fn look_after(
@@ -90,8 +88,7 @@ async fn look_after(
         }
     };
     if run.is_released() {
-        let_go(context, &run);
-        return Ok(Action::await_change());
+        return Ok(let_go(context, &run));
     }
     // Who waits for others to end does nothing, and needs no room for that.
     let is_held = is_in_line(&run) && is_full(context, ahead(context, &run));
@@ -195,7 +192,9 @@ fn keep(
 ) -> Arc<Entry> {
     let (clock, plan) = (context.wall.clock(), plan_of(&subject).cloned());
     let status = run.status.clone().unwrap_or_default();
-    let mut signals = begin(clock.now(), &status, plan.as_deref());
+    let mut signals = Signals::new(plan.as_deref().map(|plan| &plan.spec), clock.now());
+    // One that is under way is continued from what its status has.
+    signals.inherit(&status);
     signals.warnings = warnings;
     signals.alerts = detectors::history(&context.config);
     context.registry.insert(run.uid(), Lookout::new(signals, plan, run, clock), subject)
@@ -209,13 +208,6 @@ const fn plan_of(subject: &Subject) -> Option<&Arc<Plan>> {
         | Subject::Invalid(_)
         | Subject::Unjudgeable(_) => None,
     }
-}
-
-/// A new look at a run; one that is under way is continued from what its status has.
-fn begin(now: Moment, status: &ExperimentRunStatus, plan: Option<&Plan>) -> Signals {
-    let mut signals = Signals::new(plan.map(|plan| &plan.spec), now);
-    signals.inherit(status);
-    signals
 }
 
 /// The newer of what this process wrote last and what the watch brought.
