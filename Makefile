@@ -29,7 +29,7 @@ neighbours: ## Attack firedrill's pods as a neighbour in the cluster does, and s
 gamedays: ## Run game days: each gate closed, killed at each write, twenty at once, a thousand plans (about 30 minutes)
 	@tests/gamedays.sh
 
-debriefs: ## Hold when the meetings of debriefs are against another language's calendar (about a minute)
+debriefs: ## Hold meetings and reminders of debriefs, over ten months on a cluster, against another language's calendar
 	@tests/debriefs.sh
 
 vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm
