@@ -478,10 +478,14 @@ fn of_two_operators_that_lead_at_the_same_time_both_ask_for_the_same_run() {
 
 #[test]
 fn the_name_of_a_run_fits_whatever_its_experiment_is_called() {
-    let run = with(&missed(), &[("/spec/experiment", json!("x".repeat(63)))]);
-    let mut world = World::new();
-    let evidence = world.debrief.spec.evidence.as_mut().unwrap();
-    evidence.experiment_name = run.spec.experiment.to_string();
-    world.look("2026-11-26T12:00:30Z");
-    assert_eq!(world.asked[0].len(), 63);
+    let cut = format!("{}.-{}", "x".repeat(52), "y".repeat(9));
+    for (experiment, length) in [("x".repeat(63), 63), (cut, 52 + 1 + 8)] {
+        let run = with(&missed(), &[("/spec/experiment", json!(experiment))]);
+        let mut world = World::new();
+        let evidence = world.debrief.spec.evidence.as_mut().unwrap();
+        evidence.experiment_name = run.spec.experiment.to_string();
+        world.look("2026-11-26T12:00:30Z");
+        assert_eq!(world.asked[0].len(), length, "{}", world.asked[0]);
+        assert!(!world.asked[0].contains(".-"), "no name has an empty part");
+    }
 }

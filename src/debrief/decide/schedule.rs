@@ -135,7 +135,8 @@ fn next(debrief: &Debrief, status: &DebriefStatus, now: Moment) -> ScheduledRun 
     let experiment: String =
         debrief.spec.experiment().unwrap_or_default().chars().take(54).collect();
     ScheduledRun {
-        run: format!("{experiment}-{}", &hash[..8]),
+        // No part of a name ends like that.
+        run: format!("{}-{}", experiment.trim_end_matches(['-', '.']), &hash[..8]),
         number,
         at: now,
         uid: None,
