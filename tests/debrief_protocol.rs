@@ -8,10 +8,14 @@
     reason = "a test that cannot go on fails, and says how long it took"
 )]
 
+#[path = "protocol/cases.rs"]
+mod cases;
 #[path = "debrief_protocol/explore.rs"]
 mod explore;
 #[path = "debrief_protocol/judge.rs"]
 mod judge;
+#[path = "protocol/mixer.rs"]
+mod mixer;
 #[path = "debrief_protocol/model.rs"]
 mod model;
 #[path = "debrief_protocol/objects.rs"]
@@ -21,8 +25,7 @@ mod state;
 #[path = "debrief_protocol/table.rs"]
 mod table;
 
-use std::thread;
-
+use cases::explore_all;
 use explore::{Explored, explore};
 use model::{Bounds, Model, Variant};
 
@@ -71,31 +74,6 @@ const BROKEN: [(Variant, Bounds); 7] = [
     (Variant::AnswerForgotten, Bounds { runs: 0, ..ALONE }),
     (Variant::CreatedBeforeIntended, Bounds { runs: 1, people: 2, ..SCHEDULED }),
 ];
-
-/// Goes through all of these at once, and prints a line for each.
-fn explore_all(cases: &[(Variant, Bounds)]) -> Vec<Explored> {
-    let found: Vec<Explored> = thread::scope(|scope| {
-        let search =
-            |&(variant, bounds)| scope.spawn(move || explore(&mut Model::new(variant, bounds)));
-        let searches: Vec<_> = cases.iter().map(search).collect();
-        searches.into_iter().map(|search| search.join().unwrap()).collect()
-    });
-    for ((variant, bounds), explored) in cases.iter().zip(&found) {
-        let Explored { states, depth, questions, took, .. } = explored;
-        println!(
-            "  {:<18} {bounds}  {states:>9} states  {depth:>2} deep  {questions:>6} decisions  {:>5.1} s",
-            format!("{variant:?}"),
-            took.as_secs_f64()
-        );
-        if let Some((what, story)) = &explored.broken {
-            println!("    {what} after {} steps:", story.len());
-            for step in story {
-                println!("      {step}");
-            }
-        }
-    }
-    found
-}
 
 #[test]
 fn no_state_of_the_protocol_breaks_a_promise() {

@@ -29,7 +29,7 @@ lives=0
 tests/cluster/shell.sh python3 -B tests/debriefs/life.py "$PWD/target/debug/examples/ahead" target/evidence/debriefs.json || lives=$?
 [ "$same" = "$of" ] && [ "$of" = "$cases" ] && [ "$lives" = 0 ] && held=true || held=false
 jq -c --argjson same "$same" --argjson cases "$of" --argjson seed "$seed" --argjson held "$held" \
-  '. + {windows: $cases, same: $same, seed: $seed, promise: $held}' target/evidence/debriefs.json >"$file"
+  '. + {windows: $cases, same: $same, seed: $seed, held: $held}' target/evidence/debriefs.json >"$file"
 cp "$file" target/evidence/debriefs.json
-echo "debriefs: $same of $of windows as Python's zoneinfo has them (seed $seed); $(jq -r '"\(.held) of \(.checks)"' "$file") checks of their lives held"
+echo "debriefs: $same of $of windows as Python's zoneinfo has them (seed $seed); $(jq -r '"\(.checksHeld) of \(.checks)"' "$file") checks of their lives held"
 [ "$held" = true ]

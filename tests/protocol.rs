@@ -8,12 +8,16 @@
     reason = "a test that cannot go on fails, and says how long it took"
 )]
 
+#[path = "protocol/cases.rs"]
+mod cases;
 #[path = "protocol/cluster.rs"]
 mod cluster;
 #[path = "protocol/explore.rs"]
 mod explore;
 #[path = "protocol/judge.rs"]
 mod judge;
+#[path = "protocol/mixer.rs"]
+mod mixer;
 #[path = "protocol/model.rs"]
 mod model;
 #[path = "protocol/operator.rs"]
@@ -28,8 +32,7 @@ mod table;
 #[path = "protocol/variant.rs"]
 mod variant;
 
-use std::thread;
-
+use cases::explore_all;
 use explore::{Explored, explore};
 use model::{Bounds, Model};
 use variant::Variant;
@@ -44,30 +47,6 @@ const FULL: [Bounds; 2] = [
 /// Enough to catch what is broken.
 const ENOUGH: Bounds = Bounds { writes: 10, losses: 1, repeats: 1, others: 0, forced: false };
 
-/// Goes through all of these at once, and prints a line for each.
-fn explore_all<const N: usize>(cases: [(Variant, Bounds); N]) -> [Explored; N] {
-    let found = thread::scope(|scope| {
-        let search =
-            |(variant, bounds)| scope.spawn(move || explore(&mut Model::new(variant, bounds)));
-        cases.map(search).map(|search| search.join().unwrap())
-    });
-    for ((variant, bounds), explored) in cases.iter().zip(&found) {
-        let Explored { states, depth, questions, took, .. } = explored;
-        println!(
-            "  {:<18} {bounds}  {states:>9} states  {depth:>2} deep  {questions:>5} decisions  {:>5.1} s",
-            format!("{variant:?}"),
-            took.as_secs_f64()
-        );
-        if let Some((what, story)) = &explored.broken {
-            println!("    {what:?} after {} steps:", story.len());
-            for step in story {
-                println!("      {step}");
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn no_state_of_the_protocol_breaks_a_promise() {
     println!("the product's own protocol, two operators:");
@@ -76,7 +55,7 @@ fn no_state_of_the_protocol_breaks_a_promise() {
     } else {
         [FEW, Bounds { forced: true, ..FEW }]
     };
-    let found = explore_all(bounds.map(|bounds| (Variant::AsItIs, bounds)));
+    let found = explore_all(&bounds.map(|bounds| (Variant::AsItIs, bounds)));
     let states: usize = found.iter().map(|explored| explored.states).sum();
     for Explored { broken, seldom, .. } in &found {
         assert!(broken.is_none(), "a promise is broken, see above");
@@ -90,7 +69,7 @@ fn no_state_of_the_protocol_breaks_a_promise() {
 #[test]
 fn every_broken_protocol_is_caught() {
     println!("broken protocols:");
-    let found = explore_all(Variant::BROKEN.map(|variant| (variant, ENOUGH)));
+    let found = explore_all(&Variant::BROKEN.map(|variant| (variant, ENOUGH)));
     let caught = found.iter().filter(|explored| explored.broken.is_some()).count();
     println!("broken protocols: caught {caught}/{}", found.len());
     assert_eq!(caught, found.len());

@@ -1,12 +1,11 @@
 //! Goes through every state that can be reached, breadth first, so that the way to a broken one is the shortest.
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    hash::BuildHasherDefault,
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-use super::{judge::Judge, model::Model, table::Mixer};
+use super::{judge::Judge, mixer::Memo, model::Model};
 
 /// What was found.
 pub struct Explored {
@@ -27,7 +26,7 @@ pub fn explore(model: &mut Model) -> Explored {
     let (began, mut judge) = (Instant::now(), Judge::default());
     let beginning = model.beginning();
     // By their fingerprints, each with the one before it.
-    let mut known: HashMap<u64, u64, BuildHasherDefault<Mixer>> = HashMap::default();
+    let mut known: Memo<u64, u64> = Memo::default();
     known.insert(beginning.fingerprint(), 0);
     let (mut layer, mut depth, mut broken) = (vec![beginning], 0, None);
     while !layer.is_empty() && broken.is_none() {
@@ -62,11 +61,7 @@ pub fn explore(model: &mut Model) -> Explored {
 }
 
 /// The way to a state by the one before it, told from the beginning.
-fn story(
-    model: &mut Model,
-    known: &HashMap<u64, u64, BuildHasherDefault<Mixer>>,
-    (parent, last): (u64, u64),
-) -> Vec<String> {
+fn story(model: &mut Model, known: &Memo<u64, u64>, (parent, last): (u64, u64)) -> Vec<String> {
     let mut way = vec![last, parent];
     while let Some(&before) = known.get(&way[way.len() - 1]).filter(|before| **before != 0) {
         way.push(before);

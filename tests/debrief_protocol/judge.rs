@@ -11,10 +11,11 @@ use firedrill::{
 };
 
 use super::{
+    mixer::Mixer,
     model::{Model, Move, started, view_of},
     objects::{Act, INSTANTS, moment},
     state::{Doing, Operator, Outcome, RUNS, Run, State, What},
-    table::{Id, Mixer},
+    table::Id,
 };
 
 /// No operator that is alone needs more steps.

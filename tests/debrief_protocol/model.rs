@@ -18,9 +18,10 @@ use firedrill::{
 
 use super::{
     judge,
+    mixer::Memo,
     objects::{self, Act, INSTANTS, moment},
     state::{Doing, KEYS, Operator, Outcome, RUNS, Run, State, What},
-    table::{Id, Memo, Table},
+    table::{Id, Table},
 };
 
 /// How often things may happen.

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use firedrill::api::debrief::Notice;
 
-use super::table::{Id, Mixer};
+use super::{mixer::Mixer, table::Id};
 
 /// How many runs there may be, beside the one that missed.
 pub const RUNS: usize = 3;

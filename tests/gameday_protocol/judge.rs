@@ -6,10 +6,10 @@ use firedrill::api::{
 };
 
 use super::{
+    mixer::Memo,
     model::Model,
     objects::{END, FIRE, has, moment},
     state::{Controller, Doing, Message, Operator, Past, Sender, Spent, State},
-    table::Memo,
 };
 
 /// A healthy operator is done with everything after so many steps.

@@ -17,9 +17,10 @@ use firedrill::{
 
 use super::{
     judge::Broken,
+    mixer::Memo,
     objects::{self, Answer, Write, experiment, has, moment, named, step},
     state::{Run, State},
-    table::{Id, Memo, Table},
+    table::{Id, Table},
     variant::Variant,
 };
 

@@ -4,10 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use firedrill::core::gameday::day::Need;
 
-use super::{
-    judge::Broken,
-    table::{Id, Mixer},
-};
+use super::{judge::Broken, mixer::Mixer, table::Id};
 
 /// How many writes may be on their way at once.
 const NETWORK: usize = 5;

@@ -4,10 +4,11 @@ use firedrill::api::{ExperimentRun, mark::Mark, run::FactName};
 
 use super::{
     cluster::{RUN, Target},
+    mixer::Memo,
     model::Model,
     operator::{Move, has},
     state::{Operator, State},
-    table::{Id, Memo},
+    table::Id,
 };
 
 /// A healthy operator is done after so many steps.

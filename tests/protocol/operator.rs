@@ -22,7 +22,8 @@ use firedrill::{
 
 use super::{
     cluster::{self, Answer, RUN, Target, Write},
-    table::{Id, Memo, Table},
+    mixer::Memo,
+    table::{Id, Table},
     variant::Variant,
 };
 

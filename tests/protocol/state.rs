@@ -4,8 +4,9 @@ use std::hash::{Hash, Hasher};
 
 use super::{
     cluster::Answer,
+    mixer::Mixer,
     operator::{Clock, Seen},
-    table::{Id, Mixer},
+    table::Id,
 };
 
 /// The time at which a run that is gone is thought of.

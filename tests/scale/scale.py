@@ -139,15 +139,19 @@ def end(process):
     process.wait()
 
 
+def is_own(event):
+    """Whether an operator sent it, and not for its Lease."""
+    agent, ref = event.get("userAgent") or "", event.get("objectRef", {})
+    return agent.startswith("firedrill/") and ref.get("resource") != "leases"
+
+
 def told(namespaces, offset):
     """When each run was accepted and when its pod was evicted, and how many requests and reads the operator sent since
     `offset`."""
     accepted, evicted, requests, reads = {}, {}, 0, 0
     for event in events(offset):
-        ref, agent = event.get("objectRef", {}), event.get("userAgent") or ""
-        if ref.get("resource") == "leases":
-            continue
-        if agent.startswith("firedrill/"):
+        ref = event.get("objectRef", {})
+        if is_own(event):
             requests += 1
             reads += event["verb"] in ("get", "list")
         if ref.get("namespace") not in namespaces or event["responseStatus"]["code"] != 201:
@@ -262,9 +266,7 @@ def keep(number, namespaces, pattern):
 
 def own(offset):
     """The calls of operators since then, without those for their Leases."""
-    for event in events(offset, "firedrill/"):
-        if (event.get("userAgent") or "").startswith("firedrill/") and event["objectRef"].get("resource") != "leases":
-            yield event
+    return filter(is_own, events(offset, "firedrill/"))
 
 
 def rested(count, spread):
@@ -274,8 +276,8 @@ def rested(count, spread):
     alone = row(BESIDE, ground, operator(1000))
     process, _ = start(operator(1000)), time.sleep(3)
     request("POST", runs_path(ground[0]), run(0))
-    while not (pattern := request("GET", f"{runs_path(ground[0])}/r0"))["status"].get("completionTime"):
-        time.sleep(1)
+    kubectl("-n", ground[0], "wait", "--for=condition=Complete", "experimentrun/r0", "--timeout=120s")
+    pattern = request("GET", f"{runs_path(ground[0])}/r0")
     end(process)
     clear(ground[0])
     namespaces = [f"scale-kept-{number}" for number in range(spread)]
