@@ -4,7 +4,7 @@ mod generated;
 mod server;
 mod values;
 
-use std::{collections::BTreeMap, env, time::SystemTime};
+use std::{collections::BTreeMap, env};
 
 use firedrill::{api::definitions, cli::files::read};
 use futures::{StreamExt, stream};
@@ -27,8 +27,12 @@ async fn the_server_and_the_command_line_agree_on_every_document() {
             let (changed, namespace) = (json.to_owned(), "default".to_owned());
             let file = File { kind, changed, namespace, text: json.to_owned() };
             match (read(name, json).is_ok(), server::ask(&client, &file).await) {
-                (true, Answer::Accepted) | (false, Answer::Refused(_)) => agreed += 1,
-                (_, Answer::Accepted) => disagreements.push(format!("{document} server: accepted")),
+                (true, Answer::Accepted | Answer::NotThisUser) | (false, Answer::Refused(_)) => {
+                    agreed += 1;
+                }
+                (_, Answer::Accepted | Answer::NotThisUser) => {
+                    disagreements.push(format!("{document} server: accepted"))
+                }
                 (_, Answer::Refused(status)) => {
                     disagreements.push(format!("{document} server: {}", status.message));
                 }
@@ -53,12 +57,12 @@ struct Tally {
     placeless: (Vec<String>, Vec<String>),
 }
 
-/// `FIREDRILL_FILES` and `FIREDRILL_SEED` say how many files, and which; `FIREDRILL_EVIDENCE` where the figures go.
+/// `FIREDRILL_FILES` and `FIREDRILL_SEED` say how many files, and which (`make validate`: always others);
+/// `FIREDRILL_EVIDENCE` where the figures go.
 #[tokio::test]
 async fn the_server_and_the_command_line_agree_on_whatever_somebody_writes() {
     let given = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = given("FIREDRILL_SEED").unwrap_or(now.as_secs());
+    let seed = given("FIREDRILL_SEED").unwrap_or(1);
     let count = given("FIREDRILL_FILES").unwrap_or(300);
     let (changes, fields) = generated::size();
     println!("seed {seed}: {count} files of {changes} changes of {fields} fields");
@@ -108,7 +112,7 @@ fn compare(tally: &mut Tally, file: &File, theirs: &Answer) {
         tally.placeless.0.push(format!("{said}\n    server: {}", status.message));
     }
     match (&problems, theirs) {
-        (None, Answer::Accepted) => tally.accepted += 1,
+        (None, Answer::Accepted | Answer::NotThisUser) => tally.accepted += 1,
         (Some(problems), Answer::Refused(status)) => {
             tally.refused += 1;
             let theirs = server::fields(status);
@@ -127,7 +131,13 @@ fn compare(tally: &mut Tally, file: &File, theirs: &Answer) {
         {
             tally.accepted += 1;
         }
-        (Some(problems), Answer::Accepted) => {
+        // What a policy of the chart refuses.
+        (Some(problems), Answer::NotThisUser)
+            if paths(problems).iter().all(|path| path.starts_with("metadata.finalizers")) =>
+        {
+            tally.refused += 1;
+        }
+        (Some(problems), Answer::Accepted | Answer::NotThisUser) => {
             tally
                 .disagreements
                 .push(format!("{said}\n    ours: {}", told(problems).join("\n          ")));
