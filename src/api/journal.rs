@@ -205,6 +205,7 @@ pub struct WorkloadState {
     pub name: String,
     /// How many pods it should have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = i32::MAX))]
     pub replicas: Option<i32>,
     /// SHA-256 of its pod template without `restartedAt` and firedrill's own marks, 16 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

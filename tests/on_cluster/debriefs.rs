@@ -1,5 +1,6 @@
 //! From a missed objective to its proof, with real alerts: what people do, what counts, and what nobody may write.
 
+mod gaming;
 mod scheduled;
 
 use std::{process::Command, time::Duration};
@@ -24,6 +25,11 @@ async fn experiment(ground: &Ground) {
     let mut spec = spec();
     let soon = json!({"within": "10s", "alerts": ["{alertname=\"Gone\"}"]});
     merge(&mut spec, json!({"detection": soon}));
+    create(ground, &spec).await;
+}
+
+/// Experiment `kill` as it is given.
+async fn create(ground: &Ground, spec: &Value) {
     let experiment = json!({"metadata": {"name": "kill"}, "spec": spec});
     let experiment: Experiment = serde_json::from_value(experiment).unwrap();
     ground.api::<Experiment>().create(&PostParams::default(), &experiment).await.unwrap();
