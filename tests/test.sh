@@ -105,7 +105,7 @@ on_cluster leadup 4
 on_cluster cli 6
 on_cluster targets 6
 on_cluster gamedays 6
-on_cluster debriefs 4
+on_cluster debriefs 6
 undisturbed on_cluster refusals 6
 stopped operator reaper
 step "operators that come and go"
