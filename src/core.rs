@@ -17,4 +17,5 @@ pub mod revert;
 pub mod signals;
 pub mod span;
 pub mod stage;
+pub mod undelivered;
 pub mod words;

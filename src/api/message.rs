@@ -22,6 +22,9 @@ pub struct DebriefMessage {
     /// When it was delivered; absent where it was not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Moment>,
+    /// When its receiver wants it again at the earliest, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Moment>,
     /// Why the last try failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]

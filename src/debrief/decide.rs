@@ -15,9 +15,12 @@ use super::{
     remind::Peer,
     stage,
 };
-use crate::api::{
-    Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, Moment,
-    debrief::Notice,
+use crate::{
+    api::{
+        Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentRunSpec, ExperimentSpec, Moment,
+        debrief::Notice,
+    },
+    core::undelivered::Undelivered,
 };
 
 /// However far ahead the next instant is, the wall clock is looked at again so soon.
@@ -63,7 +66,7 @@ pub struct Told {
     /// When that was known.
     pub at: Moment,
     /// Why it was not delivered; absent where it was.
-    pub problem: Option<String>,
+    pub problem: Option<Undelivered>,
 }
 
 /// One thing to do.

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     config::{Chat, Endpoint},
-    core::cluster::reach,
+    core::{cluster::reach, undelivered::Undelivered},
     detectors::Question,
 };
 use ports::Ports;
@@ -57,14 +57,15 @@ pub trait Net: Send + Sync {
         question: Question,
     ) -> BoxFuture<'a, Result<Box<RawValue>, String>>;
 
-    /// Posts a message to a chat, with its key; a status from 200 to 299 is good. What else it answers is not read.
+    /// Posts a message to a chat, with its key; a status from 200 to 299 is good. What else it answers is not read, but
+    /// how long it is to be left alone.
     fn post_json<'a>(
         &'a self,
         _chat: &'a Chat,
         _key: &'a str,
         _message: Value,
-    ) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(std::future::ready(Err("there is no chat".to_owned())))
+    ) -> BoxFuture<'a, Result<(), Undelivered>> {
+        Box::pin(std::future::ready(Err("there is no chat".to_owned().into())))
     }
 
     /// Whether a chat takes connections; nothing is sent.
@@ -188,7 +189,7 @@ impl Net for Sockets {
         chat: &'a Chat,
         key: &'a str,
         message: Value,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), Undelivered>> {
         Box::pin(chat::post(chat, key, message))
     }
 

@@ -6,6 +6,7 @@ use firedrill::{
         Debrief, Duration, Moment, conditions,
         debrief::{Notice, condition},
     },
+    core::undelivered::Undelivered,
     debrief::{
         decide::{Decision, Observed, Told, decide},
         remind::{Peer, to_remind},
@@ -19,7 +20,7 @@ use super::runs::{moment, never_noticed, opened, slow_alert};
 struct Team {
     debriefs: Vec<Debrief>,
     heard: Vec<(Moment, Notice, String, String)>,
-    problem: Option<String>,
+    problem: Option<Undelivered>,
 }
 
 impl Team {
@@ -151,7 +152,7 @@ fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike
 #[test]
 fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words() {
     let mut team = Team::new(vec![named("one")]);
-    team.problem = Some("HTTP 429".to_owned());
+    team.problem = Some("HTTP 429".to_owned().into());
     team.live("2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z");
     let told = |team: &Team| {
         let status = team.debriefs[0].status.as_ref().unwrap();
@@ -165,6 +166,16 @@ fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words
     team.problem = None;
     team.live("2026-11-24T12:00:00Z", "2026-11-24T12:20:00Z");
     assert_eq!((told(&team).0.as_str(), openings(&team)), ("True", tries + 1));
+}
+
+#[test]
+fn a_chat_is_left_alone_for_as_long_as_it_asks() {
+    let mut team = Team::new(vec![named("one")]);
+    let retry_after = Some(Duration::minutes(15));
+    team.problem = Some(Undelivered { problem: "HTTP 429".to_owned(), retry_after });
+    team.live("2026-11-24T11:00:00Z", "2026-11-24T11:46:00Z");
+    let quarters = ["Tue 24 Nov 11:00", "Tue 24 Nov 11:15", "Tue 24 Nov 11:30", "Tue 24 Nov 11:45"];
+    assert_eq!(team.when(Notice::Opened), quarters);
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Model {
         let told = view.told.map(|(what, arrived)| Told {
             what: what.into(),
             at: now,
-            problem: (!arrived).then(|| "no answer".to_owned()),
+            problem: (!arrived).then(|| "no answer".to_owned().into()),
         });
         let decision = decide(&Observed {
             now,

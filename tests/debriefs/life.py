@@ -5,17 +5,16 @@ is counted at a real HTTP receiver; when it must come is reckoned by Python's zo
 usage: life.py OPERATOR EVIDENCE      OPERATOR: the program tests/ahead/operator.rs
 """
 
-import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+from chat import listen, told
 from windows import next_hours, window
 
 OPERATOR, EVIDENCE = sys.argv[1:3]
@@ -26,19 +25,6 @@ BEFORE, AFTER = timedelta(seconds=8), timedelta(seconds=8)  # the operator start
 SETTLES = timedelta(seconds=10)  # what is due at the start was told by then
 LATE = timedelta(seconds=5)  # so late may what falls due in a running operator be told
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-told = []
-
-
-class Chat(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        told.append((time.time(), json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
 
 def kubectl(*args, body=None):
     return subprocess.run(["kubectl", *args], input=body, capture_output=True, text=True, check=True).stdout
@@ -142,14 +128,10 @@ class Life:
 
 
 log = open(os.environ["STATE"] + "/log/life.log", "w", encoding="utf-8")
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 with tempfile.TemporaryDirectory() as folder:
-    address, config = f"{folder}/chat", f"{folder}/config.yaml"
-    with open(address, "w", encoding="utf-8") as out:
-        out.write(f"http://127.0.0.1:{server.server_address[1]}/")
+    config = f"{folder}/config.yaml"
     with open(config, "w", encoding="utf-8") as out:
-        json.dump({"chat": {"urlFile": address}}, out)
+        json.dump({"chat": {"urlFile": listen(folder)}}, out)
     lines = []
     for number, (zone, friday) in enumerate(FRIDAYS):
         life = Life(number, zone, friday)

@@ -49,10 +49,10 @@ def connection():
     return http.client.HTTPSConnection(os.environ["CONTROL_IP"], 6443, timeout=30, context=context)
 
 
-def ask(path):
+def ask(path, method="GET", body=None):
     if not hasattr(local, "connection"):
         local.connection = connection()
-    local.connection.request("GET", path)
+    local.connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
     answer = local.connection.getresponse()
     return answer, json.loads(answer.read())
 

@@ -30,8 +30,10 @@ pub fn answered(
     let mut status = known.clone();
     let mut open = status.messages.iter_mut().filter(|message| message.delivered.is_none());
     let message = open.find(|message| message.what == told.what)?;
-    message.error = told.problem.clone().map(|problem| crop(problem, 512));
-    message.delivered = told.problem.is_none().then_some(told.at);
+    let problem = told.problem.as_ref();
+    message.error = problem.map(|undelivered| crop(undelivered.problem.clone(), 512));
+    message.not_before = problem.and_then(|undelivered| undelivered.not_before(told.at));
+    message.delivered = problem.is_none().then_some(told.at);
     let failed = status.messages.iter().find_map(|message| message.error.clone());
     let (value, reason) = match failed {
         Some(_) => (Status::False, "NotDelivered"),
@@ -67,7 +69,15 @@ fn put(
 ) -> DebriefMessage {
     let known = status.messages.iter().find(|known| known.what == what && known.day == day);
     let tries = known.map_or(0, |known| known.tries).saturating_add(1);
-    let message = DebriefMessage { what, day, tries, tried: now, delivered: None, error: None };
+    let message = DebriefMessage {
+        what,
+        day,
+        tries,
+        tried: now,
+        delivered: None,
+        not_before: None,
+        error: None,
+    };
     status.messages.retain(|known| known.what != what);
     status.messages.push(message.clone());
     message
@@ -101,7 +111,8 @@ fn waiting(status: &DebriefStatus) -> impl Iterator<Item = &DebriefMessage> {
 
 fn again_at(message: &DebriefMessage) -> Moment {
     let doubled = u32::try_from(message.tries - 1).unwrap_or(0).min(10);
-    message.tried + PAUSE.times(1 << doubled).min(LONGEST)
+    let again = message.tried + PAUSE.times(1 << doubled).min(LONGEST);
+    message.not_before.map_or(again, |not_before| not_before.max(again))
 }
 
 /// When the next message is due.

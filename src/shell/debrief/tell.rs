@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     api::{Debrief, debrief::Notice},
     config::{Chat, Team},
-    core::words::harmless,
+    core::{undelivered::Undelivered, words::harmless},
     debrief::{decide::Told, remind},
     shell::{
         call::{Error, call},
@@ -35,7 +35,7 @@ pub async fn tell(
     let (namespace, name) = (debrief.namespace().unwrap_or_default(), debrief.name_any());
     match &told {
         Ok(()) => tracing::info!(namespace, debrief = name, %what, "people are told"),
-        Err(error) => {
+        Err(Undelivered { problem: error, .. }) => {
             tracing::warn!(namespace, debrief = name, %what, error, "people were not told");
         }
     }
@@ -48,12 +48,14 @@ async fn deliver(
     debrief: &Debrief,
     what: Notice,
     (key, text): (&str, &str),
-) -> Result<(), String> {
+) -> Result<(), Undelivered> {
     let written = write(context, debrief, what, (key, text)).await;
     let Some(chat) = chat(context, debrief) else {
         return match written {
             // A namespace that goes takes no event, and its debriefs go with it.
-            Err(error) if error.code().is_none_or(|code| code >= 500) => Err(error.to_string()),
+            Err(error) if error.code().is_none_or(|code| code >= 500) => {
+                Err(error.to_string().into())
+            }
             _ => Ok(()),
         };
     };

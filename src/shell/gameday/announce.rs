@@ -12,6 +12,7 @@ use crate::{
     core::{
         gameday::day::{Attempt, Message},
         hash,
+        undelivered::Undelivered,
     },
     shell::{
         call::{Error, call},
@@ -32,7 +33,7 @@ pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Att
         Ok(()) => {
             tracing::info!(namespace, day = name, %what, step = message.step, "people are told");
         }
-        Err(error) => {
+        Err(Undelivered { problem: error, .. }) => {
             tracing::warn!(namespace, day = name, %what, step = message.step, error, "people were not told");
         }
     }
@@ -41,13 +42,19 @@ pub async fn tell(context: &Context, day: &GameDayRun, message: &Message) -> Att
 }
 
 /// The chat decides whether it is delivered, where there is one. An event that is refused then is not waited for.
-async fn deliver(context: &Context, day: &GameDayRun, message: &Message) -> Result<(), String> {
+async fn deliver(
+    context: &Context,
+    day: &GameDayRun,
+    message: &Message,
+) -> Result<(), Undelivered> {
     let written = write(context, day, message).await;
     let Some(chat) = &context.config.chat else {
-        return written.map_err(|error| error.to_string());
+        return written.map_err(|error| error.to_string().into());
     };
     match written {
-        Err(error) if error.code().is_none_or(|code| code >= 500) => return Err(error.to_string()),
+        Err(error) if error.code().is_none_or(|code| code >= 500) => {
+            return Err(error.to_string().into());
+        }
         Err(error) => tracing::warn!(%error, "an event could not be written"),
         Ok(()) => {}
     }

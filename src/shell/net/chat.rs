@@ -7,13 +7,17 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{explain, http_client, name};
-use crate::config::Chat;
+use crate::{
+    api::{Duration, Moment},
+    config::Chat,
+    core::undelivered::Undelivered,
+};
 
 /// A URL is not longer.
 const URL_MAX: u64 = 4 << 10;
 
-/// Posts a message with its key; of the answer the status alone is read.
-pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), String> {
+/// Posts a message with its key; of the answer the status and `Retry-After` alone are read.
+pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), Undelivered> {
     let url = secret_url(chat)?;
     let client = http_client(url.as_str(), chat.ca_file.as_ref());
     let client = client.map_err(|error| error.to_string())?;
@@ -21,7 +25,21 @@ pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), S
     let request = request.header(header::CONTENT_TYPE, "application/json");
     let answer = request.body(message.to_string()).send().await.map_err(explain)?;
     let status = answer.status();
-    if status.is_success() { Ok(()) } else { Err(format!("HTTP {}", status.as_u16())) }
+    if status.is_success() {
+        return Ok(());
+    }
+    let asked = answer.headers().get(header::RETRY_AFTER).and_then(|asked| asked.to_str().ok());
+    let retry_after = asked.and_then(|asked| retry_after(asked, jiff::Timestamp::now()));
+    Err(Undelivered { problem: format!("HTTP {}", status.as_u16()), retry_after })
+}
+
+/// How long that asks for: seconds, or the time that it names (RFC 9110, 10.2.3).
+fn retry_after(asked: &str, now: jiff::Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::seconds(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(asked).ok()?;
+    Some(Duration::between(Moment::new(now), Moment::new(at)))
 }
 
 /// Whether there is somebody who takes connections at the chat's URL; nothing is sent.
@@ -59,7 +77,7 @@ mod tests {
     use super::*;
 
     /// What becomes of a message to that URL, and what was received where that is answered so.
-    async fn posted(url: Option<&str>, answer: &str) -> (Result<(), String>, String) {
+    async fn posted(url: Option<&str>, answer: &str) -> (Result<(), Undelivered>, String) {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = format!("http://{}/secret", listener.local_addr().unwrap());
@@ -102,7 +120,7 @@ mod tests {
             [("200", None), ("204", None), ("301", Some(())), ("500", Some(()))]
         {
             let (said, request) = posted(None, &head.replace("{}", status)).await;
-            assert_eq!(said.err(), expected.map(|()| format!("HTTP {status}")));
+            assert_eq!(said.err(), expected.map(|()| format!("HTTP {status}").into()));
             assert!(request.starts_with("POST /secret HTTP/1.1\r\n"), "{request}");
             assert!(request.contains("idempotency-key: uid/Before\r\n"), "{request}");
             assert!(request.ends_with("\r\n\r\n{\"text\":\"soon\"}"), "{request}");
@@ -110,6 +128,25 @@ mod tests {
         // An answer without an end is not waited for.
         let endless = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nhello";
         assert_eq!(posted(None, endless).await.0, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn how_long_a_chat_asks_to_be_left_alone_is_heard() {
+        let busy =
+            "HTTP/1.1 429 x\r\ncontent-length: 0\r\nretry-after: 30\r\nconnection: close\r\n\r\n";
+        let refused = posted(None, busy).await.0.unwrap_err();
+        assert_eq!(refused.retry_after, Some(Duration::seconds(30)));
+        let now = "2026-11-30T10:00:00Z".parse().unwrap();
+        for (asked, heard) in [
+            ("0", Some(0)),
+            ("Mon, 30 Nov 2026 10:02:00 GMT", Some(120)),
+            ("Mon, 30 Nov 2026 09:00:00 GMT", Some(0)),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(asked, now), heard.map(Duration::seconds), "{asked}");
+        }
     }
 
     /// What is said of the chat at that URL.
@@ -147,7 +184,7 @@ mod tests {
             (Some("127.0.0.1/secret"), "holds no URL that begins with http:// or https://"),
             (Some("ftp://127.0.0.1/secret"), "holds no URL that begins with http:// or https://"),
         ] {
-            let error = posted(url, "").await.0.unwrap_err();
+            let error = posted(url, "").await.0.unwrap_err().problem;
             assert!(error.contains(words) && !error.contains("secret"), "{error}");
         }
     }

@@ -44,6 +44,7 @@ pub(super) fn intend(
             tries: 0,
             tried: None,
             delivered: None,
+            not_before: None,
             error: None,
         });
     }
@@ -89,8 +90,10 @@ pub(super) fn answered(
     let mut next = status.clone();
     let mut open = next.announcements.iter_mut().filter(|one| one.delivered.is_none());
     let one = open.find(|one| one.what == attempt.what && one.step == attempt.step)?;
-    one.error = attempt.problem.as_deref().map(words);
-    one.delivered = attempt.problem.is_none().then_some(attempt.at);
+    let problem = attempt.problem.as_ref();
+    one.error = problem.map(|undelivered| words(&undelivered.problem));
+    one.not_before = problem.and_then(|undelivered| undelivered.not_before(attempt.at));
+    one.delivered = problem.is_none().then_some(attempt.at);
     (next != *status).then_some(next)
 }
 
@@ -113,6 +116,7 @@ pub(super) fn beside(
             let one = &mut claim.announcements[index];
             one.tries += 1;
             one.tried = Some(observed.now);
+            one.not_before = None;
             let message = message(observed, status, &status.announcements[index]);
             Decision::Act(Effect::Announce { claim: Box::new(claim), message: Box::new(message) })
         }
@@ -137,16 +141,17 @@ fn first(observed: &Observed<'_>, status: &GameDayRunStatus) -> Option<usize> {
     status.announcements.iter().position(|one| one.delivered.is_none())
 }
 
-/// When it is tried next. Whatever is new to tell is a reason to try at once.
+/// When it is tried next. Whatever is new to tell is a reason to try as soon as its receiver lets us.
 fn due(status: &GameDayRunStatus, one: &Announcement) -> Moment {
-    match one.tried {
+    let due = match one.tried {
         None => one.at,
         Some(tried) if status.announcements.iter().any(|other| other.at > tried) => tried,
         Some(tried) => {
             let doubled = u32::try_from(one.tries - 1).unwrap_or(0).min(10);
             tried + PAUSE.times(1 << doubled).min(LONGEST)
         }
-    }
+    };
+    one.not_before.map_or(due, |not_before| not_before.max(due))
 }
 
 fn message(observed: &Observed<'_>, status: &GameDayRunStatus, one: &Announcement) -> Message {

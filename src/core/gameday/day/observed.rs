@@ -16,6 +16,7 @@ use crate::{
         alerts::matcher::Labels,
         cluster::{Intent, Lever},
         gameday::schedule::Schedule,
+        undelivered::Undelivered,
     },
 };
 
@@ -260,7 +261,7 @@ pub struct Attempt {
     /// When it was known.
     pub at: Moment,
     /// Why it was not delivered.
-    pub problem: Option<String>,
+    pub problem: Option<Undelivered>,
 }
 
 /// Where a day stands, read off its facts.

@@ -38,7 +38,7 @@ struct World {
     chat: bool,
     attempt: Option<Attempt>,
     /// Why no announcement is delivered.
-    deaf: Option<String>,
+    deaf: Option<crate::core::undelivered::Undelivered>,
     /// What people were told.
     told: Vec<Message>,
 }

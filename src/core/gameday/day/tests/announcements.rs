@@ -1,7 +1,7 @@
 //! What people are told of a day: each thing once, in order, with words; and what a day does that nobody hears of.
 
 use super::*;
-use crate::api::game_day_run::Notice;
+use crate::{api::game_day_run::Notice, core::undelivered::Undelivered};
 
 /// Writes down that it is tried, tries it, and writes down what became of it.
 pub(super) fn tell(world: &mut World, claim: GameDayRunStatus, message: Message) {
@@ -111,7 +111,7 @@ fn an_injection_is_written_down_with_the_run_that_it_is_about_and_is_told_at_onc
 #[test]
 fn what_is_not_delivered_is_tried_again_ever_more_rarely_and_holds_nothing_up() {
     let mut world = World::gone(&one_step());
-    world.deaf = Some("HTTP 500".to_owned());
+    world.deaf = Some("HTTP 500".to_owned().into());
     let mut tried = Vec::new();
     world.look(&[]);
     world.settle();
@@ -147,10 +147,35 @@ fn what_is_not_delivered_is_tried_again_ever_more_rarely_and_holds_nothing_up() 
 }
 
 #[test]
+fn a_chat_is_left_alone_for_as_long_as_it_asks_also_where_there_is_news() {
+    let mut world = World::gone(&one_step());
+    let asks = |seconds| {
+        Some(Undelivered {
+            problem: "HTTP 429".to_owned(),
+            retry_after: Some(Duration::seconds(seconds)),
+        })
+    };
+    world.deaf = asks(90);
+    world.look(&[]);
+    world.settle();
+    world.look(&[(ONE, world.run(ONE, 0.0, None))]);
+    world.settle();
+    let tries = |world: &World| world.day.status.clone().unwrap().announcements[0].tries;
+    (world.now, world.deaf) = (89.0, None);
+    world.look(&[(ONE, world.run(ONE, 0.0, Some((80.0, "Passed"))))]);
+    world.settle();
+    assert_eq!((world.day.is_over(), tries(&world), keys(&world)), (true, 1, Vec::new()));
+    world.now = 90.0;
+    world.settle();
+    assert_eq!(keys(&world), ["day/Before", "day/Go", "day/Injection/one", "day/End"]);
+    assert_eq!(asks(86_400).unwrap().not_before(at(0.0)), Some(at(3_600.0)), "an hour at most");
+}
+
+#[test]
 fn what_nobody_hears_of_holds_a_day_for_ten_minutes_and_a_deleted_one_for_half_one() {
     for (is_deleted, seconds) in [(false, 600.0), (true, 30.0)] {
         let mut world = World::gone(&one_step());
-        world.deaf = Some("timed out".to_owned());
+        world.deaf = Some("timed out".to_owned().into());
         world.day.spec.stop = true;
         if is_deleted {
             let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(0.0).timestamp());
@@ -189,7 +214,7 @@ fn each_try_is_written_down_before_it_is_made() {
 fn where_a_chat_is_configured_its_gate_waits_for_it_until_the_deadline() {
     let mut world = World::new(&one_step());
     world.chat = true;
-    world.deaf = Some("HTTP 503".to_owned());
+    world.deaf = Some("HTTP 503".to_owned().into());
     world.record();
     world.decide();
     world.open_gates();
