@@ -34,6 +34,7 @@ use super::{run::Took, value::Moment};
     doc = "The learning record of one missed objective: what was measured, and what must change.",
     validation = Rule::new("self.metadata.name.size() <= 63").message("a debrief's name has at most 63 characters").field_path(".metadata.name"),
     selectable = ".spec.fingerprint",
+    selectable = ".status.endedAt",
     printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
     printcolumn(name = "Missed", type_ = "string", json_path = ".status.missed"),
     printcolumn(name = "Severity", type_ = "string", json_path = ".spec.severity"),

@@ -13,7 +13,7 @@ use crate::{
     api::{
         Debrief, DebriefStatus, ExperimentRun,
         debrief::{Answers, Attempt, CHANGED, NOTES, Objective, Occurrence, Question, REFUSED},
-        run::{Answer, ExperimentRunStatus, FactName, Verdict},
+        run::{Answer, ExperimentRunStatus, FactName, Reason, Verdict},
     },
     core::{
         outcome::about::{About, about},
@@ -102,8 +102,15 @@ pub fn unasked<'a>(
     Some((last, question.objective))
 }
 
-/// Why the outcome itself proves nothing.
+/// Why the outcome itself proves nothing. Where the fault had no impact and no question was answered, the answers tell
+/// that: they were not asked, which a larger fault would.
 fn inconclusive(status: &ExperimentRunStatus) -> Vec<String> {
+    let given = answers(status);
+    let objectives = [Objective::Detection, Objective::Recovery, Objective::Tolerance];
+    let is_unasked = !objectives.iter().any(|objective| given.of(*objective) == Answer::Yes);
+    if status.reason == Some(Reason::NoImpact) && is_unasked {
+        return Vec::new();
+    }
     let reason = status.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     match status.verdict {
         Some(Verdict::Passed) => Vec::new(),

@@ -83,20 +83,20 @@ fn what_is_due_first_comes_first_and_the_rest_by_age() {
         done,
         named("soon", Some("2026-12-01T00:00:00Z"), "2026-11-25T00:00:00Z", "checkout"),
     ];
-    let order = |mine: Option<&str>, open: bool| {
+    let order = |mine: Option<&str>, all: bool| {
         let args = ListArgs {
             mine: mine.map(str::to_owned),
-            open,
+            all,
             output: ListOutput::Name,
             ..ListArgs::default()
         };
         let lines = listed(&debriefs, &args, moment("2026-11-26T00:00:00Z")).unwrap();
         lines.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(order(None, false), ["soon", "later", "done", "old", "young"]);
-    assert_eq!(order(None, true), ["soon", "later", "old", "young"]);
-    assert_eq!(order(Some("checkout"), false), ["soon", "done", "old"]);
-    assert_eq!(order(Some("checkout"), true), ["soon", "old"]);
+    assert_eq!(order(None, true), ["soon", "later", "done", "old", "young"]);
+    assert_eq!(order(None, false), ["soon", "later", "old", "young"]);
+    assert_eq!(order(Some("checkout"), true), ["soon", "done", "old"]);
+    assert_eq!(order(Some("checkout"), false), ["soon", "old"]);
 }
 
 #[test]

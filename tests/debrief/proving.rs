@@ -221,6 +221,18 @@ fn what_does_not_count_says_why() {
     let seen = after_runs(&fixed(), &[not_asked]);
     assert_eq!(passes(&seen), (0, 2));
     assert!(lacks(&seen).contains("a larger fault would"), "{}", lacks(&seen));
+    let hidden = [
+        ("/status/verdict", json!("Inconclusive")),
+        ("/status/reason", json!("NoImpact")),
+        ("/status/detection/answer", json!("NotExercised")),
+        ("/status/recovery/answer", json!("NotExercised")),
+    ];
+    let seen = after_runs(&fixed(), &[passed(at, &hidden)]);
+    assert!(lacks(&seen).contains("a larger fault would"), "{}", lacks(&seen));
+    let next = seen.status.unwrap().next_command.unwrap();
+    assert!(next.ends_with(" --larger"), "what would ask is proposed: {next}");
+    let seen = after_runs(&fixed(), &[passed(at, &hidden[..2])]);
+    assert_eq!(passes(&seen), (0, 2), "an answer without an impact is none");
     let laxer = passed(at, &[("/status/plan/spec/detection/within", json!("30m"))]);
     let seen = after_runs(&fixed(), &[laxer]);
     assert_eq!(passes(&seen), (0, 2));

@@ -73,7 +73,7 @@ def rest(pid):
     time.sleep(IDLES)
     calls = counted(audit)
     return {"calls": sum(count for call, count in calls.items() if not call.startswith("watch ")), "cpu_s": cpu(pid) - spent,
-            "resident_mib": resident(pid)[0]}
+            "resident_mib": resident(pid)[0], "own_mib": resident(pid)[1]}
 
 
 def ground():
@@ -157,12 +157,12 @@ def run(folder):
     with_ = rest(pid)
     one, lines = listing("-n", NAMESPACES[0])
     every, all_lines = listing("-A")
-    opens, open_lines = listing("-A", "--open")
+    whole, whole_lines = listing("-A", "--all")
     late = missed()
     operators.kill()
     return {"open": OPEN, "ended": ENDED, "without": without, "with": with_, "settled_s": took, "told_of_open": opened,
             "list_one_s": one, "list_one_lines": lines, "list_all_s": every, "list_all_lines": all_lines,
-            "list_open_s": opens, "list_open_lines": open_lines,
+            "list_over_s": whole, "list_over_lines": whole_lines,
             "misses": len(late), "heard_median_s": late[len(late) // 2], "heard_max_s": late[-1]}
 
 
@@ -172,17 +172,17 @@ def main():
     promises = {
         f"each of {OPEN} open ones is told once": found["told_of_open"] == OPEN,
         f"no call in {IDLES} quiet seconds but for Leases and watches": found["with"]["calls"] == CALLS,
-        f"resident <= {MEMORY_MIB} MiB": found["with"]["resident_mib"] <= MEMORY_MIB,
+        f"memory of its own <= {MEMORY_MIB} MiB, the chart's limit": found["with"]["own_mib"] <= MEMORY_MIB,
         f"debrief list of a namespace < {LISTED:.0f} s": found["list_one_s"] < LISTED,
         f"debrief list -A < {LISTED:.0f} s": found["list_all_s"] < LISTED,
         f"from a miss to its message < {HEARD:.0f} s": found["heard_max_s"] < HEARD,
     }
-    print(f"{'':24}{'resident':>12}{'calls/min':>12}{'CPU s/min':>12}")
+    print(f"{'':24}{'resident':>12}{'its own':>12}{'calls/min':>12}{'CPU s/min':>12}")
     for title, of in (("no debriefs", found["without"]), (f"{OPEN} open, {ENDED} over", found["with"])):
-        print(f"{title:24}{of['resident_mib']:8.1f} MiB{of['calls']:12}{of['cpu_s']:12.2f}")
+        print(f"{title:24}{of['resident_mib']:8.1f} MiB{of['own_mib']:8.1f} MiB{of['calls']:12}{of['cpu_s']:12.2f}")
     print(f"settled {found['settled_s']:.0f} s after its start, {found['told_of_open']} told; debrief list: {found['list_one_lines']} of a namespace in "
-          f"{found['list_one_s']:.2f} s, {found['list_all_lines']} of all in {found['list_all_s']:.2f} s, {found['list_open_lines']} open of all in "
-          f"{found['list_open_s']:.2f} s; {found['misses']} misses at once told {found['heard_median_s']:.1f} s (median) and "
+          f"{found['list_one_s']:.2f} s, {found['list_all_lines']} of all in {found['list_all_s']:.2f} s, {found['list_over_lines']} with those that are over in "
+          f"{found['list_over_s']:.2f} s; {found['misses']} misses at once told {found['heard_median_s']:.1f} s (median) and "
           f"{found['heard_max_s']:.1f} s (slowest) after they were known")
     for promise, held in promises.items():
         print(f"  {'held    ' if held else 'NOT HELD'}  {promise}")

@@ -115,8 +115,9 @@ def story():
 
     replicas(2)
     firedrill("debrief", "item", "done", debrief, "a1")
+    firedrill("debrief", "item", "drop", debrief, "a2", "--reason", "one zone is what we pay for")
     at_stage(debrief, "Verifying")
-    firedrill("debrief", "verify", debrief, "--wait", "--yes", expect=2)
+    firedrill("debrief", "verify", debrief, "--wait", "--yes", expect=3)
     attempt = judged(debrief, last())
     must(question(debrief)["passes"] == 0, f"a run that asked nothing counts: {attempt}")
     page = firedrill("debrief", "show", debrief)
@@ -130,7 +131,6 @@ def story():
     shown("the larger fault misses once more", status(last())["summary"])
 
     item(debrief, "PaymentsDown waits two seconds, not twenty", "--type", "Detect", "--turns-yes", "Detection")
-    firedrill("debrief", "item", "drop", debrief, "a2", "--reason", "one zone is what we pay for")
     waits(2)
     firedrill("debrief", "item", "done", debrief, "a3")
     at_stage(debrief, "Verifying")

@@ -24,9 +24,9 @@ pub struct ListArgs {
     /// Only those of this team: it answers for the target, or an item is its own.
     #[arg(long, value_name = "OWNER")]
     pub mine: Option<String>,
-    /// Only those that are not over.
+    /// Also those that are over.
     #[arg(long)]
-    pub open: bool,
+    pub all: bool,
     /// How to print them.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ListOutput,
@@ -54,12 +54,16 @@ pub(super) async fn list(cluster: &Cluster, args: &ListArgs, now: Moment) -> Res
     } else {
         Api::namespaced(client, &cluster.namespace)
     };
-    let debriefs = list::all("list the debriefs", &debriefs, ListParams::default()).await?;
+    // The API server leaves out those that are over, of which there may be many times as many.
+    let asked = ListParams::default();
+    let asked = if args.all { asked } else { asked.fields("status.endedAt=") };
+    let debriefs = list::all("list the debriefs", &debriefs, asked).await?;
     if chosen(&debriefs, args).is_empty() && args.output == ListOutput::Table {
         let place = if args.all_namespaces { "any namespace" } else { &cluster.namespace };
-        let open = if args.open { " open" } else { "" };
+        let (open, more) =
+            if args.all { ("", "") } else { (" open", "; --all shows those that are over too") };
         let of = args.mine.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
-        eprintln!("{}", plain(&format!("No{open} debriefs{of} in {place}.")));
+        eprintln!("{}", plain(&format!("No{open} debriefs{of} in {place}{more}.")));
         return Ok(Exit::Met);
     }
     print(&listed(&debriefs, args, now)?)
@@ -84,7 +88,7 @@ pub fn listed(debriefs: &[Debrief], args: &ListArgs, now: Moment) -> Result<Stri
 /// Those that were asked for: by what is due, then the oldest first.
 fn chosen<'a>(debriefs: &'a [Debrief], args: &ListArgs) -> Vec<&'a Debrief> {
     let is_asked_for = |debrief: &&Debrief| {
-        (!args.open || stage::is_open(debrief))
+        (args.all || stage::is_open(debrief))
             && args.mine.as_deref().is_none_or(|owner| is_of(debrief, owner))
     };
     let mut chosen: Vec<&Debrief> = debriefs.iter().filter(is_asked_for).collect();
