@@ -23,4 +23,4 @@ pub use markdown::plain;
 pub use open::{Opening, fingerprint, joins, next_number, open, to_join};
 pub use phrase::summary_line;
 pub use render::render;
-pub use stage::{has_ended, is_open};
+pub use stage::{has_ended, is_open, is_outdated};
