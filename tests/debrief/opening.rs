@@ -306,3 +306,16 @@ fn an_experiment_is_outdated_where_it_names_what_has_ended_or_not_what_its_run_h
     by_people.spec.source.run_ref = None;
     assert_eq!(outdated(&by_people), [false; 4]);
 }
+
+#[test]
+fn a_run_belongs_to_what_it_has_opened_or_was_judged_in_also_where_that_has_ended() {
+    let run = slow_alert();
+    let mut opened = open(&run).unwrap();
+    opened.status.as_mut().unwrap().ended_at = Some(moment("2026-12-08T15:00:00Z"));
+    assert!(debrief::has(&opened, &run), "it has opened it");
+    let another = with(&run, &[("/metadata/uid", json!("another"))]);
+    assert!(!debrief::has(&opened, &another));
+    let miss = json!([{"run": "another", "uid": "another", "at": "2026-11-25T10:00:00Z", "missed": ["Detection"]}]);
+    opened.status.as_mut().unwrap().occurrences = serde_json::from_value(miss).unwrap();
+    assert!(debrief::has(&opened, &another), "it was judged there");
+}
