@@ -92,9 +92,12 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 }
                 Err(error) => return Err(error),
             },
-            Decision::Tell { claim, what, key, text } => {
+            Decision::Tell { claim, what, key, text, until } => {
                 latest = write(&context, &latest, &claim).await?;
-                told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
+                told = tell::tell(&context, &latest, what, (&key, &text), until).await;
+                if told.is_none() {
+                    latest = read(&context, &latest).await?;
+                }
             }
             Decision::Start { name, spec } => {
                 let live = read(&context, &latest).await?;
