@@ -87,7 +87,9 @@ impl Drop for Operator {
         let mut child = self.child.lock().unwrap();
         child.kill().ok();
         child.wait().ok();
-        std::fs::remove_file(&self.files.kubeconfig).ok();
+        for file in [&self.files.kubeconfig, &self.files.config] {
+            std::fs::remove_file(file).ok();
+        }
     }
 }
 
