@@ -20,7 +20,7 @@ use crate::{
     cluster::{self, ApiServer, Taken},
     judge::objects,
     merge::merge,
-    operator::Files,
+    operator::{self, Files},
     patience,
     proxy::{Upstream, ask::CHAT},
 };
@@ -198,12 +198,13 @@ impl Lab {
     /// The files of an operator that reaches the API server at `port` of this machine, and there the chat, if it is
     /// configured with one.
     pub fn files(&self, name: &str, port: u16) -> Files {
-        let [config, chat, kubeconfig] =
-            ["yaml", "chat", "kubeconfig"].map(|of| self.folder.join(format!("{name}.{of}")));
+        let [config, kubeconfig] =
+            ["yaml", "kubeconfig"].map(|of| self.folder.join(format!("{name}.{of}")));
         let mut configured = self.config.clone();
         if let Some(told) = configured.get_mut("chat") {
-            told["urlFile"] = json!(chat);
-            std::fs::write(&chat, format!("http://127.0.0.1:{port}{CHAT}")).unwrap();
+            let file = config.with_extension(operator::CHAT);
+            told["urlFile"] = json!(file);
+            std::fs::write(&file, format!("http://127.0.0.1:{port}{CHAT}")).unwrap();
         }
         std::fs::write(&config, configured.to_string()).unwrap();
         let text = json!({
