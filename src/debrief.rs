@@ -20,7 +20,7 @@ mod title;
 
 pub use leadup::LeadUp;
 pub use markdown::plain;
-pub use open::{Opening, fingerprint, joins, next_number, open, to_join};
+pub use open::{Opening, fingerprint, has, joins, next_number, open, to_join};
 pub use phrase::summary_line;
 pub use render::render;
-pub use stage::{has_ended, is_open};
+pub use stage::{has_ended, is_open, is_outdated};

@@ -1,35 +1,85 @@
 #!/bin/bash
-# When the meetings of debriefs are, held against another language's calendar (tests/debriefs/windows.py): seven zones,
-# both changes of their clocks, weekends, closed days, nights. Then debriefs live through ten months on a real API server,
-# under production's operator whose calendar is ahead, and what people are told is counted (tests/debriefs/life.py).
+# Debriefs: when their meetings are, held against another language's calendar (tests/debriefs/windows.py): seven zones, both
+# changes of their clocks, weekends, closed days, nights. Ten months on a real API server, under production's operator whose
+# calendar is ahead, and what people are told, counted (tests/debriefs/life.py). The operator killed and paused at each write
+# that concerns a debrief, and at each message (tests/matrix/debriefs.rs).
 #
-# usage: debriefs.sh [CASES [SEED]]    default 20,000 cases, and a seed of the day
+# usage: debriefs.sh [PART...]           windows, lives, disturbed; default all of them
+#        debriefs.sh --sample [SEED]     some of the disturbances: for each commit other ones, for the same commit the same
+#   CASES=20000 SEED=20261124    how many windows, and of which seed; default 20,000, and one of the day
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
-cases=${1:-20000}
-seed=${2:-$(date +%Y%m%d)}
-tests/cluster/packages.sh python3 tzdata
+if [ "${1:-}" = --sample ]; then exec tests/matrix.sh --debriefs "$@"; fi
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(windows lives disturbed)
+for part in "${parts[@]}"; do
+  case $part in
+    windows | lives | disturbed) ;;
+    *) echo "there is no part $part; there are windows, lives and disturbed" >&2; exit 2 ;;
+  esac
+done
+cases=${CASES:-20000}
+seed=${SEED:-$(date +%Y%m%d)}
 mkdir -p target/evidence
 file=$(mktemp)
+driver=
 cleanup() {
+  [ -z "$driver" ] || kill "$driver" 2>/dev/null || true
+  [ -z "$driver" ] || wait "$driver" || true
   rm -f "$file"
   [ ! -f "$STATE/up" ] || kubectl delete namespaces -l firedrill-life --wait=false >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
-python3 tests/debriefs/windows.py "$cases" "$seed" >"$file"
-told=$(CALENDAR_CASES="$file" cargo test --locked -q --test debrief calendar -- --nocapture | grep '^calendar: ')
-echo "$told"
-read -r same of < <(sed -E 's/^calendar: ([0-9]+)\/([0-9]+).*/\1 \2/' <<<"$told")
-tests/cluster/up.sh >/dev/null
-tests/cluster/chart.sh
-cargo build --locked -q --example ahead
-lives=0
-tests/cluster/shell.sh python3 -B tests/debriefs/life.py "$PWD/target/debug/examples/ahead" target/evidence/debriefs.json || lives=$?
-[ "$same" = "$of" ] && [ "$of" = "$cases" ] && [ "$lives" = 0 ] && held=true || held=false
-jq -c --argjson same "$same" --argjson cases "$of" --argjson seed "$seed" --argjson held "$held" \
-  '. + {windows: $cases, same: $same, seed: $seed, held: $held}' target/evidence/debriefs.json >"$file"
-cp "$file" target/evidence/debriefs.json
-echo "debriefs: $same of $of windows as Python's zoneinfo has them (seed $seed); $(jq -r '"\(.checksHeld) of \(.checks)"' "$file") checks of their lives held"
-[ "$held" = true ]
+trap 'exit 130' INT TERM HUP
+found='{}' # what is written down
+said=()    # what is said of each part
+held=true
+found() { # OBJECT
+  found=$(jq -c --argjson more "$1" '. + $more' <<<"$found")
+}
+windows() {
+  local told same of
+  tests/cluster/packages.sh python3 tzdata && python3 tests/debriefs/windows.py "$cases" "$seed" >"$file" || return 1
+  told=$(CALENDAR_CASES="$file" cargo test --locked -q --test debrief calendar -- --nocapture | grep '^calendar: ') || return 1
+  echo "$told"
+  read -r same of < <(sed -E 's/^calendar: ([0-9]+)\/([0-9]+).*/\1 \2/' <<<"$told")
+  found "{\"windows\": $cases, \"same\": $same, \"seed\": $seed}"
+  said+=("$same of $of windows as Python's zoneinfo has them (seed $seed)")
+  [ "$same" = "$of" ] && [ "$of" = "$cases" ]
+}
+lives() {
+  local code=0
+  tests/cluster/packages.sh python3 tzdata && tests/cluster/up.sh >/dev/null && tests/cluster/chart.sh || return 1
+  cargo build --locked -q --example ahead || return 1
+  rm -f "$file"
+  tests/cluster/shell.sh python3 -B tests/debriefs/life.py "$PWD/target/debug/examples/ahead" "$file" || code=$?
+  [ -f "$file" ] || return 1
+  found "$(cat "$file")"
+  said+=("$(jq -r '"\(.checksHeld) of \(.checks) checks of their lives held"' "$file")")
+  return $code
+}
+disturbed() {
+  local code=0 evidence=target/evidence/debriefs-disturbed.json
+  rm -f "$evidence"
+  tests/matrix.sh --debriefs &
+  driver=$!
+  wait "$driver" || code=$?
+  driver=
+  [ $code -lt 128 ] || exit $code
+  [ ! -f "$evidence" ] || found "$(jq -c '{disturbed: (.cases | length), disturbedHeld: ([.cases[] | select(.complaints == [])] | length)}' "$evidence")"
+  said+=("$(jq -r .line "$evidence" 2>/dev/null || echo "none was disturbed")")
+  return $code
+}
+# A part that fails keeps no other from its turn; within it nothing else ends it.
+for part in "${parts[@]}"; do
+  if ! $part; then
+    echo "debriefs: the part $part failed" >&2
+    held=false
+  fi
+done
+found "{\"held\": $held}"
+echo "$found" >target/evidence/debriefs.json
+printf -v line '; %s' "${said[@]}"
+echo "debriefs: ${line:2}"
+[ $held = true ]

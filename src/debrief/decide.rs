@@ -93,6 +93,8 @@ pub enum Decision {
         key: String,
         /// The words.
         text: String,
+        /// From then on another operator may tell the same.
+        until: Moment,
     },
     /// Create the run of that name as the starter.
     Start {

@@ -104,6 +104,14 @@ pub fn to_join(known: &[Debrief]) -> Option<&Debrief> {
     open.max_by_key(|(number, _)| *number).map(|(_, debrief)| debrief)
 }
 
+/// Whether a run belongs to that debrief already, also where that has ended since: it has opened it, or was judged there.
+#[must_use]
+pub fn has(debrief: &Debrief, run: &ExperimentRun) -> bool {
+    let opened = debrief.spec.source.run_ref.as_ref().map(|opened| &opened.uid);
+    let missed = debrief.status.iter().flat_map(|status| &status.occurrences);
+    opened.into_iter().chain(missed.map(|miss| &miss.uid)).any(|uid| uid == run.uid())
+}
+
 /// The number of the next debrief after all those with its fingerprint.
 #[must_use]
 pub fn next_number(known: &[Debrief]) -> u32 {

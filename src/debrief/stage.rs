@@ -3,7 +3,7 @@
 
 use super::phrase::{fact, second};
 use crate::api::{
-    Debrief, DebriefSpec, DebriefStatus, Duration, Moment,
+    Debrief, DebriefSpec, DebriefStatus, Duration, Experiment, Moment,
     debrief::{ActionItem, Horizon, ItemState, NoticedBy, Objective, Stage},
     run::FactName,
 };
@@ -49,6 +49,22 @@ pub fn is_open(debrief: &Debrief) -> bool {
 #[must_use]
 pub fn has_ended(debrief: &Debrief) -> bool {
     debrief.status.as_ref().is_some_and(|status| status.ended_at.is_some())
+}
+
+/// Whether the status of an Experiment says otherwise of a debrief than is so: it names one that is not open any more, or
+/// none where a run of it has opened this one.
+#[must_use]
+pub fn is_outdated(experiment: &Experiment, debrief: &Debrief) -> bool {
+    if experiment.metadata.namespace != debrief.metadata.namespace {
+        return false;
+    }
+    let named = experiment.status.as_ref().and_then(|status| status.open_debrief.as_deref());
+    if !is_open(debrief) {
+        return named.is_some() && named == debrief.metadata.name.as_deref();
+    }
+    let is_its = debrief.spec.source.run_ref.is_some()
+        && debrief.spec.experiment() == experiment.metadata.name.as_deref();
+    is_its && named.is_none()
 }
 
 /// When the service was completely back, as measured, else as people say; where neither tells and no objective of the

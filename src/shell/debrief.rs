@@ -61,13 +61,16 @@ pub async fn record_with(
     let debriefs = Api::<Debrief>::namespaced(reads.clone(), namespace);
     if let Some(name) = run.spec.verifies.as_deref() {
         let verified = call("read the debrief", debriefs.get_opt(name)).await?;
-        if verified.is_some_and(|verified| debrief::joins(&verified, run)) {
+        let is_its = |verified| debrief::has(&verified, run) || debrief::joins(&verified, run);
+        if verified.is_some_and(is_its) {
             return Ok(Some(name.to_owned()));
         }
     }
     let same_miss = ListParams::default().fields(&format!("spec.fingerprint={fingerprint}"));
     let known = call("list the debriefs", debriefs.list(&same_miss)).await?.items;
-    if let Some(open) = debrief::to_join(&known) {
+    // An operator that was paused meanwhile may find it opened by another one, and over.
+    let own = known.iter().find(|known| debrief::has(known, run));
+    if let Some(open) = own.or_else(|| debrief::to_join(&known)) {
         return Ok(Some(open.name_any()));
     }
     let written = Api::<Debrief>::namespaced(writes.clone(), namespace);

@@ -2,10 +2,10 @@
 
 use firedrill::{
     api::{
-        Debrief, DebriefStatus, ExperimentRun, conditions,
+        Debrief, DebriefStatus, Experiment, ExperimentRun, ExperimentStatus, conditions,
         debrief::{Objective, Severity, Stage, condition},
     },
-    debrief::{self, Opening},
+    debrief::{self, Opening, decide, is_outdated},
 };
 use serde_json::{Value, json};
 
@@ -269,4 +269,53 @@ fn the_evidence_is_a_copy_of_the_run() {
     assert_eq!(evidence.victims, journal.victims);
     assert_eq!(Some(evidence.spec), journal.spec);
     assert_eq!(evidence.state, journal.state);
+}
+
+#[test]
+fn an_experiment_is_outdated_where_it_names_what_has_ended_or_not_what_its_run_has_opened() {
+    let mut debrief = opened(&slow_alert()).unwrap();
+    let name = debrief.metadata.name.clone().unwrap();
+    let experiment = |namespace: Option<&str>, open: Option<&str>| -> Experiment {
+        let run = slow_alert();
+        let spec = run.status.unwrap().journal.unwrap().spec.unwrap();
+        let mut experiment = Experiment::new(&run.spec.experiment, spec);
+        experiment.metadata.namespace = namespace.map(str::to_owned);
+        let open_debrief = open.map(str::to_owned);
+        experiment.status = Some(ExperimentStatus { open_debrief, ..ExperimentStatus::default() });
+        experiment
+    };
+    let namespace = debrief.metadata.namespace.clone();
+    let outdated = |debrief: &Debrief| {
+        let here = namespace.as_deref();
+        [
+            (here, None),
+            (here, Some(name.as_str())),
+            (here, Some("another")),
+            (Some("elsewhere"), None),
+        ]
+        .map(|(namespace, open)| is_outdated(&experiment(namespace, open), debrief))
+    };
+    assert_eq!(outdated(&debrief), [true, false, false, false]);
+    debrief.status =
+        Some(serde_json::from_value(json!({"endedAt": "2026-11-24T12:00:00Z"})).unwrap());
+    assert_eq!(outdated(&debrief), [false, true, false, false]);
+    // Of one that has ended it is forgotten which experiment it is about.
+    decide::forget_details(&mut debrief);
+    assert_eq!(outdated(&debrief), [false, true, false, false]);
+    let mut by_people = opened(&slow_alert()).unwrap();
+    by_people.spec.source.run_ref = None;
+    assert_eq!(outdated(&by_people), [false; 4]);
+}
+
+#[test]
+fn a_run_belongs_to_what_it_has_opened_or_was_judged_in_also_where_that_has_ended() {
+    let run = slow_alert();
+    let mut opened = open(&run).unwrap();
+    opened.status.as_mut().unwrap().ended_at = Some(moment("2026-12-08T15:00:00Z"));
+    assert!(debrief::has(&opened, &run), "it has opened it");
+    let another = with(&run, &[("/metadata/uid", json!("another"))]);
+    assert!(!debrief::has(&opened, &another));
+    let miss = json!([{"run": "another", "uid": "another", "at": "2026-11-25T10:00:00Z", "missed": ["Detection"]}]);
+    opened.status.as_mut().unwrap().occurrences = serde_json::from_value(miss).unwrap();
+    assert!(debrief::has(&opened, &another), "it was judged there");
 }

@@ -38,7 +38,7 @@ impl Team {
                     Decision::Record(status) => {
                         (self.debriefs[index].status, told) = (Some(*status), None);
                     }
-                    Decision::Tell { claim, what, key, text } => {
+                    Decision::Tell { claim, what, key, text, .. } => {
                         self.debriefs[index].status = Some(*claim);
                         self.heard.push((now, what, key, text));
                         told = Some(Told { what, at: now, problem: self.problem.clone() });
@@ -132,7 +132,7 @@ fn the_opening_is_told_at_once_and_once() {
 fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike() {
     let mut team = Team::new(vec![named("one")]);
     let now = moment("2026-11-24T11:00:00Z");
-    let Decision::Tell { claim, key, text, .. } = team.decide(0, None, now) else {
+    let Decision::Tell { claim, key, text, until, .. } = team.decide(0, None, now) else {
         panic!("it is told")
     };
     assert_eq!((claim.messages[0].tries, claim.messages[0].delivered), (1, None));
@@ -143,10 +143,13 @@ fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike
     );
     // The process that told it is gone, and nobody knows whether it arrived.
     let later = now + Duration::seconds(20);
-    let Decision::Tell { claim, key: again, text: same, .. } = team.decide(0, None, later) else {
+    assert_eq!(until, later, "whoever was paused so long tells it no more");
+    let again = team.decide(0, None, later);
+    let Decision::Tell { claim, key: again, text: same, until, .. } = again else {
         panic!("once more")
     };
     assert_eq!((again, same, claim.messages[0].tries), (key, text, 2));
+    assert_eq!(until, later + Duration::seconds(40));
 }
 
 #[test]

@@ -2,16 +2,15 @@
 //! when it is over.
 
 use std::{
-    collections::HashSet,
-    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 
 use crate::{
+    disturbed::company::{self, QUIET},
     ground::Ground,
     judge::{
         Due, Evidence, audit,
@@ -31,8 +30,6 @@ use crate::{
 
 /// From a restart to clean: an undisturbed run and a margin for a busy machine.
 const LIMIT_SECONDS: u64 = 75;
-/// What is late comes within this.
-pub const QUIET: Duration = Duration::from_secs(1);
 
 /// What is done in a case.
 #[derive(Clone, Debug)]
@@ -103,7 +100,7 @@ impl<'a> Case<'a> {
         let ground = Ground::new(lab, scenario).await;
         let proxy =
             Proxy::new(lab.upstream.clone(), &ground.namespace, setup.rule.clone(), setup.plant);
-        let (operators, serving) = company(lab, &proxy, &setup.name, setup.operators).await;
+        let (operators, serving) = company::start(lab, &proxy, &setup.name, setup.operators).await;
         let (before, plant) = (Snapshot::default(), setup.plant);
         let mut case =
             Self { lab, scenario, ground, proxy, operators, before, plant, log_start, serving };
@@ -136,7 +133,7 @@ impl<'a> Case<'a> {
             ended: Timestamp::now(),
             before: self.before,
         };
-        let writes = writes(&self.proxy, &evidence);
+        let writes = company::writes(&self.proxy, evidence.writes());
         // A connection that is served holds its operator.
         drop((self.serving, self.operators));
         self.ground.remove().await;
@@ -189,7 +186,7 @@ impl<'a> Case<'a> {
 
     /// The operator to which the rule was applied; `None` when the run ended without that write.
     pub async fn fires(&self) -> Option<usize> {
-        let fired = || *self.proxy.fired.borrow();
+        let fired = || self.proxy.fired.borrow().map(|fired| fired.operator);
         let over =
             async || fired().is_some() || (self.is_over().await && self.proxy.is_quiet_for(QUIET));
         patience::until(LIMIT_SECONDS, over).await;
@@ -263,47 +260,6 @@ impl<'a> Case<'a> {
 
     /// The audit log of the case, once it has every write that the proxy saw answered.
     async fn events(&self) -> Vec<audit::Event> {
-        audited(self.lab, &self.proxy, &self.ground.namespace, self.log_start).await
+        company::audited(self.lab, &self.proxy, &self.ground.namespace, self.log_start).await
     }
-}
-
-/// Starts so many operators behind that proxy, each with files of that name; they are served as long as the tasks live.
-pub async fn company(
-    lab: &Lab,
-    proxy: &Arc<Proxy>,
-    name: &str,
-    count: usize,
-) -> (Vec<Arc<Operator>>, JoinSet<()>) {
-    let (mut operators, mut serving) = (Vec::new(), JoinSet::new());
-    for number in 0..count {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let files = lab.files(&format!("{name}-{number}"), port);
-        let operator = Arc::new(Operator::start(number, files));
-        serving.spawn(proxy.clone().serve(operator.clone(), listener));
-        operators.push(operator);
-    }
-    (operators, serving)
-}
-
-/// What the audit log has of a namespace from there on, once it has every write that the proxy saw answered.
-pub async fn audited(lab: &Lab, proxy: &Proxy, namespace: &str, start: u64) -> Vec<audit::Event> {
-    let ids: HashSet<String> =
-        proxy.forwarded().into_iter().map(|forwarded| forwarded.audit_id).collect();
-    let read = || audit::read(&lab.audit_log, start, namespace, &ids);
-    let whole = async || {
-        let found: HashSet<String> = read().iter().map(|event| event.id().to_owned()).collect();
-        ids.is_subset(&found)
-    };
-    assert!(patience::until(10, whole).await, "the audit log lacks a write that was answered");
-    read()
-}
-
-/// The writes of the operators since the run began, as the audit log has them.
-fn writes(proxy: &Proxy, evidence: &Evidence) -> Vec<Told> {
-    let forwarded = proxy.forwarded();
-    let told = |event: &audit::Event| {
-        forwarded.iter().find(|one| one.audit_id == event.id()).map(|one| one.told.clone())
-    };
-    evidence.writes().filter_map(told).collect()
 }

@@ -32,6 +32,30 @@ pub struct Ground {
 impl Ground {
     /// A new namespace in which everything is ready.
     pub async fn new(lab: &Lab, scenario: &Scenario) -> Self {
+        let ground = Self::bare(lab).await;
+        let post = PostParams::default();
+        let deployments = [web(scenario.warm_up), dependency()];
+        for (name, deployment) in ["web", "db"].into_iter().zip(deployments) {
+            ground.api::<Deployment>().create(&post, &parse(deployment)).await.unwrap();
+            ground.api::<Service>().create(&post, &parse(service(name, 8080))).await.unwrap();
+        }
+        ground.api::<Pod>().create(&post, &parse(bystander())).await.unwrap();
+        ground.furnish(scenario, &[("web", 2), ("db", 1)]).await;
+        ground
+    }
+
+    /// The same, where two pods of `web` are all that there is, and run on simulated nodes.
+    pub async fn simulated(lab: &Lab, scenario: &Scenario) -> Self {
+        let ground = Self::bare(lab).await;
+        let (params, target) = (PostParams::default(), lab.pods.answer().await);
+        let web = simulated(scenario.warm_up * 1000);
+        ground.api::<Deployment>().create(&params, &parse(web)).await.unwrap();
+        ground.api::<Service>().create(&params, &parse(service("web", target))).await.unwrap();
+        ground.furnish(scenario, &[("web", 2)]).await;
+        ground
+    }
+
+    async fn bare(lab: &Lab) -> Self {
         let client = &lab.client;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let labels = json!({LABEL: "true", "firedrill.dev/enabled": "true"});
@@ -44,20 +68,37 @@ impl Ground {
         let is_there = async || accounts.get("default").await.is_ok();
         let made = patience::until(patience::CONTROLLERS_SECONDS, is_there).await;
         assert!(made, "no pod can be made in {}", ground.namespace);
-        let post = PostParams::default();
-        let deployments = [web(scenario.warm_up), dependency()];
-        for (name, deployment) in ["web", "db"].into_iter().zip(deployments) {
-            ground.api::<Deployment>().create(&post, &parse(deployment)).await.unwrap();
-            ground.api::<Service>().create(&post, &parse(service(name))).await.unwrap();
-        }
-        ground.api::<Pod>().create(&post, &parse(bystander())).await.unwrap();
-        ground.create("Experiment", EXPERIMENT, scenario.spec.clone()).await;
-        assert!(
-            patience::until(60, async || ground.is_whole().await).await,
-            "the workload in {} did not become ready",
-            ground.namespace
-        );
         ground
+    }
+
+    /// Makes the Experiment, and waits until so many pods of each are ready.
+    async fn furnish(&self, scenario: &Scenario, whole: &[(&str, i32)]) {
+        self.create("Experiment", EXPERIMENT, scenario.spec.clone()).await;
+        let is_whole = async || {
+            for (name, pods) in whole {
+                let ready = self.ready(name).await;
+                if ready != Some(*pods) {
+                    return false;
+                }
+            }
+            true
+        };
+        let became = patience::until(60, is_whole).await;
+        assert!(became, "the workload in {} did not become ready", self.namespace);
+    }
+
+    /// From now on a new pod of the simulated `web` is ready that soon; waits until all of them are such.
+    pub async fn mend(&self, millis: u32) -> bool {
+        let patch = Patch::Merge(simulated(millis));
+        let deployments = self.api::<Deployment>();
+        deployments.patch("web", &PatchParams::default(), &patch).await.unwrap();
+        let is_rolled_out = async || {
+            let web = deployments.get("web").await.unwrap();
+            let status = web.status.unwrap_or_default();
+            let counts = [status.replicas, status.updated_replicas, status.ready_replicas];
+            status.observed_generation == web.metadata.generation && counts == [Some(2); 3]
+        };
+        patience::until(60, is_rolled_out).await
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -76,12 +117,10 @@ impl Ground {
         self.ours(kind).create(&PostParams::default(), &object).await.unwrap();
     }
 
-    async fn is_whole(&self) -> bool {
-        let ready = async |name| {
-            let deployment = self.api::<Deployment>().get(name).await.unwrap();
-            deployment.status.and_then(|status| status.ready_replicas)
-        };
-        ready("web").await == Some(2) && ready("db").await == Some(1)
+    /// How many pods of a Deployment are ready.
+    async fn ready(&self, name: &str) -> Option<i32> {
+        let deployment = self.api::<Deployment>().get(name).await.unwrap();
+        deployment.status.and_then(|status| status.ready_replicas)
     }
 
     /// What the scenario's fault changes, as it is now; null when it is not there.
@@ -213,10 +252,32 @@ fn deployment(name: &str, replicas: u32, script: &str) -> Value {
     })
 }
 
-fn service(name: &str) -> Value {
+/// On a simulated node; see `tests/cluster/stages.yaml`.
+fn simulated(ready_after_millis: u32) -> Value {
+    let annotations = json!({"ready-after": format!("{ready_after_millis}ms")});
+    json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 2,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}, "annotations": annotations},
+                "spec": {
+                    "terminationGracePeriodSeconds": 0,
+                    "nodeSelector": {"type": "kwok"},
+                    "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
+                    "containers": [{"name": "web", "image": "simulated"}],
+                },
+            },
+        },
+    })
+}
+
+fn service(name: &str, target: u16) -> Value {
     json!({
         "metadata": {"name": name},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": target}]},
     })
 }
 

@@ -1,6 +1,7 @@
 //! The oracles: whether a run was all right, by the audit log and by the objects that are there, never
 //! by what the run says of itself alone.
 
+pub mod altering;
 pub mod audit;
 pub mod effects;
 #[path = "../on_cluster/support/objects.rs"]

@@ -1,6 +1,6 @@
 //! What all cases share: the cluster, the identity of the operators, where files are.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Mutex};
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
@@ -13,13 +13,16 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, GroupVersionKind},
 };
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::OnceCell};
 
 use crate::{
     cluster::{self, ApiServer, Taken},
     judge::objects,
-    operator::Files,
+    merge::merge,
+    operator::{self, Files},
     patience,
-    proxy::Upstream,
+    proxy::{Upstream, ask::CHAT},
 };
 
 const GROUP: &str = "firedrill.dev";
@@ -41,9 +44,30 @@ pub struct Lab {
     folder: PathBuf,
     token: String,
     pub api_server: ApiServer,
+    /// What the operators are configured with.
+    config: Value,
     /// The process id of the one reaper.
     reaper: String,
     taken: Mutex<Vec<Taken>>,
+    /// Who answers where simulated pods would.
+    pub pods: Pods,
+}
+
+/// Takes connections to simulated pods, whose addresses are routed to this machine.
+#[derive(Default)]
+pub struct Pods(OnceCell<u16>);
+
+impl Pods {
+    /// The port at which all of them answer from now on.
+    pub async fn answer(&self) -> u16 {
+        let begin = async || {
+            let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+            port
+        };
+        *self.0.get_or_init(begin).await
+    }
 }
 
 /// Where everything is.
@@ -70,12 +94,16 @@ pub struct Places {
 }
 
 impl Lab {
-    /// Connects as the administrator; operators get the rights of the chart.
-    pub async fn open(places: &Places) -> Self {
+    /// Connects as the administrator; operators get the rights of the chart, and are configured with that beside their
+    /// sources of alerts.
+    pub async fn open(places: &Places, more: Value) -> Self {
         rustls::crypto::ring::default_provider().install_default().unwrap();
         std::fs::create_dir_all(&places.folder).unwrap();
-        let sources = "{prometheus: {url: 'http://127.0.0.1:9090'}, alertmanager: {url: 'http://127.0.0.1:9093'}}";
-        std::fs::write(places.folder.join("firedrill.yaml"), sources).unwrap();
+        let mut configured = json!({
+            "prometheus": {"url": "http://127.0.0.1:9090"},
+            "alertmanager": {"url": "http://127.0.0.1:9093"},
+        });
+        merge(&mut configured, more);
         let read = Kubeconfig::read_from(&places.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(read, &options).await.unwrap();
@@ -90,8 +118,10 @@ impl Lab {
             kubeconfig: places.kubeconfig.clone(),
             binary: places.binary.clone(),
             folder: places.folder.clone(),
+            config: configured,
             reaper: places.reaper.clone(),
             taken: Mutex::default(),
+            pods: Pods::default(),
         };
         assert!(patience::until(30, async || lab.is_reaped().await).await, "no reaper lives");
         lab
@@ -165,10 +195,19 @@ impl Lab {
         format!("system:serviceaccount:{REAPER}:{REAPER}")
     }
 
-    /// The files of an operator that reaches the API server at `port` of this machine.
+    /// The files of an operator that reaches the API server at `port` of this machine, and there the chat, if it is
+    /// configured with one.
     pub fn files(&self, name: &str, port: u16) -> Files {
-        let kubeconfig = self.folder.join(format!("{name}.kubeconfig"));
-        let text = serde_json::json!({
+        let [config, kubeconfig] =
+            ["yaml", "kubeconfig"].map(|of| self.folder.join(format!("{name}.{of}")));
+        let mut configured = self.config.clone();
+        if let Some(told) = configured.get_mut("chat") {
+            let file = config.with_extension(operator::CHAT);
+            told["urlFile"] = json!(file);
+            std::fs::write(&file, format!("http://127.0.0.1:{port}{CHAT}")).unwrap();
+        }
+        std::fs::write(&config, configured.to_string()).unwrap();
+        let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "matrix",
             "clusters": [{"name": "matrix", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
             "users": [{"name": "matrix", "user": {"token": self.token}}],
@@ -177,7 +216,7 @@ impl Lab {
         std::fs::write(&kubeconfig, text.to_string()).unwrap();
         Files {
             binary: self.binary.clone(),
-            config: self.folder.join("firedrill.yaml"),
+            config,
             kubeconfig,
             log: self.folder.join(format!("{name}.log")),
         }

@@ -1,5 +1,5 @@
 //! The matrix: the operator as a real process, killed or paused at each of its writes on a real cluster,
-//! and deprived of what it takes to revert a fault; the same for game days; judged by the audit log and by
+//! and deprived of what it takes to revert a fault; the same for game days and debriefs; judged by the audit log and by
 //! the objects that are there. It shares no code with the operator.
 
 #![allow(
@@ -12,6 +12,8 @@ mod campaign;
 mod case;
 mod cluster;
 mod days;
+mod debriefs;
+mod disturbed;
 mod ground;
 mod judge;
 mod lab;
@@ -30,6 +32,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Parser;
 use futures::{StreamExt, stream};
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use lab::{Lab, Places};
@@ -45,8 +48,8 @@ struct Args {
     /// The file for what was found.
     #[arg(long)]
     evidence: PathBuf,
-    /// Cases at once.
-    #[arg(long, default_value_t = 6)]
+    /// Cases at once; default 6, and 12 of debriefs, whose pods are simulated.
+    #[arg(long, default_value = "6", default_value_if("debriefs", "true", "12"))]
     at_once: usize,
     /// Begin random cases for so many seconds only, and plant no bugs.
     #[arg(long)]
@@ -57,6 +60,9 @@ struct Args {
     /// Game days instead of runs: disturbed at each of their own writes, and fired while the API server is down.
     #[arg(long)]
     days: bool,
+    /// Debriefs instead of runs: disturbed at each write that concerns them, and at each message.
+    #[arg(long, conflicts_with = "days")]
+    debriefs: bool,
     /// The leak matrix alone.
     #[arg(long)]
     leaks: bool,
@@ -70,7 +76,8 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).unwrap(), signal(SignalKind::interrupt()).unwrap());
-    let lab = Lab::open(&args.places).await;
+    let more = if args.debriefs { debriefs::config() } else { json!({}) };
+    let lab = Lab::open(&args.places, more).await;
     let code = tokio::select! {
         held = matrix(&lab, &args) => if held { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         _ = terminate.recv() => ExitCode::from(143),
@@ -83,6 +90,9 @@ async fn main() -> ExitCode {
 async fn matrix(lab: &Lab, args: &Args) -> bool {
     if args.days {
         return days::campaign(lab, args).await;
+    }
+    if args.debriefs {
+        return debriefs::campaign(lab, args).await;
     }
     let scenarios = scenario::all();
     let mut cases: Vec<Work<'_>> = leak::all(&scenarios).into_iter().map(Work::Leak).collect();

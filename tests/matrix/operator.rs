@@ -19,6 +19,9 @@ pub struct Files {
     pub log: PathBuf,
 }
 
+/// The file beside the configuration that names the chat, by its extension.
+pub const CHAT: &str = "chat";
+
 /// One operator of a case.
 pub struct Operator {
     pub number: usize,
@@ -87,7 +90,10 @@ impl Drop for Operator {
         let mut child = self.child.lock().unwrap();
         child.kill().ok();
         child.wait().ok();
-        std::fs::remove_file(&self.files.kubeconfig).ok();
+        let Files { kubeconfig, config, .. } = &self.files;
+        for file in [kubeconfig.clone(), config.clone(), config.with_extension(CHAT)] {
+            std::fs::remove_file(file).ok();
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! A proxy between one case's operators and the API server: it does what the case's rule says to the
 //! operator that sends a certain write, plants a bug, and keeps a book of what it forwarded.
 //!
+//! It also is the chat, where the operators are told of one: each message is a write, and counted.
+//!
 //! The operators speak plain HTTP to it, and it speaks TLS to the API server; their tokens pass, so
 //! that the API server knows them. Lists of all namespaces are narrowed to the case's own.
 
@@ -17,6 +19,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, header};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
@@ -53,9 +56,17 @@ pub struct Proxy {
     rule: Option<Rule>,
     plant: Option<Plant>,
     book: Mutex<Book>,
-    /// The number of the operator to which the rule was applied.
-    pub fired: watch::Sender<Option<usize>>,
+    /// To which operator the rule was applied.
+    pub fired: watch::Sender<Option<Fired>>,
     release: Notify,
+}
+
+/// That a rule was applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Fired {
+    /// The number of the operator.
+    pub operator: usize,
+    pub at: Timestamp,
 }
 
 struct Book {
@@ -63,6 +74,7 @@ struct Book {
     counts: bool,
     spent: bool,
     forwarded: Vec<Forwarded>,
+    heard: Vec<Heard>,
     under_way: usize,
     last: Instant,
     /// What an object is said to be, by the path at which it is read.
@@ -77,6 +89,18 @@ pub struct Forwarded {
     pub audit_id: String,
 }
 
+/// A message that the chat has received.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub told: Told,
+    /// The number of the operator.
+    pub operator: usize,
+    pub at: Timestamp,
+    pub message: Value,
+    /// Whether it was held back while the operator was paused.
+    pub is_late: bool,
+}
+
 impl Proxy {
     pub fn new(
         upstream: Upstream,
@@ -89,6 +113,7 @@ impl Proxy {
             counts: false,
             spent: false,
             forwarded: Vec::new(),
+            heard: Vec::new(),
             under_way: 0,
             last: Instant::now(),
             hidden: None,
@@ -130,6 +155,11 @@ impl Proxy {
     /// Every write that was answered since the run began.
     pub fn forwarded(&self) -> Vec<Forwarded> {
         self.book().forwarded.clone()
+    }
+
+    /// Every message that the chat has received, in their order.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.book().heard.clone()
     }
 
     /// Whether no write is under way and none has come for that long.
@@ -208,25 +238,49 @@ impl Proxy {
             let now = matches!(action, Some(Action::Kill(at, _)) if at == moment);
             if now {
                 operator.kill();
-                self.fired.send_replace(Some(operator.number));
+                self.applied(operator);
             }
             now
         };
         if action == Some(Action::Hold) {
             operator.pause();
-            self.fired.send_replace(Some(operator.number));
+            self.applied(operator);
             self.release.notified().await;
         }
         if kill(Moment::Before) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        let answer = self.deliver(ask, told, request).await?;
+        let answer = if ask.is_message() {
+            self.hear(operator, told, &request, action == Some(Action::Hold))
+        } else {
+            self.deliver(ask, told, request).await?
+        };
         if kill(Moment::Committed) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         wire::write(wire, &answer).await?;
         kill(Moment::Answered);
         Ok(())
+    }
+
+    fn applied(&self, operator: &Operator) {
+        let fired = Fired { operator: operator.number, at: Timestamp::now() };
+        self.fired.send_replace(Some(fired));
+    }
+
+    /// Takes a message, as a chat does.
+    fn hear(
+        &self,
+        operator: &Operator,
+        told: Option<Told>,
+        request: &Request,
+        is_late: bool,
+    ) -> Answer {
+        let message = serde_json::from_slice(&request.body).unwrap_or_default();
+        let (operator, at) = (operator.number, Timestamp::now());
+        let heard = told.map(|told| Heard { told, operator, at, message, is_late });
+        self.book().heard.extend(heard);
+        Answer { status: http::StatusCode::OK, headers: HeaderMap::new(), body: Vec::new() }
     }
 
     /// Which write of the run it is, and what is to be done at it.

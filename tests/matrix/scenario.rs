@@ -90,6 +90,23 @@ pub fn quick() -> Scenario {
     }
 }
 
+/// What a debrief is about: both pods are evicted, on simulated nodes, and those that replace them are ready too late,
+/// until that is mended.
+pub fn slow_start() -> Scenario {
+    let mut spec = spec(&json!({"podKill": {"count": 2}}), "/index.html");
+    let tcp = json!({"service": "web", "port": 80, "interval": "200ms", "timeout": "1s"});
+    spec["steadyState"] = json!([{"name": "answers", "tcp": tcp}]);
+    spec["detection"]["within"] = json!("40s");
+    spec["recovery"]["within"] = json!("9s");
+    Scenario {
+        name: "slowStart",
+        spec,
+        warm_up: 13,
+        verdict: ("ObjectiveMissed", "RecoveryMissed"),
+        changed: None,
+    }
+}
+
 /// Both pods are evicted; nobody notices within a second, and the outage lasts many.
 fn pod_kill() -> Scenario {
     Scenario {

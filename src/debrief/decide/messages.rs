@@ -57,7 +57,7 @@ pub fn to_send(observed: &Observed<'_>, status: &DebriefStatus) -> Option<Decisi
     let ended = status.ended_at.filter(|_| what == Notice::Ended);
     let key = hash::short(&(uid, what, &message.day, ended));
     let text = remind::text(observed.debrief, &message, &peers);
-    Some(Decision::Tell { claim: Box::new(claim), what, key, text })
+    Some(Decision::Tell { claim: Box::new(claim), what, key, text, until: again_at(&message) })
 }
 
 /// Writes down that it is tried now.

@@ -47,6 +47,7 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
     let Ok(heard) = &debrief.0 else { return Ok(Action::await_change()) };
     // Before every run was listed, none would be under way.
     context.runs.listed().await;
+    request_experiments(&context, heard);
     let mut latest = heard.clone();
     if debrief::has_ended(heard) {
         if !decide::is_unfinished(heard, &candidates(&context, heard)) {
@@ -91,9 +92,12 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 }
                 Err(error) => return Err(error),
             },
-            Decision::Tell { claim, what, key, text } => {
+            Decision::Tell { claim, what, key, text, until } => {
                 latest = write(&context, &latest, &claim).await?;
-                told = Some(tell::tell(&context, &latest, what, (&key, &text)).await);
+                told = tell::tell(&context, &latest, what, (&key, &text), until).await;
+                if told.is_none() {
+                    latest = read(&context, &latest).await?;
+                }
             }
             Decision::Start { name, spec } => {
                 let live = read(&context, &latest).await?;
@@ -173,10 +177,20 @@ async fn write(
     let (namespace, name) = (debrief.namespace().unwrap_or_default(), debrief.name_any());
     if let Some(said) = decide::news(debrief.status.as_ref(), status) {
         tracing::info!(namespace, debrief = name, said, "a debrief goes on");
-        // An Experiment's status names its open debrief.
-        context.experiments.request(&namespace, debrief.spec.experiment().unwrap_or_default());
     }
     Ok(written)
+}
+
+/// Asks for every Experiment to be looked at whose status says otherwise than what was heard of the debrief. What was only
+/// written is not enough: whoever looks at an Experiment goes by what was heard.
+fn request_experiments(context: &Context, heard: &Debrief) {
+    let namespace = heard.metadata.namespace.as_deref().unwrap_or_default();
+    for experiment in context.experiments.heard().iter() {
+        if debrief::is_outdated(experiment, heard) {
+            let name = experiment.metadata.name.as_deref().unwrap_or_default();
+            context.experiments.request(namespace, name);
+        }
+    }
 }
 
 /// Asks for every debrief that a run which is over may concern to be looked at.

@@ -5,7 +5,7 @@ use kube::{Api, Resource, ResourceExt, api::PostParams};
 use serde_json::json;
 
 use crate::{
-    api::{Debrief, debrief::Notice},
+    api::{Debrief, Moment, debrief::Notice},
     config::{Chat, Team},
     core::{undelivered::Undelivered, words::harmless},
     debrief::{decide::Told, remind},
@@ -24,14 +24,16 @@ pub fn team<'a>(context: &'a Context, debrief: &'a Debrief) -> (Option<&'a Team>
     (context.config.debriefs.team(name, namespace), name)
 }
 
-/// Tells that, and says what became of it.
+/// Tells that, and says what became of it. It is not told any more where that comes so late, as after a pause of the whole
+/// process, that another operator may have told it meanwhile.
 pub async fn tell(
     context: &Context,
     debrief: &Debrief,
     what: Notice,
     (key, text): (&str, &str),
-) -> Told {
-    let told = deliver(context, debrief, what, (key, text)).await;
+    until: Moment,
+) -> Option<Told> {
+    let told = deliver(context, debrief, what, (key, text), until).await?;
     let (namespace, name) = (debrief.namespace().unwrap_or_default(), debrief.name_any());
     match &told {
         Ok(()) => tracing::info!(namespace, debrief = name, %what, "people are told"),
@@ -39,7 +41,7 @@ pub async fn tell(
             tracing::warn!(namespace, debrief = name, %what, error, "people were not told");
         }
     }
-    Told { what, at: context.calendar.now(), problem: told.err() }
+    Some(Told { what, at: context.calendar.now(), problem: told.err() })
 }
 
 /// The chat decides whether it is delivered, where there is one. An event that is refused then is not waited for.
@@ -48,17 +50,22 @@ async fn deliver(
     debrief: &Debrief,
     what: Notice,
     (key, text): (&str, &str),
-) -> Result<(), Undelivered> {
+    until: Moment,
+) -> Option<Result<(), Undelivered>> {
+    // What is written twice is one event, as its name says.
     let written = write(context, debrief, what, (key, text)).await;
     let Some(chat) = chat(context, debrief) else {
-        return match written {
+        return Some(match written {
             // A namespace that goes takes no event, and its debriefs go with it.
             Err(error) if error.code().is_none_or(|code| code >= 500) => {
                 Err(error.to_string().into())
             }
             _ => Ok(()),
-        };
+        });
     };
+    if context.calendar.now() >= until {
+        return None;
+    }
     if let Err(error) = written {
         tracing::warn!(%error, "an event could not be written");
     }
@@ -69,7 +76,7 @@ async fn deliver(
         "namespace": debrief.namespace(),
         "what": what,
     });
-    context.net.post_json(chat, key, body).await
+    Some(context.net.post_json(chat, key, body).await)
 }
 
 fn chat<'a>(context: &'a Context, debrief: &'a Debrief) -> Option<&'a Chat> {

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::judge::{Evidence, Oracle, has_fact, judge};
-use crate::judge::audit::Event;
+use crate::judge::{
+    altering::{again, first, last, later, replace},
+    audit::Event,
+};
 
 /// Each oracle, and whether it complains of evidence in which its promise is broken.
 pub fn all(evidence: &Evidence) -> Vec<(Oracle, bool)> {
@@ -19,32 +22,32 @@ fn alter(evidence: &Evidence, oracle: Oracle) -> Evidence {
     match oracle {
         Oracle::Outcome => other.days[0]["status"]["outcome"] = json!("Halted"),
         Oracle::OneDay => {
-            again(&mut other, "gamedayruns", "/responseObject/metadata/uid", json!("2"));
+            again(&mut other.events, "gamedayruns", "/responseObject/metadata/uid", json!("2"));
         }
         Oracle::OneRun => {
-            let stray = first(&other, is_run("one"));
+            let stray = first(&other.events, is_run("one"));
             other.events.push(stray.altered("/responseObject/metadata/name", json!("stray")));
         }
-        Oracle::StruckOnce => again(&mut other, "pods/eviction", "/auditID", json!("again")),
+        Oracle::StruckOnce => again(&mut other.events, "pods/eviction", "/auditID", json!("again")),
         Oracle::OneGo => {
             // As if the status had been written anew by somebody who knew nothing of the go.
-            let status = last(&other, |event| event.is("patch", "gamedayruns/status"));
+            let status = last(&other.events, |event| event.is("patch", "gamedayruns/status"));
             let place = "/responseObject/status/facts";
             let forgotten = status.altered(place, json!([]));
             other.events.push(later(&forgotten, 1));
             other.events.push(later(&status, 2));
         }
         Oracle::IntendedFirst => {
-            let first = first(&other, |event| event.is("patch", "gamedayruns/status"));
+            let first = first(&other.events, |event| event.is("patch", "gamedayruns/status"));
             let before = first.response()["metadata"]["resourceVersion"].clone();
             let place = "/responseObject/metadata/resourceVersion";
-            replace(&mut other, is_run("one"), place, &before);
+            replace(&mut other.events, is_run("one"), place, &before);
         }
         Oracle::InOrder => {
-            let one = first(&other, is_run("one"));
+            let one = first(&other.events, is_run("one"));
             let version = one.response()["metadata"]["resourceVersion"].clone();
             let place = "/responseObject/metadata/resourceVersion";
-            replace(&mut other, is_run("two"), place, &version);
+            replace(&mut other.events, is_run("two"), place, &version);
         }
         Oracle::Rehearsed => {
             let mut left = other.runs[0].clone();
@@ -63,7 +66,12 @@ fn alter(evidence: &Evidence, oracle: Oracle) -> Evidence {
             let is_go = |event: &Event| {
                 event.is("patch", "gamedayruns/status") && has_fact(event.response(), "go")
             };
-            replace(&mut other, is_go, "/requestObject/metadata/resourceVersion", &Value::Null);
+            replace(
+                &mut other.events,
+                is_go,
+                "/requestObject/metadata/resourceVersion",
+                &Value::Null,
+            );
         }
         Oracle::Came | Oracle::Alive => {}
     }
@@ -74,32 +82,5 @@ fn is_run(step: &'static str) -> impl Fn(&Event) -> bool {
     move |event| {
         let name = event.response()["metadata"]["name"].as_str().unwrap_or_default();
         event.is("create", "experimentruns") && name.ends_with(&format!("-{step}"))
-    }
-}
-
-fn first(evidence: &Evidence, is_it: impl Fn(&Event) -> bool) -> Event {
-    evidence.events.iter().find(|event| event.is_committed() && is_it(event)).unwrap().clone()
-}
-
-fn last(evidence: &Evidence, is_it: impl Fn(&Event) -> bool) -> Event {
-    evidence.events.iter().rfind(|event| event.is_committed() && is_it(event)).unwrap().clone()
-}
-
-/// The same write so many versions later.
-fn later(event: &Event, by: u64) -> Event {
-    let version = event.response()["metadata"]["resourceVersion"].as_str().unwrap();
-    let version = version.parse::<u64>().unwrap() + by;
-    event.altered("/responseObject/metadata/resourceVersion", json!(version.to_string()))
-}
-
-/// Adds the first creation of that resource once more, with something else at that place.
-fn again(evidence: &mut Evidence, resource: &str, pointer: &str, value: Value) {
-    let created = first(evidence, |event| event.is("create", resource));
-    evidence.events.push(created.altered(pointer, value));
-}
-
-fn replace(evidence: &mut Evidence, is_it: impl Fn(&Event) -> bool, pointer: &str, value: &Value) {
-    for event in evidence.events.iter_mut().filter(|event| event.is_committed() && is_it(event)) {
-        *event = event.altered(pointer, value.clone());
     }
 }

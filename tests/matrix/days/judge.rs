@@ -1,15 +1,15 @@
 //! The oracles of a game day: whether it began once, created each run once and ended as it should, by the audit log
 //! and by the objects that are there.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::judge::audit::Event;
+use crate::{
+    disturbed::struck,
+    judge::audit::{self, Event},
+};
 
 /// What must hold after every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,12 +98,9 @@ impl Evidence {
         self.events.iter().filter(|event| event.is_write() && event.user() == self.operator)
     }
 
-    /// What was really done of this, in the order of its versions.
+    /// See [`audit::done`].
     pub fn done(&self, verb: &str, resource: &str) -> Vec<&Event> {
-        let is_it = |event: &&Event| event.is(verb, resource) && event.is_committed();
-        let mut found: Vec<&Event> = self.events.iter().filter(is_it).collect();
-        found.sort_by_key(|event| version(event));
-        found
+        audit::done(&self.events, verb, resource)
     }
 
     /// Where the steps' runs were created. A dry run may be asked for again by an operator that has not yet heard of
@@ -133,11 +130,6 @@ fn facts(object: &Value) -> impl Iterator<Item = &Value> {
     object["status"]["facts"].as_array().into_iter().flatten()
 }
 
-fn version(event: &Event) -> u64 {
-    let version = event.response()["metadata"]["resourceVersion"].as_str();
-    version.and_then(|version| version.parse().ok()).unwrap_or_default()
-}
-
 /// Every complaint about a case; none when it was all right.
 pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
     let came = (!evidence.came).then(|| "what was to be disturbed never came".to_owned());
@@ -150,7 +142,7 @@ pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
         (Oracle::IntendedFirst, unintended(evidence)),
         (Oracle::InOrder, disordered(evidence)),
         (Oracle::Rehearsed, rehearsed(evidence)),
-        (Oracle::StruckOnce, struck(evidence)),
+        (Oracle::StruckOnce, struck(&evidence.events, &evidence.runs)),
         (Oracle::Facts, lost_facts(evidence)),
         (Oracle::Kept, lost(evidence)),
         (Oracle::Told, untold(evidence)),
@@ -246,7 +238,7 @@ fn unintended(evidence: &Evidence) -> Vec<String> {
     };
     let is_unintended = |event: &&Event| {
         let name = &event.response()["metadata"]["name"];
-        let mut before = statuses.iter().filter(|status| version(status) < version(event));
+        let mut before = statuses.iter().filter(|status| status.version() < event.version());
         !before.any(|status| intends(status.response(), name))
     };
     let found = evidence.created().into_iter().filter(is_unintended);
@@ -268,7 +260,7 @@ fn disordered(evidence: &Evidence) -> Vec<String> {
         .into_iter()
         .find(|event| is_step(&name(event), "one") && has_fact(event.response(), "completed"));
     match completed {
-        Some(completed) if version(completed) < version(second) => Vec::new(),
+        Some(completed) if completed.version() < second.version() => Vec::new(),
         _ => vec!["the second step was created before the first one was over".to_owned()],
     }
 }
@@ -276,24 +268,6 @@ fn disordered(evidence: &Evidence) -> Vec<String> {
 fn rehearsed(evidence: &Evidence) -> Vec<String> {
     let left = evidence.runs.iter().filter(|run| run["spec"]["dryRun"] == true);
     left.map(|run| format!("{} is still there", run["metadata"]["name"])).collect()
-}
-
-fn struck(evidence: &Evidence) -> Vec<String> {
-    let uid = |event: &&Event| {
-        event.request()["deleteOptions"]["preconditions"]["uid"]
-            .as_str()
-            .unwrap_or("any")
-            .to_owned()
-    };
-    let evictions = evidence.done("create", "pods/eviction");
-    let evicted: Vec<String> = evictions.iter().map(uid).collect();
-    let victims = |run: &Value| run["status"]["plan"]["victims"].as_array().cloned();
-    let journaled = evidence.runs.iter().filter_map(victims).flatten();
-    let journaled: Vec<String> =
-        journaled.filter_map(|victim| victim["uid"].as_str().map(str::to_owned)).collect();
-    let set = |list: &[String]| list.iter().cloned().collect::<BTreeSet<String>>();
-    let is_once = set(&evicted).len() == evicted.len() && set(&evicted) == set(&journaled);
-    if is_once { Vec::new() } else { vec![format!("evicted {evicted:?}, journaled {journaled:?}")] }
 }
 
 fn lost_facts(evidence: &Evidence) -> Vec<String> {

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    case::{Case, Over, Setup},
-    judge::{Due, judge},
+    case::Case,
+    judge::{Due, Evidence, judge},
 };
-use crate::{lab::Lab, patience, scenario::Scenario};
+use crate::{
+    disturbed::{Over, Setup},
+    lab::Lab,
+    patience,
+    scenario::Scenario,
+};
 
 /// How soon after they were made the plans fire.
 const FIRE_SECONDS: i64 = 15;
@@ -90,7 +95,7 @@ async fn until(at: jiff::Timestamp, apart: Duration, is_before: bool) {
     tokio::time::sleep(left.try_into().unwrap_or_default()).await;
 }
 
-fn row(words: &'static str, over: Over) -> Row {
+fn row(words: &'static str, over: Over<Evidence>) -> Row {
     let mut evidence = over.evidence;
     // How soon the workload is back is its controllers' matter.
     evidence.over_within = Duration::from_secs(3 * patience::CONTROLLERS_SECONDS);

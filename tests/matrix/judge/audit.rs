@@ -86,10 +86,24 @@ impl Event {
         other
     }
 
+    /// The version of the object that it made.
+    pub fn version(&self) -> u64 {
+        let version = self.text("/responseObject/metadata/resourceVersion");
+        version.parse().unwrap_or_default()
+    }
+
     /// Whether it is this verb on this resource.
     pub fn is(&self, verb: &str, resource: &str) -> bool {
         self.verb() == verb && self.resource() == resource
     }
+}
+
+/// What was really done of this, in the order of its versions.
+pub fn done<'a>(events: &'a [Event], verb: &str, resource: &str) -> Vec<&'a Event> {
+    let is_it = |event: &&Event| event.is(verb, resource) && event.is_committed();
+    let mut found: Vec<&Event> = events.iter().filter(is_it).collect();
+    found.sort_by_key(|event| event.version());
+    found
 }
 
 /// Where the log ends now.

@@ -2,6 +2,9 @@
 
 use http::Method;
 
+/// Where the chat is.
+pub const CHAT: &str = "/chat";
+
 /// A verb on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -16,6 +19,9 @@ pub struct Ask {
 impl Ask {
     /// Reads a request; `None` where it is about no resource.
     pub fn of(method: &Method, path: &str) -> Option<Self> {
+        if path == CHAT {
+            return Some(Self { verb: "post", resource: "chat".to_owned(), namespace: None });
+        }
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else {
             return None;
@@ -40,6 +46,11 @@ impl Ask {
             resource: format!("{resource}{subresource}"),
             namespace: namespace.map(str::to_owned),
         })
+    }
+
+    /// Whether it is a message to the chat.
+    pub fn is_message(&self) -> bool {
+        self.verb == "post"
     }
 
     /// Whether it may change something.

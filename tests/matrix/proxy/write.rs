@@ -91,6 +91,8 @@ fn says((verb, resource): (&str, &str), body: &Value) -> Vec<String> {
             let since = body.pointer("/status/impact/goodSince").map(|_| "goodSince");
             facts.chain(since).map(str::to_owned).collect()
         }
+        // The name of such a run is another one in each case.
+        "experimentruns" if verb == "create" && body["spec"]["scheduled"] == true => Vec::new(),
         "experimentruns" if verb == "create" => {
             let name = text("/metadata/name").unwrap_or_default();
             let is_rehearsal = body.pointer("/spec/dryRun") == Some(&Value::Bool(true));
@@ -114,8 +116,13 @@ fn says((verb, resource): (&str, &str), body: &Value) -> Vec<String> {
         }
         "debriefs/status" => {
             let stage = text("/status/stage").into_iter();
-            stage.chain(list("/status/messages").flat_map(of_message)).collect()
+            let attempts = list("/status/attempts").count();
+            let attempts = (attempts > 0).then(|| format!("attempt {attempts}"));
+            let scheduled = body.pointer("/status/scheduled").into_iter().flat_map(of_scheduled);
+            let messages = list("/status/messages").flat_map(of_message);
+            stage.chain(attempts).chain(scheduled).chain(messages).collect()
         }
+        "chat" => text("/what").into_iter().collect(),
         "experiments/status" => {
             text("/status/lastRun/name").map(|_| "lastRun".to_owned()).into_iter().collect()
         }
@@ -131,12 +138,22 @@ fn of_message(message: &Value) -> Vec<String> {
     std::iter::once(format!("{what} is tried")).chain(delivered).collect()
 }
 
+/// What a debrief's status has of the run that it schedules.
+fn of_scheduled(run: &Value) -> Vec<String> {
+    let words = [("run", "written down"), ("uid", "there"), ("overAt", "over")];
+    known(run, &format!("run {}", run["number"]), words)
+}
+
 /// What a day's status has of a step, each of which comes once.
 fn of_step(step: &Value) -> Vec<String> {
     let words = [("run", "written down"), ("startedAt", "started"), ("overAt", "over")];
-    let name = step["name"].as_str().unwrap_or_default();
-    let known = words.into_iter().filter(|(field, _)| !step[field].is_null());
-    known.map(|(_, words)| format!("step {name} {words}")).collect()
+    known(step, &format!("step {}", step["name"].as_str().unwrap_or_default()), words)
+}
+
+/// For each of these fields that there is, what is then so of what has that name.
+fn known(object: &Value, name: &str, words: [(&str, &str); 3]) -> Vec<String> {
+    let known = words.into_iter().filter(|(field, _)| !object[*field].is_null());
+    known.map(|(_, words)| format!("{name} {words}")).collect()
 }
 
 /// The part of a name that is the same in every case: a day's contains its time.
