@@ -68,7 +68,7 @@ pub struct DebriefSpec {
     pub fingerprint: Option<String>,
     /// What was measured; written once. Absent for an incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
     /// When it really started and who noticed; of an incident that no run of ours has made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,

@@ -62,7 +62,7 @@ pub fn open(run: &ExperimentRun, opening: Opening<'_>) -> Option<Debrief> {
             fingerprint: Some(fingerprint),
             recurrence_of: recurrence_of.map(|(_, earlier)| recurrence(earlier)),
             policy: opening.policy,
-            evidence: Some(evidence),
+            evidence: Some(Box::new(evidence)),
             ..opened
         },
         status: None,

@@ -48,7 +48,7 @@ pub fn render(debrief: &Debrief) -> String {
         identity(debrief, status, &clock),
         PREFACE.to_owned(),
     ];
-    page.extend(spec.evidence.as_ref().map(expected));
+    page.extend(spec.evidence.as_deref().map(expected));
     page.extend(spec.evidence.as_ref().map(|e| questions::table(e).trim_end().to_owned()));
     page.extend(
         spec.incident
