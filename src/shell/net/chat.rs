@@ -28,18 +28,20 @@ pub(super) async fn post(chat: &Chat, key: &str, message: Value) -> Result<(), U
     if status.is_success() {
         return Ok(());
     }
-    let asked = answer.headers().get(header::RETRY_AFTER).and_then(|asked| asked.to_str().ok());
-    let retry_after = asked.and_then(|asked| retry_after(asked, jiff::Timestamp::now()));
+    let text = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after =
+        text(header::RETRY_AFTER).and_then(|asked| retry_after(asked, text(header::DATE)));
     Err(Undelivered { problem: format!("HTTP {}", status.as_u16()), retry_after })
 }
 
-/// How long that asks for: seconds, or the time that it names (RFC 9110, 10.2.3).
-fn retry_after(asked: &str, now: jiff::Timestamp) -> Option<Duration> {
+/// How long that asks for: seconds, or until a time by the clock of whoever answered (RFC 9110, 10.2.3 and 6.6.1).
+fn retry_after(asked: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::seconds(seconds));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(asked).ok()?;
-    Some(Duration::between(Moment::new(now), Moment::new(at)))
+    let dates = jiff::fmt::rfc2822::DateTimeParser::new();
+    let at = |text| dates.parse_timestamp(text).ok().map(Moment::new);
+    Some(Duration::between(at(date?)?, at(asked)?))
 }
 
 /// Whether there is somebody who takes connections at the chat's URL; nothing is sent.
@@ -136,7 +138,7 @@ mod tests {
             "HTTP/1.1 429 x\r\ncontent-length: 0\r\nretry-after: 30\r\nconnection: close\r\n\r\n";
         let refused = posted(None, busy).await.0.unwrap_err();
         assert_eq!(refused.retry_after, Some(Duration::seconds(30)));
-        let now = "2026-11-30T10:00:00Z".parse().unwrap();
+        let date = Some("Mon, 30 Nov 2026 10:00:00 GMT");
         for (asked, heard) in [
             ("0", Some(0)),
             ("Mon, 30 Nov 2026 10:02:00 GMT", Some(120)),
@@ -145,7 +147,7 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(asked, now), heard.map(Duration::seconds), "{asked}");
+            assert_eq!(retry_after(asked, date), heard.map(Duration::seconds), "{asked}");
         }
     }
 
