@@ -122,7 +122,7 @@ def story():
     must(question(debrief)["passes"] == 0, f"a run that asked nothing counts: {attempt}")
     page = firedrill("debrief", "show", debrief)
     must("--larger" in page, f"no larger fault is proposed:\n{page}")
-    shown("a second replica hides the impact, and proves nothing", "; ".join(attempt["refused"]) or question(debrief)["lacks"])
+    shown("a second replica hides the impact, and proves nothing", "; ".join(attempt.get("refused", [])) or question(debrief)["lacks"])
     proposed = firedrill("debrief", "verify", debrief, "--larger", "--output", "yaml")
     must("percent: 100" in proposed and f"verifies: {debrief}" in proposed, proposed)
     shown("what would ask is proposed", f"firedrill debrief verify {debrief} -n {SHOP} --larger")

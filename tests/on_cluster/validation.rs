@@ -31,7 +31,7 @@ async fn the_server_and_the_command_line_agree_on_every_document() {
                     agreed += 1;
                 }
                 (_, Answer::Accepted | Answer::NotThisUser) => {
-                    disagreements.push(format!("{document} server: accepted"))
+                    disagreements.push(format!("{document} server: accepted"));
                 }
                 (_, Answer::Refused(status)) => {
                     disagreements.push(format!("{document} server: {}", status.message));
