@@ -13,7 +13,7 @@ use kube::{
 
 use super::{start::start, tell};
 use crate::{
-    api::{Debrief, DebriefStatus, Duration, ExperimentRun, ExperimentSpec},
+    api::{Debrief, DebriefStatus, Duration, Experiment, ExperimentRun, ExperimentSpec},
     debrief::{
         self,
         decide::{self, Candidate, Decision, Observed},
@@ -32,6 +32,8 @@ use crate::{
 const PAUSE: time::Duration = time::Duration::from_secs(5);
 /// How many are looked at at once.
 const AT_ONCE: u16 = 8;
+/// Where a debrief has ended so long ago, its Experiment's status tells that already.
+const ENDED_JUST_NOW: Duration = Duration::minutes(60);
 /// No debrief needs more steps than this in one go: each of its runs is read, and recorded.
 const STEPS_MAX: usize = 256;
 
@@ -47,7 +49,7 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
     let Ok(heard) = &debrief.0 else { return Ok(Action::await_change()) };
     // Before every run was listed, none would be under way.
     context.runs.listed().await;
-    request_experiments(&context, heard);
+    request_experiment(&context, heard);
     let mut latest = heard.clone();
     if debrief::has_ended(heard) {
         if !decide::is_unfinished(heard, &candidates(&context, heard)) {
@@ -181,15 +183,25 @@ async fn write(
     Ok(written)
 }
 
-/// Asks for every Experiment to be looked at whose status says otherwise than what was heard of the debrief. What was only
+/// Asks for the Experiment to be looked at whose status says otherwise than what was heard of the debrief. What was only
 /// written is not enough: whoever looks at an Experiment goes by what was heard.
-fn request_experiments(context: &Context, heard: &Debrief) {
+fn request_experiment(context: &Context, heard: &Debrief) {
     let namespace = heard.metadata.namespace.as_deref().unwrap_or_default();
-    for experiment in context.experiments.heard().iter() {
+    let request = |experiment: &Experiment| {
         if debrief::is_outdated(experiment, heard) {
             let name = experiment.metadata.name.as_deref().unwrap_or_default();
             context.experiments.request(namespace, name);
         }
+    };
+    if let Some(name) = heard.spec.experiment() {
+        let known = context.experiments.get(namespace, name);
+        known.iter().filter_map(|known| known.0.as_ref().ok()).for_each(request);
+        return;
+    }
+    // Of one that has ended it is forgotten which it is about; at its start an operator looks at every Experiment anyway.
+    let ended_at = heard.status.as_ref().and_then(|status| status.ended_at);
+    if ended_at.is_some_and(|at| at + ENDED_JUST_NOW > context.calendar.now()) {
+        context.experiments.heard().iter().for_each(request);
     }
 }
 
