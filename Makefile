@@ -29,7 +29,7 @@ neighbours: ## Attack firedrill's pods as a neighbour in the cluster does, and s
 gamedays: ## Run game days: each gate closed, killed at each write, twenty at once, a thousand plans (about 30 minutes)
 	@tests/gamedays.sh
 
-debriefs: ## Hold debriefs against another language's calendar, over ten months, and killed at each write (about 30 minutes)
+debriefs: ## Hold debriefs against another language's calendar, over ten months, killed at each write, many (about 50 minutes)
 	@tests/debriefs.sh
 
 vm-check: ## Bring the cluster up in a virtual machine with a stock Debian, SUITE=trixie or bookworm

@@ -68,14 +68,19 @@ lives() {
   said+=("$(jq -r '"\(.checksHeld) of \(.checks) checks of their lives held"' "$file")")
   return $code
 }
-disturbed() {
-  local code=0 evidence=target/evidence/debriefs-disturbed.json
-  rm -f "$evidence"
-  tests/matrix.sh --debriefs &
+driven() { # COMMAND...: which ends with this script, and ends it where it was ended itself
+  local code=0
+  "$@" &
   driver=$!
   wait "$driver" || code=$?
   driver=
   [ $code -lt 128 ] || exit $code
+  return $code
+}
+disturbed() {
+  local code=0 evidence=target/evidence/debriefs-disturbed.json
+  rm -f "$evidence"
+  driven tests/matrix.sh --debriefs || code=$?
   [ ! -f "$evidence" ] || found "$(jq -c '{disturbed: (.cases | length), disturbedHeld: ([.cases[] | select(.complaints == [])] | length)}' "$evidence")"
   said+=("$(jq -r .line "$evidence" 2>/dev/null || echo "none was disturbed")")
   return $code
@@ -83,13 +88,7 @@ disturbed() {
 # On the cluster, with the release that people install and its operators as processes.
 with_release() { # SCRIPT EVIDENCE MORE...
   mkdir -p "$STATE/log/gamedays"
-  PYTHONPATH=tests/gamedays tests/cluster/shell.sh python3 -B "tests/debriefs/$1" "$2" "$binary" "${@:3}" &
-  driver=$!
-  local code=0
-  wait "$driver" || code=$?
-  driver=
-  [ $code -lt 128 ] || exit $code
-  return $code
+  driven env PYTHONPATH=tests/gamedays tests/cluster/shell.sh python3 -B "tests/debriefs/$1" "$2" "$binary" "${@:3}"
 }
 story() {
   local code=0 evidence=target/evidence/debriefs-story.json

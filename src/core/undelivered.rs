@@ -22,6 +22,14 @@ impl Undelivered {
     }
 }
 
+/// How long after so many tries that failed the next one is made: `first` after one, each pause twice the last one, and
+/// none longer than `longest`.
+#[must_use]
+pub fn pause(tries: i32, first: Duration, longest: Duration) -> Duration {
+    let doubled = u32::try_from(tries - 1).unwrap_or(0).min(10);
+    first.times(1 << doubled).min(longest)
+}
+
 impl From<String> for Undelivered {
     fn from(problem: String) -> Self {
         Self { problem, retry_after: None }

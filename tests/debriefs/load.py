@@ -3,10 +3,8 @@ are told of a miss beside them.
 
 usage: load.py EVIDENCE BINARY     (inside the cluster's network)
 """
-import concurrent.futures
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -51,12 +49,12 @@ def send(method, where, body):
     return said
 
 
-def side_by_side(do, count):
-    with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(do, range(count)))
+def sent(audit):
+    """How many calls the operator has sent since then; a watch is none."""
+    return sum(count for call, count in counted(audit).items() if not call.startswith("watch "))
 
 
-def settled(pid):
+def settled():
     """Waits until the operator has sent nothing for a while; how long it took until then."""
     began = time.time()
     quiet = 0
@@ -64,24 +62,23 @@ def settled(pid):
         must(time.time() < began + SETTLES, "the operator does not come to rest")
         audit = Audit()
         time.sleep(5)
-        quiet = 0 if any(not call.startswith("watch ") for call in counted(audit)) else quiet + 5
+        quiet = 0 if sent(audit) else quiet + 5
     return time.time() - began - quiet
 
 
 def rest(pid):
     audit, spent = Audit(), cpu(pid)
     time.sleep(IDLES)
-    calls = counted(audit)
-    return {"calls": sum(count for call, count in calls.items() if not call.startswith("watch ")), "cpu_s": cpu(pid) - spent,
-            "resident_mib": resident(pid)[0], "own_mib": resident(pid)[1]}
+    whole, own = resident(pid)
+    return {"calls": sent(audit), "cpu_s": cpu(pid) - spent, "resident_mib": whole, "own_mib": own}
 
 
 def ground():
     """Deployments of one real pod each that takes a while to come back, and an experiment on each whose alert never fires."""
     kubectl("create", "namespace", GROUND)
     kubectl("label", "namespace", GROUND, "firedrill-debriefs=yes")
-    done = subprocess.run([cluster.BINARY, "enable", GROUND, "--yes"], capture_output=True, text=True, check=False)
-    must(done.returncode == 0, done.stderr)
+    said, code = cluster.firedrill("enable", GROUND, "--yes")
+    must(code == 0, said)
     script = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; sleep 6; exec httpd -f -p 8080 -h /tmp/w"
     for number in range(MISSES):
         name = f"web-{number}"
@@ -131,13 +128,13 @@ def run(folder):
     ground()
     operators = Operators(1, chat={"urlFile": listen(folder)})
     operators.start()
-    settled(operators.processes[0].pid)
+    settled()
     without = rest(operators.processes[0].pid)
     # What an operator writes of one that is over, which for ten thousand of them would take it long.
     reason = {"dismissal": {"reason": "Nothing is to be learned of this one."}}
     send("POST", path(NAMESPACES[0]), incident(NAMESPACES[0], "pattern", **reason))
     cluster.eventually("one to be dismissed", 30, lambda: status(get(NAMESPACES[0], "debriefs", "pattern")).get("endedAt"))
-    settled(operators.processes[0].pid)
+    settled()
     pattern = status(get(NAMESPACES[0], "debriefs", "pattern"))
     operators.kill()
 
@@ -145,13 +142,17 @@ def run(folder):
         namespace, name = NAMESPACES[number % SPREAD], f"ended-{number}"
         made = send("POST", path(namespace), incident(namespace, name, **reason))
         send("PUT", path(namespace, f"/{name}/status"), made | {"status": pattern})
-    side_by_side(ended, ENDED)
-    side_by_side(lambda number: send("POST", path(NAMESPACES[number % SPREAD]), incident(NAMESPACES[number % SPREAD], f"open-{number}")), OPEN)
+
+    def opened(number):
+        namespace = NAMESPACES[number % SPREAD]
+        send("POST", path(namespace), incident(namespace, f"open-{number}"))
+    cluster.side_by_side(ended, range(ENDED), CONNECTIONS)
+    cluster.side_by_side(opened, range(OPEN), CONNECTIONS)
     told.clear()
     operators.start()
     pid = operators.processes[0].pid
-    took = settled(pid)
-    opened = sum(said["what"] == "Opened" and said["debrief"].startswith("open-") for _, said in told)
+    took = settled()
+    heard = sum(said["what"] == "Opened" and said["debrief"].startswith("open-") for _, said in told)
     others = [said["text"][:120] for _, said in told if said["debrief"].startswith("ended-")]
     must(not others, f"of debriefs that were over people were told {others[:3]}")
     with_ = rest(pid)
@@ -160,7 +161,7 @@ def run(folder):
     whole, whole_lines = listing("-A", "--all")
     late = missed()
     operators.kill()
-    return {"open": OPEN, "ended": ENDED, "without": without, "with": with_, "settled_s": took, "told_of_open": opened,
+    return {"open": OPEN, "ended": ENDED, "without": without, "with": with_, "settled_s": took, "told_of_open": heard,
             "list_one_s": one, "list_one_lines": lines, "list_all_s": every, "list_all_lines": all_lines,
             "list_over_s": whole, "list_over_lines": whole_lines,
             "misses": len(late), "heard_median_s": late[len(late) // 2], "heard_max_s": late[-1]}

@@ -93,9 +93,9 @@ def namespace(name):
     must(code == 0, said)
 
 
-def side_by_side(do, things):
-    """Does it to all of them, and gives what came of each."""
-    with concurrent.futures.ThreadPoolExecutor(max(1, len(things))) as pool:
+def side_by_side(do, things, at_once=None):
+    """Does it to all of them, at once or so many at a time, and gives what came of each."""
+    with concurrent.futures.ThreadPoolExecutor(at_once or max(1, len(things))) as pool:
         return list(pool.map(do, things))
 
 

@@ -20,7 +20,7 @@ use crate::{
     },
     scenario::{self, Scenario},
 };
-use judge::{Evidence, Oracle};
+use judge::{Evidence, OF_A_DAY, Oracle};
 
 /// Game days, each of two steps of that scenario.
 struct Days(Scenario);
@@ -53,8 +53,7 @@ impl Subject for Days {
 
     /// Whether it is a write of the plan or of the day, or one that creates or deletes a run.
     fn concerns(write: &Write) -> bool {
-        let ours = ["gamedays/status", "gamedayruns", "gamedayruns/status"];
-        ours.contains(&write.resource.as_str())
+        OF_A_DAY.contains(&write.resource.as_str())
             || write.resource == "experimentruns" && matches!(write.verb, "create" | "delete")
     }
 

@@ -310,6 +310,30 @@ impl<S: Subject> Found<S> {
     }
 }
 
+/// Every complaint, beside the oracle that has it.
+pub fn complaints<O: Copy>(found: impl IntoIterator<Item = (O, Vec<String>)>) -> Vec<(O, String)> {
+    let found = found.into_iter();
+    found.flat_map(|(oracle, found)| found.into_iter().map(move |of| (oracle, of))).collect()
+}
+
+/// What is wrong where the write at which something was to happen did not come.
+pub fn missing(came: bool) -> Vec<String> {
+    let came = (!came).then(|| "what was to be disturbed never came".to_owned());
+    came.into_iter().collect()
+}
+
+/// Those of these writes that changed one of these resources and did not say on what they are based.
+pub fn unfenced<'a>(writes: impl Iterator<Item = &'a Event>, resources: &[&str]) -> Vec<String> {
+    let is_unfenced = |event: &&Event| {
+        resources.contains(&event.resource().as_str())
+            && event.verb() == "patch"
+            && event.is_committed()
+            && !event.request()["metadata"]["resourceVersion"].is_string()
+    };
+    let found = writes.filter(is_unfenced);
+    found.map(|event| format!("{} {} {}", event.verb(), event.resource(), event.name())).collect()
+}
+
 /// Whether each pod that one of these runs had journaled was evicted, once, and no other; what was wrong.
 pub fn struck(events: &[Event], runs: &[Value]) -> Vec<String> {
     let uid = |event: &&Event| {

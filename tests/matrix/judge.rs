@@ -144,7 +144,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Complaint> {
 impl Evidence {
     /// What the operators wrote or tried to write.
     pub fn writes(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| event.is_write() && event.user() == self.operator)
+        audit::writes(&self.events, &self.operator)
     }
 
     /// What became of the run's status, in the order in which it was stored.

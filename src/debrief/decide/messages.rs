@@ -8,7 +8,7 @@ use crate::{
         conditions::{Status, set},
         debrief::{DebriefMessage, Notice, condition},
     },
-    core::{calendar::Calendar, hash, span::crop},
+    core::{calendar::Calendar, hash, span::crop, undelivered::pause},
     debrief::{remind, stage},
 };
 
@@ -110,8 +110,7 @@ fn waiting(status: &DebriefStatus) -> impl Iterator<Item = &DebriefMessage> {
 }
 
 fn again_at(message: &DebriefMessage) -> Moment {
-    let doubled = u32::try_from(message.tries - 1).unwrap_or(0).min(10);
-    let again = message.tried + PAUSE.times(1 << doubled).min(LONGEST);
+    let again = message.tried + pause(message.tries, PAUSE, LONGEST);
     message.not_before.map_or(again, |not_before| not_before.max(again))
 }
 

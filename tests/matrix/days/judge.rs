@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    disturbed::struck,
+    disturbed::{complaints, missing, struck, unfenced},
     judge::audit::{self, Event},
 };
+
+/// What an operator changes of a plan and of its days.
+pub const OF_A_DAY: [&str; 3] = ["gamedays/status", "gamedayruns", "gamedayruns/status"];
 
 /// What must hold after every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,9 +96,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What the operators wrote or tried to write.
+    /// See [`audit::writes`].
     pub fn writes(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| event.is_write() && event.user() == self.operator)
+        audit::writes(&self.events, &self.operator)
     }
 
     /// See [`audit::done`].
@@ -132,9 +135,8 @@ fn facts(object: &Value) -> impl Iterator<Item = &Value> {
 
 /// Every complaint about a case; none when it was all right.
 pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
-    let came = (!evidence.came).then(|| "what was to be disturbed never came".to_owned());
-    let found = [
-        (Oracle::Came, came.into_iter().collect()),
+    complaints([
+        (Oracle::Came, missing(evidence.came)),
         (Oracle::Outcome, outcome(evidence)),
         (Oracle::OneDay, days(evidence)),
         (Oracle::OneGo, goes(evidence)),
@@ -146,13 +148,9 @@ pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
         (Oracle::Facts, lost_facts(evidence)),
         (Oracle::Kept, lost(evidence)),
         (Oracle::Told, untold(evidence)),
-        (Oracle::Fenced, unfenced(evidence)),
+        (Oracle::Fenced, unfenced(evidence.writes(), &OF_A_DAY)),
         (Oracle::Alive, evidence.ails.clone()),
-    ];
-    let all = found.into_iter().flat_map(|(oracle, found): (_, Vec<String>)| {
-        found.into_iter().map(move |of| (oracle, of))
-    });
-    all.collect()
+    ])
 }
 
 fn outcome(evidence: &Evidence) -> Vec<String> {
@@ -307,16 +305,4 @@ fn untold(evidence: &Evidence) -> Vec<String> {
     let all = evidence.days.iter().filter_map(|day| day["status"]["announcements"].as_array());
     let untold = all.flatten().filter(|one| one["delivered"].is_null());
     untold.map(|one| format!("nobody was told {}: {}", one["what"], one["error"])).collect()
-}
-
-fn unfenced(evidence: &Evidence) -> Vec<String> {
-    let ours = ["gamedays/status", "gamedayruns", "gamedayruns/status"];
-    let is_unfenced = |event: &&Event| {
-        let is_ours = ours.contains(&event.resource().as_str()) && event.verb() == "patch";
-        is_ours
-            && event.is_committed()
-            && !event.request()["metadata"]["resourceVersion"].is_string()
-    };
-    let found = evidence.writes().filter(is_unfenced);
-    found.map(|event| format!("{} {} {}", event.verb(), event.resource(), event.name())).collect()
 }

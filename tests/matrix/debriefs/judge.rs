@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    disturbed::struck,
+    disturbed::{complaints, missing, struck, unfenced},
     judge::audit::{self, Event},
     proxy::{Fired, Heard},
 };
@@ -96,9 +96,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What the operators wrote or tried to write.
+    /// See [`audit::writes`].
     pub fn writes(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| event.is_write() && event.user() == self.operator)
+        audit::writes(&self.events, &self.operator)
     }
 
     /// See [`audit::done`].
@@ -119,9 +119,8 @@ pub fn list<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Value
 
 /// Every complaint about a case; none when it was all right.
 pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
-    let came = (!evidence.came).then(|| "what was to be disturbed never came".to_owned());
-    let found = [
-        (Oracle::Came, came.into_iter().collect()),
+    complaints([
+        (Oracle::Came, missing(evidence.came)),
         (Oracle::Closed, closed(evidence)),
         (Oracle::OneDebrief, debriefs(evidence)),
         (Oracle::ToldOnce, told::needless(evidence)),
@@ -135,13 +134,9 @@ pub fn judge(evidence: &Evidence) -> Vec<(Oracle, String)> {
         (Oracle::StruckOnce, struck(&evidence.events, &evidence.runs)),
         (Oracle::Kept, lost(evidence)),
         (Oracle::Clean, left(evidence)),
-        (Oracle::Fenced, unfenced(evidence)),
+        (Oracle::Fenced, unfenced(evidence.writes(), &["debriefs/status"])),
         (Oracle::Alive, evidence.ails.clone()),
-    ];
-    let all = found.into_iter().flat_map(|(oracle, found): (_, Vec<String>)| {
-        found.into_iter().map(move |of| (oracle, of))
-    });
-    all.collect()
+    ])
 }
 
 fn closed(evidence: &Evidence) -> Vec<String> {
@@ -217,14 +212,4 @@ fn left(evidence: &Evidence) -> Vec<String> {
         }
     }
     wrong
-}
-
-fn unfenced(evidence: &Evidence) -> Vec<String> {
-    let is_unfenced = |event: &&Event| {
-        event.is("patch", "debriefs/status")
-            && event.is_committed()
-            && !event.request()["metadata"]["resourceVersion"].is_string()
-    };
-    let found = evidence.writes().filter(is_unfenced);
-    found.map(|event| format!("{} {} {}", event.verb(), event.resource(), event.name())).collect()
 }

@@ -98,6 +98,11 @@ impl Event {
     }
 }
 
+/// What that user wrote or tried to write.
+pub fn writes<'a>(events: &'a [Event], user: &str) -> impl Iterator<Item = &'a Event> {
+    events.iter().filter(move |event| event.is_write() && event.user() == user)
+}
+
 /// What was really done of this, in the order of its versions.
 pub fn done<'a>(events: &'a [Event], verb: &str, resource: &str) -> Vec<&'a Event> {
     let is_it = |event: &&Event| event.is(verb, resource) && event.is_committed();

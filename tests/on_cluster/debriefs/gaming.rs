@@ -94,12 +94,7 @@ async fn none_of(
     }
     let (attempt, status) = tried(ground, debrief, hard.clone()).await;
     assert_eq!((attempt.refused, question(&status, objective).passes), (Vec::new(), 1));
-    println!(
-        "{}: {}/{} laxer runs refused, and what missed counts",
-        ground.namespace,
-        tricks.len(),
-        tricks.len()
-    );
+    println!("{}: {} laxer runs refused, and what missed counts", ground.namespace, tricks.len());
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::{
         Duration, GameDayRunStatus, Moment,
         game_day_run::{Announcement, DayFactName, Notice, Outcome},
     },
-    core::words::count,
+    core::{undelivered::pause, words::count},
 };
 
 /// How soon after the first failed try the next one is made; each pause is twice the last one.
@@ -146,10 +146,7 @@ fn due(status: &GameDayRunStatus, one: &Announcement) -> Moment {
     let due = match one.tried {
         None => one.at,
         Some(tried) if status.announcements.iter().any(|other| other.at > tried) => tried,
-        Some(tried) => {
-            let doubled = u32::try_from(one.tries - 1).unwrap_or(0).min(10);
-            tried + PAUSE.times(1 << doubled).min(LONGEST)
-        }
+        Some(tried) => tried + pause(one.tries, PAUSE, LONGEST),
     };
     one.not_before.map_or(due, |not_before| not_before.max(due))
 }
