@@ -5,6 +5,8 @@
 
 #[path = "debrief/calendar.rs"]
 mod calendar;
+#[path = "debrief/carrying.rs"]
+mod carrying;
 #[path = "debrief/editing.rs"]
 mod editing;
 #[path = "debrief/hostile.rs"]

@@ -65,8 +65,19 @@ pub struct Told {
     pub what: Notice,
     /// When that was known.
     pub at: Moment,
-    /// Why it was not delivered; absent where it was.
-    pub problem: Option<Undelivered>,
+    /// Whether it was delivered.
+    pub delivery: Delivery,
+}
+
+/// Whether a message was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was.
+    Delivered,
+    /// It was not, as far as is known.
+    Undelivered(Undelivered),
+    /// It was not sent: another debrief of the team carries the reminder of that day.
+    LeftToAnother,
 }
 
 /// One thing to do.

@@ -171,6 +171,17 @@ pub fn to_remind(debrief: &Debrief, peers: &[Peer], now: Moment) -> Option<Strin
     (first.name == name_of(debrief) && !peers.iter().any(is_told)).then_some(day)
 }
 
+/// Whether the reminder of that day is left to another debrief of the team. It is asked when this one has claimed it, of
+/// those that are open no earlier than that claim (`live`): of two that were claimed at once, the later one has the earlier
+/// one among them, whatever each operator had `heard` before. One that is open no more may have carried it.
+#[must_use]
+pub fn is_left_to_another(debrief: &Debrief, day: &str, heard: &[Peer], live: &[Peer]) -> bool {
+    let own = name_of(debrief);
+    let carries = |peer: &Peer| peer.name != own && peer.reminded.as_deref() >= Some(day);
+    let is_open = |peer: &Peer| peer.name == own || live.iter().any(|live| live.name == peer.name);
+    live.iter().any(carries) || !heard.iter().all(is_open)
+}
+
 /// The words of a message.
 #[must_use]
 pub fn text(debrief: &Debrief, message: &DebriefMessage, peers: &[Peer]) -> String {

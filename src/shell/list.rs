@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::shell::call::{Error, call};
 
-/// Objects per page.
+/// Objects per page, unless another number is asked for.
 pub const PAGE: u32 = 500;
 
 /// The pages, each asked for when the one before was taken; the first error is the last item.
@@ -22,7 +22,8 @@ pub fn pages<K>(
 where
     K: Clone + Debug + DeserializeOwned,
 {
-    stream::try_unfold(Some(params.limit(PAGE)), move |params| async move {
+    let limit = params.limit.unwrap_or(PAGE);
+    stream::try_unfold(Some(params.limit(limit)), move |params| async move {
         let Some(params) = params else { return Ok(None) };
         let page = call(what, objects.list(&params)).await?;
         let next = token(&page.metadata).map(|token| params.continue_token(token));

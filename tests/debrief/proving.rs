@@ -7,7 +7,7 @@ use firedrill::{
     },
     debrief::{
         self,
-        decide::{Candidate, Decision, Observed, Told, conclude, decide},
+        decide::{Candidate, Decision, Delivery, Observed, Told, conclude, decide},
         proof::{Judged, judge},
     },
 };
@@ -446,7 +446,7 @@ fn live(debrief: &Debrief, runs: &[(ExperimentRun, bool)], now: &str) -> (Debrie
             }
             Decision::Tell { claim, what, .. } => {
                 debrief.status = Some(*claim);
-                told = Some(Told { what, at: moment(now), problem: None });
+                told = Some(Told { what, at: moment(now), delivery: Delivery::Delivered });
             }
             Decision::Look { name, uid } => {
                 looked.push(name);

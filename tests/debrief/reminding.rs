@@ -8,7 +8,7 @@ use firedrill::{
     },
     core::undelivered::Undelivered,
     debrief::{
-        decide::{Decision, Observed, Told, decide},
+        decide::{Decision, Delivery, Observed, Told, decide},
         remind::{Peer, to_remind},
     },
 };
@@ -20,12 +20,12 @@ use super::runs::{moment, never_noticed, opened, slow_alert};
 struct Team {
     debriefs: Vec<Debrief>,
     heard: Vec<(Moment, Notice, String, String)>,
-    problem: Option<Undelivered>,
+    delivery: Delivery,
 }
 
 impl Team {
     fn new(debriefs: Vec<Debrief>) -> Self {
-        Self { debriefs, heard: Vec::new(), problem: None }
+        Self { debriefs, heard: Vec::new(), delivery: Delivery::Delivered }
     }
 
     /// Looks at each of them, until nothing is to be done at that instant; gives when the next thing is due.
@@ -41,7 +41,7 @@ impl Team {
                     Decision::Tell { claim, what, key, text, .. } => {
                         self.debriefs[index].status = Some(*claim);
                         self.heard.push((now, what, key, text));
-                        told = Some(Told { what, at: now, problem: self.problem.clone() });
+                        told = Some(Told { what, at: now, delivery: self.delivery.clone() });
                     }
                     Decision::WaitUntil(until) => {
                         next = next.min(until);
@@ -87,7 +87,7 @@ impl Team {
     }
 }
 
-fn named(name: &str) -> Debrief {
+pub fn named(name: &str) -> Debrief {
     let mut debrief = opened(&slow_alert()).unwrap();
     debrief.metadata.name = Some(name.to_owned());
     debrief.metadata.uid = Some(name.to_owned());
@@ -155,7 +155,7 @@ fn a_message_is_written_down_before_it_leaves_and_a_lost_answer_repeats_it_alike
 #[test]
 fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words() {
     let mut team = Team::new(vec![named("one")]);
-    team.problem = Some("HTTP 429".to_owned().into());
+    team.delivery = Delivery::Undelivered("HTTP 429".to_owned().into());
     team.live("2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z");
     let told = |team: &Team| {
         let status = team.debriefs[0].status.as_ref().unwrap();
@@ -166,7 +166,7 @@ fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words
     let openings = |team: &Team| team.when(Notice::Opened).len();
     let tries = openings(&team);
     assert!((10..15).contains(&tries), "{tries} tries in an hour");
-    team.problem = None;
+    team.delivery = Delivery::Delivered;
     team.live("2026-11-24T12:00:00Z", "2026-11-24T12:20:00Z");
     assert_eq!((told(&team).0.as_str(), openings(&team)), ("True", tries + 1));
 }
@@ -175,7 +175,8 @@ fn a_chat_that_refuses_is_asked_ever_more_rarely_and_the_condition_has_its_words
 fn a_chat_is_left_alone_for_as_long_as_it_asks() {
     let mut team = Team::new(vec![named("one")]);
     let retry_after = Some(Duration::minutes(15));
-    team.problem = Some(Undelivered { problem: "HTTP 429".to_owned(), retry_after });
+    let problem = "HTTP 429".to_owned();
+    team.delivery = Delivery::Undelivered(Undelivered { problem, retry_after });
     team.live("2026-11-24T11:00:00Z", "2026-11-24T11:46:00Z");
     let quarters = ["Tue 24 Nov 11:00", "Tue 24 Nov 11:15", "Tue 24 Nov 11:30", "Tue 24 Nov 11:45"];
     assert_eq!(team.when(Notice::Opened), quarters);

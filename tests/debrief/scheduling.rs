@@ -9,7 +9,7 @@ use firedrill::{
     core::cluster::Intent,
     debrief::{
         self,
-        decide::{Candidate, Decision, Observed, Started, Told, decide, intent},
+        decide::{Candidate, Decision, Delivery, Observed, Started, Told, decide, intent},
     },
 };
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ impl World {
                 }
                 Decision::Tell { claim, what, .. } => {
                     self.debrief.status = Some(*claim);
-                    told = Some(Told { what, at: now, problem: None });
+                    told = Some(Told { what, at: now, delivery: Delivery::Delivered });
                 }
                 Decision::Look { uid, .. } => {
                     read = self.runs.iter().find(|run| run.uid() == uid).cloned();

@@ -10,7 +10,9 @@ use firedrill::{
     },
     core::cluster::Intent,
     debrief::{
-        decide::{Candidate, Decision, Observed, Started, Told, decide, intent, is_unfinished},
+        decide::{
+            Candidate, Decision, Delivery, Observed, Started, Told, decide, intent, is_unfinished,
+        },
         has_ended, is_open,
         remind::Peer,
     },
@@ -154,7 +156,11 @@ impl Model {
         let told = view.told.map(|(what, arrived)| Told {
             what: what.into(),
             at: now,
-            problem: (!arrived).then(|| "no answer".to_owned().into()),
+            delivery: if arrived {
+                Delivery::Delivered
+            } else {
+                Delivery::Undelivered("no answer".to_owned().into())
+            },
         });
         let decision = decide(&Observed {
             now,

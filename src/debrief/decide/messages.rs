@@ -1,7 +1,7 @@
 //! What people are told of a debrief, at least once: each try is written down before it is made, on the version that was
 //! read, so that of two operators one makes it. A crash behind it repeats it, with the same key and the same words.
 
-use super::{Decision, Observed, Told};
+use super::{Decision, Delivery, Observed, Told};
 use crate::{
     api::{
         Debrief, DebriefStatus, Duration, Moment,
@@ -28,9 +28,16 @@ pub fn answered(
     observed: &Observed<'_>,
 ) -> Option<DebriefStatus> {
     let mut status = known.clone();
-    let mut open = status.messages.iter_mut().filter(|message| message.delivered.is_none());
-    let message = open.find(|message| message.what == told.what)?;
-    let problem = told.problem.as_ref();
+    let waits = |message: &DebriefMessage| message.what == told.what && message.delivered.is_none();
+    let problem = match &told.delivery {
+        Delivery::Delivered => None,
+        Delivery::Undelivered(problem) => Some(problem),
+        Delivery::LeftToAnother => {
+            status.messages.retain(|message| !waits(message));
+            return (status != *known).then_some(status);
+        }
+    };
+    let message = status.messages.iter_mut().find(|message| waits(message))?;
     message.error = problem.map(|undelivered| crop(undelivered.problem.clone(), 512));
     message.not_before = problem.and_then(|undelivered| undelivered.not_before(told.at));
     message.delivered = problem.is_none().then_some(told.at);

@@ -3,8 +3,10 @@
 
 use std::{sync::Arc, time};
 
+use futures::TryStreamExt;
 use kube::{
     Api, ResourceExt,
+    api::{ListParams, VersionMatch},
     runtime::{
         controller::{Action, Config},
         watcher,
@@ -13,18 +15,21 @@ use kube::{
 
 use super::{start::start, tell};
 use crate::{
-    api::{Debrief, DebriefStatus, Duration, Experiment, ExperimentRun, ExperimentSpec},
+    api::{
+        Debrief, DebriefStatus, Duration, Experiment, ExperimentRun, ExperimentSpec,
+        debrief::Notice,
+    },
     debrief::{
         self,
-        decide::{self, Candidate, Decision, Observed},
-        remind::Peer,
+        decide::{self, Candidate, Decision, Delivery, Observed, Told},
+        remind::{self, Peer},
     },
     shell::{
         call::{Error, call},
         context::Context,
         controller::{self, Feed},
         guarded::Guarded,
-        record,
+        list, record,
     },
 };
 
@@ -32,6 +37,8 @@ use crate::{
 const PAUSE: time::Duration = time::Duration::from_secs(5);
 /// How many are looked at at once.
 const AT_ONCE: u16 = 8;
+/// So many are listed at once.
+const PAGE: u32 = 50;
 /// Where a debrief has ended so long ago, its Experiment's status tells that already.
 const ENDED_JUST_NOW: Duration = Duration::minutes(60);
 /// No debrief needs more steps than this in one go: each of its runs is read, and recorded.
@@ -85,18 +92,26 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
                 passed_over.push(uid);
             }
             Decision::Record(status) => match write(&context, &latest, &status).await {
+                // Until the watch has told of the other one, it would be claimed at once again.
+                Ok(_) if is_left(told.as_ref()) => return Ok(Action::requeue(PAUSE)),
                 Ok(written) => {
                     (latest, run, told, started) = (written, None, None, None);
                 }
-                // What became of a message is known here alone: forgotten, it would be told again.
-                Err(Error::Conflict(_)) if told.is_some() => {
+                // What became of a message is known here alone: forgotten, it would be told again. One that was left to
+                // another debrief may be claimed anew by now.
+                Err(Error::Conflict(_)) if told.is_some() && !is_left(told.as_ref()) => {
                     (latest, run) = (read(&context, &latest).await?, None);
                 }
                 Err(error) => return Err(error),
             },
             Decision::Tell { claim, what, key, text, until } => {
                 latest = write(&context, &latest, &claim).await?;
-                told = tell::tell(&context, &latest, what, (&key, &text), until).await;
+                told = if is_left_to_another(&context, &latest, what).await? {
+                    let delivery = Delivery::LeftToAnother;
+                    Some(Told { what, at: context.calendar.now(), delivery })
+                } else {
+                    tell::tell(&context, &latest, what, (&key, &text), until).await
+                };
                 if told.is_none() {
                     latest = read(&context, &latest).await?;
                 }
@@ -117,6 +132,10 @@ async fn reconcile(debrief: Arc<Guarded<Debrief>>, context: Arc<Context>) -> Res
         }
     }
     Err(Error::TooManySteps(STEPS_MAX))
+}
+
+fn is_left(told: Option<&Told>) -> bool {
+    told.is_some_and(|told| told.delivery == Delivery::LeftToAnother)
 }
 
 /// The runs that may concern the debrief, as last heard.
@@ -141,13 +160,54 @@ async fn experiment(context: &Context, debrief: &Debrief) -> Option<ExperimentSp
 
 /// What every debrief of the same team has to do with its reminder, as last heard.
 fn peers(context: &Context, debrief: &Debrief) -> Vec<Peer> {
+    peers_of(context, debrief, context.debriefs.heard().iter())
+}
+
+/// What those that are of the same team have to do with its reminder.
+fn peers_of<'a>(
+    context: &Context,
+    debrief: &Debrief,
+    others: impl Iterator<Item = &'a Debrief>,
+) -> Vec<Peer> {
     let (own, now) = (tell::team(context, debrief), context.calendar.now());
     let is_same = |other: &&Debrief| {
         let (team, name) = tell::team(context, other);
         name == own.1 && team.map(std::ptr::from_ref) == own.0.map(std::ptr::from_ref)
     };
-    let heard = context.debriefs.heard();
-    heard.iter().filter(is_same).map(|debrief| Peer::of(debrief, now)).collect()
+    others.filter(is_same).map(|debrief| Peer::of(debrief, now)).collect()
+}
+
+/// Whether the message is a reminder that another debrief of the team carries, by all that are open since `claimed` was
+/// written.
+async fn is_left_to_another(
+    context: &Context,
+    claimed: &Debrief,
+    what: Notice,
+) -> Result<bool, Error> {
+    let messages = claimed.status.iter().flat_map(|status| &status.messages);
+    let day =
+        messages.filter(|message| message.what == what).find_map(|message| message.day.clone());
+    let Some(day) = day else { return Ok(false) };
+    let is_open = |debrief: &&Debrief| debrief::is_open(debrief);
+    let heard = peers_of(context, claimed, context.debriefs.heard().iter().filter(is_open));
+    let version = claimed.resource_version().unwrap_or_default();
+    let open = ListParams::default().fields("status.endedAt=").limit(PAGE);
+    let debriefs: Api<Guarded<Debrief>> = Api::all(context.reads.clone());
+    let pages = list::pages(
+        "list the open debriefs",
+        &debriefs,
+        open.at(&version).matching(VersionMatch::NotOlderThan),
+    );
+    let mut live = Vec::new();
+    let mut pages = std::pin::pin!(pages);
+    while let Some(page) = pages.try_next().await? {
+        live.extend(peers_of(
+            context,
+            claimed,
+            page.items.iter().filter_map(|debrief| debrief.0.as_ref().ok()),
+        ));
+    }
+    Ok(remind::is_left_to_another(claimed, &day, &heard, &live))
 }
 
 /// The debrief, live; one that is gone is a conflict, as whoever deleted it is heard of.

@@ -8,7 +8,10 @@ use crate::{
     api::{Debrief, Moment, debrief::Notice},
     config::{Chat, Team},
     core::{undelivered::Undelivered, words::harmless},
-    debrief::{decide::Told, remind},
+    debrief::{
+        decide::{Delivery, Told},
+        remind,
+    },
     shell::{
         call::{Error, call},
         context::Context,
@@ -41,7 +44,8 @@ pub async fn tell(
             tracing::warn!(namespace, debrief = name, %what, error, "people were not told");
         }
     }
-    Some(Told { what, at: context.calendar.now(), problem: told.err() })
+    let delivery = told.map_or_else(Delivery::Undelivered, |()| Delivery::Delivered);
+    Some(Told { what, at: context.calendar.now(), delivery })
 }
 
 /// The chat decides whether it is delivered, where there is one. An event that is refused then is not waited for.
