@@ -34,9 +34,19 @@ const AT_ONCE: u16 = 8;
 /// Looks at every Experiment when it changes and when one of its runs ends.
 pub async fn control(context: Arc<Context>, feed: Feed<Experiment>) {
     let experiments = Api::all(context.reads.clone());
-    let controller = feed.controller(experiments, watcher::Config::default(), |_| {});
+    let controller = feed.controller(experiments, watcher::Config::default(), fit);
     let bounded = controller.with_config(Config::default().concurrency(AT_ONCE));
     controller::run(bounded, reconcile, |_| {}, PAUSE, context).await;
+}
+
+/// Gives back the room that its lists have beyond their length, which is mostly one: each is read with room for four, and
+/// there may be thousands of Experiments.
+fn fit(experiment: &mut Experiment) {
+    experiment.spec.steady_state.shrink_to_fit();
+    experiment.spec.detection.alerts.shrink_to_fit();
+    if let Some(status) = &mut experiment.status {
+        status.conditions.shrink_to_fit();
+    }
 }
 
 async fn reconcile(

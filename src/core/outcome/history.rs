@@ -92,8 +92,11 @@ pub fn forget_details(run: &mut ExperimentRun) {
     }
     run.spec.template = None;
     let Some(whole) = run.status.take() else { return };
+    let mut facts: Vec<Fact> = whole.facts.into_iter().filter_map(kept).collect();
+    // Collected in place, they have the room of all of them.
+    facts.shrink_to_fit();
     run.status = Some(ExperimentRunStatus {
-        facts: whole.facts.into_iter().filter_map(kept).collect(),
+        facts,
         detection: whole.detection.map(|result| DetectionResult {
             alert: None,
             chain: None,

@@ -89,6 +89,7 @@ pub fn forget_details(debrief: &mut Debrief) {
         evidence.facts.retain(|fact| {
             matches!(fact.name, FactName::Injected | FactName::Recovered | FactName::Reverted)
         });
+        evidence.facts.shrink_to_fit();
         evidence.facts.iter_mut().for_each(|fact| fact.labels.clear());
     }
     (spec.findings, spec.amendments) = (None, Vec::new());
