@@ -264,11 +264,18 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// The run as a rival, if it has journaled and is not over.
+    /// Whether the run has journaled and is not over.
+    #[must_use]
+    pub fn is(run: &ExperimentRun) -> bool {
+        let status = run.status.as_ref().filter(|_| !run.is_complete());
+        status.is_some_and(|status| status.fact(FactName::Journaled).is_some())
+    }
+
+    /// The run as a rival, if it is one.
     #[must_use]
     pub fn of(run: &ExperimentRun) -> Option<Self> {
-        let status = run.status.as_ref().filter(|_| !run.is_complete())?;
-        let journal = status.fact(FactName::Journaled).and(status.journal.as_ref())?;
+        let status = run.status.as_ref().filter(|_| Self::is(run))?;
+        let journal = status.journal.as_ref()?;
         Some(Self {
             name: run.metadata.name.clone().unwrap_or_default(),
             uid: run.uid().to_owned(),

@@ -1,13 +1,13 @@
 //! In which order runs start where more want to than may be under way at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     api::{Duration, ExperimentRun, Moment, run::Guard},
     core::{
         cluster::{Rank, Rival},
+        decide::pace,
         outcome::conditions::waited_for,
-        stage::{self, Stage},
     },
 };
 
@@ -15,8 +15,8 @@ use crate::{
 /// has to be written of it, or its probes have no room.
 const PATIENCE: Duration = Duration::seconds(5);
 
-/// Those that wait for their turn. Of one namespace who was created first is first; of several, whose namespace has
-/// fewer before it, so that one that starts hundreds leaves room for others.
+/// Those that have yet to start, whatever they wait for. Of one namespace who was created first is first; of several, whose
+/// namespace has fewer before it, so that one that starts hundreds leaves room for others.
 #[derive(Debug, Default)]
 pub struct Line {
     under_way: usize,
@@ -28,6 +28,8 @@ pub struct Line {
     all: usize,
     /// By UID, of each that has a place.
     turns: HashMap<String, Turn>,
+    /// UIDs of those that were let in, as long as nobody has heard of their journal.
+    entered: HashSet<String>,
 }
 
 /// How many hold up a run, and for how long it has been its turn.
@@ -59,6 +61,8 @@ struct Place {
     uid: String,
     namespace: String,
     name: String,
+    /// Whether it waits for nothing but its turn.
+    is_in_line: bool,
 }
 
 impl Place {
@@ -71,6 +75,7 @@ impl Place {
             uid: run.uid().to_owned(),
             namespace: text(&run.metadata.namespace),
             name: text(&run.metadata.name),
+            is_in_line: is_in_line(run),
         }
     }
 }
@@ -78,10 +83,14 @@ impl Place {
 /// Whether the run waits for its turn and for nothing else.
 #[must_use]
 pub fn is_in_line(run: &ExperimentRun) -> bool {
-    let ends = run.metadata.deletion_timestamp.is_some() || run.spec.stop || run.spec.dry_run;
     let guard = run.status.as_ref().and_then(waited_for).map(|(guard, _)| guard);
-    let waits = guard.is_some_and(|guard| guard == Guard::Concurrency.to_string());
-    waits && !ends && stage::of_run(run) == Stage::Waiting
+    guard.is_some_and(|guard| guard == Guard::Concurrency.to_string()) && is_to_begin(run)
+}
+
+/// Whether the run has yet to start, and is to break something.
+fn is_to_begin(run: &ExperimentRun) -> bool {
+    let ends = run.metadata.deletion_timestamp.is_some() || run.spec.stop || run.spec.dry_run;
+    !ends && pace::is_to_start(run)
 }
 
 impl Line {
@@ -95,10 +104,10 @@ impl Line {
         (self.under_way, self.loads) = (0, HashMap::new());
         let mut waiting: Vec<Place> = Vec::new();
         for run in runs {
-            if Rival::of(run).is_some() {
+            if Rival::is(run) || self.has_entered(run) {
                 self.under_way += 1;
                 *self.load_of(run) += 1;
-            } else if is_in_line(run) {
+            } else if is_to_begin(run) {
                 waiting.push(Place::of(run, 0));
             }
         }
@@ -125,7 +134,40 @@ impl Line {
         self.loads.entry(run.metadata.namespace.clone().unwrap_or_default()).or_default()
     }
 
-    /// What comes before that run, whether it is in line or new.
+    /// Lets that run begin, where fewer than `limit` others are under way among `runs` or were let in.
+    pub fn enter<'a>(
+        &mut self,
+        run: &ExperimentRun,
+        runs: impl Iterator<Item = &'a ExperimentRun>,
+        limit: i32,
+    ) -> bool {
+        let (mut entered, mut under_way) = (HashSet::new(), 0);
+        for other in runs.filter(|other| other.uid() != run.uid()) {
+            let has_entered = self.has_entered(other);
+            if has_entered {
+                entered.insert(other.uid().to_owned());
+            }
+            under_way += usize::from(has_entered || Rival::is(other));
+        }
+        self.entered = entered;
+        let has_room = !Rank { under_way, earlier: 0 }.is_full(limit);
+        if has_room {
+            self.entered.insert(run.uid().to_owned());
+        }
+        has_room
+    }
+
+    /// A run does not begin after all; gives whether it was let in.
+    pub fn leave(&mut self, run: &ExperimentRun) -> bool {
+        self.entered.remove(run.uid())
+    }
+
+    /// Whether it was let in, and nobody has heard of its journal yet.
+    fn has_entered(&self, run: &ExperimentRun) -> bool {
+        self.entered.contains(run.uid()) && pace::is_to_start(run)
+    }
+
+    /// What comes before that run, whether it has a place or is new.
     #[must_use]
     pub fn ahead(&self, run: &ExperimentRun) -> Rank {
         let earlier = |uid: &str| self.turns.get(uid).map(|turn| turn.earlier);
@@ -138,10 +180,11 @@ impl Line {
         Rank { under_way: self.under_way, earlier }
     }
 
-    /// Namespace and name of those whose turn it is.
+    /// Namespace and name of those that wait for their turn alone, and whose turn it is.
     pub fn called(&self) -> impl Iterator<Item = (&str, &str)> {
-        let is_called =
-            |place: &&Place| self.turns.get(&place.uid).is_some_and(|turn| turn.now.is_some());
+        let is_called = |place: &&Place| {
+            place.is_in_line && self.turns.get(&place.uid).is_some_and(|turn| turn.now.is_some())
+        };
         let called = self.places.iter().filter(move |place| is_called(place));
         called.map(|place| (place.namespace.as_str(), place.name.as_str()))
     }
@@ -270,9 +313,42 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_something_else_keeps_its_place_for_as_long() {
+        let runs = [run("shop", "a", 1, "new"), run("shop", "b", 2, "in line")];
+        let mut line = Line::default();
+        for (second, expected) in [(0.0, &[][..]), (4.9, &[]), (5.0, &["b"])] {
+            line.order(runs.iter(), 1, at(second));
+            assert_eq!(called(&line), expected, "{second}");
+        }
+    }
+
+    #[test]
+    fn no_more_begin_than_there_is_room_for_however_many_decide_so_at_once() {
+        let mut runs: Vec<_> =
+            (0..4).map(|number| run("shop", &format!("r{number}"), number, "new")).collect();
+        runs.push(run("edge", "u", 0, "under way"));
+        let mut line = Line::default();
+        let may = |line: &mut Line, runs: &[ExperimentRun], index: usize| {
+            line.enter(&runs[index], runs.iter(), 3)
+        };
+        assert!(may(&mut line, &runs, 0) && may(&mut line, &runs, 1));
+        assert!(!may(&mut line, &runs, 2), "nobody has heard of the journals of both");
+        assert!(may(&mut line, &runs, 1), "it tries once more");
+        line.order(runs.iter(), 3, at(0.0));
+        assert!(line.ahead(&runs[3]).is_full(3), "and nothing is read for those behind them");
+        runs[0] = run("shop", "r0", 0, "under way");
+        assert!(!may(&mut line, &runs, 2), "one that was heard of counts once");
+        assert!(line.leave(&runs[1]) && !line.leave(&runs[1]));
+        assert!(may(&mut line, &runs, 2));
+        runs.remove(2);
+        assert!(may(&mut line, &runs, 2), "one that is gone takes no room");
+    }
+
+    #[test]
     fn who_ends_or_only_plans_is_not_in_line() {
         assert!(is_in_line(&run("shop", "a", 1, "in line")));
         assert!(!is_in_line(&run("shop", "a", 1, "new")));
+        assert!(is_to_begin(&run("shop", "a", 1, "new")));
         for change in [
             |run: &mut ExperimentRun| run.spec.stop = true,
             |run: &mut ExperimentRun| run.spec.dry_run = true,
@@ -282,7 +358,7 @@ mod tests {
         ] {
             let mut ends = run("shop", "a", 1, "in line");
             change(&mut ends);
-            assert!(!is_in_line(&ends));
+            assert!(!is_in_line(&ends) && !is_to_begin(&ends));
         }
     }
 }

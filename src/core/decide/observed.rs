@@ -6,7 +6,7 @@ use crate::{
     api::{
         Duration, Moment,
         mark::Mark,
-        run::{ExperimentRun, ExperimentRunStatus, Fact, Journal, Reason},
+        run::{ExperimentRun, ExperimentRunStatus, Fact, FactName, Journal, Reason},
     },
     config::Config,
     core::{
@@ -115,6 +115,12 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Whether it writes the journal of a run that has none yet.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        matches!(self, Self::Record(status) if status.fact(FactName::Journaled).is_some())
+    }
+
     /// Its kind in a word, for logs.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -4,7 +4,11 @@ use std::sync::Mutex;
 
 use crate::{
     api::{Duration, ExperimentRun, Moment},
-    core::{self, cluster::Rank},
+    core::{
+        self,
+        cluster::Rank,
+        decide::{Decision, pace},
+    },
     shell::{clock::Clock, context::Context, shared::lock},
 };
 
@@ -13,6 +17,45 @@ const AGAIN: Duration = Duration::seconds(1);
 /// No sooner than that it is ordered anew by news, of which hundreds can come in a second, beside thousands of runs that
 /// are over. Who begins by what is so old still counts the others as they are then.
 const SOONEST: Duration = Duration::millis(50);
+
+/// What comes before the run, where it has yet to start.
+pub fn ahead(context: &Context, run: &ExperimentRun) -> Rank {
+    let starts = pace::is_to_start(run) && !run.spec.dry_run;
+    if starts { context.line.ahead(context, run) } else { Rank::default() }
+}
+
+/// Whether it is not the turn of whoever has so many before it.
+pub fn is_full(context: &Context, ahead: Rank) -> bool {
+    ahead.is_full(context.config.caps.concurrency)
+}
+
+/// What is decided for a run that comes behind `ahead`. One that would begin stands in line instead where no room is left:
+/// of all that decide so in the same moment none has heard of the others' journals.
+pub fn held_to_room(
+    context: &Context,
+    run: &ExperimentRun,
+    ahead: Rank,
+    consider: impl Fn(Rank) -> (Decision, u64),
+) -> (Decision, u64) {
+    let (decision, version) = consider(ahead);
+    if !pace::is_to_start(run) {
+        return (decision, version);
+    }
+    if !decision.begins() {
+        context.line.leave(context, run);
+        return (decision, version);
+    }
+    if context.line.enter(context, run) {
+        return (decision, version);
+    }
+    let limit = usize::try_from(context.config.caps.concurrency).unwrap_or(0);
+    let (decision, version) = consider(Rank { under_way: ahead.under_way.max(limit), ..ahead });
+    if decision.begins() {
+        // Its time to start is over: a guard tells why, by what is heard of the others by then.
+        return (Decision::WaitUntil(context.line.clock.now() + SOONEST), version);
+    }
+    (decision, version)
+}
 
 /// Orders the runs once for all who ask before something new is heard.
 pub struct Line {
@@ -35,7 +78,7 @@ impl Line {
     }
 
     /// What comes before that run.
-    pub fn ahead(&self, context: &Context, run: &ExperimentRun) -> Rank {
+    fn ahead(&self, context: &Context, run: &ExperimentRun) -> Rank {
         self.read(context, |line| line.ahead(run))
     }
 
@@ -45,7 +88,25 @@ impl Line {
             line.called().map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
         });
         for (namespace, name) in called {
-            context.runs.request(&namespace, &name);
+            // It may be over since the runs were ordered: whoever is let go asks for others here.
+            let known = context.runs.get(&namespace, &name);
+            if known.is_some_and(|known| known.0.as_ref().is_ok_and(core::line::is_in_line)) {
+                context.runs.request(&namespace, &name);
+            }
+        }
+    }
+
+    /// Lets that run begin, where there is room.
+    fn enter(&self, context: &Context, run: &ExperimentRun) -> bool {
+        let heard = context.runs.heard();
+        lock(&self.known).line.enter(run, heard.iter(), context.config.caps.concurrency)
+    }
+
+    /// A run does not begin after all: who waits for its room is asked for.
+    fn leave(&self, context: &Context, run: &ExperimentRun) {
+        let had_entered = lock(&self.known).line.leave(run);
+        if had_entered {
+            self.call(context);
         }
     }
 

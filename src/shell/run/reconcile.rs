@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use kube::{ResourceExt, api::ObjectMeta, runtime::controller::Action};
 
 use super::{
+    line,
     look::look,
     lookout, observe,
     registry::{Entry, Lookout, Memory},
@@ -91,7 +92,7 @@ async fn look_after(
         return Ok(let_go(context, &run));
     }
     // Who waits for others to end does nothing, and needs no room for that.
-    let is_held = is_in_line(&run) && is_full(context, ahead(context, &run));
+    let is_held = is_in_line(&run) && line::is_full(context, line::ahead(context, &run));
     let _start = if problem.is_none() && pace::is_to_start(&run) && !is_held {
         context.starts.wait(&run.namespace().unwrap_or_default()).await
     } else {
@@ -230,11 +231,13 @@ async fn step(
         let now = entry.lookout.clock.now();
         (memory.counts, _) = entry.lookout.see(|signals| signals.count_if_journaled(status, now));
     }
-    let ahead = ahead(context, &run);
-    if let Some(plan) = entry.lookout.plan.as_ref().filter(|_| !is_full(context, ahead)) {
+    let ahead = line::ahead(context, &run);
+    if let Some(plan) = entry.lookout.plan.as_ref().filter(|_| !line::is_full(context, ahead)) {
         lookout::start(context, entry, memory, &run, &plan.spec);
     }
-    let (decision, version) = consider(context, entry, memory, (&run, ahead));
+    let (decision, version) = line::held_to_room(context, &run, ahead, |ahead| {
+        consider(context, entry, memory, &run, ahead)
+    });
     tracing::debug!(run = run.name_any(), decision = decision.name(), "decided");
     if !matches!(decision, Decision::Look(_)) {
         memory.pace.goes_on();
@@ -292,21 +295,12 @@ async fn write(
     salvage::amend(what, &context.writes, run, (status, entry.lookout.clock.now())).await
 }
 
-/// What comes before the run, where it has yet to start.
-fn ahead(context: &Context, run: &ExperimentRun) -> Rank {
-    let starts = pace::is_to_start(run) && !run.spec.dry_run;
-    if starts { context.line.ahead(context, run) } else { Rank::default() }
-}
-
-fn is_full(context: &Context, ahead: Rank) -> bool {
-    ahead.is_full(context.config.caps.concurrency)
-}
-
 fn consider(
     context: &Context,
     entry: &Entry,
     memory: &Memory,
-    (run, ahead): (&ExperimentRun, Rank),
+    run: &ExperimentRun,
+    ahead: Rank,
 ) -> (Decision, u64) {
     let namespace = run.namespace().unwrap_or_default();
     let lever = context
