@@ -16,6 +16,8 @@ mod answer;
 mod call;
 #[path = "simulation/cluster.rs"]
 mod cluster;
+#[path = "simulation/crowd.rs"]
+mod crowd;
 #[path = "simulation/days.rs"]
 mod days;
 #[path = "simulation/dice.rs"]
@@ -65,8 +67,10 @@ const FEW: u64 = 100;
 const MANY: u64 = 20_000;
 
 /// What must come up in many worlds, beside what people do and what becomes of calls.
-const EXPECTED: [&str; 26] = [
+const EXPECTED: [&str; 28] = [
     "Prometheus silent",
+    "a crowd",
+    "a crowd in trouble",
     "a day",
     "budget refused",
     "call outlived its sender",

@@ -55,28 +55,34 @@ impl World {
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {},
             "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}, "ports": [{"port": 80}]}});
         self.bear(&Key::new("services", "shop", "web"), service);
-        let workload = json!({"apiVersion": "apps/v1", "kind": self.nature.kind, "metadata": {"uid": "web"},
-            "spec": {"replicas": REPLICAS, "selector": {"matchLabels": {"app": "web"}}, "serviceName": "web",
-                "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web"}]}}},
-            "status": {"observedGeneration": 1, "replicas": REPLICAS, "updatedReplicas": REPLICAS,
-                "currentRevision": "1", "updateRevision": "1"}});
-        let resource = format!("{}s.apps", self.nature.kind.to_lowercase());
-        self.bear(&Key::new(&resource, "shop", "web"), workload);
-        (0..REPLICAS).for_each(|ordinal| self.start_pod(ordinal, true));
+        self.install("web", REPLICAS);
         self.count_budget();
     }
 
-    fn start_pod(&mut self, ordinal: usize, ready: bool) {
+    /// Sets up a workload of that name and its pods.
+    pub fn install(&mut self, app: &str, replicas: usize) {
+        let workload = json!({"apiVersion": "apps/v1", "kind": self.nature.kind, "metadata": {"uid": app},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": app}}, "serviceName": app,
+                "template": {"metadata": {"labels": {"app": app}}, "spec": {"containers": [{"name": app}]}}},
+            "status": {"observedGeneration": 1, "replicas": replicas, "updatedReplicas": replicas,
+                "currentRevision": "1", "updateRevision": "1"}});
+        let resource = format!("{}s.apps", self.nature.kind.to_lowercase());
+        self.bear(&Key::new(&resource, "shop", app), workload);
+        (0..replicas).for_each(|ordinal| self.start_pod(app, ordinal, true));
+    }
+
+    fn start_pod(&mut self, app: &str, ordinal: usize, ready: bool) {
         self.pods_born += 1;
         let stateful = self.nature.kind == "StatefulSet";
-        let name = format!("web-{}", if stateful { ordinal } else { self.pods_born });
-        let owner = if stateful { ("StatefulSet", "web") } else { ("ReplicaSet", "web-abc") };
+        let name = format!("{app}-{}", if stateful { ordinal } else { self.pods_born });
+        let owner = if stateful { "StatefulSet" } else { "ReplicaSet" };
+        let owner_name = if stateful { app.to_owned() } else { format!("{app}-abc") };
         let pod = json!({"apiVersion": "v1", "kind": "Pod",
             "metadata": {"uid": format!("pod-{}", self.pods_born),
-                "labels": {"app": "web", "pod-template-hash": "abc"},
-                "ownerReferences": [{"apiVersion": "apps/v1", "kind": owner.0, "name": owner.1,
-                    "uid": "web", "controller": true}]},
-            "spec": {"nodeName": "node", "containers": [{"name": "web"}]},
+                "labels": {"app": app, "pod-template-hash": "abc"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": owner, "name": owner_name,
+                    "uid": app, "controller": true}]},
+            "spec": {"nodeName": "node", "containers": [{"name": app}]},
             "status": {"phase": "Running", "conditions": []}});
         let key = Key::new("pods", "shop", &name);
         self.bear(&key, pod);
@@ -124,21 +130,24 @@ impl World {
         let ordinal = ordinal.unwrap_or_default();
         let rank = self.dice.number(("end", key));
         let stateful = self.nature.kind == "StatefulSet";
-        if !stateful {
-            self.after(20, rank, move |world| world.start_pod(ordinal, false));
-        }
+        let app = self.store.get(key).map(app).unwrap_or_default().to_owned();
         let key = key.clone();
+        if !stateful {
+            let app = app.clone();
+            self.after(20, rank, move |world| world.start_pod(&app, ordinal, false));
+        }
         self.after(self.nature.grace, rank, move |world| {
             world.remove(&key);
             if stateful {
-                world.start_pod(ordinal, false);
+                world.start_pod(&app, ordinal, false);
             }
         });
     }
 
     fn ready_pods(&self) -> usize {
         let pods = self.store.list("pods", "shop");
-        pods.into_iter().filter(|(_, pod)| is_ready(&pod.value)).count()
+        let of_web = pods.into_iter().filter(|(_, pod)| app(&pod.value) == "web");
+        of_web.filter(|(_, pod)| is_ready(&pod.value)).count()
     }
 
     /// Whether users of the service are served.
@@ -178,7 +187,8 @@ impl World {
 
     /// The words in which the budget refuses, if it does.
     pub fn budget_refusal(&self, pod: &Value) -> Option<String> {
-        let (wanted, ready) = (self.nature.budget?, self.ready_pods());
+        let (wanted, ready) =
+            (self.nature.budget.filter(|_| app(pod) == "web")?, self.ready_pods());
         (is_ready(pod) && ready <= wanted).then(|| {
             format!(
                 "The disruption budget web needs {wanted} healthy pods and has {ready} currently"
@@ -201,6 +211,11 @@ impl World {
         }
         seen
     }
+}
+
+/// The workload that a pod belongs to.
+pub fn app(pod: &Value) -> &str {
+    pod["metadata"]["labels"]["app"].as_str().unwrap_or_default()
 }
 
 fn is_ready(pod: &Value) -> bool {

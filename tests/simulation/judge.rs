@@ -53,6 +53,15 @@ impl Judge {
         self.closed.entry(what).or_insert(now);
     }
 
+    pub fn is_stopped(&self, run: &Key) -> bool {
+        self.stopped.contains_key(run)
+    }
+
+    /// Whether neither the lever was engaged nor the namespace opted out.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_empty()
+    }
+
     pub fn created(&mut self, key: &Key) {
         if key.resource == "debriefs.firedrill.dev" {
             self.debriefs.push(key.name.clone());
@@ -106,6 +115,9 @@ impl World {
         };
         if call.key.resource == Key::RUNS && has(new, FactName::Injected) {
             self.settle(&call.key, new);
+        }
+        if call.key.resource == Key::RUNS {
+            self.judge_turn(&call.key, old, new);
         }
         if let Some(what) = wrong {
             self.judge.complain(format!("{} {what}", call.key.name));
@@ -211,13 +223,16 @@ impl World {
         if moment(call.sent) > serde_json::from_value::<Moment>(deadline.clone()).unwrap() {
             return Some("after its deadline".to_owned());
         }
-        let mut rivals = judge.struck.keys().filter(|other| *other != key);
-        if let Some(rival) = rivals.find(|other| self.is_under_way(other)) {
+        let is_rival = |other: &Key| {
+            other != key
+                && self.is_under_way(other)
+                && self.store.get(other).is_some_and(|other| target(other) == target(run))
+        };
+        if let Some(rival) = judge.struck.keys().find(|other| is_rival(other)) {
             return Some(format!("while {} has the same target", rival.name));
         }
-        let of_others = |(_, runs): &&(String, BTreeSet<Key>)| {
-            !runs.contains(key) && runs.iter().all(|other| self.is_under_way(other))
-        };
+        let of_others =
+            |(_, runs): &&(String, BTreeSet<Key>)| !runs.contains(key) && runs.iter().all(is_rival);
         if let Some((victim, _)) = judge.doubtful.iter().find(of_others) {
             return Some(format!("while another run that has struck {victim} has the same target"));
         }
@@ -248,6 +263,11 @@ fn wrong_with_victims(old: &Value, new: &Value) -> Option<String> {
     let in_round = |round| after.iter().filter(|(_, other)| *other == round).count() as u64;
     let (_, round) = after.iter().find(|(_, round)| in_round(*round) > wanted)?;
     Some(format!("takes more than {wanted} pods in round {round}"))
+}
+
+/// What a run that has a journal breaks.
+fn target(run: &Value) -> &Value {
+    &run["status"]["plan"]["spec"]["target"]
 }
 
 fn journaled(run: &Value) -> impl Iterator<Item = &Value> {

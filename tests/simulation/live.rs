@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use firedrill::{
-    config::{Config, Endpoint},
+    config::{Caps, Config, Endpoint},
     shell::{
         clock::Wall,
         operator::{self, Options},
@@ -60,24 +60,29 @@ fn step(world: &Shared) -> Option<tokio::time::Instant> {
 async fn operate(world: Shared, caller: Caller, stopped: tokio::sync::oneshot::Receiver<()>) {
     let clients = (client(&world, caller), client(&world, caller));
     let net = Arc::new(Network { world: world.clone(), caller });
-    let clock = lock(&world).clock;
+    let (clock, limit) = {
+        let world = lock(&world);
+        (world.clock, world.crowd.as_ref().and_then(|crowd| i32::try_from(crowd.limit).ok()))
+    };
     let wall = Wall::of(move || clock.now());
     let shutdown = async { drop(stopped.await) };
-    let operator = operator::run_with(clients, net, options(), wall, shutdown);
+    let operator = operator::run_with(clients, net, options(limit), wall, shutdown);
     let ended = tokio::spawn(operator).await;
     lock(&world).ended(caller, &format!("{ended:?}"));
 }
 
-fn options() -> Options {
+fn options(limit: Option<i32>) -> Options {
     let prometheus = Endpoint {
         url: "http://prometheus".to_owned(),
         ca_file: None,
         token_file: None,
         timeout: firedrill::api::Duration::seconds(3),
     };
+    let caps = Caps::default();
+    let caps = Caps { concurrency: limit.unwrap_or(caps.concurrency), ..caps };
     Options {
         cluster: kube::Config::new(http::Uri::from_static("http://api-server")),
-        config: Config { prometheus: Some(prometheus), ..Config::default() },
+        config: Config { prometheus: Some(prometheus), caps, ..Config::default() },
         only: None,
         impersonates: true,
         own_namespace: Some("firedrill-system".to_owned()),

@@ -5,7 +5,12 @@ use firedrill::api::{names, run::FactName};
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::{cluster::Nature, game_day, judge, store::Key, world::World};
+use super::{
+    cluster::{Nature, app},
+    game_day, judge,
+    store::Key,
+    world::World,
+};
 
 /// Something that people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,11 +131,16 @@ impl World {
         } else {
             spec["template"] = self.experiment.clone();
         }
+        self.begin(&Key::run(name), &spec);
+    }
+
+    /// Somebody creates the run that was awaited.
+    pub fn begin(&mut self, key: &Key, spec: &Value) {
         let run = json!({"apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun",
             "metadata": {}, "spec": spec});
-        self.runs.push(Key::run(name));
+        self.runs.push(key.clone());
         self.runs_awaited -= 1;
-        self.bear(&Key::run(name), run);
+        self.bear(key, run);
     }
 
     /// Writes down the Experiment, unless it is there.
@@ -152,7 +162,8 @@ impl World {
         let run = if self.fires.is_some() { self.runs.last() } else { self.runs.first() };
         let Some(run) = run.cloned() else { return };
         let pods = self.store.list("pods", "shop");
-        let pod = pods.first().map(|(key, _)| (*key).clone());
+        let of_web = pods.iter().find(|(_, pod)| app(&pod.value) == "web");
+        let pod = of_web.map(|(key, _)| (*key).clone());
         match act {
             Act::Stop => {
                 self.judge.stopped(&run, now);

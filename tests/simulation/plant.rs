@@ -45,10 +45,12 @@ pub enum Plant {
     RunWithoutDay,
     /// The finalizer of a day is never really put on.
     ForgottenDay,
+    /// Nobody knows in which order the runs were created.
+    NoLine,
 }
 
 impl Plant {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::KillBeforeJournal,
         Self::ReceiptBeforeWrite,
         Self::KillWithoutPreconditions,
@@ -66,6 +68,7 @@ impl Plant {
         Self::StepTwice,
         Self::RunWithoutDay,
         Self::ForgottenDay,
+        Self::NoLine,
     ];
 
     /// Whether that object is read once and never again.

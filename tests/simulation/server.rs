@@ -125,6 +125,10 @@ impl World {
         }
         metadata["generation"] = json!(1);
         metadata["creationTimestamp"] = json!(self.second());
+        if self.plant == Some(Plant::NoLine) && key.resource == Key::RUNS {
+            let second = number % 60;
+            metadata["creationTimestamp"] = json!(format!("2027-01-15T07:59:{second:02}Z"));
+        }
         object
     }
 

@@ -24,6 +24,7 @@ use super::{
     agenda::Agenda,
     call::Caller,
     cluster::Nature,
+    crowd::Crowd,
     dice::Dice,
     judge::{self, Judge},
     people::{self, Act},
@@ -38,8 +39,8 @@ use super::{
 const ROUGH: u64 = 40_000;
 /// So many milliseconds a world may last.
 const LAST: u64 = 200_000;
-/// So many a world may last that has a day: its gates and its steps wait for minutes.
-const LAST_WITH_DAY: u64 = 1_000_000;
+/// So many a world may last that has a day, whose gates and steps wait for minutes, or a crowd, of which few at a time may.
+const LONG: u64 = 1_000_000;
 /// So many milliseconds it goes on when everything is over, and nothing may change.
 const EPILOGUE: u64 = 3000;
 /// Unix time at which every world begins.
@@ -66,6 +67,7 @@ pub struct World {
     pub runs: Vec<Key>,
     /// How many runs people have still to begin.
     pub runs_awaited: usize,
+    pub crowd: Option<Crowd>,
     /// When the plan fires, where there is one.
     pub fires: Option<u64>,
     /// The facts that people wait for.
@@ -79,7 +81,7 @@ pub struct World {
     pub births: Vec<Caller>,
     seats: Vec<Seat>,
     /// How likely a disturbance is.
-    trouble: f64,
+    pub trouble: f64,
     began: Instant,
     pub clock: Clock,
     ends: Option<u64>,
@@ -121,6 +123,7 @@ impl World {
             service: Vec::new(),
             runs: Vec::new(),
             runs_awaited: 0,
+            crowd: None,
             fires: None,
             aims: Vec::new(),
             rough_until: ROUGH,
@@ -136,8 +139,10 @@ impl World {
         };
         world.furnish();
         world.invite();
+        world.gather();
         world.open_seats(&mut random);
-        let last = if world.fires.is_some() { LAST_WITH_DAY } else { LAST };
+        let is_long = world.fires.is_some() || world.crowd.is_some();
+        let last = if is_long { LONG } else { LAST };
         world.agenda.add(last, 0, |world| {
             let what = format!("{} did not end", world.unfinished().unwrap_or("the world"));
             world.judge.complain(what);
@@ -157,6 +162,10 @@ impl World {
                 self.after(random.random_range(1..ROUGH), 0, move |world| world.crash(seat));
             }
         }
+    }
+
+    pub fn operators(&self) -> usize {
+        self.seats.len()
     }
 
     pub fn millis(&self) -> u64 {
@@ -293,6 +302,7 @@ impl World {
     /// The last judgement: the verdicts, and a number that stands for everything that happened.
     pub fn conclude(mut self) -> Result<(Tally, u64), String> {
         self.count_days();
+        self.judge_crowd();
         let (mut missed, mut told_nothing, mut silent) = (BTreeSet::new(), BTreeSet::new(), 0);
         let stored = self.runs.iter().filter_map(|run| self.store.get(run));
         let runs = stored.chain(self.judge.departed(Key::RUNS)).map(judge::read_run);
