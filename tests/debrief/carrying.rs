@@ -9,12 +9,15 @@ use firedrill::{
         debrief::{DebriefMessage, Notice},
     },
     debrief::{
-        decide::{Decision, Delivery, Observed, Told, decide},
+        decide::{Decision, Delivery, Told},
         remind::{Peer, is_left_to_another},
     },
 };
 
-use super::{reminding::named, runs::moment};
+use super::{
+    reminding::{choose, named},
+    runs::moment,
+};
 
 /// The versions of both debriefs, each an index into those that were ever written.
 type Both = [usize; 2];
@@ -310,25 +313,6 @@ fn move_meeting(debrief: &mut Debrief) {
         Some(_) => None,
         None => serde_json::from_value(put_off).unwrap(),
     };
-}
-
-fn choose(
-    debrief: &Debrief,
-    peers: &dyn Fn() -> Vec<Peer>,
-    told: Option<&Told>,
-    now: Moment,
-) -> Decision {
-    decide(&Observed {
-        now,
-        debrief,
-        runs: &[],
-        run: None,
-        passed_over: &[],
-        peers,
-        told,
-        experiment: None,
-        started: None,
-    })
 }
 
 /// The first state in which the team heard it too often or would never hear it, and how many there were.

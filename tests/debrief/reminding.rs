@@ -56,18 +56,7 @@ impl Team {
 
     fn decide(&self, index: usize, told: Option<&Told>, now: Moment) -> Decision {
         let peers = || self.debriefs.iter().map(|debrief| Peer::of(debrief, now)).collect();
-        let debrief = &self.debriefs[index];
-        decide(&Observed {
-            now,
-            debrief,
-            runs: &[],
-            run: None,
-            passed_over: &[],
-            peers: &peers,
-            told,
-            experiment: None,
-            started: None,
-        })
+        choose(&self.debriefs[index], &peers, told, now)
     }
 
     /// Lives from one instant to another, and looks whenever something is due.
@@ -85,6 +74,26 @@ impl Team {
         let of = self.heard.iter().filter(|(_, what, ..)| *what == of);
         of.map(|(at, ..)| at.timestamp().strftime("%a %d %b %H:%M").to_string()).collect()
     }
+}
+
+/// What is to be done about a debrief without runs.
+pub fn choose(
+    debrief: &Debrief,
+    peers: &dyn Fn() -> Vec<Peer>,
+    told: Option<&Told>,
+    now: Moment,
+) -> Decision {
+    decide(&Observed {
+        now,
+        debrief,
+        runs: &[],
+        run: None,
+        passed_over: &[],
+        peers,
+        told,
+        experiment: None,
+        started: None,
+    })
 }
 
 pub fn named(name: &str) -> Debrief {
