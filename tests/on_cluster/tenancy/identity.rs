@@ -71,6 +71,9 @@ impl Identity {
                 ca,
                 "-CAkey",
                 key,
+                // Of its own: two that are signed at once would write one file.
+                "-CAserial",
+                "serial",
                 "-CAcreateserial",
                 "-extfile",
                 "ext",
