@@ -267,8 +267,7 @@ impl Rival {
     /// Whether the run has journaled and is not over.
     #[must_use]
     pub fn is(run: &ExperimentRun) -> bool {
-        let status = run.status.as_ref().filter(|_| !run.is_complete());
-        status.is_some_and(|status| status.fact(FactName::Journaled).is_some())
+        run.has_begun() && !run.is_complete()
     }
 
     /// The run as a rival, if it is one.

@@ -224,6 +224,15 @@ mod tests {
         line.called().map(|(_, name)| name).collect()
     }
 
+    /// Where one may be under way, those are called then, second by second.
+    fn calls(runs: &[ExperimentRun], expected: &[(f64, &[&str])]) {
+        let mut line = Line::default();
+        for (second, expected) in expected {
+            line.order(runs.iter(), 1, at(*second));
+            assert_eq!(called(&line), *expected, "{second}");
+        }
+    }
+
     #[test]
     fn of_one_namespace_who_was_created_first_is_first_and_no_more_than_there_is_room_for() {
         let runs = [
@@ -262,11 +271,7 @@ mod tests {
     #[test]
     fn who_does_not_begin_when_it_is_its_turn_holds_up_the_others_for_five_seconds() {
         let runs = [run("shop", "a", 1, "in line"), run("shop", "b", 2, "in line")];
-        let mut line = Line::default();
-        for (second, expected) in [(0.0, &["a"][..]), (4.9, &["a"]), (5.0, &["a", "b"])] {
-            line.order(runs.iter(), 1, at(second));
-            assert_eq!(called(&line), expected, "{second}");
-        }
+        calls(&runs, &[(0.0, &["a"]), (4.9, &["a"]), (5.0, &["a", "b"])]);
     }
 
     /// Seconds until each of those who can begin has begun, where some never do; each of them is under way for two.
@@ -315,11 +320,7 @@ mod tests {
     #[test]
     fn who_waits_for_something_else_keeps_its_place_for_as_long() {
         let runs = [run("shop", "a", 1, "new"), run("shop", "b", 2, "in line")];
-        let mut line = Line::default();
-        for (second, expected) in [(0.0, &[][..]), (4.9, &[]), (5.0, &["b"])] {
-            line.order(runs.iter(), 1, at(second));
-            assert_eq!(called(&line), expected, "{second}");
-        }
+        calls(&runs, &[(0.0, &[]), (4.9, &[]), (5.0, &["b"])]);
     }
 
     #[test]

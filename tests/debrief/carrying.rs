@@ -4,10 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use firedrill::{
-    api::{
-        Debrief, DebriefStatus, Duration, Moment,
-        debrief::{DebriefMessage, Notice},
-    },
+    api::{Debrief, DebriefStatus, Duration, Moment, debrief::Notice},
     debrief::{
         decide::{Decision, Delivery, Told},
         remind::{Peer, is_left_to_another},
@@ -15,7 +12,7 @@ use firedrill::{
 };
 
 use super::{
-    reminding::{choose, named},
+    reminding::{Team, choose, named},
     runs::moment,
 };
 
@@ -69,34 +66,13 @@ const LATER: u64 = 1;
 impl World {
     fn new(trusts_its_watch: bool, first_is_due: bool) -> Self {
         let start = moment("2026-11-25T09:00:00Z");
-        let opened = |name| {
-            let mut debrief = named(name);
-            // Everything was told but the reminder.
-            for _ in 0..20 {
-                let told = DebriefMessage {
-                    what: Notice::Opened,
-                    day: None,
-                    tries: 1,
-                    tried: start.minus(Duration::minutes(22 * 60)),
-                    delivered: Some(start.minus(Duration::minutes(22 * 60))),
-                    not_before: None,
-                    error: None,
-                };
-                match choose(&debrief, &|| Vec::new(), None, start) {
-                    Decision::Record(status) => debrief.status = Some(*status),
-                    Decision::Tell { what: Notice::Opened, .. } => {
-                        debrief.status.as_mut().unwrap().messages.push(told);
-                    }
-                    _ => break,
-                }
-            }
-            debrief
-        };
-        let mut first = opened("a");
+        // Everything was told but the reminder.
+        let mut team = Team::new(vec![named("a"), named("b")]);
+        team.look(moment("2026-11-24T11:00:00Z"));
         if !first_is_due {
-            move_meeting(&mut first);
+            move_meeting(&mut team.debriefs[0]);
         }
-        let versions = [vec![first], vec![opened("b")]];
+        let versions = [0, 1].map(|one| vec![team.debriefs[one].clone()]);
         Self { start, versions, decided: HashMap::new(), trusts_its_watch }
     }
 

@@ -17,19 +17,19 @@ use serde_json::json;
 use super::runs::{moment, never_noticed, opened, slow_alert};
 
 /// The debriefs of one team, and what its chat has heard.
-struct Team {
-    debriefs: Vec<Debrief>,
+pub struct Team {
+    pub debriefs: Vec<Debrief>,
     heard: Vec<(Moment, Notice, String, String)>,
     delivery: Delivery,
 }
 
 impl Team {
-    fn new(debriefs: Vec<Debrief>) -> Self {
+    pub fn new(debriefs: Vec<Debrief>) -> Self {
         Self { debriefs, heard: Vec::new(), delivery: Delivery::Delivered }
     }
 
     /// Looks at each of them, until nothing is to be done at that instant; gives when the next thing is due.
-    fn look(&mut self, now: Moment) -> Moment {
+    pub fn look(&mut self, now: Moment) -> Moment {
         let mut next = now + Duration::minutes(60);
         for index in 0..self.debriefs.len() {
             let mut told = None;

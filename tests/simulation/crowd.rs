@@ -72,11 +72,10 @@ impl World {
             return;
         }
         let Some(crowd) = self.crowd.as_ref().filter(|crowd| crowd.is_calm) else { return };
-        let is_rival = |other: &&Key| {
-            *other != run
-                && self.is_under_way(other)
-                && self.store.get(other).is_some_and(|run| judge::has(run, FactName::Journaled))
-        };
+        let has_journaled =
+            |run: &Key| self.store.get(run).is_some_and(|run| judge::has(run, FactName::Journaled));
+        let is_rival =
+            |other: &&Key| *other != run && self.is_under_way(other) && has_journaled(other);
         let under_way = self.runs.iter().filter(is_rival).count();
         // Each of two operators counts those alone of the other's of which it has heard.
         if self.operators() == 1 && under_way >= crowd.limit {
@@ -85,16 +84,12 @@ impl World {
         }
         let Some(own) = crowd.born.get(run) else { return };
         let waits = |other: &Key| {
-            self.is_under_way(other)
-                && !self.judge.is_stopped(other)
-                && self.store.get(other).is_some_and(|run| !judge::has(run, FactName::Journaled))
+            self.is_under_way(other) && !self.judge.is_stopped(other) && !has_journaled(other)
         };
-        let earlier = crowd.born.iter().filter(|(_, born)| *born + OVERTAKES < *own);
-        if let Some((other, born)) = earlier
-            .map(|(other, born)| (&other.name, *born))
-            .find(|(name, _)| waits(&Key::run(name)))
-        {
-            let what = format!("{} overtakes {other}, which waits since {born} ms", run.name);
+        let mut earlier = crowd.born.iter().filter(|(_, born)| *born + OVERTAKES < *own);
+        if let Some((other, born)) = earlier.find(|(other, _)| waits(other)) {
+            let what =
+                format!("{} overtakes {}, which waits since {born} ms", run.name, other.name);
             self.judge.complain(what);
         }
     }
@@ -103,9 +98,8 @@ impl World {
     pub fn judge_crowd(&mut self) {
         let Some(crowd) = self.crowd.as_ref().filter(|crowd| crowd.is_calm) else { return };
         let is_late = |run: &&Key| {
-            let run = self.store.get(run).map(judge::read_run);
-            let status = run.and_then(|run| run.status);
-            status.is_some_and(|status| status.verdict == Some(Verdict::Error))
+            let run = self.store.get(run);
+            run.is_some_and(|run| run["status"]["verdict"] == json!(Verdict::Error))
         };
         let late = crowd.born.keys().find(is_late).map(|run| run.name.clone());
         if let Some(name) = late.filter(|_| self.judge.is_open()) {

@@ -113,10 +113,10 @@ impl World {
             Key::RUNS | Key::DAYS => self.wrong_with_write(call, old, new),
             _ => None,
         };
-        if call.key.resource == Key::RUNS && has(new, FactName::Injected) {
-            self.settle(&call.key, new);
-        }
         if call.key.resource == Key::RUNS {
+            if has(new, FactName::Injected) {
+                self.settle(&call.key, new);
+            }
             self.judge_turn(&call.key, old, new);
         }
         if let Some(what) = wrong {
