@@ -10,15 +10,17 @@
 #   pod       200 of the chart's pod with its limits
 #   killed    200 of an operator that is killed twenty times, alone and beside another
 #   reaper    1,000 faults that nobody but the reaper ends
+#   outages   1,000 outages under way, each with a probe a second, beside a bare prober
+#   wide      50 beside the 10,000 pods of other targets
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/cluster/env.sh
 parts=("$@")
-[ $# -gt 0 ] || parts=(once cap thousand kept pod killed reaper)
+[ $# -gt 0 ] || parts=(once cap thousand kept pod killed reaper outages wide)
 for part in "${parts[@]}"; do
   case $part in
-    once | cap | thousand | kept | pod | killed | reaper) ;;
-    *) echo "there is no part $part; there are once, cap, thousand, kept, pod, killed and reaper" >&2; exit 2 ;;
+    once | cap | thousand | kept | pod | killed | reaper | outages | wide) ;;
+    *) echo "there is no part $part; there are once, cap, thousand, kept, pod, killed, reaper, outages and wide" >&2; exit 2 ;;
   esac
 done
 cleanup() {
@@ -29,14 +31,27 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 tests/cluster/up.sh >/dev/null
 binary=$(tests/build.sh)
-bare=
-own=() # parts whose operator is a process of their own
+bare= prober= image=
+own=() others=() # parts whose operator is a process of their own; those that need more than the others
+example() { # NAME: builds it, and prints its path
+  RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --target x86_64-unknown-linux-gnu --example "$1"
+  echo "target/x86_64-unknown-linux-gnu/release/examples/$1"
+}
 for part in "${parts[@]}"; do
-  [ "$part" = pod ] || own+=("$part")
   case $part in
-    once | thousand)
-      RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --target x86_64-unknown-linux-gnu --example bare
-      bare=target/x86_64-unknown-linux-gnu/release/examples/bare
+    pod | wide) others+=("$part") ;;
+    *) own+=("$part") ;;
+  esac
+  case $part in
+    once | thousand) bare=$(example bare) ;;
+    outages)
+      prober=$(example prober)
+      image=registry.local/prober:$(sha256sum "$prober" | cut -c1-12)
+      root=$(mktemp -d)
+      install "$prober" "$root/prober"
+      python3 tests/cluster/mkoci.py "$root.tar" "$image" "$root" --entrypoint '["/prober"]' --user 65532 >/dev/null
+      for node in $NODES; do tests/cluster/load.sh "$node" "$root.tar"; done
+      rm -rf "$root" "$root.tar"
       ;;
   esac
 done
@@ -44,14 +59,17 @@ tests/cluster/kwok.sh 20
 mkdir -p target/evidence
 rm -f target/evidence/scale.json
 measure() { # PART...
-  PYTHONPATH=tests/neighbours tests/cluster/shell.sh python3 tests/scale/scale.py "$AUDIT_LOG" "$binary" "$bare" "$STATE/log/scale.log" "$@"
+  PYTHONPATH=tests/neighbours BINARY=$binary BARE=$bare PROBER=$prober PROBER_IMAGE=$image \
+    tests/cluster/shell.sh python3 -B tests/scale/scale.py "$@"
 }
 held=0
-if [ ${#own[@]} -gt 0 ]; then
-  tests/cluster/chart.sh
-  measure "${own[@]}" || held=1
+tests/cluster/chart.sh
+[ ${#own[@]} -eq 0 ] || measure "${own[@]}" || held=1
+if [[ " ${others[*]} " = *" wide "* ]]; then
+  tests/cluster/kwok.sh 100 # nodes of 110 pods each
+  measure wide || held=1
 fi
-if [ ${#own[@]} -lt ${#parts[@]} ]; then
+if [[ " ${others[*]} " = *" pod "* ]]; then
   tests/cluster/operator.sh --set config.caps.concurrency=1000
   measure pod || held=1
 fi

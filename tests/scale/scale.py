@@ -1,27 +1,25 @@
 """Creates many runs at once, for the operator and then for the bare chain, and reads all times from the audit log.
 
-usage: scale.py AUDIT_LOG BINARY BARE LOG PART...     (inside the cluster's network; the parts: see scale.sh)
+usage: scale.py PART...     (inside the cluster's network; the parts, and the programs in its environment: see scale.sh)
 """
-import atexit
 import concurrent.futures
 import datetime
-import http.client
 import json
 import os
 import random
-import ssl
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 
+import outages
 import pods
 
-AUDIT, BINARY, BARE, LOG = sys.argv[1:5]
-PARTS = sys.argv[5:]
-CONNECTIONS = 8
+from api import (
+    AUDIT, BINARY, CONNECTIONS, STATE, clear, cpu, create, deployment, end, events, is_own, kubectl, make, operator, prepared, remove, request,
+    resident, run, runs_path, seconds, start,
+)
+
+BARE, PARTS = os.environ["BARE"], sys.argv[1:]
 ROWS = [10, 50, 100, 200]
 # Promised of 200 at once: seconds from accepted to evicted, MiB resident, and how much later than the bare chain the
 # last one is.
@@ -38,111 +36,11 @@ BESIDE = 50  # runs at once beside what is kept
 # Seconds without a call until an operator has settled, minutes in which it must, and seconds that it is looked at then.
 QUIET, SETTLES, IDLES = 15, 15, 60
 KEPT_RESIDENT = 64  # MiB
-IDLE = 30  # s that a connection may rest; the API server closes it after 90
 MINUTES = 6  # until every run of a row is complete
-
-local = threading.local()
-log_file = open(LOG, "w", encoding="utf-8")
-
-
-def kubectl(*args, body=None):
-    done = subprocess.run(["kubectl", *args], input=body, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"kubectl {' '.join(args)}: {done.stderr}")
-    return done.stdout
-
-
-def request(method, path, body=None):
-    """One request as the administrator, over a connection of this thread that the server has not closed meanwhile."""
-    if not hasattr(local, "connection") or time.time() - local.used_at > IDLE:
-        pki = os.environ["STATE"] + "/pki"
-        context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
-        context.load_cert_chain(f"{pki}/admin.crt", f"{pki}/admin.key")
-        local.connection = http.client.HTTPSConnection(os.environ["CONTROL_IP"], 6443, timeout=30, context=context)
-    local.connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
-    answer = local.connection.getresponse()
-    said = json.loads(answer.read())
-    local.used_at = time.time()
-    if answer.status >= 300:
-        sys.exit(f"{method} {path}: {answer.status} {said}")
-    return said
-
-
-def create(things):
-    """Creates them at once: pairs of a path and a body."""
-    with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(lambda thing: request("POST", *thing), things))
-
-
-def deployment(name):
-    return {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": {
-            "metadata": {"labels": {"app": name}},
-            "spec": {"terminationGracePeriodSeconds": 0, "nodeSelector": {"type": "kwok"},
-                     "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
-                     "containers": [{"name": "c", "image": "simulated"}]}}},
-    }
-
-
-def run(number):
-    return {
-        "apiVersion": "firedrill.dev/v1alpha1", "kind": "ExperimentRun", "metadata": {"name": f"r{number}"},
-        "spec": {"experiment": "scale", "template": {
-            "hypothesis": "scale", "owner": "scale", "target": {"deployment": f"t{number}"},
-            "fault": {"podKill": {"count": 1}}, "duration": "1m", "tolerates": True,
-            "steadyState": [{"name": "whole", "workload": {}}],
-            "detection": {"alerts": ['{alertname="None"}']}, "recovery": {"stableFor": "1s"},
-            "guards": {"steadyFor": "0s"}}},
-    }
-
-
-def make(namespace):
-    kubectl("create", "namespace", namespace)
-    kubectl("label", "namespace", namespace, "firedrill-scale=yes")
-
-
-def prepare(namespace, count):
-    make(namespace)
-    subprocess.run([BINARY, "enable", namespace, "--yes"], check=True, stdout=subprocess.DEVNULL)
-    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    create([(path, deployment(f"t{number}")) for number in range(count)])
-    kubectl("-n", namespace, "wait", "--for=condition=Available", "deployments", "--all", "--timeout=300s")
-
-
-def seconds(stamp):
-    return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
-
-
-def events(offset, *texts):
-    """What the audit log has of requests that were answered since `offset`, of lines with all these texts."""
-    with open(AUDIT, encoding="utf-8") as log:
-        log.seek(offset)
-        for line in log:
-            if not line.endswith("\n"):
-                return
-            if all(text in line for text in texts):
-                event = json.loads(line)
-                if event["stage"] == "ResponseComplete":
-                    yield event
-
-
-def start(command):
-    """Starts a program that ends with this one at the latest."""
-    process = subprocess.Popen(command, stderr=log_file)
-    atexit.register(process.kill)
-    return process
-
-
-def end(process):
-    process.kill()
-    process.wait()
-
-
-def is_own(event):
-    """Whether an operator sent it, and not for its Lease."""
-    agent, ref = event.get("userAgent") or "", event.get("objectRef", {})
-    return agent.startswith("firedrill/") and ref.get("resource") != "leases"
+GROWS = 25  # min until 10,000 pods are ready, or are gone
+BESIDE_RESIDENT = 1.1  # resident beside the pods of other targets, by that without them
+# Of 1,000 outages: late at p99, by a bare prober's probes; s after the deadline; MiB; cores.
+LATE, ENDED, OUTAGES_RESIDENT, CORES = 2.0, 1.0, 120, 1.0
 
 
 def told(namespaces, offset):
@@ -178,42 +76,12 @@ def most_under_way(runs):
     return most
 
 
-def resident(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
-
-
-def cpu(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def operator(concurrency):
-    """The command of one operator that lets so many runs be under way."""
-    config = tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8", delete=False)
-    atexit.register(os.unlink, config.name)
-    with config:
-        config.write(f"{{caps: {{concurrency: {concurrency}}}, keepRuns: 1000}}")
-    return [BINARY, "operator", "--config", config.name]
-
-
-def runs_path(namespace):
-    return f"/apis/firedrill.dev/v1alpha1/namespaces/{namespace}/experimentruns"
-
-
-def prepared(count, name, spread=1):
-    """So many namespaces with as many Deployments in all."""
-    namespaces = [f"scale-{name}-{number}" for number in range(spread)]
-    for namespace in namespaces:
-        prepare(namespace, count // spread)
-    return namespaces
-
-
-def measured(count, namespaces, pace=None, is_bare=False):
-    """Creates the runs of these namespaces, at once or `pace` in a second, and waits for what becomes of them."""
+def measured(count, namespaces, pace=None, first=0, is_bare=False):
+    """Creates the runs of these namespaces, from that number on, at once or `pace` in a second, and waits for what becomes of
+    them."""
     offset, began = os.path.getsize(AUDIT), time.time()
-    bodies = [(runs_path(namespace), run(number)) for number in range(count // len(namespaces)) for namespace in namespaces]
+    numbers = range(first, first + count // len(namespaces))
+    bodies = [(runs_path(namespace), run(number)) for number in numbers for namespace in namespaces]
     if pace:
         for number, body in enumerate(bodies):
             time.sleep(max(0, began + number / pace - time.time()))
@@ -242,13 +110,13 @@ def measured(count, namespaces, pace=None, is_bare=False):
     }
 
 
-def row(count, namespaces, command=None, pace=None):
+def row(count, namespaces, command=None, pace=None, first=0):
     """The runs of these namespaces with that program or the bare chain, and what it took."""
     commands = [command] if command else [[BARE, namespace] for namespace in namespaces]
     processes = [start(command) for command in commands]
     time.sleep(3)
     before = sum(cpu(process.pid) for process in processes)
-    result = measured(count, namespaces, pace, is_bare=not command) | {
+    result = measured(count, namespaces, pace, first, is_bare=not command) | {
         "resident_mib": max(resident(process.pid) for process in processes),
         "cpu_s": sum(cpu(process.pid) for process in processes) - before,
     }
@@ -277,6 +145,20 @@ def keep(number, namespaces, pattern):
     over = {"apiVersion": pattern["apiVersion"], "kind": "ExperimentRun", "metadata": {"name": f"{name}-run"}, "spec": spec}
     created = request("POST", runs_path(namespace), over)
     request("PUT", f"{runs_path(namespace)}/{name}-run/status", created | {"status": pattern["status"]})
+
+
+def crowded(targets, size):
+    """What runs of targets with two pods take of an operator without others in their namespace, and beside as many targets of
+    so many pods each; and what runs of those take."""
+    [namespace] = grounds = prepared(targets, "wide")
+    few = row(targets, grounds, operator(1000))
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    create([(path, deployment(f"t{number}", size)) for number in range(targets, 2 * targets)])
+    kubectl("-n", namespace, "wait", "--for=condition=Available", "deployments", "--all", f"--timeout={60 * GROWS}s")
+    result = {"few": few, "beside": row(targets, grounds, operator(1000)), "many": row(targets, grounds, operator(1000), first=targets)}
+    remove(grounds)
+    kubectl("wait", "--for=delete", f"namespace/{namespace}", f"--timeout={60 * GROWS}s")
+    return result
 
 
 def own(offset):
@@ -396,20 +278,6 @@ def killed(count, name, beside):
             "one_victim": sum(len(pods) == 1 for pods in taken.values()), "more": sum(len(pods) > 1 for pods in taken.values())}
 
 
-def clear(namespace):
-    """Takes the runs of a namespace away, whom nobody looks after any more, and waits until its pods are as before."""
-    kubectl("-n", namespace, "delete", "experimentruns", "--all", "--wait=false")
-    free = '{"metadata":{"finalizers":null}}'
-    for item in request("GET", runs_path(namespace))["items"]:
-        kubectl("-n", namespace, "patch", "experimentrun", item["metadata"]["name"], "--type=merge", "-p", free)
-    kubectl("-n", namespace, "wait", "--for=condition=Available", "deployments", "--all", "--timeout=300s")
-
-
-def remove(namespaces):
-    for namespace in namespaces:
-        kubectl("delete", "namespace", namespace, "--wait=false")
-
-
 def overdue(count, spread):
     """How long after their deadline the reaper ends so many faults that nobody else ends, in seconds."""
     namespaces = [f"scale-reaper-{number}" for number in range(spread)]
@@ -417,7 +285,7 @@ def overdue(count, spread):
         make(namespace)
     # A run that is there and that no operator looks after: a fault of one that is gone is ended at once.
     uid = request("POST", runs_path(namespaces[0]), run(0))["metadata"]["uid"]
-    command = [BINARY, "reaper", "--kubeconfig", os.environ["STATE"] + "/pki/firedrill-reaper.kubeconfig",
+    command = [BINARY, "reaper", "--kubeconfig", f"{STATE}/pki/firedrill-reaper.kubeconfig",
                "--lease-namespace", "firedrill-reaper"]
     process = start(command)
     deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ARMED_FOR)
@@ -529,6 +397,35 @@ if "killed" in PARTS:
         f"killed {KILLS} times: one pod per run": all(result["one_victim"] == result["runs"] for result in figures["killed"]),
         f"killed {KILLS} times: every run is complete": not any("not complete" in result["reasons"] for result in figures["killed"]),
         f"killed {KILLS} times: none came too late to inject": late == 0,
+    }
+if "outages" in PARTS:
+    found = figures["outages"] = outages.under_way(1000, 10)
+    ours, beside = found["ours"], found["bare"]
+    print(f"{found['runs']:5} outages   all under way after {found['armed_after_s']:.0f} s, for {found['all_under_way_s']:.0f} s   ended "
+          f"{found['reverted_first_s'] or 0:.2f} to {found['reverted_last_s'] or 0:.2f} s after their deadline   {found['resident_mib']:.1f} MiB, "
+          f"{found['cores']:.2f} cores   {found['verdicts']}", flush=True)
+    for name, side in (("the operator's", ours), ("a bare prober's", beside)):
+        if side:
+            print(f"      {name:15} {side['probes']} probes of {side['series']}: late {side['median_ms']:.1f} ms (median), {side['p99_ms']:.1f} ms (p99), "
+                  f"{side['max_ms']:.0f} ms (max), {side['missed']} left out", flush=True)
+    promises |= {
+        "1,000 outages: all under way at once": found["armed"] == found["runs"] and found["all_under_way_s"] > 0,
+        f"1,000 outages: probes late at p99 <= {LATE:.0f}x a bare prober's": bool(ours) and ours["p99_ms"] <= LATE * beside["p99_ms"],
+        "1,000 outages: no probe left out": bool(ours) and ours["series"] == found["runs"] and ours["missed"] == 0,
+        f"1,000 outages: each ended within {ENDED:.0f} s of its deadline":
+            found["reverted"] == found["runs"] and found["reverted_first_s"] >= 0 and found["reverted_last_s"] <= ENDED,
+        "1,000 outages: all facts there": found["facts_missing"] == 0,
+        f"1,000 outages: resident <= {OUTAGES_RESIDENT} MiB": found["resident_mib"] <= OUTAGES_RESIDENT,
+        f"1,000 outages: <= {CORES:.0f} core": found["cores"] <= CORES,
+    }
+if "wide" in PARTS:
+    wide = figures["wide"] = crowded(50, 200)
+    few, beside, many = (wide[name] for name in ("few", "beside", "many"))
+    print(f"   50 runs of two pods each: {few['resident_mib']:.1f} MiB, beside 10,000 pods of other targets {beside['resident_mib']:.1f} MiB; of "
+          f"200 pods each {many['resident_mib']:.1f} MiB   {many['verdicts']}", flush=True)
+    promises |= {
+        "10,000 pods: every run injects": all(all_inject(one) for one in (few, beside, many)),
+        f"10,000 pods of other targets: resident <= {BESIDE_RESIDENT:.1f}x": beside["resident_mib"] <= BESIDE_RESIDENT * few["resident_mib"],
     }
 if "reaper" in PARTS:
     reaped = figures["reaper"] = overdue(1000, 10)
