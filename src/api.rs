@@ -57,22 +57,32 @@ pub fn definitions() -> &'static [CustomResourceDefinition] {
             Debrief::crd(),
             SafetyLever::crd(),
         ]
-        .map(named)
+        .map(complete)
     });
     &*DEFINITIONS
 }
 
-/// A rule at the root can only name a field that the definition has, and `metadata.name` is none by itself.
-fn named(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
-    let of_type =
-        |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..Default::default() };
-    let metadata = JSONSchemaProps {
-        properties: Some([("name".to_owned(), of_type("string"))].into()),
-        ..of_type("object")
-    };
+/// What the types alone cannot say.
+fn complete(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     let schemas = definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
     for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
-        schema.properties.get_or_insert_default().insert("metadata".to_owned(), metadata.clone());
+        let properties = schema.properties.get_or_insert_default();
+        properties.insert("metadata".to_owned(), metadata());
+        // A status has one writer. By its fields it would be written down of each which manager wrote it: two fifths of what
+        // is stored of a run, and of what each write of it costs the API server.
+        if let Some(status) = properties.get_mut("status") {
+            status.x_kubernetes_map_type = Some("atomic".to_owned());
+        }
     }
     definition
+}
+
+/// A rule at the root can only name a field that the definition has, and `metadata.name` is none by itself.
+fn metadata() -> JSONSchemaProps {
+    let of_type =
+        |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..Default::default() };
+    JSONSchemaProps {
+        properties: Some([("name".to_owned(), of_type("string"))].into()),
+        ..of_type("object")
+    }
 }

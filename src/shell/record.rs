@@ -7,7 +7,7 @@ use kube::{
     core::object::HasStatus,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     api::names::FIELD_MANAGER,
@@ -18,7 +18,7 @@ fn api<K: Namespaced>(client: &Client, object: &K) -> Api<K> {
     Api::namespaced(client.clone(), &object.namespace().unwrap_or_default())
 }
 
-/// Writes the whole status and gives the object as the API server has it then.
+/// Writes the whole status, whoever wrote what is there, and gives the object as the API server has it then.
 ///
 /// # Errors
 /// [`Error::Conflict`] when the object has changed since it was read; what the API server says otherwise.
@@ -107,28 +107,6 @@ async fn finalizers_are<K: Namespaced>(
     conflict(what, call(what, objects.patch(&name, &params, &patch)).await)
 }
 
-/// The path of something that is there although the status that was written has none of it: somebody else's field
-/// manager holds it, so no write of ours takes it away, and a rule that goes by it would write for ever.
-#[must_use]
-pub fn foreign<S: Serialize>(there: Option<&S>, written: &S) -> Option<String> {
-    beside(&json!(there), &json!(written))
-}
-
-/// The path in `there` of something that `written` has not.
-fn beside(there: &Value, written: &Value) -> Option<String> {
-    let (Some(there), Some(written)) = (there.as_object(), written.as_object()) else {
-        let length = |of: &Value| of.as_array().map_or(0, Vec::len);
-        return (length(there) > length(written)).then(String::new);
-    };
-    there.iter().find_map(|(field, value)| {
-        let below = match written.get(field) {
-            Some(written) => beside(value, written)?,
-            None => String::new(),
-        };
-        Some(format!(".{field}{below}"))
-    })
-}
-
 /// Says so where the object has changed since it was read.
 ///
 /// # Errors
@@ -143,6 +121,7 @@ mod tests {
 
     use http::{Request, Response};
     use kube::client::Body;
+    use serde_json::Value;
 
     use super::*;
     use crate::api::{ExperimentRun, names::FINALIZER};
@@ -181,24 +160,6 @@ mod tests {
         let expected =
             json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": others}});
         assert_eq!(*sent.lock().unwrap(), [expected]);
-    }
-
-    #[test]
-    fn what_another_field_manager_holds_of_a_status_is_found() {
-        let written =
-            json!({"stage": "Injected", "impact": {"probes": {"total": 1}}, "facts": [1, 2]});
-        let there = |change: fn(&mut Value)| {
-            let mut there = written.clone();
-            change(&mut there);
-            foreign(Some(&there), &written)
-        };
-        assert_eq!(there(|_| {}), None);
-        assert_eq!(there(|there| there["impact"]["probes"]["total"] = json!(7)), None);
-        assert_eq!(there(|there| there["facts"] = json!([2, 1])), None);
-        let ended = there(|there| there["impact"]["endedBy"] = json!({"by": "x"}));
-        assert_eq!(ended.as_deref(), Some(".impact.endedBy"));
-        assert_eq!(there(|there| there["facts"] = json!([1, 2, 3])).as_deref(), Some(".facts"));
-        assert_eq!(foreign(None, &written), None);
     }
 
     #[tokio::test]

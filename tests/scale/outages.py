@@ -2,6 +2,7 @@
 outage ends."""
 import datetime
 import os
+import socket
 import statistics
 import time
 
@@ -9,6 +10,7 @@ from api import AUDIT, create, cpu, end, events, is_own, kubectl, operator, prep
 
 PROBER, IMAGE = os.environ["PROBER"], os.environ["PROBER_IMAGE"]
 PORT = 8080
+SERVES = 30  # s until a Service has its pod
 BARE_FOR = 60  # s that the bare prober sends
 LASTS = 300  # s that each outage lasts
 MINUTES = 12  # until all runs are complete
@@ -69,14 +71,26 @@ def late(series):
             "p99_ms": 1000 * behind[int(0.99 * len(behind))], "max_ms": 1000 * behind[-1]}
 
 
+def served(namespace):
+    """Where the Service of that namespace answers, once it does."""
+    address = request("GET", f"{services_path(namespace)}/web")["spec"]["clusterIP"]
+    until = time.time() + SERVES
+    while True:
+        try:
+            socket.create_connection((address, PORT), timeout=1).close()
+            return f"{address}:{PORT}"
+        except OSError:
+            if time.time() > until:
+                raise
+            time.sleep(0.2)
+
+
 def bare(count, namespaces):
     """How late the probes of as many are that nothing else is done for."""
-    addresses = [request("GET", f"{services_path(namespace)}/web")["spec"]["clusterIP"] for namespace in namespaces]
-    began = time.time()
-    process = start([PROBER, "send", str(BARE_FOR), str(count), *(f"{address}:{PORT}" for address in addresses)])
-    process.wait()
-    # The first second is left out: there each series begins.
-    return late(arrivals(namespaces, "/bare-", began + 2, began + BARE_FOR)) | {"cpu_s": None}
+    addresses, began = [served(namespace) for namespace in namespaces], time.time()
+    start([PROBER, "send", str(BARE_FOR), str(count), *addresses]).wait()
+    # Within the first second each series begins.
+    return late(arrivals(namespaces, "/bare-", began + 2, began + BARE_FOR))
 
 
 def deadlines(namespaces):

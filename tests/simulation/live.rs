@@ -62,7 +62,8 @@ async fn operate(world: Shared, caller: Caller, stopped: tokio::sync::oneshot::R
     let net = Arc::new(Network { world: world.clone(), caller });
     let (clock, limit) = {
         let world = lock(&world);
-        (world.clock, world.crowd.as_ref().and_then(|crowd| i32::try_from(crowd.limit).ok()))
+        let crowd = world.crowd.as_ref().filter(|_| world.plant != Some(Plant::NoCap));
+        (world.clock, crowd.and_then(|crowd| i32::try_from(crowd.limit).ok()))
     };
     let wall = Wall::of(move || clock.now());
     let shutdown = async { drop(stopped.await) };

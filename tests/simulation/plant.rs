@@ -47,10 +47,12 @@ pub enum Plant {
     ForgottenDay,
     /// Nobody knows in which order the runs were created.
     NoLine,
+    /// Of a crowd more may be under way than its limit says.
+    NoCap,
 }
 
 impl Plant {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::KillBeforeJournal,
         Self::ReceiptBeforeWrite,
         Self::KillWithoutPreconditions,
@@ -69,6 +71,7 @@ impl Plant {
         Self::RunWithoutDay,
         Self::ForgottenDay,
         Self::NoLine,
+        Self::NoCap,
     ];
 
     /// Whether that object is read once and never again.

@@ -3,25 +3,32 @@
 use super::{
     arming, early,
     observed::{AGAIN, Decision, Need, Observed, Report},
+    seen::see,
     taking,
     unjudged::Journaled,
     writing::start_revert,
 };
 use crate::{
     api::{
-        Moment,
+        Duration, Moment,
         run::{ExperimentRunStatus, Fact, FactName, Reason},
     },
     core::{
         cluster::Intent,
         decide::preconditions::{closed_since, guard_input},
         guards,
+        plan::Plan,
         span::Span,
     },
-    faults::{self, Means, Outcome},
+    faults::{self, Means, Outcome, Sign},
 };
 
 /// The intent is written down, the fault not known to be there.
+/// So long what was accepted is not written down without the sign that pods are ending, which mostly comes with the
+/// answer: one write of the status has both then. An operator that ends meanwhile leaves pods that are gone, and the next
+/// one writes that down.
+const SIGN_WITHIN: Duration = Duration::millis(500);
+
 pub(super) fn decide(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
@@ -36,7 +43,7 @@ pub(super) fn decide(
         );
     }
     if let Some(report) = observed.report {
-        return read_report(observed, status, report);
+        return read_report(observed, status, report, journaled.plan);
     }
     if journaled.journal.deadline.is_some_and(|deadline| observed.now >= deadline) {
         return start_revert(observed, status, Reason::DeadlinePassed, "");
@@ -85,14 +92,27 @@ fn inject(
 }
 
 /// What became of the injection.
-fn read_report(observed: &Observed<'_>, status: &ExperimentRunStatus, report: &Report) -> Decision {
+fn read_report(
+    observed: &Observed<'_>,
+    status: &ExperimentRunStatus,
+    report: &Report,
+    plan: &Plan,
+) -> Decision {
     // What became of these is read anew: one that has changed may be ending by the same call of another operator.
     let is_open = |(_, outcome): &(String, Outcome)| {
         matches!(outcome, Outcome::Unknown(_) | Outcome::Changed)
     };
     let settled = !report.outcomes.iter().any(is_open);
     if let Some(broken) = accepted(status, report).filter(|_| settled) {
-        return observed.record(broken);
+        let (seen, until) =
+            (see(observed, &broken, &observed.alert_filter(plan)), report.span.at + SIGN_WITHIN);
+        let takes_pods = faults::behaviour(&plan.spec.fault).sign == Some(Sign::PodEnding);
+        let is_signless = takes_pods && seen.fact(FactName::EffectObserved).is_none();
+        return if is_signless && observed.now < until {
+            Decision::WaitUntil(until)
+        } else {
+            observed.record(seen)
+        };
     }
     let denied = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
         Outcome::Denied(words) => Some((Reason::InjectionDenied, words)),
