@@ -13,6 +13,7 @@ import threading
 import time
 
 STATE, AUDIT, BINARY = os.environ["STATE"], os.environ["AUDIT_LOG"], os.environ["BINARY"]
+REAPER = [BINARY, "reaper", "--kubeconfig", f"{STATE}/pki/firedrill-reaper.kubeconfig", "--lease-namespace", "firedrill-reaper"]
 CONNECTIONS = 8
 IDLE = 30  # s that a connection may rest; the API server closes it after 90
 
@@ -150,6 +151,12 @@ def prepared(count, name, spread=1):
     for namespace in namespaces:
         prepare(namespace, count // spread)
     return namespaces
+
+
+def are_under_way(namespaces):
+    """Whether one of the runs there is not complete."""
+    query = "?fieldSelector=status.completionTime%3D&limit=1"
+    return any(request("GET", runs_path(namespace) + query)["items"] for namespace in namespaces)
 
 
 def clear(namespace):

@@ -6,7 +6,7 @@ import socket
 import statistics
 import time
 
-from api import AUDIT, create, cpu, end, events, is_own, kubectl, operator, prepared, remove, request, resident, run, runs_path, seconds, start
+from api import AUDIT, REAPER, are_under_way, create, cpu, end, events, is_own, kubectl, operator, prepared, remove, request, resident, run, runs_path, seconds, start
 
 PROBER, IMAGE = os.environ["PROBER"], os.environ["PROBER_IMAGE"]
 PORT = 8080
@@ -128,23 +128,22 @@ def under_way(count, spread):
     for namespace in namespaces:
         kubectl("-n", namespace, "wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
     beside = bare(count, namespaces)
-    process, offset = start(operator(count)), os.path.getsize(AUDIT)
+    # Without one nothing is armed.
+    reaper, process, offset = start(REAPER), start(operator(count)), os.path.getsize(AUDIT)
     time.sleep(3)
     began = time.time()
     create([(runs_path(namespace), outage(number)) for number in each for namespace in namespaces])
     due = {}
-    while len(due) < count and time.time() < began + LASTS:
+    while len(due) < count and time.time() < began + LASTS and are_under_way(namespaces):
         time.sleep(5)
         due |= deadlines(namespaces)
-    since, until = time.time(), min(due.values(), default=0) - 1
+    since = time.time()
+    until = min(due.values(), default=since) - 1
     spent = cpu(process.pid)
     time.sleep(max(0, until - since))
     busy = (cpu(process.pid) - spent) / max(1, time.time() - since)
-    while time.time() < began + 60 * MINUTES:
+    while time.time() < began + 60 * MINUTES and are_under_way(namespaces):
         time.sleep(5)
-        query = "?fieldSelector=status.completionTime%3D&limit=1"
-        if not any(request("GET", runs_path(namespace) + query)["items"] for namespace in namespaces):
-            break
     ended = reverts(offset, due)
     after = sorted(ended[key] - due[key] for key in ended)
     verdicts, missing = {}, 0
@@ -161,5 +160,6 @@ def under_way(count, spread):
         "ours": late(arrivals(namespaces, "/run-", since, until)) if until > since + 10 else None, "bare": beside,
     }
     end(process)
+    end(reaper)
     remove(namespaces)
     return result

@@ -15,7 +15,7 @@ import outages
 import pods
 
 from api import (
-    AUDIT, BINARY, CONNECTIONS, STATE, clear, cpu, create, deployment, end, events, is_own, kubectl, make, operator, prepared, remove, request,
+    AUDIT, CONNECTIONS, REAPER, are_under_way, clear, cpu, create, deployment, end, events, is_own, kubectl, make, operator, prepared, remove, request,
     resident, run, runs_path, seconds, start,
 )
 
@@ -91,9 +91,7 @@ def measured(count, namespaces, pace=None, first=0, is_bare=False):
     took, verdicts = time.time() - began, {}
     while time.time() < began + 60 * MINUTES:
         time.sleep(2)
-        query = "?fieldSelector=status.completionTime%3D&limit=1"
-        is_over = not any(request("GET", runs_path(namespace) + query)["items"] for namespace in namespaces)
-        if is_over and (not is_bare or len(told(namespaces, offset)[1]) == count):
+        if not are_under_way(namespaces) and (not is_bare or len(told(namespaces, offset)[1]) == count):
             break
     found = [item for namespace in namespaces for item in request("GET", runs_path(namespace))["items"]]
     for item in found:
@@ -259,7 +257,7 @@ def killed(count, name, beside):
         process = start(command)
     while time.time() < began + 60 * MINUTES:
         time.sleep(2)
-        if not request("GET", f"{path}?fieldSelector=status.completionTime%3D&limit=1")["items"]:
+        if not are_under_way(namespaces):
             break
     reasons = {}
     for item in request("GET", path)["items"]:
@@ -285,9 +283,7 @@ def overdue(count, spread):
         make(namespace)
     # A run that is there and that no operator looks after: a fault of one that is gone is ended at once.
     uid = request("POST", runs_path(namespaces[0]), run(0))["metadata"]["uid"]
-    command = [BINARY, "reaper", "--kubeconfig", f"{STATE}/pki/firedrill-reaper.kubeconfig",
-               "--lease-namespace", "firedrill-reaper"]
-    process = start(command)
+    process = start(REAPER)
     deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ARMED_FOR)
     offset, before = os.path.getsize(AUDIT), cpu(process.pid)
     create([(policies_path(namespace), armed(number, uid, deadline)) for number in range(count // spread) for namespace in namespaces])
