@@ -30,7 +30,9 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 tests/cluster/up.sh >/dev/null
-kubectl delete namespaces -l firedrill-scale >/dev/null # what a call before this one left
+# What a call before this one left.
+tests/cluster/remove.sh firedrill-scale
+kubectl wait --for=delete namespaces -l firedrill-scale --timeout=300s >/dev/null
 binary=$(tests/build.sh)
 bare= prober= image=
 own=() others=() # parts whose operator is a process of their own; those that need more than the others
