@@ -34,7 +34,7 @@ tests/cluster/up.sh >/dev/null
 tests/cluster/remove.sh firedrill-scale
 kubectl wait --for=delete namespaces -l firedrill-scale --timeout=300s >/dev/null
 binary=$(tests/build.sh)
-bare= prober= image=
+bare='' prober='' image=''
 own=() others=() # parts whose operator is a process of their own; those that need more than the others
 example() { # NAME: builds it, and prints its path
   RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --target x86_64-unknown-linux-gnu --example "$1"

@@ -16,14 +16,14 @@ use crate::{
         run::{ExperimentRunStatus, Fact, FactName, FieldChange, Journal, Reason},
     },
     core::{
-        cluster::{Changeable, ClusterState},
+        cluster::{Changeable, ClusterState, FaultReads},
         plan::Plan,
         revert::leftovers::{self, Leftovers},
         signals::changes,
         span::{Span, crop},
     },
     faults::{
-        self, Call, Object, Outcome,
+        self, Call, Object, Outcome, Sign,
         arming::{self, Drift},
         call::Change,
         isolation,
@@ -159,7 +159,7 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
     // would be late enough before that.
     let injected = status.fact(FactName::Injected).map(|fact| fact.at);
     let is_older = injected.is_some_and(|at| !tells_of_effect(cluster, at) && at <= observed.now);
-    if observed.report.is_some() || is_older {
+    if observed.report.is_some() || is_older || is_sign_unread(status, journal, fault_reads) {
         return Some(Decision::Look(Need::Cluster));
     }
     if let Some(changed) = observed.signals.changed_at.filter(|changed| *changed >= cluster.read_at)
@@ -179,6 +179,19 @@ pub(super) fn follow(observed: &Observed<'_>, status: &ExperimentRunStatus) -> O
     let object = cluster.object().filter(is_on)?;
     let patch = isolation::update(object, spec)?;
     Some(Decision::Act(Effect::Send(vec![Call::UpdatePolicy(Change::of(object, patch))])))
+}
+
+/// Whether what alone shows the effect could not be read yet.
+fn is_sign_unread(
+    status: &ExperimentRunStatus,
+    journal: &Journal,
+    fault_reads: &FaultReads,
+) -> bool {
+    let sign = journal.spec.as_ref().and_then(|spec| faults::behaviour(&spec.fault).sign);
+    let is_read = matches!(sign, Some(Sign::NoEndpoints(_) | Sign::NoReplicas));
+    is_read
+        && fault_reads.dependency_ready.is_none()
+        && status.fact(FactName::EffectObserved).is_none()
 }
 
 /// Whether the fault of that mark is there as we made it; where somebody has lifted it or has opened the
@@ -333,21 +346,29 @@ mod tests {
         faults::Kind,
     };
 
-    /// What is decided at 30 about a run whose fault was found to be there at 20, by the cluster as it was at `read`.
-    fn decided(read: f64) -> Decision {
-        let plan = plan(&json!({}));
+    /// What is decided at 30 about an outage that was found to be there at 20, by what was read at `read`.
+    fn decided(read: f64, dependency_ready: Option<usize>) -> Decision {
+        let mut spec = json!(plan(&json!({})).spec);
+        spec["fault"] = json!({"dependencyOutage": {"blackhole": {"service": "db"}}});
+        let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
         let facts =
             [(FactName::Accepted, 1.0), (FactName::Journaled, 2.0), (FactName::Injected, 20.0)];
-        let cluster =
-            ClusterState { read_at: at(read), fault_reads: Some(fault_reads()), ..healthy() };
+        let fault_reads = Some(FaultReads { dependency_ready, ..fault_reads() });
+        let cluster = ClusterState { read_at: at(read), fault_reads, ..healthy() };
         let signals = Signals::new(Some(&plan.spec), at(0.0));
         tests::decided(&plan, Some(status(&plan, &facts)), Some(&cluster), &signals, 30.0)
     }
 
     #[test]
     fn a_fault_that_was_found_to_be_there_is_looked_at_again_although_nothing_changes() {
-        assert_eq!(decided(19.0), Decision::Look(Need::Cluster));
-        assert!(!matches!(decided(21.0), Decision::Look(_)));
+        assert_eq!(decided(19.0, Some(1)), Decision::Look(Need::Cluster));
+        assert!(!matches!(decided(21.0, Some(1)), Decision::Look(_)));
+    }
+
+    #[test]
+    fn endpoints_that_could_not_be_read_are_read_again_although_nothing_changes() {
+        assert_eq!(decided(21.0, None), Decision::Look(Need::Cluster));
+        assert!(matches!(decided(21.0, Some(0)), Decision::Record(_)));
     }
 
     #[test]
