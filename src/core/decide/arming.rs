@@ -336,7 +336,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::run::FieldChange,
         core::{
             cluster::tests::{fault_reads, healthy},
             decide::tests::{self, status},
@@ -353,10 +352,15 @@ mod tests {
         let plan = Plan::parse(&serde_json::from_value(spec).unwrap()).unwrap();
         let facts =
             [(FactName::Accepted, 1.0), (FactName::Journaled, 2.0), (FactName::Injected, 20.0)];
+        let mut status = status(&plan, &facts);
+        let journal = status.journal.as_mut().unwrap();
+        let victim = json!({"kind": "Service", "name": "db", "uid": "u", "resourceVersion": "1", "round": 1});
+        journal.victims.push(serde_json::from_value(victim).unwrap());
+        journal.deadline = Some(at(80.0));
         let fault_reads = Some(FaultReads { dependency_ready, ..fault_reads() });
         let cluster = ClusterState { read_at: at(read), fault_reads, ..healthy() };
         let signals = Signals::new(Some(&plan.spec), at(0.0));
-        tests::decided(&plan, Some(status(&plan, &facts)), Some(&cluster), &signals, 30.0)
+        tests::decided(&plan, Some(status), Some(&cluster), &signals, 30.0)
     }
 
     #[test]
