@@ -35,14 +35,15 @@ tests/cluster/remove.sh firedrill-scale
 kubectl wait --for=delete namespaces -l firedrill-scale --timeout=300s >/dev/null
 binary=$(tests/build.sh)
 bare='' prober='' image=''
-own=() others=() # parts whose operator is a process of their own; those that need more than the others
+own=() # parts whose operator is a process of their own, on twenty nodes
+asked() { [[ " ${parts[*]} " = *" $1 "* ]]; } # PART: whether it is to be measured
 example() { # NAME: builds it, and prints its path
   RUSTFLAGS="-C target-feature=+crt-static" cargo build -q --release --locked --target x86_64-unknown-linux-gnu --example "$1"
   echo "target/x86_64-unknown-linux-gnu/release/examples/$1"
 }
 for part in "${parts[@]}"; do
   case $part in
-    pod | wide) others+=("$part") ;;
+    pod | wide) ;;
     *) own+=("$part") ;;
   esac
   case $part in
@@ -66,13 +67,13 @@ measure() { # PART...
     tests/cluster/shell.sh python3 -B tests/scale/scale.py "$@"
 }
 held=0
-tests/cluster/chart.sh
+[ "${parts[*]}" = pod ] || tests/cluster/chart.sh # the pod's part installs it itself
 [ ${#own[@]} -eq 0 ] || measure "${own[@]}" || held=1
-if [[ " ${others[*]} " = *" wide "* ]]; then
+if asked wide; then
   tests/cluster/kwok.sh 100 # nodes of 110 pods each
   measure wide || held=1
 fi
-if [[ " ${others[*]} " = *" pod "* ]]; then
+if asked pod; then
   tests/cluster/operator.sh --set config.caps.concurrency=1000
   measure pod || held=1
 fi

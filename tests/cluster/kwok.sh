@@ -4,7 +4,8 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 number=${1:-100}
 "$HERE/build.sh" kwok
-kill -0 "$(cat "$STATE/run/kwok.pid" 2>/dev/null)" 2>/dev/null || start kwok env HOME="$STATE" nsenter --net="$(netns cp)" "$BIN/kwok" --kubeconfig="$STATE/pki/kwok.kubeconfig" \
+kill -0 "$(cat "$STATE/run/kwok.pid" 2>/dev/null)" 2>/dev/null ||
+  start kwok env HOME="$STATE" nsenter --net="$(netns cp)" "$BIN/kwok" --kubeconfig="$STATE/pki/kwok.kubeconfig" \
   --config="$HERE/stages.yaml" --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --cidr=10.128.0.0/10 \
   --node-ip=$CONTROL_IP --node-port=10247 --server-address=$CONTROL_IP:10247 \
   --tls-cert-file="$STATE/pki/kwok.crt" --tls-private-key-file="$STATE/pki/kwok.key" --node-lease-duration-seconds=40 -v ERROR

@@ -1,5 +1,6 @@
 """The API server and its audit log: what is asked and created, and the programs that are measured, as processes."""
 import atexit
+import collections
 import concurrent.futures
 import datetime
 import http.client
@@ -121,6 +122,11 @@ def is_own(event):
     return agent.startswith("firedrill/") and ref.get("resource") != "leases"
 
 
+def own(offset, *texts):
+    """The calls of operators since then, of lines with all these texts, without those for their Leases."""
+    return filter(is_own, events(offset, "firedrill/", *texts))
+
+
 def resident(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
@@ -157,6 +163,12 @@ def are_under_way(namespaces):
     """Whether one of the runs there is not complete."""
     query = "?fieldSelector=status.completionTime%3D&limit=1"
     return any(request("GET", runs_path(namespace) + query)["items"] for namespace in namespaces)
+
+
+def verdicts(runs):
+    """How many of these runs ended in which way."""
+    outcome = lambda status: " ".join(status.get(key, "") for key in ("verdict", "reason")).strip() or "not complete"
+    return dict(collections.Counter(outcome(item["status"]) for item in runs))
 
 
 def clear(namespace):

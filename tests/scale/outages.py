@@ -6,7 +6,10 @@ import socket
 import statistics
 import time
 
-from api import AUDIT, REAPER, are_under_way, create, cpu, end, events, is_own, kubectl, operator, prepared, remove, request, resident, run, runs_path, seconds, start
+from api import (
+    AUDIT, REAPER, are_under_way, cpu, create, end, kubectl, operator, own, prepared, remove, request, resident, run, runs_path,
+    seconds, start, verdicts,
+)
 
 PROBER, IMAGE = os.environ["PROBER"], os.environ["PROBER_IMAGE"]
 PORT = 8080
@@ -64,7 +67,8 @@ def late(series):
     for times in series:
         # By how much of a second each is behind the first one; half a second late or more counts as early.
         phases = [(at - times[0] + 0.5) % 1 - 0.5 for at in times]
-        behind += [phase - min(phases) for phase in phases]
+        earliest = min(phases)
+        behind += [phase - earliest for phase in phases]
         missed += round(times[-1] - times[0]) + 1 - len(times)
     behind.sort()
     return {"series": len(series), "probes": len(behind), "missed": missed, "median_ms": 1000 * statistics.median(behind),
@@ -105,13 +109,12 @@ def deadlines(namespaces):
 
 
 def reverts(offset, due):
-    """When each Service had its pods again: the last change of it, which only an operator makes."""
+    """When each Service had its pods again: an operator's first change of it in the second half of its outage."""
     ended = {}
-    for event in events(offset, '"services"', '"firedrill/'):
+    for event in own(offset, '"services"'):
         key = (event["objectRef"].get("namespace"), event["objectRef"].get("name"))
-        if is_own(event) and event["verb"] in ("patch", "update") and event["responseStatus"]["code"] == 200 and key in due:
+        if event["verb"] in ("patch", "update") and event["responseStatus"]["code"] == 200 and key in due:
             at = seconds(event["stageTimestamp"])
-            # Half of the outage after it began no change but this one is due.
             if at > due[key] - LASTS / 2:
                 ended.setdefault(key, at)
     return ended
@@ -146,17 +149,12 @@ def under_way(count, spread):
         time.sleep(5)
     ended = reverts(offset, due)
     after = sorted(ended[key] - due[key] for key in ended)
-    verdicts, missing = {}, 0
-    for namespace in namespaces:
-        for item in request("GET", runs_path(namespace))["items"]:
-            status = item["status"]
-            missing += bool(FACTS - {fact["name"] for fact in status.get("facts", [])})
-            outcome = " ".join(status.get(key, "") for key in ("verdict", "reason")).strip() or "not complete"
-            verdicts[outcome] = verdicts.get(outcome, 0) + 1
+    runs = [item for namespace in namespaces for item in request("GET", runs_path(namespace))["items"]]
+    missing = sum(bool(FACTS - {fact["name"] for fact in item["status"].get("facts", [])}) for item in runs)
     result = {
         "runs": count, "armed": len(due), "armed_after_s": since - began, "all_under_way_s": until - since, "reverted": len(after),
         "reverted_first_s": after[0] if after else None, "reverted_last_s": after[-1] if after else None,
-        "facts_missing": missing, "verdicts": verdicts, "cores": busy, "resident_mib": resident(process.pid), "cpu_s": cpu(process.pid),
+        "facts_missing": missing, "verdicts": verdicts(runs), "cores": busy, "resident_mib": resident(process.pid), "cpu_s": cpu(process.pid),
         "ours": late(arrivals(namespaces, "/run-", since, until)) if until > since + 10 else None, "bare": beside,
     }
     end(process)

@@ -15,8 +15,8 @@ import outages
 import pods
 
 from api import (
-    AUDIT, CONNECTIONS, REAPER, are_under_way, clear, cpu, create, deployment, end, events, is_own, kubectl, make, operator, prepared, remove, request,
-    resident, run, runs_path, seconds, start,
+    AUDIT, CONNECTIONS, REAPER, are_under_way, clear, cpu, create, deployment, end, events, is_own, kubectl, make, operator, own,
+    prepared, remove, request, resident, run, runs_path, seconds, start, verdicts,
 )
 
 BARE, PARTS = os.environ["BARE"], sys.argv[1:]
@@ -88,19 +88,16 @@ def measured(count, namespaces, pace=None, first=0, is_bare=False):
             request("POST", *body)
     else:
         create(bodies)
-    took, verdicts = time.time() - began, {}
+    took = time.time() - began
     while time.time() < began + 60 * MINUTES:
         time.sleep(2)
         if not are_under_way(namespaces) and (not is_bare or len(told(namespaces, offset)[1]) == count):
             break
     found = [item for namespace in namespaces for item in request("GET", runs_path(namespace))["items"]]
-    for item in found:
-        outcome = " ".join(item["status"].get(key, "") for key in ("verdict", "reason")).strip() or "not complete"
-        verdicts[outcome] = verdicts.get(outcome, 0) + 1
     accepted, evicted, requests, reads = told(namespaces, offset)
     latencies = sorted(evicted[key] - at for key, at in accepted.items() if key in evicted)
     return {
-        "runs": count, "namespaces": len(namespaces), "created_in_s": took, "injected": len(latencies), "verdicts": verdicts,
+        "runs": count, "namespaces": len(namespaces), "created_in_s": took, "injected": len(latencies), "verdicts": verdicts(found),
         "requests_per_run": requests / count, "reads_per_run": reads / count, "out_of_order_s": out_of_order(accepted, evicted),
         "most_under_way": most_under_way(found),
         "median_s": statistics.median(latencies) if latencies else None, "max_s": latencies[-1] if latencies else None,
@@ -157,11 +154,6 @@ def crowded(targets, size):
     remove(grounds)
     kubectl("wait", "--for=delete", f"namespace/{namespace}", f"--timeout={60 * GROWS}s")
     return result
-
-
-def own(offset):
-    """The calls of operators since then, without those for their Leases."""
-    return filter(is_own, events(offset, "firedrill/"))
 
 
 def rested(count, spread):

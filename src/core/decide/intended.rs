@@ -23,12 +23,12 @@ use crate::{
     faults::{self, Means, Outcome, Sign},
 };
 
-/// The intent is written down, the fault not known to be there.
 /// So long what was accepted is not written down without the sign that pods are ending, which mostly comes with the
 /// answer: one write of the status has both then. An operator that ends meanwhile leaves pods that are gone, and the next
 /// one writes that down.
 const SIGN_WITHIN: Duration = Duration::millis(500);
 
+/// The intent is written down, the fault not known to be there.
 pub(super) fn decide(
     observed: &Observed<'_>,
     status: &ExperimentRunStatus,
